@@ -1,0 +1,12 @@
+add_library(kvcompare_options INTERFACE)
+target_include_directories(kvcompare_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(kvcompare_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+if(KVCOMPARE_SANITIZE)
+  # libtorch is built without sanitizers, so its type information cannot be checked (vptr).
+  target_compile_options(kvcompare_options INTERFACE
+    -fsanitize=${KVCOMPARE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(kvcompare_options INTERFACE -fsanitize=${KVCOMPARE_SANITIZE})
+  if(KVCOMPARE_SANITIZE MATCHES "undefined")
+    target_compile_options(kvcompare_options INTERFACE -fno-sanitize=vptr)
+  endif()
+endif()

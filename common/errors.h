@@ -1,0 +1,65 @@
+// Exceptions that end the process. Each carries its exit code; what() says what was wrong, where, and what would be accepted.
+// A failed unit is no exception but data: see UnitFailure in unit_result.h.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "common/exit_code.h"
+
+namespace kvcompare {
+
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ExitCode exit_code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+// A flag, a key of the configuration file, or a combination of them.
+struct ConfigError : Error {
+  ConfigError(std::string key_, const std::string& problem)
+      : Error(ExitCode::kUsage, key_ + ": " + problem), key(std::move(key_)) {}
+  std::string key;
+};
+
+// The data set, with the line it happened on (1-based; 0: the file as a whole).
+struct DataError : Error {
+  DataError(std::string file_, std::int64_t line_, const std::string& problem)
+      : Error(ExitCode::kBadInput, file_ + (line_ > 0 ? ":" + std::to_string(line_) : "") + ": " + problem),
+        file(std::move(file_)),
+        line(line_) {}
+  std::string file;
+  std::int64_t line;
+};
+
+// A file of a checkpoint (config.json, tokenizer.json, *.safetensors) and the key or tensor in it (may be empty).
+struct CheckpointError : Error {
+  CheckpointError(std::string file_, std::string item_, const std::string& problem)
+      : Error(ExitCode::kBadInput, file_ + ": " + (item_.empty() ? "" : item_ + ": ") + problem),
+        file(std::move(file_)),
+        item(std::move(item_)) {}
+  std::string file;
+  std::string item;
+};
+
+struct OutputError : Error {
+  OutputError(std::string path_, const std::string& problem)
+      : Error(ExitCode::kOutput, path_ + ": " + problem), path(std::move(path_)) {}
+  std::string path;
+};
+
+// What the program itself guarantees did not hold. Never the user's fault.
+struct InvariantError : Error {
+  explicit InvariantError(const std::string& message) : Error(ExitCode::kInternal, message) {}
+};
+
+// Throws InvariantError; on in every build.
+inline void require(bool holds, const std::string& message) {
+  if (!holds) throw InvariantError(message);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,43 @@
+// A method of the comparison as plain data: which scorer, which eviction policy, with which parameters.
+// Parsed once (launch/), never looked up by name afterwards. Definitions: docs/semantics.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace kvcompare {
+
+// No eviction: the baseline.
+struct KeepAll {};
+
+// After the event at n each KV head keeps max(1, min(n, n_sink), int(n * (1 - compression_ratio))) keys.
+struct RatioBudget {
+  double compression_ratio = 0.5;  // fraction removed, in [0, 1)
+};
+
+// A key is judged once, when it leaves the last sliding_window_size positions; evicted if its score is < threshold.
+struct ScoreThreshold {
+  double threshold = -7;
+  std::int64_t sliding_window_size = 128;
+};
+
+using EvictionPolicy = std::variant<KeepAll, RatioBudget, ScoreThreshold>;
+
+// Parameters that scorers may use; each scorer reads those that the registry names for it.
+struct ScorerParameters {
+  std::int64_t n_sink = 0;  // first positions that are never evicted; 0 for a scorer without sinks
+  std::uint64_t seed = 42;
+  std::int64_t n_future_positions = 512;
+  bool use_covariance = true;
+  bool use_vnorm = true;
+};
+
+struct MethodSpec {
+  std::string name;          // registry name: "baseline", "streaming_llm", ...
+  std::string display_name;  // as reported: "Baseline", "StreamingLLM", ...
+  EvictionPolicy policy;
+  ScorerParameters parameters;
+};
+
+}  // namespace kvcompare

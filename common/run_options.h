@@ -1,0 +1,19 @@
+// What a run may be told that cannot change a number.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace kvcompare {
+
+struct RunOptions {
+  std::filesystem::path output_dir = "comparison_results";
+  std::string device = "auto";  // auto | cpu | cuda:N
+  std::optional<int> num_gpus;  // GPUs to use, one worker each; all visible ones if absent
+  std::optional<int> threads;   // CPU threads of this process; the cores it may use if absent
+  std::string log_level = "info";
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,46 @@
+// What evaluating a unit yields.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/ids.h"
+
+namespace kvcompare {
+
+// Counts of keys, all layers and KV heads of one sample. Definitions: docs/semantics.md, section 4.
+struct KeyCounts {
+  std::int64_t n_layers = 0;
+  std::int64_t n_kv_heads = 0;
+  std::int64_t original = 0;               // n_tokens * n_layers * n_kv_heads
+  std::vector<std::int64_t> kept_per_head;  // [n_layers * n_kv_heads], alive after the last event
+  std::int64_t attended = 0;               // keys seen by all queries
+  std::int64_t attendable = 0;             // keys they would have seen without eviction
+  std::int64_t withheld_from_scored = 0;   // attendable - attended of the queries whose prediction is scored
+  std::int64_t compressible = 0;           // keys with n_sink <= j < n_tokens - window
+  std::int64_t compressible_kept = 0;
+  std::int64_t peak = 0;                   // most keys cached at once
+
+  std::int64_t kept() const;  // sum of kept_per_head
+};
+
+struct UnitResult {
+  UnitId unit;
+  std::int64_t n_tokens = 0;      // of the sample, after truncation
+  std::vector<double> token_nll;  // [n_tokens - 1], nats
+  double total_nll = 0;           // their sum, in order
+  KeyCounts keys;
+  double seconds = 0;
+};
+
+// A unit that could not be evaluated. Data, not an exception: the others go on.
+struct UnitFailure {
+  UnitId unit;
+  std::string reason;
+};
+
+using UnitOutcome = std::variant<UnitResult, UnitFailure>;
+
+}  // namespace kvcompare

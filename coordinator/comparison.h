@@ -1,0 +1,62 @@
+// The comparison as every report takes it. Made by aggregate.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/method_spec.h"
+#include "common/run_spec.h"
+
+namespace kvcompare {
+
+struct SampleRow {
+  SampleIndex sample;
+  std::int64_t n_scored = 0;  // predicted tokens, the sample's length - 1
+  double total_nll = 0;       // nats
+  std::int64_t keys_original = 0;
+  std::int64_t keys_kept = 0;
+  double attended_density = 0;
+  std::int64_t peak_keys = 0;
+};
+
+struct FailedUnit {
+  SampleIndex sample;
+  std::string reason;
+  int n_attempts = 0;
+};
+
+// Over all samples of the data set, in data-set order.
+struct Totals {
+  double total_nll = 0;  // nats
+  std::int64_t total_tokens = 0;
+  double avg_nll = 0;
+  double perplexity = 0;
+  std::int64_t keys_original = 0;
+  std::int64_t keys_kept = 0;
+  double avg_compression_ratio = 0;            // fraction discarded
+  double attended_density = 0;
+  std::optional<double> compressible_density;  // absent if no key was compressible
+  std::int64_t peak_keys = 0;                  // largest of a sample
+
+  std::int64_t keys_discarded() const { return keys_original - keys_kept; }
+};
+
+struct MethodResult {
+  MethodSpec spec;
+  std::optional<Totals> totals;      // absent if a unit failed: a part of the samples compares with nothing
+  std::vector<SampleRow> per_sample;  // in data-set order, failed and skipped ones left out
+  std::vector<FailedUnit> failed;     // in data-set order
+  double seconds = 0;                 // sum over units
+};
+
+struct Comparison {
+  RunSpec spec;
+  std::int64_t n_samples = 0;               // in the data set, after max_samples
+  std::vector<SampleIndex> skipped;         // shorter than two tokens: nothing to predict
+  std::vector<MethodResult> methods;        // [0] is the baseline
+};
+
+}  // namespace kvcompare
