@@ -9,7 +9,7 @@ namespace kvcompare {
 
 enum class Dtype { kFloat64, kFloat32, kBFloat16, kFloat16 };
 
-std::string to_string(Dtype dtype);                     // "float64", "float32", "bfloat16", "float16"
+std::string to_string(Dtype dtype);  // "float64", "float32", "bfloat16", "float16"
 std::optional<Dtype> parse_dtype(std::string_view text);
 
 }  // namespace kvcompare

@@ -1,5 +1,5 @@
-// Exceptions that end the process. Each carries its exit code; what() says what was wrong, where, and what would be accepted.
-// A failed unit is no exception but data: see UnitFailure in unit_result.h.
+// Exceptions that end the process. Each carries its exit code; what() says what was wrong, where, and what
+// would be accepted. A failed unit is no exception but data: see UnitFailure in unit_result.h.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct DataError : Error {
   std::int64_t line;
 };
 
-// A file of a checkpoint (config.json, tokenizer.json, *.safetensors) and the key or tensor in it (may be empty).
+// A file of a checkpoint (config.json, tokenizer.json, *.safetensors) and the key or tensor in it (may be
+// empty).
 struct CheckpointError : Error {
   CheckpointError(std::string file_, std::string item_, const std::string& problem)
       : Error(ExitCode::kBadInput, file_ + ": " + (item_.empty() ? "" : item_ + ": ") + problem),

@@ -16,7 +16,8 @@ struct RatioBudget {
   double compression_ratio = 0.5;  // fraction removed, in [0, 1)
 };
 
-// A key is judged once, when it leaves the last sliding_window_size positions; evicted if its score is < threshold.
+// A key is judged once, when it leaves the last sliding_window_size positions; evicted if its score is <
+// threshold.
 struct ScoreThreshold {
   double threshold = -7;
   std::int64_t sliding_window_size = 128;

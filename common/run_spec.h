@@ -33,9 +33,9 @@ struct RunSpec {
   std::int64_t kvzap_n_sink = 0;
   std::uint64_t seed = 42;
 
-  std::optional<Dtype> dtype;      // absent: auto, until the model and the device are known
+  std::optional<Dtype> dtype;  // absent: auto, until the model and the device are known
   std::string engine = "stepwise";
-  std::string device_type;         // "cpu" | "cuda", once known: their rounding differs
+  std::string device_type;          // "cpu" | "cuda", once known: their rounding differs
   std::vector<MethodSpec> methods;  // [0] is the baseline
 };
 

@@ -14,14 +14,14 @@ namespace kvcompare {
 struct KeyCounts {
   std::int64_t n_layers = 0;
   std::int64_t n_kv_heads = 0;
-  std::int64_t original = 0;               // n_tokens * n_layers * n_kv_heads
+  std::int64_t original = 0;                // n_tokens * n_layers * n_kv_heads
   std::vector<std::int64_t> kept_per_head;  // [n_layers * n_kv_heads], alive after the last event
-  std::int64_t attended = 0;               // keys seen by all queries
-  std::int64_t attendable = 0;             // keys they would have seen without eviction
-  std::int64_t withheld_from_scored = 0;   // attendable - attended of the queries whose prediction is scored
-  std::int64_t compressible = 0;           // keys with n_sink <= j < n_tokens - window
+  std::int64_t attended = 0;                // keys seen by all queries
+  std::int64_t attendable = 0;              // keys they would have seen without eviction
+  std::int64_t withheld_from_scored = 0;    // attendable - attended of the queries whose prediction is scored
+  std::int64_t compressible = 0;            // keys with n_sink <= j < n_tokens - window
   std::int64_t compressible_kept = 0;
-  std::int64_t peak = 0;                   // most keys cached at once
+  std::int64_t peak = 0;  // most keys cached at once
 
   std::int64_t kept() const;  // sum of kept_per_head
 };

@@ -36,7 +36,7 @@ struct Totals {
   double perplexity = 0;
   std::int64_t keys_original = 0;
   std::int64_t keys_kept = 0;
-  double avg_compression_ratio = 0;            // fraction discarded
+  double avg_compression_ratio = 0;  // fraction discarded
   double attended_density = 0;
   std::optional<double> compressible_density;  // absent if no key was compressible
   std::int64_t peak_keys = 0;                  // largest of a sample
@@ -46,7 +46,7 @@ struct Totals {
 
 struct MethodResult {
   MethodSpec spec;
-  std::optional<Totals> totals;      // absent if a unit failed: a part of the samples compares with nothing
+  std::optional<Totals> totals;       // absent if a unit failed: a part of the samples compares with nothing
   std::vector<SampleRow> per_sample;  // in data-set order, failed and skipped ones left out
   std::vector<FailedUnit> failed;     // in data-set order
   double seconds = 0;                 // sum over units
@@ -54,9 +54,9 @@ struct MethodResult {
 
 struct Comparison {
   RunSpec spec;
-  std::int64_t n_samples = 0;               // in the data set, after max_samples
-  std::vector<SampleIndex> skipped;         // shorter than two tokens: nothing to predict
-  std::vector<MethodResult> methods;        // [0] is the baseline
+  std::int64_t n_samples = 0;         // in the data set, after max_samples
+  std::vector<SampleIndex> skipped;   // shorter than two tokens: nothing to predict
+  std::vector<MethodResult> methods;  // [0] is the baseline
 };
 
 }  // namespace kvcompare

@@ -32,9 +32,9 @@ enum class DefaultPolicy { kNone, kRatio, kThreshold };
 enum class SinkFlag { kNone, kNSink, kKvzapNSink };  // which flag says how many sinks the scorer has
 
 struct MethodDescription {
-  std::string_view name;          // as in --methods and docs/semantics.md
-  std::string_view display_name;  // as in reports
-  std::vector<std::string_view> aliases;     // other spellings: kvpress's class names
+  std::string_view name;                  // as in --methods and docs/semantics.md
+  std::string_view display_name;          // as in reports
+  std::vector<std::string_view> aliases;  // other spellings: kvpress's class names
   DefaultPolicy policy;
   SinkFlag sinks;
   bool in_all;                               // part of `--methods all`, which is also the default

@@ -1,0 +1,85 @@
+#include "presses/expected_attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/zeros.h>
+
+#include "presses/query_statistics.h"
+#include "presses/scorer.h"
+
+namespace kvcompare {
+namespace {
+
+class ExpectedAttentionLayer : public DriftingScorer::Layer {
+ public:
+  ExpectedAttentionLayer(const ScorerParameters& parameters, const Rope& rope)
+      : parameters_(parameters), rope_(rope) {}
+
+  void append(const LayerView& tokens) override {
+    const auto n_tokens = tokens.raw_q.size(1);
+    const auto n_skipped = std::clamp<std::int64_t>(parameters_.n_sink - tokens.first_position, 0, n_tokens);
+    n_kv_heads_ = tokens.k.size(0);
+    if (n_skipped < n_tokens) queries_.append(tokens.raw_q.narrow(1, n_skipped, n_tokens - n_skipped));
+  }
+
+  // Sinks score 0: the policy keeps them whatever their score.
+  at::Tensor score(std::int64_t n, std::int64_t kv_head, const AliveKeys& alive) const override {
+    auto scores = at::zeros({alive.positions.size(0)}, alive.positions.options().dtype(at::kDouble));
+    if (n <= parameters_.n_sink) return scores;
+    const auto n_sinks = alive.positions.lt(parameters_.n_sink).sum().item<std::int64_t>();
+    const auto n_body = alive.positions.size(0) - n_sinks;
+    if (n_body == 0) return scores;
+    scores.narrow(0, n_sinks, n_body)
+        .copy_(score_body(n, kv_head, alive.k.narrow(0, n_sinks, n_body).to(at::kDouble),
+                          alive.v.narrow(0, n_sinks, n_body).to(at::kDouble)));
+    return scores;
+  }
+
+ private:
+  // k, v: [n_body, d_head] float64, without sinks; returns [n_body]
+  at::Tensor score_body(std::int64_t n, std::int64_t kv_head, const at::Tensor& k,
+                        const at::Tensor& v) const {
+    const auto group = queries_.mean().size(0) / n_kv_heads_;
+    const auto d = static_cast<double>(k.size(1));
+    const auto rotation = rope_.mean(n, parameters_.n_future_positions);
+    const auto mean = rotate(queries_.mean().narrow(0, kv_head * group, group), rotation);  // [group, d_head]
+    auto z = mean.matmul(k.t()) / std::sqrt(d);                                             // [group, n_body]
+    if (parameters_.use_covariance) {
+      const auto cov = queries_.covariance(kv_head * group, group);
+      const auto turned = rotate(rotate(cov, rotation).transpose(1, 2), rotation);  // R cov R^T, symmetric
+      z = z + (k.matmul(turned) * k).sum(-1) / (2 * d);
+    }
+    auto scores = at::log_softmax(z, -1).logsumexp(at::IntArrayRef{0}) - std::log(static_cast<double>(group));
+    if (parameters_.use_vnorm) scores = scores + at::linalg_vector_norm(v, 2, at::IntArrayRef{-1}).log();
+    return scores;
+  }
+
+  const ScorerParameters parameters_;
+  const Rope& rope_;
+  std::int64_t n_kv_heads_ = 0;
+  QueryStatistics queries_;  // of positions >= n_sink, before RoPE
+};
+
+class ExpectedAttention : public DriftingScorer {
+ public:
+  explicit ExpectedAttention(const ScorerParameters& parameters) : parameters_(parameters) {}
+  std::unique_ptr<Layer> start_layer(const Rope& rope) const override {
+    return std::make_unique<ExpectedAttentionLayer>(parameters_, rope);
+  }
+
+ private:
+  ScorerParameters parameters_;
+};
+
+}  // namespace
+
+Scorer make_expected_attention(const ScorerParameters& parameters, const ScorerResources&) {
+  return std::make_unique<ExpectedAttention>(parameters);
+}
+
+}  // namespace kvcompare

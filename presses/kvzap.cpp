@@ -1,0 +1,36 @@
+#include "presses/kvzap.h"
+
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
+
+#include "common/errors.h"
+#include "presses/kvzap_surrogate.h"
+#include "presses/scorer.h"
+
+namespace kvcompare {
+namespace {
+
+class Kvzap : public FixedScorer {
+ public:
+  explicit Kvzap(const KvzapSurrogate& surrogate) : surrogate_(surrogate) {}
+
+  at::Tensor score(const LayerView& tokens) const override {
+    const auto& linears = surrogate_.layers.at(static_cast<std::size_t>(tokens.layer.value)).linears;
+    auto x = at::linear(tokens.hidden, linears.front().weight, linears.front().bias);
+    for (std::size_t i = 1; i < linears.size(); ++i)
+      x = at::linear(at::gelu(x), linears[i].weight, linears[i].bias);
+    return x.t().to(at::kDouble);
+  }
+
+ private:
+  const KvzapSurrogate& surrogate_;
+};
+
+}  // namespace
+
+Scorer make_kvzap(const ScorerParameters&, const ScorerResources& resources) {
+  require(resources.kvzap != nullptr, "kvzap: no surrogate was loaded");
+  return std::make_unique<Kvzap>(*resources.kvzap);
+}
+
+}  // namespace kvcompare

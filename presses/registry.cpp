@@ -1,0 +1,112 @@
+#include "presses/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+
+#include "common/errors.h"
+#include "presses/expected_attention.h"
+#include "presses/knorm.h"
+#include "presses/kvzap.h"
+#include "presses/observed_attention.h"
+#include "presses/random.h"
+#include "presses/scorer.h"
+#include "presses/streaming_llm.h"
+
+namespace kvcompare {
+namespace {
+
+Scorer make_baseline(const ScorerParameters&, const ScorerResources&) { return NoScorer{}; }
+
+const auto& table() {
+  using enum DefaultPolicy;
+  // clang-format off
+  static const std::array<MethodDescription, 7> kMethods{{
+      {"baseline", "Baseline", {"none", "full"}, kNone, SinkFlag::kNone, true, {},
+       "keeps every key", "", make_baseline},
+      {"kvzap", "KVzap", {"KVzapPress", "DMSPress"}, kThreshold, SinkFlag::kKvzapNSink, true,
+       {"kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink"},
+       "score of a trained surrogate of KVzip+, from the input of the attention block",
+       "KVzap, arXiv 2601.07891; threshold policy: DMS, arXiv 2506.05345", make_kvzap},
+      {"random", "Random", {"RandomPress"}, kRatio, SinkFlag::kNone, true, {"seed"},
+       "uniform random number of (seed, sample, layer, KV head, position)", "Philox4x32-10, SC 2011", make_random},
+      {"streaming_llm", "StreamingLLM", {"StreamingLLMPress", "streaming"}, kRatio, SinkFlag::kNSink, true, {"n_sink"},
+       "the position: the most recent keys and the sinks stay", "StreamingLLM, arXiv 2309.17453", make_streaming_llm},
+      {"expected_attention", "ExpectedAttention", {"ExpectedAttentionPress"}, kRatio, SinkFlag::kNSink, true,
+       {"n_sink", "n_future_positions", "use_covariance", "use_vnorm"},
+       "attention expected from future queries, times the norm of the value",
+       "Expected Attention, arXiv 2510.00636", make_expected_attention},
+      {"observed_attention", "ObservedAttention", {"ObservedAttentionPress", "h2o"}, kRatio, SinkFlag::kNone, false, {},
+       "attention received so far, divided by the number of queries that could have given it",
+       "related to H2O, arXiv 2306.14048", make_observed_attention},
+      {"knorm", "Knorm", {"KnormPress"}, kRatio, SinkFlag::kNone, true, {},
+       "minus the L2 norm of the key before RoPE, rounded to 11 significant bits", "arXiv 2406.11430", make_knorm},
+  }};
+  // clang-format on
+  return kMethods;
+}
+
+// Lower case without '_', '-' and ' '.
+std::string folded(std::string_view spelling) {
+  std::string result;
+  for (const char c : spelling)
+    if (c != '_' && c != '-' && c != ' ')
+      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+bool is_spelling_of(std::string_view wanted, const MethodDescription& method) {
+  return wanted == folded(method.name) || wanted == folded(method.display_name) ||
+         std::ranges::any_of(method.aliases, [&](auto alias) { return wanted == folded(alias); });
+}
+
+std::int64_t n_sink(SinkFlag sinks, const RunSpec& run) {
+  switch (sinks) {
+    case SinkFlag::kNSink:
+      return run.n_sink;
+    case SinkFlag::kKvzapNSink:
+      return run.kvzap_n_sink;
+    case SinkFlag::kNone:
+      break;
+  }
+  return 0;
+}
+
+EvictionPolicy policy_of(DefaultPolicy own, const RunSpec& run) {
+  if (own == DefaultPolicy::kNone) return KeepAll{};
+  if (run.policy != "auto" && run.policy != "ratio" && run.policy != "threshold")
+    throw ConfigError("policy", "'" + run.policy + "' is not one of auto, ratio, threshold");
+  const bool by_threshold =
+      run.policy == "threshold" || (run.policy == "auto" && own == DefaultPolicy::kThreshold);
+  if (by_threshold) return ScoreThreshold{run.threshold, run.sliding_window_size};
+  return RatioBudget{run.compression_ratio};
+}
+
+}  // namespace
+
+std::span<const MethodDescription> methods() { return table(); }
+
+const MethodDescription* find_method(std::string_view spelling) {
+  const auto wanted = folded(spelling);
+  const auto found = std::ranges::find_if(table(), [&](const auto& m) { return is_spelling_of(wanted, m); });
+  return found == table().end() ? nullptr : &*found;
+}
+
+MethodSpec make_method_spec(const MethodDescription& method, const RunSpec& run) {
+  ScorerParameters parameters{.n_sink = n_sink(method.sinks, run),
+                              .seed = run.seed,
+                              .n_future_positions = run.n_future_positions,
+                              .use_covariance = run.use_covariance,
+                              .use_vnorm = run.use_vnorm};
+  return {std::string(method.name), std::string(method.display_name), policy_of(method.policy, run),
+          parameters};
+}
+
+Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
+  const auto* method = find_method(spec.name);
+  require(method != nullptr, "no method is named '" + spec.name + "'");
+  return method->make(spec.parameters, resources);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,44 @@
+#include "presses/rope.h"
+
+#include <utility>
+
+#include <ATen/OpMathType.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cos.h>
+#include <ATen/ops/sin.h>
+
+namespace kvcompare {
+
+Rope::Rope(at::Tensor inverse_frequencies) : inverse_frequencies_(std::move(inverse_frequencies)) {}
+
+Rotation Rope::at(std::int64_t first_position, std::int64_t n_positions) const {
+  const auto positions =
+      at::arange(first_position, first_position + n_positions, inverse_frequencies_.options());
+  const auto angles = positions.unsqueeze(1) * inverse_frequencies_;
+  return {angles.cos(), angles.sin()};
+}
+
+Rotation Rope::mean(std::int64_t first_position, std::int64_t n_positions) const {
+  // sum over p = n ... n+F-1 of exp(i w p) = exp(i w (n + (F-1)/2)) sin(F w / 2) / sin(w / 2), with 0 < w
+  // <= 1.
+  const auto n = static_cast<double>(n_positions);
+  const auto half = inverse_frequencies_ / 2;
+  const auto scale = (half * n).sin() / half.sin() / n;
+  const auto middle = inverse_frequencies_ * (static_cast<double>(first_position) + (n - 1) / 2);
+  return {(middle.cos() * scale).unsqueeze(0), (middle.sin() * scale).unsqueeze(0)};
+}
+
+at::Tensor rotate(const at::Tensor& x, const Rotation& rotation) {
+  const auto type = at::toOpMathType(x.scalar_type());
+  const auto wide = x.to(type);
+  const auto half = x.size(-1) / 2;
+  const auto a = wide.narrow(-1, 0, half);
+  const auto b = wide.narrow(-1, half, half);
+  const auto cos = rotation.cos.to(type);
+  const auto sin = rotation.sin.to(type);
+  return at::cat({a * cos - b * sin, b * cos + a * sin}, -1).to(x.scalar_type());
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,35 @@
+// Rotary position embedding in the half-split layout of Llama: channel c is paired with channel c + d_head
+// / 2. Source: RoFormer, arXiv 2104.09864. Angles are float64 whatever the precision of the rotated tensor.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+namespace kvcompare {
+
+// cos and sin of one angle per pair of channels: [n_positions, d_head / 2], float64.
+struct Rotation {
+  at::Tensor cos;
+  at::Tensor sin;
+};
+
+class Rope {
+ public:
+  // inverse_frequencies: [d_head / 2], float64, on the device of the tensors to rotate.
+  explicit Rope(at::Tensor inverse_frequencies);
+
+  // Rotations of positions first_position ... first_position + n_positions - 1.
+  Rotation at(std::int64_t first_position, std::int64_t n_positions) const;
+
+  // Mean of the rotation matrices of those positions, in closed form (a geometric series per pair); one row.
+  Rotation mean(std::int64_t first_position, std::int64_t n_positions) const;
+
+ private:
+  at::Tensor inverse_frequencies_;
+};
+
+// x: [..., n_positions, d_head]; returns x rotated, in the type of x. Computed in float32 at least.
+at::Tensor rotate(const at::Tensor& x, const Rotation& rotation);
+
+}  // namespace kvcompare

@@ -1,0 +1,11 @@
+// The most recent positions win; with n_sink sinks this is StreamingLLM.
+// Source: arXiv 2309.17453, section 3.2 (absolute positions, no re-rotation).
+#pragma once
+
+#include "presses/registry.h"
+
+namespace kvcompare {
+
+Scorer make_streaming_llm(const ScorerParameters& parameters, const ScorerResources& resources);
+
+}  // namespace kvcompare
