@@ -1,5 +1,5 @@
-// Weights of a KVzap scorer: per layer of the model a surrogate from the attention block's input to one score
-// per KV head. Source: KVzap, arXiv 2601.07891.
+// The small network that predicts KVzap's scores from hidden states.
+// Source: KVzap, arXiv 2601.07891.
 #pragma once
 
 #include <vector>
@@ -10,13 +10,13 @@ namespace kvcompare {
 
 struct KvzapSurrogate {
   struct Linear {
-    at::Tensor weight;  // [n_out, n_in]
-    at::Tensor bias;    // [n_out]
+    at::Tensor weight;  // [out, in]
+    at::Tensor bias;    // [out]
   };
   struct Layer {
-    std::vector<Linear> linears;  // one: linear; two: Linear, GELU (erf), Linear. In d_model, out n_kv_heads
+    std::vector<Linear> linears;  // one: Linear; two: Linear, GELU (erf), Linear
   };
-  std::vector<Layer> layers;
+  std::vector<Layer> layers;  // [n_layers] of the model; [n_tokens, d_model] -> [n_tokens, n_kv_heads]
 };
 
 }  // namespace kvcompare

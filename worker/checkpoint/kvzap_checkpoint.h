@@ -1,0 +1,23 @@
+// Reads the scorer of the kvzap method from its folder (config.json and safetensors).
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "presses/kvzap_surrogate.h"
+#include "worker/checkpoint/model_config.h"
+
+namespace kvcompare {
+
+// kvzap_model_type: "mlp", "linear" or absent (what the scorer says).
+// Throws CheckpointError if the scorer does not fit the model (input_dim, output_dim, n_modules) or its
+// tensors are not as load_weights would have them; ConfigError("kvzap_model_type") if the scorer is of the
+// other type.
+KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const ModelConfig& model,
+                                    const std::optional<std::string>& kvzap_model_type, at::ScalarType dtype,
+                                    at::Device device);
+
+}  // namespace kvcompare
