@@ -1,0 +1,51 @@
+// The decoder that Llama, Mistral, Qwen2 and Qwen3 share: one layer's pieces, as the engines put them
+// together. All tensors are in the model's dtype and on its device.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <ATen/core/Tensor.h>
+
+#include "common/ids.h"
+#include "presses/rope.h"
+#include "presses/scorer.h"
+#include "worker/checkpoint/model_config.h"
+#include "worker/checkpoint/weights.h"
+
+namespace kvcompare {
+
+class Model {
+ public:
+  Model(ModelConfig config, ModelWeights weights);
+
+  const ModelConfig& config() const { return config_; }
+  const Rope& rope() const { return rope_; }
+  at::TensorOptions options() const { return weights_.embedding.options(); }
+
+  at::Tensor embed(std::span<const TokenId> ids) const;  // [n_tokens, d_model]
+
+  // Input norm and projections of the tokens whose residual stream is x, [n_tokens, d_model].
+  LayerView project(LayerIndex layer, SampleIndex sample, std::int64_t first_position,
+                    const at::Tensor& x) const;
+
+  // The residual stream after the layer, from that before it and the heads' outputs.
+  //   x     : [n_tokens, d_model]
+  //   heads : [n_heads, n_tokens, d_head]
+  at::Tensor finish_layer(LayerIndex layer, const at::Tensor& x, const at::Tensor& heads) const;
+
+  // Final norm and head of the tokens whose residual stream is x: [n_tokens, vocab].
+  at::Tensor logits(const at::Tensor& x) const;
+
+ private:
+  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;
+  const LayerWeights& layer(LayerIndex index) const {
+    return weights_.layers[static_cast<std::size_t>(index.value)];
+  }
+
+  ModelConfig config_;
+  ModelWeights weights_;
+  Rope rope_;
+};
+
+}  // namespace kvcompare
