@@ -46,9 +46,9 @@ struct Totals {
 
 struct MethodResult {
   MethodSpec spec;
-  std::optional<Totals> totals;       // absent if a unit failed: a part of the samples compares with nothing
-  std::vector<SampleRow> per_sample;  // in data-set order, failed and skipped ones left out
-  std::vector<FailedUnit> failed;     // in data-set order
+  std::optional<Totals> totals{};       // absent if a unit failed: a part of the samples compares with nothing
+  std::vector<SampleRow> per_sample{};  // in data-set order, failed and skipped ones left out
+  std::vector<FailedUnit> failed{};     // in data-set order
   double seconds = 0;                 // sum over units
 };
 
@@ -56,7 +56,7 @@ struct Comparison {
   RunSpec spec;
   std::int64_t n_samples = 0;         // in the data set, after max_samples
   std::vector<SampleIndex> skipped;   // shorter than two tokens: nothing to predict
-  std::vector<MethodResult> methods;  // [0] is the baseline
+  std::vector<MethodResult> methods{};  // [0] is the baseline
 };
 
 }  // namespace kvcompare

@@ -1,0 +1,22 @@
+// From units to the comparison. Sums run in data-set order in double precision, so they do not depend on who
+// evaluated what or when.
+#pragma once
+
+#include "common/run_spec.h"
+#include "coordinator/comparison.h"
+#include "coordinator/coordinator_loop.h"
+#include "coordinator/plan.h"
+
+namespace kvcompare {
+
+// gathered holds every unit of the plan. Throws InvariantError if check_effect does.
+Comparison aggregate(const RunSpec& spec, const Plan& plan, const Gathered& gathered);
+
+// A method must do what its counts say. Throws InvariantError if, against the baseline,
+//   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every sample where
+//   it did;
+//   - it withheld none in a sample, yet its NLL there differs.
+// Samples with a failed unit are left out.
+void check_effect(const RunSpec& spec, const Gathered& gathered);
+
+}  // namespace kvcompare

@@ -1,0 +1,100 @@
+#include "coordinator/coordinator_loop.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <spdlog/spdlog.h>
+
+#include "common/errors.h"
+#include "coordinator/scheduler.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr int kMaxAttempts = 3;
+constexpr std::chrono::milliseconds kPollInterval{100};
+
+class Coordinator {
+ public:
+  Coordinator(Messenger& messenger, const Plan& plan, const std::vector<Sample>& samples,
+              const std::vector<MethodSpec>& methods)
+      : messenger_(messenger), samples_(samples), methods_(methods), scheduler_(plan.units, kMaxAttempts) {}
+
+  Gathered run(const CoordinatorHooks& hooks) {
+    while (!scheduler_.finished()) {
+      auto envelope = messenger_.receive(kPollInterval);
+      if (!gathered_.interrupted && hooks.stop_requested()) {
+        gathered_.interrupted = true;
+        scheduler_.stop();
+      }
+      if (envelope) handle(envelope->from, std::move(envelope->message));
+      act();
+      hooks.progress(scheduler_.n_settled(), scheduler_.n_units());
+    }
+    return std::move(gathered_);
+  }
+
+ private:
+  void handle(Rank from, Message message) {
+    if (const auto* hello = std::get_if<Hello>(&message)) {
+      spdlog::debug("worker {} is ready on {}", from.value, hello->device);
+      scheduler_.worker_ready(from);
+    } else if (auto* result = std::get_if<Result>(&message)) {
+      scheduler_.unit_done(from, result->result.unit);
+      record(result->result.unit, std::move(result->result));
+    } else if (auto* failure = std::get_if<Failure>(&message)) {
+      fail(from, std::move(failure->failure));
+    } else {
+      throw InvariantError("the coordinator was sent a message that only a worker gets");
+    }
+  }
+
+  void fail(Rank from, UnitFailure failure) {
+    const auto unit = failure.unit;
+    const auto verdict = scheduler_.unit_failed(from, unit);
+    spdlog::warn("sample {}, {}: attempt {} failed on worker {}: {}", unit.sample.value,
+                 method(unit).display_name, scheduler_.n_attempts(unit), from.value, failure.reason);
+    if (verdict == FailureVerdict::kQuarantine) record(unit, std::move(failure));
+  }
+
+  void record(UnitId unit, UnitOutcome outcome) {
+    gathered_.units.insert_or_assign(unit, Attempted{std::move(outcome), scheduler_.n_attempts(unit)});
+    const auto elapsed = std::chrono::steady_clock::now() - *first_dispatch_;
+    gathered_.evaluate_seconds = std::chrono::duration<double>(elapsed).count();
+  }
+
+  void act() {
+    for (const auto& action : scheduler_.take_actions()) {
+      if (const auto* stop = std::get_if<StopWorker>(&action)) {
+        messenger_.send(stop->worker, Stop{});
+        continue;
+      }
+      const auto& [worker, unit] = std::get<AssignUnit>(action);
+      if (!first_dispatch_) first_dispatch_ = std::chrono::steady_clock::now();
+      messenger_.send(worker,
+                      Assign{unit, samples_[static_cast<std::size_t>(unit.sample.value)], method(unit)});
+    }
+  }
+
+  const MethodSpec& method(UnitId unit) const {
+    return methods_[static_cast<std::size_t>(unit.method.value)];
+  }
+
+  Messenger& messenger_;
+  const std::vector<Sample>& samples_;
+  const std::vector<MethodSpec>& methods_;
+  Scheduler scheduler_;
+  Gathered gathered_;
+  std::optional<std::chrono::steady_clock::time_point> first_dispatch_;
+};
+
+}  // namespace
+
+Gathered coordinate(Messenger& messenger, const Plan& plan, const std::vector<Sample>& samples,
+                    const std::vector<MethodSpec>& methods, const CoordinatorHooks& hooks) {
+  return Coordinator(messenger, plan, samples, methods).run(hooks);
+}
+
+}  // namespace kvcompare

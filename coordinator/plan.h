@@ -1,0 +1,18 @@
+// Which units a run consists of.
+#pragma once
+
+#include <vector>
+
+#include "common/ids.h"
+#include "common/sample.h"
+
+namespace kvcompare {
+
+struct Plan {
+  std::vector<UnitId> units;  // in the order of dispatch: sample by sample, the baseline of a sample first
+  std::vector<SampleIndex> skipped;  // samples of less than two tokens: nothing to predict
+};
+
+Plan make_plan(const std::vector<Sample>& samples, std::size_t n_methods);
+
+}  // namespace kvcompare

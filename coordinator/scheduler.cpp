@@ -1,0 +1,77 @@
+#include "coordinator/scheduler.h"
+
+#include <algorithm>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+
+Scheduler::Scheduler(const std::vector<UnitId>& units, int max_attempts)
+    : n_units_(std::ssize(units)), max_attempts_(max_attempts), waiting_(units.begin(), units.end()) {}
+
+void Scheduler::worker_ready(Rank worker) {
+  require(!running_.contains(worker) && idle_.insert(worker).second, "a worker reported ready twice");
+}
+
+void Scheduler::unit_done(Rank worker, UnitId unit) {
+  free(worker, unit);
+  ++n_settled_;
+}
+
+FailureVerdict Scheduler::unit_failed(Rank worker, UnitId unit) {
+  free(worker, unit);
+  if (attempts_[unit] < max_attempts_) {
+    failed_on_[unit] = worker;
+    waiting_.push_back(unit);
+    return FailureVerdict::kRetry;
+  }
+  ++n_settled_;
+  return FailureVerdict::kQuarantine;
+}
+
+void Scheduler::stop() { stopped_ = true; }
+
+std::vector<SchedulerAction> Scheduler::take_actions() {
+  std::vector<SchedulerAction> actions;
+  while (!stopped_ && !idle_.empty() && !waiting_.empty()) {
+    const auto unit = waiting_.front();
+    const auto worker = idle_worker_for(unit);
+    waiting_.pop_front();
+    idle_.erase(worker);
+    running_[worker] = unit;
+    ++attempts_[unit];
+    actions.push_back(AssignUnit{worker, unit});
+  }
+  if (nothing_left()) {
+    for (const auto worker : idle_) actions.push_back(StopWorker{worker});
+    idle_.clear();
+  }
+  return actions;
+}
+
+bool Scheduler::finished() const { return nothing_left() && running_.empty() && idle_.empty(); }
+
+int Scheduler::n_attempts(UnitId unit) const {
+  const auto found = attempts_.find(unit);
+  return found == attempts_.end() ? 0 : found->second;
+}
+
+// An idle worker other than the one where the unit failed last; that one only if there is no other idle.
+Rank Scheduler::idle_worker_for(UnitId unit) const {
+  const auto failed_on = failed_on_.find(unit);
+  if (failed_on != failed_on_.end()) {
+    const auto other = std::ranges::find_if(idle_, [&](Rank rank) { return rank != failed_on->second; });
+    if (other != idle_.end()) return *other;
+  }
+  return *idle_.begin();
+}
+
+void Scheduler::free(Rank worker, UnitId unit) {
+  const auto running = running_.find(worker);
+  require(running != running_.end() && running->second == unit,
+          "a worker reported a unit that it was not assigned");
+  running_.erase(running);
+  idle_.insert(worker);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,61 @@
+// Who evaluates what: a pure state machine, events in, actions out; no clock, no messages, no tensors.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "common/ids.h"
+
+namespace kvcompare {
+
+struct AssignUnit {
+  Rank worker;
+  UnitId unit;
+};
+struct StopWorker {
+  Rank worker;
+};
+using SchedulerAction = std::variant<AssignUnit, StopWorker>;
+
+enum class FailureVerdict { kRetry, kQuarantine };
+
+class Scheduler {
+ public:
+  Scheduler(const std::vector<UnitId>& units, int max_attempts);
+
+  // Events. Each is followed by take_actions().
+  void worker_ready(Rank worker);
+  void unit_done(Rank worker, UnitId unit);
+  FailureVerdict unit_failed(Rank worker, UnitId unit);
+  void stop();  // no unit is assigned any more; those under way end
+
+  // What follows from the events so far; each action is given once.
+  std::vector<SchedulerAction> take_actions();
+
+  bool finished()
+      const;  // every unit is done or quarantined, or the run was stopped; and every worker was told so
+  std::int64_t n_units() const { return n_units_; }
+  std::int64_t n_settled() const { return n_settled_; }  // done or quarantined
+  int n_attempts(UnitId unit) const;
+
+ private:
+  bool nothing_left() const { return stopped_ ? running_.empty() : n_settled_ == n_units_; }
+  Rank idle_worker_for(UnitId unit) const;
+  void free(Rank worker, UnitId unit);
+
+  std::int64_t n_units_;
+  std::int64_t n_settled_ = 0;
+  int max_attempts_;
+  bool stopped_ = false;
+  std::deque<UnitId> waiting_;
+  std::map<Rank, UnitId> running_;
+  std::set<Rank> idle_;
+  std::map<UnitId, int> attempts_;
+  std::map<UnitId, Rank> failed_on_;  // the worker of the last failed attempt: another is tried first
+};
+
+}  // namespace kvcompare
