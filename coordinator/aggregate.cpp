@@ -16,7 +16,7 @@ double share(std::int64_t part, std::int64_t whole) {
 
 SampleRow row(const UnitResult& result) {
   return {.sample = result.unit.sample,
-          .n_scored = std::ssize(result.token_nll),
+          .n_scored = result.n_tokens - 1,
           .total_nll = result.total_nll,
           .keys_original = result.keys.original,
           .keys_kept = result.keys.kept(),
@@ -30,7 +30,7 @@ Totals totals(const std::vector<const UnitResult*>& results) {
   std::int64_t attended = 0, attendable = 0, compressible = 0, compressible_kept = 0;
   for (const auto* result : results) {
     sum.total_nll += result->total_nll;
-    sum.total_tokens += std::ssize(result->token_nll);
+    sum.total_tokens += result->n_tokens - 1;
     sum.keys_original += result->keys.original;
     sum.keys_kept += result->keys.kept();
     sum.peak_keys = std::max(sum.peak_keys, result->keys.peak);
@@ -76,7 +76,7 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const Gathered&
     const auto* with = std::get_if<UnitResult>(&attempted.outcome);
     const auto* without = result_of(gathered, {unit.sample, MethodIndex(0)});
     if (!with || !without) continue;
-    const bool equal = with->token_nll == without->token_nll;
+    const bool equal = with->total_nll == without->total_nll;
     if (with->keys.withheld_from_scored > 0) {
       ++n_evicting;
       n_equal += equal ? 1 : 0;

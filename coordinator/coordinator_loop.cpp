@@ -43,6 +43,7 @@ class Coordinator {
       scheduler_.worker_ready(from);
     } else if (auto* result = std::get_if<Result>(&message)) {
       scheduler_.unit_done(from, result->result.unit);
+      result->result.token_nll = {};  // 64 KiB a unit at 8192 tokens, and no report needs it
       record(result->result.unit, std::move(result->result));
     } else if (auto* failure = std::get_if<Failure>(&message)) {
       fail(from, std::move(failure->failure));

@@ -20,7 +20,7 @@ struct Attempted {
 };
 
 struct Gathered {
-  std::map<UnitId, Attempted> units;  // all of the plan, unless interrupted
+  std::map<UnitId, Attempted> units;  // all of the plan, unless interrupted; without token_nll
   bool interrupted = false;
   double evaluate_seconds = 0;  // wall, first unit dispatched to last done
 };

@@ -1,0 +1,26 @@
+// The devices that a run works on.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include "common/dtype.h"
+
+namespace kvcompare {
+
+// request: auto | cpu | cuda | cuda:N. auto: the GPUs if there are any. One worker is to run on each GPU
+// returned; {cpu} means worker threads. Throws ConfigError saying what is missing if the request cannot be
+// met.
+std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus);
+
+// The precision of the computation if none was asked for: float32 on a CPU, the checkpoint's own on a GPU
+// (float32 if config.json does not say).
+Dtype choose_dtype(std::optional<Dtype> request, std::optional<Dtype> stored, const c10::Device& device);
+
+c10::ScalarType scalar_type(Dtype dtype);
+
+}  // namespace kvcompare
