@@ -46,16 +46,16 @@ struct Totals {
 
 struct MethodResult {
   MethodSpec spec;
-  std::optional<Totals> totals{};       // absent if a unit failed: a part of the samples compares with nothing
+  std::optional<Totals> totals{};  // absent if a unit failed: a part of the samples compares with nothing
   std::vector<SampleRow> per_sample{};  // in data-set order, failed and skipped ones left out
   std::vector<FailedUnit> failed{};     // in data-set order
-  double seconds = 0;                 // sum over units
+  double seconds = 0;                   // sum over units
 };
 
 struct Comparison {
   RunSpec spec;
-  std::int64_t n_samples = 0;         // in the data set, after max_samples
-  std::vector<SampleIndex> skipped;   // shorter than two tokens: nothing to predict
+  std::int64_t n_samples = 0;           // in the data set, after max_samples
+  std::vector<SampleIndex> skipped;     // shorter than two tokens: nothing to predict
   std::vector<MethodResult> methods{};  // [0] is the baseline
 };
 

@@ -1,0 +1,121 @@
+#include "coordinator/aggregate.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "tests/unit/coordinator/unit_results.h"
+
+namespace kvcompare {
+namespace {
+
+RunSpec two_methods() {
+  RunSpec spec;
+  spec.methods = {{"baseline", "Baseline", KeepAll{}, {}}, {"random", "Random", RatioBudget{0.5}, {}}};
+  return spec;
+}
+
+Gathered gathered(const std::vector<ImaginaryUnit>& units) {
+  Gathered result;
+  for (const auto& unit : units) {
+    const auto unit_result = imaginary_result(unit);
+    result.units.insert_or_assign(unit_result.unit, Attempted{unit_result, 1});
+  }
+  return result;
+}
+
+Plan plan_of(std::vector<SampleIndex> skipped = {}) { return {{}, std::move(skipped)}; }
+
+TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
+  const auto comparison = aggregate(
+      two_methods(), plan_of({SampleIndex(1)}),
+      gathered(
+          {{.sample = 0, .method = 0, .n_tokens = 4, .total_nll = 3},
+           {.sample = 2, .method = 0, .n_tokens = 8, .total_nll = 12},
+           {.sample = 0, .method = 1, .n_tokens = 4, .total_nll = 4, .n_evicted = 2, .n_withheld = 1},
+           {.sample = 2, .method = 1, .n_tokens = 8, .total_nll = 16, .n_evicted = 4, .n_withheld = 9}}));
+  ASSERT_EQ(comparison.methods.size(), 2u);
+  const auto& random = comparison.methods[1];
+  ASSERT_TRUE(random.totals);
+  EXPECT_EQ(random.totals->total_tokens, 10);
+  EXPECT_EQ(random.totals->total_nll, 20);
+  EXPECT_EQ(random.totals->avg_nll, 2);
+  EXPECT_DOUBLE_EQ(random.totals->perplexity, std::exp(2.0));
+  EXPECT_EQ(random.totals->keys_original, 12);
+  EXPECT_EQ(random.totals->keys_kept, 6);
+  EXPECT_EQ(random.totals->keys_discarded(), 6);
+  EXPECT_EQ(random.totals->avg_compression_ratio, 0.5);
+  EXPECT_DOUBLE_EQ(random.totals->attended_density, (10 + 36 - 10) / 46.0);
+  EXPECT_EQ(random.totals->compressible_density, 0.5);
+  EXPECT_EQ(random.totals->peak_keys, 8);
+  EXPECT_THAT(comparison.skipped, testing::ElementsAre(SampleIndex(1)));
+  ASSERT_EQ(random.per_sample.size(), 2u);
+  EXPECT_EQ(random.per_sample[1].sample, SampleIndex(2));
+  EXPECT_EQ(random.per_sample[1].n_scored, 7);
+  EXPECT_EQ(random.per_sample[1].keys_kept, 4);
+  EXPECT_DOUBLE_EQ(random.per_sample[1].attended_density, 27 / 36.0);
+}
+
+// Sums in another order would give another last bit.
+TEST(Aggregate, SumsInDataSetOrder) {
+  std::vector<ImaginaryUnit> units;
+  double expected = 0;
+  for (std::int64_t s = 0; s < 20; ++s) {
+    const double nll = 0.1 * static_cast<double>(s + 1) + 1e-9 * static_cast<double>(s);
+    units.push_back({.sample = 19 - s, .total_nll = nll});
+  }
+  for (std::int64_t s = 19; s >= 0; --s) expected += units[static_cast<std::size_t>(s)].total_nll;
+  auto spec = two_methods();
+  spec.methods.pop_back();
+  EXPECT_EQ(aggregate(spec, plan_of(), gathered(units)).methods[0].totals->total_nll, expected);
+}
+
+TEST(Aggregate, LeavesOutTheTotalsOfAMethodWithAFailedUnit) {
+  auto units = gathered({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}, {.sample = 0, .method = 1}});
+  const UnitId failed{SampleIndex(1), MethodIndex(1)};
+  units.units.insert_or_assign(failed, Attempted{UnitFailure{failed, "not finite"}, 3});
+  const auto comparison = aggregate(two_methods(), plan_of(), units);
+  EXPECT_TRUE(comparison.methods[0].totals);
+  EXPECT_FALSE(comparison.methods[1].totals);
+  EXPECT_EQ(comparison.methods[1].per_sample.size(), 1u);
+  ASSERT_EQ(comparison.methods[1].failed.size(), 1u);
+  EXPECT_EQ(comparison.methods[1].failed[0].reason, "not finite");
+  EXPECT_EQ(comparison.methods[1].failed[0].n_attempts, 3);
+}
+
+TEST(Aggregate, HasNoTotalsWhenEverySampleWasSkipped) {
+  const auto comparison = aggregate(two_methods(), plan_of({SampleIndex(0)}), gathered({}));
+  EXPECT_FALSE(comparison.methods[0].totals);
+  EXPECT_EQ(comparison.n_samples, 1);
+}
+
+TEST(CheckEffect, FailsAMethodThatEvictsYetEqualsTheBaselineEverywhere) {
+  EXPECT_THROW(check_effect(two_methods(), gathered({{.sample = 0, .method = 0},
+                                                     {.sample = 0, .method = 1, .n_withheld = 1}})),
+               InvariantError);
+}
+
+TEST(CheckEffect, AcceptsAnEvictionThatShowsInOneSample) {
+  EXPECT_NO_THROW(
+      check_effect(two_methods(), gathered({{.sample = 0, .method = 0},
+                                            {.sample = 0, .method = 1, .n_withheld = 1},
+                                            {.sample = 1, .method = 0},
+                                            {.sample = 1, .method = 1, .total_nll = 3.5, .n_withheld = 1}})));
+}
+
+TEST(CheckEffect, AcceptsAnEvictionAfterTheLastScoredQuery) {
+  EXPECT_NO_THROW(check_effect(
+      two_methods(), gathered({{.sample = 0, .method = 0}, {.sample = 0, .method = 1, .n_evicted = 2}})));
+}
+
+TEST(CheckEffect, FailsAMethodThatDiffersWithoutWithholdingAKey) {
+  EXPECT_THROW(check_effect(two_methods(),
+                            gathered({{.sample = 0, .method = 0},
+                                      {.sample = 0, .method = 1, .total_nll = std::nextafter(3.0, 4.0)}})),
+               InvariantError);
+}
+
+}  // namespace
+}  // namespace kvcompare

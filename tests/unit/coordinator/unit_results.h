@@ -1,0 +1,36 @@
+// Results of imaginary units, consistent in their counts.
+#pragma once
+
+#include "common/unit_result.h"
+#include "coordinator/coordinator_loop.h"
+
+namespace kvcompare {
+
+struct ImaginaryUnit {
+  std::int64_t sample = 0;
+  std::int64_t method = 0;
+  std::int64_t n_tokens = 4;
+  double total_nll = 3;
+  std::int64_t n_evicted = 0;   // of n_tokens keys: one layer, one KV head
+  std::int64_t n_withheld = 0;  // from scored queries
+};
+
+inline UnitResult imaginary_result(const ImaginaryUnit& unit) {
+  UnitResult result;
+  result.unit = {SampleIndex(unit.sample), MethodIndex(unit.method)};
+  result.n_tokens = unit.n_tokens;
+  result.total_nll = unit.total_nll;
+  result.keys.n_layers = 1;
+  result.keys.n_kv_heads = 1;
+  result.keys.original = unit.n_tokens;
+  result.keys.kept_per_head = {unit.n_tokens - unit.n_evicted};
+  result.keys.attendable = unit.n_tokens * (unit.n_tokens + 1) / 2;
+  result.keys.attended = result.keys.attendable - unit.n_withheld;
+  result.keys.withheld_from_scored = unit.n_withheld;
+  result.keys.compressible = unit.n_tokens;
+  result.keys.compressible_kept = unit.n_tokens - unit.n_evicted;
+  result.keys.peak = unit.n_tokens;
+  return result;
+}
+
+}  // namespace kvcompare
