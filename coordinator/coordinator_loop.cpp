@@ -18,9 +18,12 @@ constexpr std::chrono::milliseconds kPollInterval{100};
 
 class Coordinator {
  public:
-  Coordinator(Messenger& messenger, const Plan& plan, const std::vector<Sample>& samples,
+  Coordinator(Messenger& messenger, int n_workers, const Plan& plan, const std::vector<Sample>& samples,
               const std::vector<MethodSpec>& methods)
-      : messenger_(messenger), samples_(samples), methods_(methods), scheduler_(plan.units, kMaxAttempts) {}
+      : messenger_(messenger),
+        samples_(samples),
+        methods_(methods),
+        scheduler_(plan.units, n_workers, kMaxAttempts) {}
 
   Gathered run(const CoordinatorHooks& hooks) {
     while (!scheduler_.finished()) {
@@ -93,9 +96,9 @@ class Coordinator {
 
 }  // namespace
 
-Gathered coordinate(Messenger& messenger, const Plan& plan, const std::vector<Sample>& samples,
+Gathered coordinate(Messenger& messenger, int n_workers, const Plan& plan, const std::vector<Sample>& samples,
                     const std::vector<MethodSpec>& methods, const CoordinatorHooks& hooks) {
-  return Coordinator(messenger, plan, samples, methods).run(hooks);
+  return Coordinator(messenger, n_workers, plan, samples, methods).run(hooks);
 }
 
 }  // namespace kvcompare

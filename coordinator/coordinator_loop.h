@@ -32,8 +32,9 @@ struct CoordinatorHooks {
 };
 
 // Until every unit is evaluated or has failed for good (three attempts), or a stop is requested.
+// Returns when each of the n_workers workers has said hello and been told to stop.
 // Runs on the calling thread; throws what the messenger throws.
-Gathered coordinate(Messenger& messenger, const Plan& plan, const std::vector<Sample>& samples,
+Gathered coordinate(Messenger& messenger, int n_workers, const Plan& plan, const std::vector<Sample>& samples,
                     const std::vector<MethodSpec>& methods, const CoordinatorHooks& hooks);
 
 }  // namespace kvcompare

@@ -6,8 +6,11 @@
 
 namespace kvcompare {
 
-Scheduler::Scheduler(const std::vector<UnitId>& units, int max_attempts)
-    : n_units_(std::ssize(units)), max_attempts_(max_attempts), waiting_(units.begin(), units.end()) {}
+Scheduler::Scheduler(const std::vector<UnitId>& units, int n_workers, int max_attempts)
+    : n_units_(std::ssize(units)),
+      n_workers_(n_workers),
+      max_attempts_(max_attempts),
+      waiting_(units.begin(), units.end()) {}
 
 void Scheduler::worker_ready(Rank worker) {
   require(!running_.contains(worker) && idle_.insert(worker).second, "a worker reported ready twice");
@@ -44,12 +47,11 @@ std::vector<SchedulerAction> Scheduler::take_actions() {
   }
   if (nothing_left()) {
     for (const auto worker : idle_) actions.push_back(StopWorker{worker});
+    n_stopped_ += static_cast<int>(idle_.size());
     idle_.clear();
   }
   return actions;
 }
-
-bool Scheduler::finished() const { return nothing_left() && running_.empty() && idle_.empty(); }
 
 int Scheduler::n_attempts(UnitId unit) const {
   const auto found = attempts_.find(unit);

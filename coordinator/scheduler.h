@@ -25,7 +25,7 @@ enum class FailureVerdict { kRetry, kQuarantine };
 
 class Scheduler {
  public:
-  Scheduler(const std::vector<UnitId>& units, int max_attempts);
+  Scheduler(const std::vector<UnitId>& units, int n_workers, int max_attempts);
 
   // Events. Each is followed by take_actions().
   void worker_ready(Rank worker);
@@ -36,8 +36,8 @@ class Scheduler {
   // What follows from the events so far; each action is given once.
   std::vector<SchedulerAction> take_actions();
 
-  bool finished()
-      const;  // every unit is done or quarantined, or the run was stopped; and every worker was told so
+  // Every unit is done or quarantined, or the run was stopped; and every worker, the latest too, was told so.
+  bool finished() const { return n_stopped_ == n_workers_; }
   std::int64_t n_units() const { return n_units_; }
   std::int64_t n_settled() const { return n_settled_; }  // done or quarantined
   int n_attempts(UnitId unit) const;
@@ -49,6 +49,8 @@ class Scheduler {
 
   std::int64_t n_units_;
   std::int64_t n_settled_ = 0;
+  int n_workers_;
+  int n_stopped_ = 0;
   int max_attempts_;
   bool stopped_ = false;
   std::deque<UnitId> waiting_;

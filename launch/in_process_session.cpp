@@ -37,7 +37,8 @@ Gathered run_in_process(const std::vector<LocalWorker>& workers, const Plan& pla
     threads.emplace_back([&exchange, rank, &worker = workers[w]] { work(exchange, rank, worker); });
   }
   try {
-    return coordinate(*exchange.endpoint(kCoordinator), plan, samples, methods, hooks);
+    return coordinate(*exchange.endpoint(kCoordinator), static_cast<int>(workers.size()), plan, samples,
+                      methods, hooks);
   } catch (...) {
     exchange.abort(std::current_exception());
     throw;

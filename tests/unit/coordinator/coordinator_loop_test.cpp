@@ -53,7 +53,7 @@ class CoordinatorLoop : public testing::Test {
       workers.emplace_back([&, rank] { work(*exchange.endpoint(Rank(rank)), answer); });
     const auto data = samples(n_samples);
     return coordinate(
-        *exchange.endpoint(Rank(0)), make_plan(data, kMethods.size()), data, kMethods,
+        *exchange.endpoint(Rank(0)), n_workers, make_plan(data, kMethods.size()), data, kMethods,
         {[this](std::int64_t n_done, std::int64_t n) { progress_.emplace_back(n_done, n); }, stop});
   }
   std::vector<std::pair<std::int64_t, std::int64_t>> progress_;
@@ -99,11 +99,16 @@ TEST_F(CoordinatorLoop, StopsWhenToldToAndKeepsWhatIsDone) {
   EXPECT_LT(gathered.units.size(), 100u);
 }
 
+// Workers that say hello after the end must be told so too, or they would wait for ever.
+TEST_F(CoordinatorLoop, StopsEveryWorkerOfAnEmptyPlan) {
+  EXPECT_TRUE(run(0, 3, [](const Assign& assign, int) { return done(assign); }).units.empty());
+}
+
 TEST_F(CoordinatorLoop, RefusesAMessageThatOnlyAWorkerGets) {
   InProcessExchange exchange(2);
   exchange.endpoint(Rank(1))->send(Rank(0), Stop{});
   const auto data = samples(1);
-  EXPECT_THROW(coordinate(*exchange.endpoint(Rank(0)), make_plan(data, 1), data, kMethods,
+  EXPECT_THROW(coordinate(*exchange.endpoint(Rank(0)), 1, make_plan(data, 1), data, kMethods,
                           {[](std::int64_t, std::int64_t) {}, [] { return false; }}),
                InvariantError);
 }

@@ -23,7 +23,7 @@ std::vector<UnitId> units(std::int64_t n) {
 }
 
 TEST(Scheduler, HandsOutUnitsInOrderAndStopsEveryWorker) {
-  Scheduler scheduler({unit(0), unit(1)}, 3);
+  Scheduler scheduler({unit(0), unit(1)}, 2, 3);
   scheduler.worker_ready(Rank(1));
   auto actions = scheduler.take_actions();
   ASSERT_EQ(actions.size(), 1u);
@@ -41,7 +41,7 @@ TEST(Scheduler, HandsOutUnitsInOrderAndStopsEveryWorker) {
 }
 
 TEST(Scheduler, RetriesAFailedUnitOnAnotherWorkerFirst) {
-  Scheduler scheduler({unit(0)}, 3);
+  Scheduler scheduler({unit(0)}, 2, 3);
   scheduler.worker_ready(Rank(1));
   scheduler.take_actions();
   scheduler.worker_ready(Rank(2));
@@ -53,7 +53,7 @@ TEST(Scheduler, RetriesAFailedUnitOnAnotherWorkerFirst) {
 }
 
 TEST(Scheduler, QuarantinesAUnitAfterTheLastAttempt) {
-  Scheduler scheduler({unit(0)}, 3);
+  Scheduler scheduler({unit(0)}, 1, 3);
   scheduler.worker_ready(Rank(1));
   for (int attempt = 1; attempt <= 3; ++attempt) {
     ASSERT_EQ(scheduler.take_actions().size(), 1u);
@@ -67,7 +67,7 @@ TEST(Scheduler, QuarantinesAUnitAfterTheLastAttempt) {
 }
 
 TEST(Scheduler, BeginsNoUnitAfterAStopAndWaitsForThoseUnderWay) {
-  Scheduler scheduler(units(5), 3);
+  Scheduler scheduler(units(5), 1, 3);
   scheduler.worker_ready(Rank(1));
   scheduler.take_actions();
   scheduler.stop();
@@ -79,7 +79,7 @@ TEST(Scheduler, BeginsNoUnitAfterAStopAndWaitsForThoseUnderWay) {
 }
 
 TEST(Scheduler, RefusesAReportOfAUnitThatWasNotAssigned) {
-  Scheduler scheduler(units(2), 3);
+  Scheduler scheduler(units(2), 2, 3);
   scheduler.worker_ready(Rank(1));
   scheduler.take_actions();
   EXPECT_THROW(scheduler.unit_done(Rank(1), unit(0, 1)), InvariantError);
@@ -95,11 +95,11 @@ class RandomHistory {
         n_units_(pick(13)),
         n_workers_(1 + pick(4)),
         stop_at_(pick(4) == 0 ? pick(20) : -1),
-        scheduler_(units(n_units_), kMaxAttempts) {}
+        scheduler_(units(n_units_), static_cast<int>(n_workers_), kMaxAttempts) {}
 
   void run() {
     std::int64_t n_ready = 0, n_events = 0;
-    while (!(n_ready == n_workers_ && scheduler_.finished())) {
+    while (!scheduler_.finished()) {
       ASSERT_LT(n_events, 1000) << "the history does not end";
       if (n_events++ == stop_at_) {
         scheduler_.stop();
