@@ -33,7 +33,9 @@ class JsonlReader {
   std::optional<JsonlRecord> next();  // empty at the end of the file
 
  private:
-  std::filesystem::path path_;
+  JsonlRecord parse(const std::string& text) const;
+
+  std::string path_;
   std::string text_field_;
   std::ifstream file_;
   std::int64_t line_ = 0;

@@ -1,0 +1,160 @@
+#include "common/dataset.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "common/errors.h"
+#include "common/json_error.h"
+
+namespace kvcompare {
+namespace {
+
+using json = nlohmann::json;
+
+constexpr const char* kIdsField = "input_ids";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+
+// One line of the file, for messages.
+struct Place {
+  const std::string& file;
+  std::int64_t line;
+
+  [[noreturn]] void fail(const std::string& problem) const { throw DataError(file, line, problem); }
+};
+
+json parse_object(const std::string& text, const Place& place) {
+  if (text.find('\0') != std::string::npos) place.fail("not valid JSON: holds a NUL byte");
+  json value;
+  try {
+    value = json::parse(text);
+  } catch (const json::exception& error) {
+    place.fail("not valid JSON: " + json_problem(error));
+  }
+  if (!value.is_object())
+    place.fail(std::string("holds ") + value.type_name() +
+               "; expected an object a line, such as {\"text\": \"...\"}");
+  return value;
+}
+
+std::string fields_of(const json& object) {
+  constexpr std::size_t kShown = 10;
+  std::string list;
+  std::size_t n = 0;
+  for (const auto& [name, value] : object.items()) {
+    if (n++ == kShown) return list + ", ...";
+    list += (list.empty() ? "" : ", ") + ("'" + name.substr(0, 60) + "'");
+  }
+  return list.empty() ? "none" : list;
+}
+
+bool has_value(const json& object, const std::string& field) {
+  const auto found = object.find(field);
+  return found != object.end() && !found->is_null();
+}
+
+std::vector<TokenId> read_ids(const json& value, const Place& place) {
+  const std::string expected = "'input_ids' must be an array of token ids, integers from 0";
+  if (!value.is_array()) place.fail(expected + "; it is of type " + value.type_name());
+  std::vector<TokenId> ids;
+  ids.reserve(value.size());
+  for (const json& id : value) {
+    const bool fits =
+        id.is_number_unsigned() &&
+        id.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<TokenId>::max());
+    if (!fits)
+      place.fail(expected + "; element " + std::to_string(ids.size()) + " is " +
+                 (id.is_number() ? id.dump() : std::string("of type ") + id.type_name()));
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+std::vector<TokenId> tokenise(const JsonlRecord& record, const Encode& encode, const Place& place) {
+  if (record.ids) return *record.ids;
+  if (!encode)
+    throw ConfigError("data_path",
+                      place.file + ":" + std::to_string(place.line) +
+                          " holds text, but there is no tokenizer; expected ready token ids in 'input_ids'");
+  return encode(*record.text);
+}
+
+void check_vocabulary(const std::vector<TokenId>& ids, std::optional<std::int64_t> vocab_size,
+                      const Place& place) {
+  if (!vocab_size) return;
+  const auto outside =
+      std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return id < 0 || id >= *vocab_size; });
+  if (outside != ids.end())
+    place.fail("token id " + std::to_string(*outside) + " at position " +
+               std::to_string(outside - ids.begin()) + " is outside the model's vocabulary of " +
+               std::to_string(*vocab_size) + "; was the text tokenised for another model?");
+}
+
+}  // namespace
+
+JsonlReader::JsonlReader(const std::filesystem::path& path, std::string text_field)
+    : path_(path.string()), text_field_(std::move(text_field)) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    throw DataError(path_, 0, "is a folder; expected a JSON Lines file");
+  file_.open(path, std::ios::binary);
+  if (!file_) throw DataError(path_, 0, std::string("cannot be opened: ") + std::strerror(errno));
+}
+
+std::optional<JsonlRecord> JsonlReader::next() {
+  std::string text;
+  while (std::getline(file_, text)) {
+    ++line_;
+    if (line_ == 1 && text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+    if (!is_blank(text)) return parse(text);
+  }
+  if (file_.bad()) throw DataError(path_, line_ + 1, "cannot be read");
+  return std::nullopt;
+}
+
+JsonlRecord JsonlReader::parse(const std::string& text) const {
+  const Place place{path_, line_};
+  json object = parse_object(text, place);
+  JsonlRecord record{line_, std::nullopt, std::nullopt};
+  if (has_value(object, kIdsField)) record.ids = read_ids(object[kIdsField], place);
+  if (text_field_ != kIdsField && has_value(object, text_field_)) {
+    json& value = object[text_field_];
+    if (!value.is_string())
+      place.fail("field '" + text_field_ + "' must be a string; it is of type " + value.type_name());
+    record.text = std::move(value.get_ref<std::string&>());
+  }
+  if (!record.text && !record.ids)
+    place.fail("has neither the field '" + text_field_ +
+               "' (a string) nor 'input_ids' (token ids); fields: " + fields_of(object) +
+               "; --text_field names the field to read");
+  return record;
+}
+
+std::vector<Sample> read_dataset(const DatasetOptions& options, const Encode& encode,
+                                 std::optional<std::int64_t> vocab_size) {
+  JsonlReader reader(options.path, options.text_field);
+  const std::string file = options.path.string();
+  const auto wanted = options.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
+  std::vector<Sample> samples;
+  while (std::ssize(samples) < wanted) {
+    const std::optional<JsonlRecord> record = reader.next();
+    if (!record) break;
+    const Place place{file, record->line};
+    Sample sample{SampleIndex(std::ssize(samples)), tokenise(*record, encode, place)};
+    check_vocabulary(sample.ids, vocab_size, place);
+    if (std::ssize(sample.ids) > options.max_length)
+      sample.ids.resize(static_cast<std::size_t>(options.max_length));
+    samples.push_back(std::move(sample));
+  }
+  if (samples.empty() && wanted > 0)
+    throw DataError(file, 0, "holds no sample; expected a JSON object a line");
+  return samples;
+}
+
+}  // namespace kvcompare
