@@ -1,0 +1,140 @@
+#include "common/hub_cache.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <vector>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Unset and empty are the same. A leading ~ is the home folder, as huggingface_hub has it.
+std::optional<fs::path> folder_from_environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  std::string text = value;
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && (text == "~" || text.starts_with("~/"))) text.replace(0, 1, home);
+  return fs::path(text);
+}
+
+// Source: huggingface_hub/constants.py
+fs::path hub_cache_folder() {
+  if (const auto folder = folder_from_environment("HF_HUB_CACHE")) return *folder;
+  if (const auto folder = folder_from_environment("HUGGINGFACE_HUB_CACHE")) return *folder;
+  if (const auto folder = folder_from_environment("HF_HOME")) return *folder / "hub";
+  if (const auto folder = folder_from_environment("XDG_CACHE_HOME")) return *folder / "huggingface" / "hub";
+  return folder_from_environment("HOME").value_or(".") / ".cache" / "huggingface" / "hub";
+}
+
+bool is_hub_id(const std::string& name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '/';
+  };
+  return !name.empty() && std::all_of(name.begin(), name.end(), allowed) &&
+         std::count(name.begin(), name.end(), '/') <= 1 && name.front() != '/' && name.back() != '/' &&
+         name.front() != '.' && name.find("..") == std::string::npos && name.find("--") == std::string::npos;
+}
+
+std::string cache_name(const std::string& hub_id) {  // "org/name" -> "models--org--name"
+  std::string name = "models--" + hub_id;
+  if (const std::size_t slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
+  return name;
+}
+
+std::vector<fs::path> folders_in(const fs::path& folder) {
+  std::vector<fs::path> folders;
+  if (!fs::is_directory(folder)) return folders;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (entry.is_directory()) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+bool has_weights(const fs::path& folder) {
+  const auto is_weights = [](const fs::directory_entry& entry) {
+    const fs::path extension = entry.path().extension();
+    return (extension == ".safetensors" || extension == ".bin") &&
+           fs::exists(entry.path());  // false: dangling link
+  };
+  return std::any_of(fs::directory_iterator(folder), fs::directory_iterator(), is_weights);
+}
+
+class CachedModel {
+ public:
+  CachedModel(const std::string& flag, const std::string& hub_id)
+      : flag_(flag), hub_id_(hub_id), folder_(hub_cache_folder() / cache_name(hub_id)) {}
+
+  fs::path resolve() const {
+    if (!fs::is_directory(folder_))
+      fail("is no folder here, and not in the Hugging Face cache: " + folder_.string() + " is not there");
+    const fs::path snapshot = find_snapshot();
+    if (!fs::exists(snapshot / "config.json"))
+      fail("is not complete in the Hugging Face cache: " + snapshot.string() + " holds no config.json");
+    if (!has_weights(snapshot))
+      fail("is not complete in the Hugging Face cache: " + snapshot.string() +
+           " holds no weights (*.safetensors)");
+    return snapshot;
+  }
+
+ private:
+  fs::path find_snapshot() const {
+    const fs::path snapshots = folder_ / "snapshots";
+    if (std::ifstream ref(folder_ / "refs" / "main"); ref) {
+      std::string commit;
+      ref >> commit;
+      const fs::path snapshot = snapshots / commit;
+      if (commit.empty() || fs::path(commit).filename() != commit || !fs::is_directory(snapshot))
+        fail("is not complete in the Hugging Face cache: refs/main names " + snapshot.string() +
+             ", which is not there");
+      return snapshot;
+    }
+    const std::vector<fs::path> found = folders_in(snapshots);
+    if (found.empty())
+      fail("is not complete in the Hugging Face cache: " + snapshots.string() + " holds no snapshot");
+    if (found.size() > 1) {
+      std::string list;
+      for (const fs::path& snapshot : found) list += "\n  " + snapshot.string();
+      fail(
+          "is in the Hugging Face cache in several snapshots, and refs/main does not say which; give one of "
+          "these "
+          "folders instead:" +
+          list);
+    }
+    return found.front();
+  }
+
+  [[noreturn]] void fail(const std::string& problem) const {
+    throw ConfigError(flag_, "'" + hub_id_ + "' " + problem + "\nTo download it: hf download " + hub_id_ +
+                                 "\n(the hf command comes with: pip install huggingface_hub)");
+  }
+
+  const std::string& flag_;
+  const std::string& hub_id_;
+  fs::path folder_;
+};
+
+}  // namespace
+
+fs::path resolve_model(const std::string& flag, const std::string& name) {
+  if (fs::is_directory(name)) {
+    if (!fs::exists(fs::path(name) / "config.json"))
+      throw ConfigError(flag, "the folder '" + name +
+                                  "' holds no config.json; expected a model folder as transformers saves it");
+    return name;
+  }
+  if (fs::exists(name))
+    throw ConfigError(flag, "'" + name + "' is a file; expected a model folder or a hub id (org/name)");
+  if (!is_hub_id(name))
+    throw ConfigError(flag,
+                      "there is no folder '" + name + "'; expected a model folder or a hub id (org/name)");
+  return CachedModel(flag, name).resolve();
+}
+
+}  // namespace kvcompare
