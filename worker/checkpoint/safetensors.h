@@ -21,6 +21,8 @@ class SafetensorsFile {
  public:
   // Throws CheckpointError if the file cannot be read or breaks a rule of the format.
   explicit SafetensorsFile(const std::filesystem::path& path);
+  SafetensorsFile(SafetensorsFile&&) = default;
+  SafetensorsFile& operator=(SafetensorsFile&&) = default;
 
   const std::filesystem::path& path() const { return path_; }
   const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }  // in file order

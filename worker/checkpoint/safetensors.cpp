@@ -1,0 +1,57 @@
+#include "worker/checkpoint/safetensors.h"
+
+#include <cstring>
+#include <optional>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include "common/errors.h"
+#include "worker/checkpoint/mapped_file.h"
+
+namespace kvcompare {
+namespace {
+
+std::optional<at::ScalarType> floating_point_type(std::string_view tag) {
+  if (tag == "F64") return at::kDouble;
+  if (tag == "F32") return at::kFloat;
+  if (tag == "F16") return at::kHalf;
+  if (tag == "BF16") return at::kBFloat16;
+  return std::nullopt;
+}
+
+}  // namespace
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : path_(path),
+      file_(std::make_shared<const MappedFile>(path)),
+      header_(parse_safetensors_header(file_->bytes(), path.string())) {
+  by_name_.reserve(header_.entries.size());
+  for (const SafetensorsEntry& entry : header_.entries) by_name_.emplace(entry.name, &entry);
+}
+
+const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+at::Tensor SafetensorsFile::tensor(std::string_view name) const {
+  const SafetensorsEntry* entry = find(name);
+  if (entry == nullptr) throw CheckpointError(path_.string(), std::string(name), "there is no such tensor");
+  const auto type = floating_point_type(entry->dtype);
+  if (!type)
+    throw CheckpointError(path_.string(), entry->name,
+                          "dtype " + entry->dtype + "; accepted: F64, F32, F16, BF16 (no quantised weights)");
+
+  const at::TensorOptions options = at::TensorOptions().dtype(*type);
+  if (entry->begin == entry->end) return at::empty(entry->shape, options);
+  const char* data = file_->bytes().data() + header_.data_start + entry->begin;
+  if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(*type) == 0)
+    return at::from_blob(
+        const_cast<char*>(data), entry->shape, [file = file_](void*) {}, options);
+  at::Tensor copy = at::empty(entry->shape, options);
+  std::memcpy(copy.mutable_data_ptr(), data, entry->end - entry->begin);
+  return copy;
+}
+
+}  // namespace kvcompare
