@@ -18,6 +18,7 @@ struct RopeConfig {
   double low_freq_factor = 1;                         // llama3
   double high_freq_factor = 1;                        // llama3
   std::int64_t original_max_position_embeddings = 0;  // llama3
+  friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
 };
 
 struct ModelConfig {
