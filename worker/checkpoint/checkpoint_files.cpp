@@ -1,0 +1,96 @@
+#include "worker/checkpoint/checkpoint_files.h"
+
+#include <algorithm>
+
+#include "common/errors.h"
+#include "worker/checkpoint/shard_index.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+
+[[noreturn]] void no_weights(const fs::path& folder) {
+  std::vector<std::string> other;
+  if (fs::is_directory(folder))
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      const std::string extension = entry.path().extension().string();
+      if (extension == ".bin" || extension == ".pth" || extension == ".pt" || extension == ".gguf" ||
+          extension == ".safetensors")
+        other.push_back(name);
+    }
+  std::sort(other.begin(), other.end());
+  std::string problem = std::string("there is no ") + kSingleFile + " and no " + kIndexFile;
+  if (!other.empty()) {
+    problem += "; other weights are there, such as " + other.front();
+    if (other.front().starts_with("adapter_model"))
+      problem += ": merge the adapter into its base model first";
+    else if (!other.front().ends_with(".safetensors"))
+      problem += ": convert them to safetensors first (in Python: model.save_pretrained(folder))";
+  }
+  throw CheckpointError(folder.string(), "", problem);
+}
+
+}  // namespace
+
+CheckpointFiles::CheckpointFiles(const fs::path& folder) {
+  const bool single = fs::exists(folder / kSingleFile);
+  const bool sharded = fs::exists(folder / kIndexFile);
+  if (single && sharded)
+    throw CheckpointError(folder.string(), "",
+                          std::string("holds both ") + kSingleFile + " and " + kIndexFile +
+                              ": remove the one that is out of date");
+  if (!single && !sharded) no_weights(folder);
+  list_path_ = folder / (single ? kSingleFile : kIndexFile);
+  if (sharded) {
+    open_shards(folder);
+    return;
+  }
+  files_.emplace_back(list_path_);
+  for (const SafetensorsEntry& entry : files_.front().entries()) file_of_.emplace(entry.name, 0);
+}
+
+void CheckpointFiles::open_shards(const fs::path& folder) {
+  const ShardIndex index = read_shard_index(list_path_);
+  std::map<std::string, std::size_t> opened;  // shard name -> index into files_
+  for (const auto& [name, shard] : index.shard_of) {
+    if (!opened.contains(shard)) {
+      if (!fs::exists(folder / shard))
+        throw CheckpointError(list_path_.string(), name, "is in " + shard + ", which is not there");
+      opened.emplace(shard, files_.size());
+      files_.emplace_back(folder / shard);
+    }
+    const std::size_t file = opened.at(shard);
+    if (files_[file].find(name) == nullptr)
+      throw CheckpointError((folder / shard).string(), name,
+                            std::string("is not there, but ") + kIndexFile + " says so");
+    file_of_.emplace(name, file);
+  }
+  for (const auto& [shard, file] : opened)
+    for (const SafetensorsEntry& entry : files_[file].entries()) {
+      const auto listed = index.shard_of.find(entry.name);
+      if (listed == index.shard_of.end())
+        throw CheckpointError((folder / shard).string(), entry.name,
+                              std::string("is not listed in ") + kIndexFile);
+      if (listed->second != shard)
+        throw CheckpointError((folder / shard).string(), entry.name, "is also in " + listed->second);
+    }
+}
+
+std::vector<std::string> CheckpointFiles::names() const {
+  std::vector<std::string> names;
+  names.reserve(file_of_.size());
+  for (const auto& [name, file] : file_of_) names.push_back(name);
+  return names;
+}
+
+const SafetensorsFile* CheckpointFiles::find(const std::string& name) const {
+  const auto found = file_of_.find(name);
+  return found == file_of_.end() ? nullptr : &files_[found->second];
+}
+
+}  // namespace kvcompare

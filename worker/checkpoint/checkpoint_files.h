@@ -1,0 +1,34 @@
+// The .safetensors files of a checkpoint folder, as one set of tensors.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "worker/checkpoint/safetensors.h"
+
+namespace kvcompare {
+
+class CheckpointFiles {
+ public:
+  // Opens model.safetensors, or the shards that model.safetensors.index.json names. Throws CheckpointError if
+  // there is neither, or both, a file is damaged, or index and shards do not agree.
+  explicit CheckpointFiles(const std::filesystem::path& folder);
+
+  const std::filesystem::path& list_path() const {
+    return list_path_;
+  }                                        // the file that says which tensors there are
+  std::vector<std::string> names() const;  // ascending
+  const SafetensorsFile* find(
+      const std::string& name) const;  // the file that holds it; null if there is none
+
+ private:
+  void open_shards(const std::filesystem::path& folder);
+
+  std::filesystem::path list_path_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, std::size_t> file_of_;  // index into files_
+};
+
+}  // namespace kvcompare
