@@ -1,0 +1,56 @@
+// How far the run is, told to whoever watches stderr: a bar on a terminal, now and then a line elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+namespace kvcompare {
+
+struct ProgressState {
+  std::int64_t n_done = 0;
+  std::int64_t n_total = 0;
+  std::chrono::duration<double> elapsed{};
+};
+
+// "0:07", "12:34", "1:02:03"
+std::string duration_text(std::chrono::duration<double> duration);
+
+// "12/140 units, 9 %, elapsed 0:30, ETA 5:20"; no ETA before a unit is done or after the last one.
+std::string progress_line(const ProgressState& state);
+
+// The same behind a bar of `bar_width` characters: "[###-----] 12/140 ..."
+std::string progress_bar(const ProgressState& state, std::size_t bar_width);
+
+// Writes to one stream, from one thread.
+class Progress {
+ public:
+  enum class Style { kBar, kLines };
+  using Clock = std::function<std::chrono::steady_clock::time_point()>;
+
+  // The clock starts now. `stream` outlives this.
+  Progress(std::ostream& stream, Style style, std::int64_t n_total,
+           Clock clock = std::chrono::steady_clock::now);
+
+  void update(std::int64_t n_done);  // writes if the last text is old enough (bar 0.1 s, lines 10 s)
+  void finish();                     // writes the last state and ends the line; once
+
+ private:
+  void write(std::chrono::steady_clock::time_point now);
+
+  std::ostream& stream_;
+  Style style_;
+  ProgressState state_;
+  Clock clock_;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point last_written_;
+  std::size_t last_width_ = 0;
+  bool finished_ = false;
+};
+
+// kBar if stderr is a terminal.
+Progress::Style stderr_style();
+
+}  // namespace kvcompare

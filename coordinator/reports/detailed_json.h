@@ -1,0 +1,12 @@
+// detailed_results.json: the configuration, every count and every sample. Nothing in it depends on the clock.
+#pragma once
+
+#include <string>
+
+#include "coordinator/comparison.h"
+
+namespace kvcompare {
+
+std::string detailed_json(const Comparison& comparison);
+
+}  // namespace kvcompare

@@ -1,0 +1,16 @@
+#include "coordinator/reports/json_text.h"
+
+#include <cmath>
+
+namespace kvcompare {
+
+void put_finite(OrderedJson& object, const char* key, double value) {
+  if (std::isfinite(value)) object[key] = value;
+}
+
+std::string json_text(const OrderedJson& json) {
+  constexpr int kIndent = 2;
+  return json.dump(kIndent, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,18 @@
+// What the JSON reports have in common.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace kvcompare {
+
+using OrderedJson = nlohmann::ordered_json;
+
+// Leaves the key out if the number is not finite: JSON has no such number, and null or 0 would be a lie.
+void put_finite(OrderedJson& object, const char* key, double value);
+
+// Indented, ends with a line break. Doubles read back exactly; invalid UTF-8 becomes U+FFFD.
+std::string json_text(const OrderedJson& json);
+
+}  // namespace kvcompare
