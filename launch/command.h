@@ -1,0 +1,38 @@
+// What the command line asks for.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/run_options.h"
+#include "common/run_spec.h"
+
+namespace kvcompare {
+
+// The main job. `spec` is complete but for what only the model and the machine can tell (dtype, device_type).
+struct CompareCommand {
+  RunSpec spec;
+  RunOptions options;
+  std::vector<std::string> arguments;  // as typed, without the program's name
+  std::vector<std::string> warnings;   // for the log
+};
+
+struct TokenizeCommand {
+  std::filesystem::path tokenizer;  // folder with tokenizer.json
+  std::filesystem::path input;      // JSONL
+  std::filesystem::path output;
+  std::string text_field;
+};
+
+struct PressesCommand {};
+
+// --help, --version
+struct ShowTextCommand {
+  std::string text;
+};
+
+using Command = std::variant<CompareCommand, TokenizeCommand, PressesCommand, ShowTextCommand>;
+
+}  // namespace kvcompare

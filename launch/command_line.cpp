@@ -1,0 +1,131 @@
+#include "launch/command_line.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/errors.h"
+#include "launch/config_file.h"
+#include "launch/flag_arguments.h"
+#include "launch/flag_table.h"
+#include "launch/help_text.h"
+#include "launch/method_list.h"
+#include "launch/nearest_name.h"
+
+namespace kvcompare {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+bool asks_for(const Arguments& arguments, std::initializer_list<const char*> spellings) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
+    return std::find(spellings.begin(), spellings.end(), argument) != spellings.end();
+  });
+}
+
+bool asks_for_help(const Arguments& arguments) { return asks_for(arguments, {"--help", "-h"}); }
+
+// Values of the configuration file first, so that those of the command line win.
+Settings read_settings(const std::vector<GivenValue>& typed) {
+  Settings settings;
+  for (const GivenValue& given : typed)
+    if (given.flag->name == "config") apply(given, settings);
+  if (!settings.config.empty())
+    for (const GivenValue& given : read_config_file(settings.config, compare_flags())) {
+      if (given.flag->name == "config")
+        throw ConfigError(given.origin, "a configuration file cannot name another one");
+      apply(given, settings);
+    }
+  for (const GivenValue& given : typed) apply(given, settings);
+  return settings;
+}
+
+void check_together(const Settings& settings) {
+  if (settings.spec.data_path.empty())
+    throw ConfigError("--data_path",
+                      "is missing; give a JSONL file, for example: kvcompare --model_name "
+                      "./Llama-3.1-8B-Instruct --data_path texts.jsonl (more: kvcompare --help)");
+  const RunOptions& options = settings.options;
+  if (options.num_gpus && options.device == "cpu")
+    throw ConfigError("--num_gpus", "contradicts --device cpu; leave one of them out");
+  if (options.num_gpus.value_or(1) > 1 && options.device.starts_with("cuda:"))
+    throw ConfigError("--num_gpus",
+                      "contradicts --device " + options.device + ", which is one GPU; give --device cuda");
+}
+
+// The flags that matter to a method, its policy's included.
+void add_flags_read(const MethodDescription& description, const EvictionPolicy& policy,
+                    std::set<std::string>& read) {
+  read.insert(description.parameters.begin(), description.parameters.end());
+  if (std::holds_alternative<RatioBudget>(policy)) read.insert("compression_ratio");
+  if (std::holds_alternative<ScoreThreshold>(policy)) read.insert({"threshold", "sliding_window_size"});
+}
+
+// Typed flags that some method would read, but none of this run.
+Arguments idle_flag_warnings(const std::vector<GivenValue>& typed,
+                             const std::vector<const MethodDescription*>& selected, const RunSpec& spec) {
+  std::set<std::string> read;
+  for (std::size_t i = 0; i < selected.size(); ++i)
+    add_flags_read(*selected[i], spec.methods[i].policy, read);
+  std::set<std::string> readable{"compression_ratio", "threshold", "sliding_window_size"};
+  for (const MethodDescription& method : methods())
+    readable.insert(method.parameters.begin(), method.parameters.end());
+  Arguments warnings;
+  for (const GivenValue& given : typed)
+    if (readable.contains(given.flag->name) && !read.contains(given.flag->name))
+      warnings.push_back("--" + given.flag->name + " has no effect: no method of this run reads it");
+  return warnings;
+}
+
+Command parse_compare(const Arguments& flags, const Arguments& arguments) {
+  if (asks_for_help(flags)) return ShowTextCommand{compare_help()};
+  const std::vector<GivenValue> typed = match_arguments(flags, compare_flags());
+  Settings settings = read_settings(typed);
+  check_together(settings);
+  const auto selected =
+      select_methods(settings.methods, settings.include_observed_attention ? ObservedAttention::kInclude
+                                                                           : ObservedAttention::kOnlyIfNamed);
+  settings.spec.methods = make_method_specs(selected, settings.spec);
+  Arguments warnings = idle_flag_warnings(typed, selected, settings.spec);
+  return CompareCommand{std::move(settings.spec), std::move(settings.options), arguments,
+                        std::move(warnings)};
+}
+
+Command parse_tokenize(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{tokenize_help()};
+  Settings settings;
+  for (const GivenValue& given : match_arguments(flags, tokenize_flags())) apply(given, settings);
+  for (const Flag& flag : tokenize_flags())
+    if (flag.value.shown(settings).empty())
+      throw ConfigError("--" + flag.name,
+                        "is missing; give " + flag.value.accepted +
+                            ", for example: kvcompare tokenize --tokenizer "
+                            "./Llama-3.1-8B-Instruct --input texts.jsonl --output ids.jsonl");
+  settings.tokenize.text_field = settings.spec.text_field;
+  return settings.tokenize;
+}
+
+Command parse_presses(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{presses_help()};
+  if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare presses` takes no flags");
+  return PressesCommand{};
+}
+
+}  // namespace
+
+Command parse_command_line(const Arguments& arguments) {
+  if (arguments.empty() || arguments.front().starts_with("-")) {
+    if (asks_for(arguments, {"--version", "-V"})) return ShowTextCommand{version_text()};
+    return parse_compare(arguments, arguments);
+  }
+  const std::string& name = arguments.front();
+  const Arguments flags(arguments.begin() + 1, arguments.end());
+  if (name == "compare") return parse_compare(flags, arguments);
+  if (name == "tokenize") return parse_tokenize(flags);
+  if (name == "presses") return parse_presses(flags);
+  if (name == "help") return ShowTextCommand{compare_help()};
+  const Arguments known{"compare", "tokenize", "presses", "help"};
+  throw ConfigError("command line", "'" + name + "' is no subcommand; " + suggestion(name, known) +
+                                        " Flags are written --name VALUE (kvcompare --help)");
+}
+
+}  // namespace kvcompare

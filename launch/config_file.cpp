@@ -1,0 +1,176 @@
+#include "launch/config_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "common/errors.h"
+#include "launch/flag_table.h"
+#include "launch/nearest_name.h"
+
+namespace kvcompare {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Reads `text` for the JSON parser and knows how far the parser is.
+class CountingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  CountingIterator(const std::string& text, std::size_t* position) : text_(&text), position_(position) {}
+  explicit CountingIterator(const std::string& text) : text_(&text) {}  // the end
+
+  reference operator*() const { return (*text_)[*position_]; }
+  CountingIterator& operator++() {
+    ++*position_;
+    return *this;
+  }
+  CountingIterator operator++(int) {
+    const CountingIterator before = *this;
+    ++*this;
+    return before;
+  }
+  friend bool operator==(const CountingIterator& a, const CountingIterator& b) {
+    return a.offset() == b.offset();
+  }
+
+ private:
+  std::size_t offset() const { return position_ == nullptr ? text_->size() : *position_; }
+
+  const std::string* text_;
+  std::size_t* position_ = nullptr;
+};
+
+struct Entry {
+  std::string key;
+  std::ptrdiff_t line;
+};
+
+struct Document {
+  Json values;
+  std::vector<Entry> entries;  // keys of the outermost object, repeated ones included
+};
+
+std::ptrdiff_t line_at(const std::string& text, std::size_t offset) {
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(offset, text.size()));
+  return 1 + std::count(text.begin(), end, '\n');
+}
+
+std::string at_line(const std::filesystem::path& path, std::ptrdiff_t line) {
+  return path.string() + ":" + std::to_string(line);
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf()))
+    throw ConfigError("--config",
+                      "cannot read '" + path.string() +
+                          "': " + (errno != 0 ? std::strerror(errno) : "it is empty") +
+                          R"(; give a JSON file such as {"chunk_size": 128, "methods": ["random"]})");
+  return text.str();
+}
+
+Document parse(const std::filesystem::path& path, const std::string& text) {
+  Document document;
+  std::size_t position = 0;
+  const auto note_key = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::key && depth == 1)
+      document.entries.push_back({parsed.get<std::string>(), line_at(text, position)});
+    return true;
+  };
+  try {
+    document.values = Json::parse(CountingIterator(text, &position), CountingIterator(text), note_key);
+  } catch (const Json::parse_error& error) {
+    const std::string what = error.what();  // "[json.exception.parse_error.101] parse error at ...: problem"
+    const std::size_t problem = what.find(": ");
+    throw ConfigError(at_line(path, line_at(text, error.byte > 0 ? error.byte - 1 : 0)),
+                      "no valid JSON: " + (problem == std::string::npos ? what : what.substr(problem + 2)));
+  } catch (const Json::exception& error) {
+    throw ConfigError(at_line(path, line_at(text, position)), std::string("no valid JSON: ") + error.what());
+  }
+  if (!document.values.is_object())
+    throw ConfigError(at_line(path, 1), std::string("holds a JSON ") + document.values.type_name() +
+                                            R"(; give an object such as {"chunk_size": 128})");
+  return document;
+}
+
+std::string expected_type(FlagKind kind) {
+  switch (kind) {
+    case FlagKind::kText:
+      return "a string";
+    case FlagKind::kWholeNumber:
+      return "a whole number without quotes";
+    case FlagKind::kNumber:
+      return "a number without quotes";
+    case FlagKind::kSwitch:
+      return "true or false";
+    case FlagKind::kList:
+      return "a string or a list of strings";
+  }
+  return "";
+}
+
+std::optional<std::string> joined_list(const Json& list) {
+  std::string text;
+  for (const Json& item : list) {
+    if (!item.is_string()) return std::nullopt;
+    text += (text.empty() ? "" : ",") + item.get<std::string>();
+  }
+  return text;
+}
+
+// The value as the command line would give it; empty if it has another type than the flag.
+std::optional<std::string> as_text(const Json& value, FlagKind kind) {
+  const bool fits =
+      (kind == FlagKind::kText && value.is_string()) || (kind == FlagKind::kList && value.is_string()) ||
+      (kind == FlagKind::kWholeNumber && value.is_number_integer()) ||
+      (kind == FlagKind::kNumber && value.is_number()) || (kind == FlagKind::kSwitch && value.is_boolean());
+  if (fits) return value.is_string() ? value.get<std::string>() : value.dump();
+  if (kind == FlagKind::kList && value.is_array()) return joined_list(value);
+  return std::nullopt;
+}
+
+std::string shown(const Json& value) {
+  return value.is_object() || value.is_array() ? std::string("a JSON ") + value.type_name()
+                                               : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::vector<GivenValue> read_config_file(const std::filesystem::path& path, const std::vector<Flag>& flags) {
+  errno = 0;
+  const std::string text = read_text(path);
+  const Document document = parse(path, text);
+  std::vector<GivenValue> given;
+  std::set<const Flag*> seen;
+  for (const auto& [key, line] : document.entries) {
+    const std::string origin = at_line(path, line) + ": " + key;
+    const Flag* flag = find_flag(flags, key);
+    if (flag == nullptr)
+      throw ConfigError(origin, "is no known key; " + suggestion(key, flag_names(flags)) +
+                                    " `kvcompare --help` lists all, with or without '--'");
+    if (!seen.insert(flag).second) throw ConfigError(origin, "is given twice; '-' and '_' are the same");
+    const Json& value = document.values.at(key);
+    if (value.is_null()) continue;
+    const std::optional<std::string> value_text = as_text(value, flag->value.kind);
+    if (!value_text)
+      throw ConfigError(origin, shown(value) + " is not accepted; give " + expected_type(flag->value.kind));
+    given.push_back({flag, origin, *value_text});
+  }
+  return given;
+}
+
+}  // namespace kvcompare

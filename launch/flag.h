@@ -1,0 +1,59 @@
+// A row of the table of flags. Command line, configuration file and --help are all read from these rows.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "launch/command.h"
+
+namespace kvcompare {
+
+// What the rows fill in. Default-constructed, it holds the defaults.
+struct Settings {
+  RunSpec spec;
+  RunOptions options;
+  std::string methods = "all";
+  bool include_observed_attention = false;
+  std::filesystem::path config;
+  TokenizeCommand tokenize;
+};
+
+enum class FlagGroup { kData, kMethods, kEviction, kKvzap, kMachine, kOutput };
+
+// Decides which JSON type the configuration file must use.
+enum class FlagKind { kText, kWholeNumber, kNumber, kSwitch, kList };
+
+struct FlagValue {
+  FlagKind kind;
+  std::string placeholder;  // in the help: "N", "auto|cpu|cuda:N"
+  std::string accepted;     // ends the error message "... is not accepted; give ..."
+  std::function<bool(Settings&, const std::string&)> assign;  // false: not accepted, nothing changed
+  std::function<std::string(const Settings&)> shown;          // "" if there is no value
+};
+
+struct Flag {
+  std::string name;  // words joined by '_'; '-' is accepted everywhere
+  FlagGroup group;
+  FlagValue value;
+  std::string unit;    // "tokens"; may be empty
+  std::string help;    // without default and unit
+  std::string absent;  // what happens without a value, if there is no default
+};
+
+// A value for a flag, and where it was given: "--seed" or "run.json:3: seed".
+struct GivenValue {
+  const Flag* flag;
+  std::string origin;
+  std::string text;
+};
+
+// Throws ConfigError naming origin, value and what is accepted.
+void apply(const GivenValue& given, Settings& settings);
+
+// '-' as '_'.
+std::string canonical_name(std::string_view name);
+
+}  // namespace kvcompare

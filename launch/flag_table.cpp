@@ -1,0 +1,214 @@
+#include "launch/flag_table.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/log.h"
+#include "launch/flag_value.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kMostSamples = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kMostSeed = std::numeric_limits<std::uint64_t>::max();
+constexpr int kMostThreads = 4096;
+constexpr int kMostGpus = 1024;
+
+bool is_ratio(double value) { return value >= 0 && value < 1; }
+bool is_any(double) { return true; }
+
+bool is_device(const std::string& given) {
+  const std::string cuda = "cuda:";
+  return given == "auto" || given == "cpu" || given == "cuda" ||
+         (given.starts_with(cuda) && parse_whole<int>(given.substr(cuda.size()), 0, kMostGpus - 1));
+}
+
+FlagValue device() {
+  return {FlagKind::kText, "auto|cpu|cuda:N", "auto, cpu, cuda or cuda:N with N from 0",
+          [](Settings& settings, const std::string& given) {
+            if (is_device(given)) settings.options.device = given;
+            return is_device(given);
+          },
+          [](const Settings& settings) { return settings.options.device; }};
+}
+
+FlagValue dtype() {
+  return {FlagKind::kText, "auto|float64|float32|bfloat16|float16",
+          "auto, float64, float32, bfloat16 or float16",
+          [](Settings& settings, const std::string& given) {
+            const std::optional<Dtype> parsed = parse_dtype(given);
+            if (parsed || given == "auto") settings.spec.dtype = parsed;
+            return parsed || given == "auto";
+          },
+          [](const Settings& settings) {
+            return settings.spec.dtype ? to_string(*settings.spec.dtype) : "auto";
+          }};
+}
+
+FlagValue log_level() {
+  std::string names;
+  for (const std::string& name : log_level_names()) names += (names.empty() ? "" : "|") + name;
+  return {FlagKind::kText, names, "one of " + names,
+          [](Settings& settings, const std::string& given) {
+            if (is_log_level(given)) settings.options.log_level = given;
+            return is_log_level(given);
+          },
+          [](const Settings& settings) { return settings.options.log_level; }};
+}
+
+FlagValue method_list() {
+  FlagValue value = text(&Settings::methods, "A,B,...", "names separated by commas, see `kvcompare presses`");
+  value.kind = FlagKind::kList;
+  return value;
+}
+
+Flag text_field_flag() {
+  return {"text_field",
+          FlagGroup::kData,
+          text(&RunSpec::text_field, "KEY", "a key of the JSON objects"),
+          "",
+          "Key that holds the text in each line of the data set. A line may hold `input_ids` (token ids) "
+          "instead.",
+          ""};
+}
+
+std::vector<Flag> data_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kData;
+  return {
+      {"config", kGroup, text(&Settings::config, "FILE.json", "a JSON file"), "",
+       "Values for any of these flags: a JSON object whose keys are their names. The command line wins.",
+       "none"},
+      {"model_name", kGroup, text(&RunSpec::model_name, "FOLDER|ID", "a folder or a hub id"), "",
+       "Model: a folder with config.json, tokenizer.json and *.safetensors, or a hub id that the Hugging "
+       "Face "
+       "cache holds (HF_HOME, HF_HUB_CACHE).",
+       ""},
+      {"data_path", kGroup, text(&RunSpec::data_path, "FILE.jsonl", "a JSONL file"), "",
+       "Data set: one JSON object a line, each a sample.", "required"},
+      text_field_flag(),
+      {"max_length", kGroup, whole_number(&RunSpec::max_length, std::int64_t{2}, kMostTokens), "tokens",
+       "Longer samples are truncated.", ""},
+      {"max_samples", kGroup, whole_number(&RunSpec::max_samples, std::int64_t{1}, kMostSamples), "samples",
+       "Only the first samples of the data set.", "all"},
+      {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
+       "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. Larger "
+       "is "
+       "faster and approximate; at the length of a sample evictions no longer matter.",
+       ""},
+  };
+}
+
+std::vector<Flag> method_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kMethods;
+  return {
+      {"methods", kGroup, method_list(), "",
+       "Methods, any spelling that `kvcompare presses` shows. `all` is every method but ObservedAttention. "
+       "The "
+       "baseline is always run, first.",
+       ""},
+      {"include_observed_attention", kGroup, on_off(&Settings::include_observed_attention), "",
+       "Adds ObservedAttention, which must look at every attention weight and is slow.", ""},
+      {"policy", kGroup, choice(&RunSpec::policy, {"auto", "ratio", "threshold"}), "",
+       "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
+      {"seed", kGroup, whole_number(&RunSpec::seed, std::uint64_t{0}, kMostSeed), "", "Of the method random.",
+       ""},
+  };
+}
+
+std::vector<Flag> eviction_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kEviction;
+  return {
+      {"compression_ratio", kGroup,
+       number(&RunSpec::compression_ratio, "a number from 0 up to but not 1 (the fraction removed)",
+              is_ratio),
+       "fraction removed", "Ratio policy: 0.5 removes half of the keys.", ""},
+      {"threshold", kGroup, number(&RunSpec::threshold, "a finite number", is_any), "score",
+       "Threshold policy: a key with a lower score is evicted.", ""},
+      {"sliding_window_size", kGroup,
+       whole_number(&RunSpec::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
+       "Threshold policy: the most recent keys, which are not judged yet.", ""},
+      {"n_sink", kGroup, whole_number(&RunSpec::n_sink, std::int64_t{0}, kMostTokens), "tokens",
+       "First positions, never evicted, of streaming_llm and expected_attention.", ""},
+      {"n_future_positions", kGroup, whole_number(&RunSpec::n_future_positions, std::int64_t{1}, kMostTokens),
+       "tokens", "expected_attention: how far ahead queries are expected.", ""},
+      {"use_covariance", kGroup, on_off(&RunSpec::use_covariance), "",
+       "expected_attention: use the covariance of the queries, not only their mean.", ""},
+      {"use_vnorm", kGroup, on_off(&RunSpec::use_vnorm), "",
+       "expected_attention: weight a key by the norm of its value.", ""},
+  };
+}
+
+std::vector<Flag> kvzap_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kKvzap;
+  return {
+      {"kvzap_scorer_model", kGroup, text(&RunSpec::kvzap_scorer_model, "FOLDER|ID", "a folder or a hub id"),
+       "", "Trained scorer, which must fit the model: a folder or a hub id.", ""},
+      {"kvzap_model_type", kGroup, choice(&RunSpec::kvzap_model_type, {"mlp", "linear"}), "",
+       "Kind of scorer. A contradiction to what the scorer says is an error.", "what the scorer says"},
+      {"kvzap_n_sink", kGroup, whole_number(&RunSpec::kvzap_n_sink, std::int64_t{0}, kMostTokens), "tokens",
+       "First positions that KVzap never evicts.", ""},
+  };
+}
+
+std::vector<Flag> machine_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kMachine;
+  return {
+      {"device", kGroup, device(), "", "Where to compute. auto: the GPUs if there are any.", ""},
+      {"num_gpus", kGroup, whole_number(&RunOptions::num_gpus, 1, kMostGpus), "GPUs", "One worker each.",
+       "all that are visible"},
+      {"dtype", kGroup, dtype(), "", "Number format of the computation; sums of NLL are always float64.", ""},
+      {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
+       "CPU threads of this process. No result depends on it.", "the cores it may use"},
+  };
+}
+
+std::vector<Flag> output_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kOutput;
+  return {
+      {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
+       "Gets comparison_summary.json, detailed_results.json and run.json. Made if it is not there.", ""},
+      {"log_level", kGroup, log_level(), "", "Least important lines that the log on stderr shows.", ""},
+  };
+}
+
+}  // namespace
+
+const std::vector<Flag>& compare_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all;
+    for (auto group :
+         {data_flags(), method_flags(), eviction_flags(), kvzap_flags(), machine_flags(), output_flags()})
+      all.insert(all.end(), group.begin(), group.end());
+    return all;
+  }();
+  return flags;
+}
+
+const std::vector<Flag>& tokenize_flags() {
+  static const std::vector<Flag> flags = {
+      {"tokenizer", FlagGroup::kData,
+       text(&TokenizeCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
+       "Folder with tokenizer.json, or that file.", "required"},
+      {"input", FlagGroup::kData, text(&TokenizeCommand::input, "F.jsonl", "a JSONL file"), "",
+       "Texts: one JSON object a line.", "required"},
+      {"output", FlagGroup::kOutput, text(&TokenizeCommand::output, "G.jsonl", "a file to write"), "",
+       "Gets {\"input_ids\":[...]} for each text, in the same order.", "required"},
+      text_field_flag(),
+  };
+  return flags;
+}
+
+std::vector<std::string> flag_names(const std::vector<Flag>& flags) {
+  std::vector<std::string> names;
+  for (const Flag& flag : flags) names.push_back(flag.name);
+  return names;
+}
+
+const Flag* find_flag(const std::vector<Flag>& flags, std::string_view name) {
+  const auto found =
+      std::find_if(flags.begin(), flags.end(),
+                   [wanted = canonical_name(name)](const Flag& flag) { return flag.name == wanted; });
+  return found == flags.end() ? nullptr : &*found;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,103 @@
+#include "launch/flag_value.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+namespace kvcompare {
+namespace {
+
+// from_chars accepts no '+', people do.
+std::string_view without_plus(std::string_view text) {
+  return text.size() > 1 && text[0] == '+' && text[1] != '-' ? text.substr(1) : text;
+}
+
+template <class Number>
+std::optional<Number> parse_all(std::string_view text) {
+  const std::string_view digits = without_plus(text);
+  Number value{};
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return value;
+}
+
+bool contains(const std::vector<std::string>& choices, const std::string& text) {
+  return std::find(choices.begin(), choices.end(), text) != choices.end();
+}
+
+std::string joined(const std::vector<std::string>& words, const std::string& separator,
+                   const std::string& last_separator) {
+  std::string result;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) result += i + 1 == words.size() ? last_separator : separator;
+    result += words[i];
+  }
+  return result;
+}
+
+}  // namespace
+
+std::optional<double> parse_finite(std::string_view text) {
+  const std::optional<double> value = parse_all<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::optional<bool> parse_switch(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* yes : {"true", "1", "yes", "on"})
+    if (lower == yes) return true;
+  for (const char* no : {"false", "0", "no", "off"})
+    if (lower == no) return false;
+  return std::nullopt;
+}
+
+std::string shortest(double value) {
+  std::array<char, 32> buffer;
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return error == std::errc() ? std::string(buffer.data(), end) : std::string();
+}
+
+template <class Number>
+std::optional<Number> parse_whole(std::string_view text, Number least, Number most) {
+  const std::optional<Number> value = parse_all<Number>(text);
+  return value && *value >= least && *value <= most ? value : std::nullopt;
+}
+
+template std::optional<int> parse_whole(std::string_view, int, int);
+template std::optional<std::int64_t> parse_whole(std::string_view, std::int64_t, std::int64_t);
+template std::optional<std::uint64_t> parse_whole(std::string_view, std::uint64_t, std::uint64_t);
+
+FlagValue number(double RunSpec::*pointer, std::string accepted, bool (*fits)(double)) {
+  return {FlagKind::kNumber, "X", std::move(accepted),
+          [=](Settings& settings, const std::string& given) {
+            const std::optional<double> value = parse_finite(given);
+            if (!value || !fits(*value)) return false;
+            settings.spec.*pointer = *value;
+            return true;
+          },
+          [=](const Settings& settings) { return shortest(settings.spec.*pointer); }};
+}
+
+FlagValue choice(std::string RunSpec::*pointer, std::vector<std::string> choices) {
+  return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
+          [=](Settings& settings, const std::string& given) {
+            if (contains(choices, given)) settings.spec.*pointer = given;
+            return contains(choices, given);
+          },
+          [=](const Settings& settings) { return settings.spec.*pointer; }};
+}
+
+FlagValue choice(std::optional<std::string> RunSpec::*pointer, std::vector<std::string> choices) {
+  return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
+          [=](Settings& settings, const std::string& given) {
+            if (contains(choices, given)) settings.spec.*pointer = given;
+            return contains(choices, given);
+          },
+          [=](const Settings& settings) { return (settings.spec.*pointer).value_or(""); }};
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,108 @@
+#include "launch/help_text.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "common/version.h"
+#include "launch/flag_table.h"
+#include "launch/wrapped_text.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::size_t kFlagColumn = 34;
+
+constexpr std::array<std::pair<FlagGroup, const char*>, 6> kGroupTitles{{
+    {FlagGroup::kData, "Model and data"},
+    {FlagGroup::kMethods, "Methods"},
+    {FlagGroup::kEviction, "Eviction"},
+    {FlagGroup::kKvzap, "KVzap"},
+    {FlagGroup::kMachine, "Machine"},
+    {FlagGroup::kOutput, "Output"},
+}};
+
+constexpr const char* kUsage =
+    R"(kvcompare measures what evicting keys from the KV cache of a language model costs: perplexity and kept
+keys of several compression methods on one data set.
+
+Usage
+  kvcompare [compare] --data_path FILE.jsonl [--model_name FOLDER|ID] [FLAGS]
+  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl
+  kvcompare presses              list the methods with parameters and sources
+  kvcompare --help | --version
+
+In names '-' and '_' are the same: --data-path is --data_path. A switch may stand alone
+(--use_covariance), take a value (--use_covariance false), or be negated (--no_use_covariance).
+
+Examples
+  All methods but ObservedAttention, evicting after every token:
+    kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl
+
+  Three methods, evicting after every 128 tokens (faster, approximate):
+    kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
+              --methods random,streaming_llm,kvzap --chunk_size 128
+
+  Really all methods:
+    kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
+              --methods all --include_observed_attention
+
+  A smoke test of a few minutes on any CPU:
+    kvcompare --model_name ./Llama-3.2-1B --data_path texts.jsonl --methods streaming_llm,knorm \
+              --max_samples 2 --max_length 512 --chunk_size 64
+
+)";
+
+constexpr const char* kResults = R"(Results
+  The table goes to stdout, log and progress to stderr. In the output folder:
+  comparison_summary.json        perplexity of each method against the baseline's
+  detailed_results.json          configuration, key counts, every sample
+  run.json                       dates, host, versions, timings
+
+Exit codes
+  0  complete                    4  output cannot be written
+  1  internal error              5  bad data set, tokenizer or model
+  2  usage or configuration      6  finished, but some evaluations failed for good
+  3  output folder in use       75  interrupted; run again to continue
+)";
+
+std::string explanation(const Flag& flag) {
+  const std::string value = flag.value.shown(Settings{});
+  std::string bracket = value.empty() ? flag.absent : value;
+  const std::string what = value.empty() && flag.absent == "required" ? "" : "default: ";
+  const std::string unit = flag.unit.empty() || value.empty() ? "" : " " + flag.unit;
+  const std::string unit_alone = flag.unit.empty() || !value.empty() ? "" : " (" + flag.unit + ")";
+  return flag.help + unit_alone + " [" + what + bracket + unit + "]";
+}
+
+std::string flag_lines(const std::vector<Flag>& flags) {
+  std::string text;
+  for (const auto& [group, title] : kGroupTitles) {
+    std::string lines;
+    for (const Flag& flag : flags)
+      if (flag.group == group)
+        lines += labelled("--" + flag.name + " " + flag.value.placeholder, explanation(flag), kFlagColumn);
+    if (!lines.empty()) text += std::string(title) + "\n" + lines + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string compare_help() { return kUsage + flag_lines(compare_flags()) + kResults; }
+
+std::string tokenize_help() {
+  return "kvcompare tokenize writes the token ids of each text of a JSONL file, with the special tokens that "
+         "the\n"
+         "tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
+         "Usage\n  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl\n\n" +
+         flag_lines(tokenize_flags());
+}
+
+std::string presses_help() {
+  return "kvcompare presses lists every method with its policy, parameters and source. It takes no flags.\n";
+}
+
+std::string version_text() { return std::string("kvcompare ") + kVersion + "\n"; }
+
+}  // namespace kvcompare

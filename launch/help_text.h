@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+namespace kvcompare {
+
+std::string compare_help();
+std::string tokenize_help();
+std::string presses_help();
+std::string version_text();
+
+}  // namespace kvcompare

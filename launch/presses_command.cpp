@@ -1,0 +1,73 @@
+#include "launch/presses_command.h"
+
+#include "launch/flag_table.h"
+#include "launch/wrapped_text.h"
+#include "presses/registry.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::size_t kColumn = 22;
+
+std::string policy_text(DefaultPolicy policy) {
+  switch (policy) {
+    case DefaultPolicy::kNone:
+      return "none: nothing is evicted";
+    case DefaultPolicy::kRatio:
+      return "ratio";
+    case DefaultPolicy::kThreshold:
+      return "threshold";
+  }
+  return "";
+}
+
+std::vector<std::string_view> policy_flags(DefaultPolicy policy) {
+  if (policy == DefaultPolicy::kRatio) return {"compression_ratio"};
+  if (policy == DefaultPolicy::kThreshold) return {"threshold", "sliding_window_size"};
+  return {};
+}
+
+std::string parameter_text(std::string_view name) {
+  const Flag* flag = find_flag(compare_flags(), name);
+  if (flag == nullptr) return std::string(name);
+  const std::string value = flag->value.shown(Settings{});
+  return std::string(name) + "=" + (value.empty() ? "(" + flag->absent + ")" : value);
+}
+
+std::string parameters_text(const MethodDescription& method) {
+  std::vector<std::string_view> names = policy_flags(method.policy);
+  names.insert(names.end(), method.parameters.begin(), method.parameters.end());
+  std::string text;
+  for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + parameter_text(name);
+  return text.empty() ? "none" : text;
+}
+
+std::string aliases_text(const MethodDescription& method) {
+  std::string text(method.display_name);
+  for (const std::string_view alias : method.aliases) text += ", " + std::string(alias);
+  return text;
+}
+
+std::string method_text(const MethodDescription& method) {
+  std::string text = std::string(method.name) + (method.in_all ? "" : "  (not part of `all`)") + "\n";
+  text += labelled("score", method.summary, kColumn);
+  text += labelled("policy", policy_text(method.policy), kColumn);
+  text += labelled("parameters", parameters_text(method), kColumn);
+  text += labelled("other spellings", aliases_text(method), kColumn);
+  if (!method.source.empty()) text += labelled("source", method.source, kColumn);
+  return text;
+}
+
+}  // namespace
+
+std::string presses_text() {
+  std::string text =
+      "Methods for --methods. A scorer says how important each cached key is; a policy evicts.\n"
+      "  ratio       keeps the fraction 1 - compression_ratio of the keys, best scores first\n"
+      "  threshold   evicts a key whose score is below the threshold once it leaves the sliding window\n"
+      "--policy forces one of them on every method. Parameters are shown with their defaults.\n";
+  for (const MethodDescription& method : methods()) text += "\n" + method_text(method);
+  return text;
+}
+
+}  // namespace kvcompare
