@@ -99,7 +99,9 @@ Document parse(const std::filesystem::path& path, const std::string& text) {
     throw ConfigError(at_line(path, line_at(text, error.byte > 0 ? error.byte - 1 : 0)),
                       "no valid JSON: " + (problem == std::string::npos ? what : what.substr(problem + 2)));
   } catch (const Json::exception& error) {
-    throw ConfigError(at_line(path, line_at(text, position)), std::string("no valid JSON: ") + error.what());
+    const std::string what = error.what();  // "[json.exception.out_of_range.406] problem"
+    throw ConfigError(at_line(path, line_at(text, position)),
+                      "no valid JSON: " + what.substr(what.find("] ") + 2));
   }
   if (!document.values.is_object())
     throw ConfigError(at_line(path, 1), std::string("holds a JSON ") + document.values.type_name() +

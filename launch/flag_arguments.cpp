@@ -14,8 +14,6 @@
 namespace kvcompare {
 namespace {
 
-constexpr int kAnyNumber = -1;
-
 bool is_flag(const std::string& argument) { return argument.size() > 2 && argument.starts_with("--"); }
 
 bool is_negative_number(const std::string& argument) {
@@ -86,7 +84,8 @@ std::vector<std::string> canonical_arguments(const std::vector<std::string>& arg
 CLI::Option* declare(CLI::App& app, const Flag& flag) {
   CLI::Option* option = app.add_option("--" + flag.name);
   if (flag.value.kind == FlagKind::kSwitch) return option->expected(0, 1)->default_str("true");
-  if (flag.value.kind == FlagKind::kList) return option->expected(kAnyNumber);
+  if (flag.value.kind == FlagKind::kList)
+    return option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
   return option->expected(1);
 }
 

@@ -23,8 +23,8 @@ constexpr std::array<std::pair<FlagGroup, const char*>, 6> kGroupTitles{{
 }};
 
 constexpr const char* kUsage =
-    R"(kvcompare measures what evicting keys from the KV cache of a language model costs: perplexity and kept
-keys of several compression methods on one data set.
+    R"(kvcompare measures what evicting keys from the KV cache of a language model costs: perplexity and
+kept keys of several compression methods on one data set.
 
 Usage
   kvcompare [compare] --data_path FILE.jsonl [--model_name FOLDER|ID] [FLAGS]
@@ -47,7 +47,7 @@ Examples
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
               --methods all --include_observed_attention
 
-  A smoke test of a few minutes on any CPU:
+  A small trial:
     kvcompare --model_name ./Llama-3.2-1B --data_path texts.jsonl --methods streaming_llm,knorm \
               --max_samples 2 --max_length 512 --chunk_size 64
 
@@ -92,9 +92,8 @@ std::string flag_lines(const std::vector<Flag>& flags) {
 std::string compare_help() { return kUsage + flag_lines(compare_flags()) + kResults; }
 
 std::string tokenize_help() {
-  return "kvcompare tokenize writes the token ids of each text of a JSONL file, with the special tokens that "
-         "the\n"
-         "tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
+  return "kvcompare tokenize writes the token ids of each text of a JSONL file, with the special tokens\n"
+         "that the tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
          "Usage\n  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl\n\n" +
          flag_lines(tokenize_flags());
 }

@@ -1,0 +1,99 @@
+#include "coordinator/progress.h"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace kvcompare {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(DurationText, ShowsMinutesAndHours) {
+  EXPECT_EQ(duration_text(0s), "0:00");
+  EXPECT_EQ(duration_text(7.4s), "0:07");
+  EXPECT_EQ(duration_text(59.6s), "1:00");
+  EXPECT_EQ(duration_text(754s), "12:34");
+  EXPECT_EQ(duration_text(3723s), "1:02:03");
+  EXPECT_EQ(duration_text(360000s), "100:00:00");
+}
+
+TEST(ProgressLine, ExtrapolatesTheRemainingTime) {
+  EXPECT_EQ(progress_line({.n_done = 25, .n_total = 100, .elapsed = 30s}),
+            "25/100 units, 25 %, elapsed 0:30, ETA 1:30");
+}
+
+TEST(ProgressLine, HasNoEtaBeforeTheFirstUnitAndAfterTheLast) {
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 4, .elapsed = 5s}), "0/4 units, 0 %, elapsed 0:05");
+  EXPECT_EQ(progress_line({.n_done = 4, .n_total = 4, .elapsed = 5s}), "4/4 units, 100 %, elapsed 0:05");
+}
+
+TEST(ProgressLine, StandsARunWithoutUnits) {
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 0, .elapsed = 0s}), "0/0 units, elapsed 0:00");
+}
+
+TEST(ProgressBar, FillsInProportion) {
+  EXPECT_EQ(progress_bar({.n_done = 1, .n_total = 4, .elapsed = 1s}, 8),
+            "[##------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
+  EXPECT_EQ(progress_bar({.n_done = 4, .n_total = 4, .elapsed = 1s}, 8),
+            "[########] 4/4 units, 100 %, elapsed 0:01");
+  EXPECT_EQ(progress_bar({.n_done = 0, .n_total = 4, .elapsed = 1s}, 3),
+            "[---] 0/4 units, 0 %, elapsed 0:01");
+}
+
+class ProgressWithClock : public testing::Test {
+ protected:
+  Progress make(Progress::Style style, std::int64_t n_total) {
+    return Progress(stream_, style, n_total, [this] { return now_; });
+  }
+
+  std::chrono::steady_clock::time_point now_{};
+  std::ostringstream stream_;
+};
+
+TEST_F(ProgressWithClock, WritesALineEveryTenSeconds) {
+  Progress progress = make(Progress::Style::kLines, 40);
+  for (int n_done = 1; n_done <= 25; ++n_done) {
+    now_ += 1s;
+    progress.update(n_done);
+  }
+  EXPECT_EQ(stream_.str(),
+            "10/40 units, 25 %, elapsed 0:10, ETA 0:30\n"
+            "20/40 units, 50 %, elapsed 0:20, ETA 0:20\n");
+}
+
+TEST_F(ProgressWithClock, FinishWritesTheLastStateOnce) {
+  Progress progress = make(Progress::Style::kLines, 2);
+  now_ += 1s;
+  progress.update(2);
+  progress.finish();
+  progress.finish();
+  EXPECT_EQ(stream_.str(), "2/2 units, 100 %, elapsed 0:01\n");
+}
+
+TEST_F(ProgressWithClock, ABarIsRedrawnInItsLineAtMostTenTimesASecond) {
+  Progress progress = make(Progress::Style::kBar, 3);
+  now_ += 100ms;
+  progress.update(1);
+  now_ += 50ms;
+  progress.update(2);
+  EXPECT_EQ(stream_.str(), "\r[##########--------------------] 1/3 units, 33 %, elapsed 0:00, ETA 0:00");
+}
+
+TEST_F(ProgressWithClock, AShorterBarCoversTheLongerOneBefore) {
+  Progress progress = make(Progress::Style::kBar, 3);
+  now_ += 1s;
+  progress.update(
+      2);  // "... 2/3 units, 66 %, elapsed 0:01, ETA 0:00" is 10 characters longer than without ETA
+  const std::size_t width = stream_.str().size() - 1;
+  stream_.str("");
+  progress.update(3);
+  progress.finish();
+  const std::string last = stream_.str();
+  EXPECT_EQ(last.size(), 1 + width + 1);
+  EXPECT_EQ(last.find("ETA"), std::string::npos);
+  EXPECT_EQ(last.back(), '\n');
+}
+
+}  // namespace
+}  // namespace kvcompare

@@ -1,0 +1,238 @@
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "coordinator/reports/detailed_json.h"
+#include "coordinator/reports/run_json.h"
+#include "coordinator/reports/summary_json.h"
+#include "tests/unit/coordinator/example_comparison.h"
+
+namespace kvcompare {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<std::string> keys(const Json& object) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : object.items()) names.push_back(key);
+  return names;
+}
+
+Json detailed(const Comparison& comparison) { return Json::parse(detailed_json(comparison)); }
+Json summary(const Comparison& comparison) { return Json::parse(summary_json(comparison)); }
+
+TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
+  const Json report = detailed(example_comparison());
+  EXPECT_THAT(keys(report),
+              ElementsAre("schema_version", "config", "n_samples", "skipped_samples", "results"));
+  const Json& baseline = report["results"][0];
+  EXPECT_THAT(keys(baseline),
+              ElementsAre("method_name", "perplexity", "avg_nll", "total_tokens", "compression_stats",
+                          "attended_density", "compressible_density", "peak_keys", "per_sample"));
+  EXPECT_THAT(keys(baseline["compression_stats"]),
+              ElementsAre("avg_compression_ratio", "sparsity_percentage", "total_keys_original",
+                          "total_keys_kept", "total_keys_discarded"));
+  EXPECT_THAT(keys(baseline["per_sample"][0]), ElementsAre("sample", "tokens", "total_nll", "keys_original",
+                                                           "keys_kept", "attended_density", "peak_keys"));
+}
+
+TEST(DetailedJson, HoldsTheNumbersOfTheMethods) {
+  const Json random = detailed(example_comparison())["results"][1];
+  EXPECT_EQ(random["method_name"], "Random");
+  EXPECT_EQ(random["perplexity"].get<double>(), 12.182493960703473);
+  EXPECT_EQ(random["avg_nll"].get<double>(), 2.5);
+  EXPECT_EQ(random["total_tokens"], 8);
+  EXPECT_EQ(random["compression_stats"],
+            Json::parse(R"({"avg_compression_ratio": 0.5, "sparsity_percentage": 50.0,
+      "total_keys_original": 40, "total_keys_kept": 20, "total_keys_discarded": 20})"));
+  EXPECT_EQ(random["attended_density"].get<double>(), 0.75);
+  EXPECT_FALSE(random.contains("compressible_density"));
+  EXPECT_EQ(random["peak_keys"], 14);
+  EXPECT_EQ(random["per_sample"][1], Json::parse(R"({"sample": 2, "tokens": 5, "total_nll": 19.7,
+      "keys_original": 24, "keys_kept": 12, "attended_density": 0.8, "peak_keys": 14})"));
+}
+
+TEST(DetailedJson, PredictedTokensOfTheSamplesAddUpToTotalTokens) {
+  const Json report = detailed(example_comparison());
+  for (const int method : {0, 1}) {
+    std::int64_t sum = 0;
+    for (const Json& row : report["results"][method]["per_sample"]) sum += row["tokens"].get<std::int64_t>();
+    EXPECT_EQ(sum, report["results"][method]["total_tokens"].get<std::int64_t>());
+  }
+}
+
+TEST(DetailedJson, DoublesReadBackExactly) {
+  Comparison comparison = example_comparison();
+  for (const double value : {0.1 + 0.2, 1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.12345679, 1e23}) {
+    comparison.methods[1].per_sample[0].total_nll = value;
+    EXPECT_EQ(detailed(comparison)["results"][1]["per_sample"][0]["total_nll"].get<double>(), value);
+  }
+}
+
+TEST(DetailedJson, AFailedMethodHasItsFailuresAndNoAggregate) {
+  const Json kvzap = detailed(example_comparison())["results"][2];
+  EXPECT_THAT(keys(kvzap), ElementsAre("method_name", "per_sample", "failed"));
+  EXPECT_EQ(kvzap["failed"],
+            Json::parse(R"([{"sample": 2, "reason": "NLL of token 3 is not finite", "attempts": 3}])"));
+  EXPECT_EQ(kvzap["per_sample"].size(), 1u);
+}
+
+TEST(DetailedJson, ListsSkippedSamples) {
+  Comparison comparison = example_comparison();
+  EXPECT_EQ(detailed(comparison)["skipped_samples"], Json::parse("[1]"));
+  comparison.skipped.clear();
+  EXPECT_EQ(detailed(comparison)["skipped_samples"], Json::array());
+}
+
+TEST(DetailedJson, AnOverflowingPerplexityIsAbsentAndItsNllStays) {
+  Comparison comparison = example_comparison();
+  comparison.methods[1].totals->avg_nll = 800;
+  comparison.methods[1].totals->perplexity = std::exp(800.0);
+  const Json random = detailed(comparison)["results"][1];
+  EXPECT_FALSE(random.contains("perplexity"));
+  EXPECT_EQ(random["avg_nll"].get<double>(), 800);
+}
+
+TEST(DetailedJson, HoldsNoNull) {
+  Comparison comparison = example_comparison();
+  comparison.methods[1].totals->perplexity = std::numeric_limits<double>::infinity();
+  EXPECT_THAT(detailed_json(comparison), Not(HasSubstr("null")));
+}
+
+TEST(DetailedJson, ConfigHoldsAllThatCanChangeANumber) {
+  Comparison comparison = example_comparison();
+  comparison.spec.max_samples = 3;
+  comparison.spec.kvzap_model_type = "mlp";
+  comparison.spec.seed = 18446744073709551615u;
+  const Json config = detailed(comparison)["config"];
+  EXPECT_THAT(keys(config), ElementsAre("model_name", "data_path", "text_field", "max_length", "max_samples",
+                                        "chunk_size", "compression_ratio", "threshold", "sliding_window_size",
+                                        "policy", "n_sink", "n_future_positions", "use_covariance",
+                                        "use_vnorm", "kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink",
+                                        "seed", "dtype", "engine", "device_type", "methods"));
+  EXPECT_EQ(config["seed"].get<std::uint64_t>(), 18446744073709551615u);
+  EXPECT_EQ(config["dtype"], "float32");
+  EXPECT_EQ(config["device_type"], "cpu");
+}
+
+TEST(DetailedJson, ConfigTellsPolicyAndParametersOfEachMethod) {
+  Comparison comparison = example_comparison();
+  comparison.spec.methods[1].parameters.n_sink = 4;
+  const Json all = detailed(comparison)["config"]["methods"];
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0]["policy"], "none");
+  EXPECT_EQ(all[1], Json::parse(R"({"name": "random", "method_name": "Random", "policy": "ratio",
+      "compression_ratio": 0.5, "parameters": {"n_sink": 4, "seed": 42, "n_future_positions": 512,
+      "use_covariance": true, "use_vnorm": true}})"));
+  EXPECT_EQ(all[2]["policy"], "threshold");
+  EXPECT_EQ(all[2]["threshold"].get<double>(), -7);
+  EXPECT_EQ(all[2]["sliding_window_size"], 128);
+}
+
+TEST(DetailedJson, InvalidUtf8IsReplacedAndDoesNotThrow) {
+  Comparison comparison = example_comparison();
+  comparison.spec.data_path = "caf\xe9.jsonl";
+  comparison.methods[2].failed[0].reason = "\xff";
+  EXPECT_EQ(detailed(comparison)["config"]["data_path"], "caf\xef\xbf\xbd.jsonl");
+}
+
+TEST(DetailedJson, DoesNotDependOnTimings) {
+  Comparison comparison = example_comparison();
+  const std::string before = detailed_json(comparison);
+  const std::string summary_before = summary_json(comparison);
+  comparison.methods[0].seconds = 99;
+  EXPECT_EQ(detailed_json(comparison), before);
+  EXPECT_EQ(summary_json(comparison), summary_before);
+}
+
+TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
+  const Json report = summary(example_comparison());
+  EXPECT_THAT(keys(report), ElementsAre("baseline_perplexity", "results"));
+  EXPECT_EQ(report["baseline_perplexity"].get<double>(), 7.38905609893065);
+  const Json& random = report["results"][0];
+  EXPECT_THAT(keys(random),
+              ElementsAre("method", "perplexity", "ppl_delta", "ppl_delta_pct", "compression_ratio"));
+  EXPECT_EQ(random["method"], "Random");
+  EXPECT_EQ(random["perplexity"].get<double>(), 12.182493960703473);
+  EXPECT_DOUBLE_EQ(random["ppl_delta"].get<double>(), 4.793437861772823);
+  EXPECT_NEAR(random["ppl_delta_pct"].get<double>(), 64.87212707001282, 1e-10);  // 100 (e^0.5 - 1)
+  EXPECT_EQ(random["compression_ratio"].get<double>(), 0.5);
+}
+
+TEST(SummaryJson, LeavesTheBaselineOutOfTheList) {
+  const Json report = summary(example_comparison());
+  ASSERT_EQ(report["results"].size(), 2u);
+  for (const Json& line : report["results"]) EXPECT_NE(line["method"], "Baseline");
+}
+
+TEST(SummaryJson, AFailedMethodHasNoNumbers) {
+  const Json kvzap = summary(example_comparison())["results"][1];
+  EXPECT_EQ(kvzap, Json::parse(R"({"method": "KVzap", "failed_samples": 1})"));
+}
+
+TEST(SummaryJson, WithoutABaselineThereIsNoDelta) {
+  Comparison comparison = example_comparison();
+  comparison.methods[0].totals.reset();
+  const Json report = summary(comparison);
+  EXPECT_THAT(keys(report), ElementsAre("results"));
+  EXPECT_THAT(keys(report["results"][0]), ElementsAre("method", "perplexity", "compression_ratio"));
+}
+
+TEST(SummaryJson, AnOverflowingBaselineLeavesNoDelta) {
+  Comparison comparison = example_comparison();
+  comparison.methods[0].totals->perplexity = std::numeric_limits<double>::infinity();
+  const Json report = summary(comparison);
+  EXPECT_THAT(keys(report), ElementsAre("results"));
+  EXPECT_FALSE(report["results"][0].contains("ppl_delta"));
+}
+
+RunRecord example_record() {
+  RunRecord record;
+  record.started =
+      std::chrono::sys_days(std::chrono::year(2024) / 2 / 29) + std::chrono::milliseconds(3723999);
+  record.finished = record.started + std::chrono::hours(24);
+  record.host = "node7";
+  record.kvcompare_version = "0.1.0";
+  record.libtorch_version = "2.11.0";
+  record.compiler = "GCC 12.2.0";
+  record.command_line = {"kvcompare", "--data_path", "texts.jsonl"};
+  record.device = "cpu";
+  record.n_threads = 2;
+  record.load_seconds = 0.5;
+  record.evaluate_seconds = 5.25;
+  return record;
+}
+
+TEST(RunJson, HoldsDatesHostVersionsAndTimings) {
+  const Json report = Json::parse(run_json(example_comparison(), example_record()));
+  EXPECT_EQ(report["started"], "2024-02-29T01:02:03Z");
+  EXPECT_EQ(report["finished"], "2024-03-01T01:02:03Z");
+  EXPECT_EQ(report["host"], "node7");
+  EXPECT_EQ(report["versions"],
+            Json::parse(R"({"kvcompare": "0.1.0", "libtorch": "2.11.0", "compiler": "GCC 12.2.0"})"));
+  EXPECT_EQ(report["command_line"], Json::parse(R"(["kvcompare", "--data_path", "texts.jsonl"])"));
+  EXPECT_EQ(report["load_seconds"].get<double>(), 0.5);
+  EXPECT_EQ(report["evaluate_seconds"].get<double>(), 5.25);
+}
+
+TEST(RunJson, SpeedIsPredictedTokensASecondAndAbsentIfNothingWasTimed) {
+  const Json lines = Json::parse(run_json(example_comparison(), example_record()))["methods"];
+  EXPECT_EQ(lines[0],
+            Json::parse(R"({"method_name": "Baseline", "seconds": 4.0, "tokens_per_second": 2.0})"));
+  EXPECT_EQ(lines[1], Json::parse(R"({"method_name": "Random", "seconds": 0.0})"));
+  EXPECT_EQ(lines[2], Json::parse(R"({"method_name": "KVzap", "seconds": 1.5, "tokens_per_second": 2.0})"));
+}
+
+TEST(UtcText, RoundsDownBeforeTheEpoch) {
+  EXPECT_EQ(utc_text(std::chrono::system_clock::time_point(std::chrono::milliseconds(-1))),
+            "1969-12-31T23:59:59Z");
+}
+
+}  // namespace
+}  // namespace kvcompare

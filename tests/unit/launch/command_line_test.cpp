@@ -1,0 +1,321 @@
+#include "launch/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "tests/support/temporary_folder.h"
+
+namespace kvcompare {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+using Arguments = std::vector<std::string>;
+
+CompareCommand compare(Arguments arguments) {
+  arguments.insert(arguments.end(), {"--data_path", "texts.jsonl"});
+  return std::get<CompareCommand>(parse_command_line(arguments));
+}
+
+std::string refusal(const Arguments& arguments) {
+  try {
+    parse_command_line(arguments);
+  } catch (const ConfigError& error) {
+    EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<std::string> method_names(const CompareCommand& command) {
+  std::vector<std::string> names;
+  for (const MethodSpec& method : command.spec.methods) names.push_back(method.name);
+  return names;
+}
+
+TEST(CommandLine, DefaultsAreThoseOfTheSpecs) {
+  const CompareCommand command = compare({});
+  EXPECT_EQ(command.spec.model_name, "meta-llama/Meta-Llama-3.1-8B-Instruct");
+  EXPECT_EQ(command.spec.max_length, 8192);
+  EXPECT_EQ(command.spec.max_samples, std::nullopt);
+  EXPECT_EQ(command.spec.chunk_size, 1);
+  EXPECT_EQ(command.spec.compression_ratio, 0.5);
+  EXPECT_EQ(command.spec.threshold, -7);
+  EXPECT_EQ(command.spec.sliding_window_size, 128);
+  EXPECT_EQ(command.spec.n_sink, 4);
+  EXPECT_EQ(command.spec.n_future_positions, 512);
+  EXPECT_TRUE(command.spec.use_covariance);
+  EXPECT_TRUE(command.spec.use_vnorm);
+  EXPECT_EQ(command.spec.kvzap_scorer_model, "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct");
+  EXPECT_EQ(command.spec.kvzap_model_type, std::nullopt);
+  EXPECT_EQ(command.spec.kvzap_n_sink, 0);
+  EXPECT_EQ(command.spec.seed, 42u);
+  EXPECT_EQ(command.spec.policy, "auto");
+  EXPECT_EQ(command.spec.dtype, std::nullopt);
+  EXPECT_EQ(command.options.device, "auto");
+  EXPECT_EQ(command.options.output_dir.filename(), "comparison_results");
+  EXPECT_EQ(method_names(command).size(), 6u);
+}
+
+TEST(CommandLine, EveryFlagReachesItsPlace) {
+  const CompareCommand command = compare({"--model_name",
+                                          "m",
+                                          "--max_length",
+                                          "10",
+                                          "--max_samples",
+                                          "3",
+                                          "--chunk_size",
+                                          "7",
+                                          "--device",
+                                          "cuda:1",
+                                          "--output_dir",
+                                          "out",
+                                          "--num_gpus",
+                                          "1",
+                                          "--compression_ratio",
+                                          "0.25",
+                                          "--threshold",
+                                          "-3.5",
+                                          "--sliding_window_size",
+                                          "0",
+                                          "--n_sink",
+                                          "2",
+                                          "--n_future_positions",
+                                          "9",
+                                          "--use_covariance",
+                                          "false",
+                                          "--use_vnorm=no",
+                                          "--kvzap_scorer_model",
+                                          "k",
+                                          "--kvzap_model_type",
+                                          "linear",
+                                          "--kvzap_n_sink",
+                                          "5",
+                                          "--methods",
+                                          "knorm",
+                                          "--seed",
+                                          "18446744073709551615",
+                                          "--policy",
+                                          "ratio",
+                                          "--dtype",
+                                          "bfloat16",
+                                          "--text_field",
+                                          "content",
+                                          "--threads",
+                                          "3",
+                                          "--log_level",
+                                          "debug",
+                                          "--include_observed_attention"});
+  EXPECT_EQ(command.spec.model_name, "m");
+  EXPECT_EQ(command.spec.data_path, "texts.jsonl");
+  EXPECT_EQ(command.spec.max_length, 10);
+  EXPECT_EQ(command.spec.max_samples, 3);
+  EXPECT_EQ(command.spec.chunk_size, 7);
+  EXPECT_EQ(command.options.device, "cuda:1");
+  EXPECT_EQ(command.options.output_dir, "out");
+  EXPECT_EQ(command.options.num_gpus, 1);
+  EXPECT_EQ(command.spec.compression_ratio, 0.25);
+  EXPECT_EQ(command.spec.threshold, -3.5);
+  EXPECT_EQ(command.spec.sliding_window_size, 0);
+  EXPECT_EQ(command.spec.n_sink, 2);
+  EXPECT_EQ(command.spec.n_future_positions, 9);
+  EXPECT_FALSE(command.spec.use_covariance);
+  EXPECT_FALSE(command.spec.use_vnorm);
+  EXPECT_EQ(command.spec.kvzap_scorer_model, "k");
+  EXPECT_EQ(command.spec.kvzap_model_type, "linear");
+  EXPECT_EQ(command.spec.kvzap_n_sink, 5);
+  EXPECT_THAT(method_names(command), ElementsAre("baseline", "knorm", "observed_attention"));
+  EXPECT_EQ(command.spec.seed, 18446744073709551615u);
+  EXPECT_EQ(command.spec.policy, "ratio");
+  EXPECT_EQ(command.spec.dtype, Dtype::kBFloat16);
+  EXPECT_EQ(command.spec.text_field, "content");
+  EXPECT_EQ(command.options.threads, 3);
+  EXPECT_EQ(command.options.log_level, "debug");
+}
+
+TEST(CommandLine, TheSubcommandIsOptional) {
+  EXPECT_EQ(compare({"compare", "--chunk_size", "3"}).spec.chunk_size, 3);
+  EXPECT_EQ(compare({"--chunk_size", "3"}).spec.chunk_size, 3);
+}
+
+TEST(CommandLine, HyphensAndUnderscoresAreTheSame) {
+  EXPECT_EQ(compare({"--chunk-size=3"}).spec.chunk_size, 3);
+  EXPECT_EQ(compare({"--kvzap-scorer_model", "a-b_c"}).spec.kvzap_scorer_model, "a-b_c");
+}
+
+TEST(CommandLine, ANegativeNumberIsAValue) {
+  EXPECT_EQ(compare({"--threshold", "-7.5"}).spec.threshold, -7.5);
+  EXPECT_EQ(compare({"--threshold=-7.5"}).spec.threshold, -7.5);
+  EXPECT_EQ(compare({"--threshold", "-.5"}).spec.threshold, -0.5);
+  EXPECT_EQ(compare({"--threshold", "-1e2"}).spec.threshold, -100);
+}
+
+TEST(CommandLine, ASwitchStandsAloneTakesAValueOrIsNegated) {
+  EXPECT_TRUE(compare({"--use_covariance"}).spec.use_covariance);
+  EXPECT_TRUE(compare({"--use_covariance", "True"}).spec.use_covariance);
+  EXPECT_FALSE(compare({"--use_covariance", "false"}).spec.use_covariance);
+  EXPECT_FALSE(compare({"--use-covariance=0"}).spec.use_covariance);
+  EXPECT_FALSE(compare({"--no_use_covariance"}).spec.use_covariance);
+  EXPECT_FALSE(compare({"--no-vnorm"}).spec.use_vnorm);
+  EXPECT_EQ(compare({"--include_observed_attention", "--seed", "1"}).spec.seed, 1u);
+}
+
+TEST(CommandLine, ListsOfMethodsMayHaveSpaces) {
+  EXPECT_THAT(method_names(compare({"--methods", "random,", "knorm"})),
+              ElementsAre("baseline", "random", "knorm"));
+  EXPECT_THAT(method_names(compare({"--methods=random, knorm"})), ElementsAre("baseline", "random", "knorm"));
+}
+
+TEST(CommandLine, TheUsageExamplesOfTheSpecsRun) {
+  EXPECT_EQ(method_names(compare({})).size(), 6u);
+  EXPECT_THAT(method_names(compare({"--methods", "random,streaming_llm,kvzap", "--chunk_size", "128"})),
+              ElementsAre("baseline", "random", "streaming_llm", "kvzap"));
+  EXPECT_EQ(method_names(compare({"--methods", "all", "--include_observed_attention"})).size(), 7u);
+}
+
+TEST(CommandLine, AValueMayHoldAnEqualsSign) {
+  EXPECT_EQ(compare({"--model_name=a=b"}).spec.model_name, "a=b");
+}
+
+TEST(CommandLine, KeepsTheArgumentsAsTyped) {
+  EXPECT_THAT(compare({"compare", "--chunk-size=3"}).arguments,
+              ElementsAre("compare", "--chunk-size=3", "--data_path", "texts.jsonl"));
+}
+
+TEST(CommandLine, WarnsOfAFlagThatNoMethodReads) {
+  EXPECT_THAT(compare({"--methods", "random", "--threshold", "-3"}).warnings,
+              ElementsAre("--threshold has no effect: no method of this run reads it"));
+  EXPECT_THAT(compare({"--methods", "random", "--policy", "threshold", "--threshold", "-3"}).warnings,
+              IsEmpty());
+  EXPECT_THAT(compare({"--n_sink", "3", "--seed", "1", "--kvzap_n_sink", "1"}).warnings, IsEmpty());
+}
+
+TEST(CommandLine, RefusesAnUnknownFlagNamingTheNearest) {
+  EXPECT_EQ(refusal({"--max_lenght", "3"}),
+            "--max_lenght: is no known flag; did you mean --max_length? --help lists all");
+  EXPECT_THAT(refusal({"--ratio=0.3"}), HasSubstr("did you mean --compression_ratio?"));
+}
+
+TEST(CommandLine, RefusesAValueOutsideItsRangeNamingWhatIsAccepted) {
+  EXPECT_EQ(refusal({"--compression_ratio", "1"}),
+            "--compression_ratio: '1' is not accepted; give a number from 0 up to but not 1 (the fraction "
+            "removed)");
+  EXPECT_EQ(refusal({"--chunk-size", "0"}),
+            "--chunk_size: '0' is not accepted; give a whole number from 1 to 2147483647");
+  EXPECT_THAT(refusal({"--use_vnorm", "maybe"}), HasSubstr("'maybe' is not accepted; give true or false"));
+}
+
+struct BadValue {
+  const char* flag;
+  const char* value;
+};
+
+class RefusedValue : public testing::TestWithParam<BadValue> {};
+
+TEST_P(RefusedValue, IsAnErrorThatNamesFlagAndValue) {
+  const auto [flag, value] = GetParam();
+  const std::string message = refusal({"--data_path", "x", std::string(flag) + "=" + value});
+  EXPECT_THAT(message, StartsWith(std::string(flag) + ": '" + value + "' is not accepted; give "));
+}
+
+INSTANTIATE_TEST_SUITE_P(CommandLine, RefusedValue,
+                         testing::Values(BadValue{"--max_length", "1"}, BadValue{"--max_length", "ten"},
+                                         BadValue{"--max_samples", "0"}, BadValue{"--chunk_size", "-1"},
+                                         BadValue{"--chunk_size", "1.5"}, BadValue{"--device", "gpu"},
+                                         BadValue{"--device", "cuda:"}, BadValue{"--device", "cuda:-1"},
+                                         BadValue{"--num_gpus", "0"}, BadValue{"--compression_ratio", "-0.1"},
+                                         BadValue{"--compression_ratio", "nan"},
+                                         BadValue{"--threshold", "-inf"}, BadValue{"--threshold", "nan"},
+                                         BadValue{"--sliding_window_size", "-1"}, BadValue{"--n_sink", "-1"},
+                                         BadValue{"--n_future_positions", "0"},
+                                         BadValue{"--kvzap_model_type", "cnn"},
+                                         BadValue{"--kvzap_n_sink", "-1"}, BadValue{"--seed", "-1"},
+                                         BadValue{"--seed", "18446744073709551616"},
+                                         BadValue{"--policy", "both"}, BadValue{"--dtype", "int8"},
+                                         BadValue{"--threads", "0"}, BadValue{"--log_level", "loud"}));
+
+TEST(CommandLine, RefusesAMissingValue) {
+  EXPECT_THAT(refusal({"--max_length"}), StartsWith("--max_length: has no value; give a whole number"));
+  EXPECT_THAT(refusal({"--max_length", "--seed", "1"}), StartsWith("--max_length: has no value"));
+  EXPECT_THAT(refusal({"--data_path="}), StartsWith("--data_path: has no value; give a JSONL file"));
+  EXPECT_THAT(refusal({"--data_path", ""}), StartsWith("--data_path: has no value"));
+}
+
+TEST(CommandLine, RefusesARepeatedFlag) {
+  EXPECT_THAT(refusal({"--max-length", "3", "--max_length=4"}), StartsWith("--max_length: is given 2 times"));
+}
+
+TEST(CommandLine, RefusesAStrayWordAndAnUnknownSubcommand) {
+  EXPECT_THAT(refusal({"--seed", "1", "2"}), HasSubstr("'2' belongs to no flag"));
+  EXPECT_THAT(refusal({"-x"}), HasSubstr("'-x' belongs to no flag"));
+  EXPECT_THAT(refusal({"tokenise"}), HasSubstr("'tokenise' is no subcommand; did you mean tokenize?"));
+}
+
+TEST(CommandLine, AMissingDataPathComesWithAnExample) {
+  EXPECT_THAT(refusal({}), HasSubstr("--data_path: is missing; give a JSONL file, for example: kvcompare "));
+}
+
+TEST(CommandLine, RefusesContradictions) {
+  EXPECT_THAT(refusal({"--data_path", "x", "--device", "cpu", "--num_gpus", "1"}),
+              HasSubstr("contradicts --device"));
+  EXPECT_THAT(refusal({"--data_path", "x", "--device", "cuda:0", "--num_gpus", "2"}),
+              HasSubstr("contradicts"));
+}
+
+TEST(CommandLine, HelpAndVersionNeedNothingElse) {
+  for (const Arguments& arguments :
+       {Arguments{"--help"}, {"-h"}, {"compare", "--help"}, {"--seed", "x", "--help"}})
+    EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line(arguments)).text,
+                HasSubstr("--data_path FILE.jsonl"));
+  EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({"tokenize", "--help"})).text,
+              HasSubstr("--tokenizer"));
+  EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({"presses", "--help"})).text,
+              HasSubstr("presses"));
+  EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({"--version"})).text, StartsWith("kvcompare "));
+}
+
+TEST(CommandLine, TokenizeTakesThreePathsAndATextField) {
+  const auto command = std::get<TokenizeCommand>(
+      parse_command_line({"tokenize", "--tokenizer", "t", "--input=i.jsonl", "--output", "o.jsonl"}));
+  EXPECT_EQ(command.tokenizer, "t");
+  EXPECT_EQ(command.input, "i.jsonl");
+  EXPECT_EQ(command.output, "o.jsonl");
+  EXPECT_EQ(command.text_field, "text");
+  EXPECT_EQ(std::get<TokenizeCommand>(parse_command_line({"tokenize", "--tokenizer", "t", "--input", "i",
+                                                          "--output", "o", "--text-field", "body"}))
+                .text_field,
+            "body");
+}
+
+TEST(CommandLine, TokenizeRefusesWhatItDoesNotKnowOrLacks) {
+  EXPECT_THAT(refusal({"tokenize", "--tokenizer", "t", "--input", "i"}), StartsWith("--output: is missing"));
+  EXPECT_THAT(refusal({"tokenize", "--tokeniser", "t"}), HasSubstr("did you mean --tokenizer?"));
+  EXPECT_THAT(refusal({"tokenize", "--chunk_size", "1"}), StartsWith("--chunk_size: is no known flag"));
+}
+
+TEST(CommandLine, PressesTakesNoFlags) {
+  EXPECT_TRUE(std::holds_alternative<PressesCommand>(parse_command_line({"presses"})));
+  EXPECT_THAT(refusal({"presses", "--all"}), StartsWith("--all: is not accepted"));
+}
+
+TEST(CommandLine, WinsOverTheConfigurationFile) {
+  const TemporaryFolder folder;
+  const auto file =
+      folder.write("run.json", R"({"chunk_size": 64, "max-length": 100, "methods": ["random"]})");
+  const CompareCommand command = compare({"--chunk_size", "2", "--config", file.string()});
+  EXPECT_EQ(command.spec.chunk_size, 2);
+  EXPECT_EQ(command.spec.max_length, 100);
+  EXPECT_THAT(method_names(command), ElementsAre("baseline", "random"));
+}
+
+TEST(CommandLine, AMissingConfigurationFileIsNamed) {
+  EXPECT_THAT(
+      refusal({"--config", "/nowhere/run.json"}),
+      StartsWith("--config: cannot read '/nowhere/run.json': No such file or directory; give a JSON file"));
+}
+
+}  // namespace
+}  // namespace kvcompare

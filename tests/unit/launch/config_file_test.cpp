@@ -1,0 +1,101 @@
+// Runs every file of tests/config: those in valid/ are accepted and give what the tests below say; those in
+// invalid/ are refused with the message in the file of the same name that ends in .message ("{file}" stands
+// for the path).
+#include "launch/config_file.h"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "launch/command_line.h"
+#include "launch/flag_table.h"
+#include "tests/support/temporary_folder.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+
+std::vector<fs::path> cases(const std::string& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(fs::path(KVCOMPARE_CONFIG_CASES) / folder))
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string name_of_case(const testing::TestParamInfo<fs::path>& info) { return info.param.stem().string(); }
+
+CompareCommand command_with(const fs::path& config) {
+  return std::get<CompareCommand>(
+      parse_command_line({"--data_path", "texts.jsonl", "--config", config.string()}));
+}
+
+class ValidConfig : public testing::TestWithParam<fs::path> {};
+
+TEST_P(ValidConfig, IsAccepted) { EXPECT_NO_THROW(command_with(GetParam())); }
+
+INSTANTIATE_TEST_SUITE_P(ConfigFile, ValidConfig, testing::ValuesIn(cases("valid")), name_of_case);
+
+class InvalidConfig : public testing::TestWithParam<fs::path> {};
+
+TEST_P(InvalidConfig, IsRefusedWithItsMessage) {
+  std::string expected = file_contents(fs::path(GetParam()).replace_extension(".message"));
+  ASSERT_FALSE(expected.empty()) << "each invalid file needs a .message beside it";
+  if (expected.back() == '\n') expected.pop_back();
+  if (const auto at = expected.find("{file}"); at != std::string::npos)
+    expected.replace(at, 6, GetParam().string());
+  std::string message = "accepted";
+  try {
+    command_with(GetParam());
+  } catch (const ConfigError& error) {
+    message = error.what();
+  }
+  EXPECT_EQ(message, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(ConfigFile, InvalidConfig, testing::ValuesIn(cases("invalid")), name_of_case);
+
+TEST(ConfigFile, EveryTypeOfValueReachesItsPlace) {
+  const CompareCommand command = command_with(fs::path(KVCOMPARE_CONFIG_CASES) / "valid" / "every_key.json");
+  EXPECT_EQ(command.spec.model_name, "models/tiny");
+  EXPECT_EQ(command.spec.max_length, 1024);
+  EXPECT_EQ(command.spec.max_samples, 20);
+  EXPECT_EQ(command.spec.compression_ratio, 0.1);
+  EXPECT_EQ(command.spec.threshold, -6);
+  EXPECT_FALSE(command.spec.use_covariance);
+  EXPECT_EQ(command.spec.seed, 18446744073709551615u);
+  EXPECT_EQ(command.spec.dtype, Dtype::kFloat64);
+  EXPECT_EQ(command.options.threads, 2);
+  std::vector<std::string> names;
+  for (const MethodSpec& method : command.spec.methods) names.push_back(method.name);
+  EXPECT_THAT(names, ElementsAre("baseline", "random", "knorm", "observed_attention"));
+}
+
+TEST(ConfigFile, EveryKeyIsAFlagAndEveryFlagAKey) {
+  const auto given =
+      read_config_file(fs::path(KVCOMPARE_CONFIG_CASES) / "valid" / "every_key.json", compare_flags());
+  std::vector<std::string> named;
+  for (const GivenValue& value : given) named.push_back(value.flag->name);
+  std::vector<std::string> flags = flag_names(compare_flags());
+  flags.erase(std::find(flags.begin(), flags.end(), "config"));
+  EXPECT_THAT(named, testing::UnorderedElementsAreArray(flags));
+}
+
+TEST(ConfigFile, NullMeansTheDefault) {
+  const CompareCommand command =
+      command_with(fs::path(KVCOMPARE_CONFIG_CASES) / "valid" / "null_is_default.json");
+  EXPECT_EQ(command.spec.max_samples, std::nullopt);
+  EXPECT_EQ(command.spec.chunk_size, 1);
+}
+
+TEST(ConfigFile, SaysSoIfItIsAFolder) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(command_with(folder.path()), ConfigError);
+}
+
+}  // namespace
+}  // namespace kvcompare

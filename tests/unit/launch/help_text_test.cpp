@@ -1,0 +1,50 @@
+#include "launch/help_text.h"
+
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "launch/flag_table.h"
+#include "launch/wrapped_text.h"
+
+namespace kvcompare {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(CompareHelp, NamesEveryFlagOfTheTable) {
+  for (const Flag& flag : compare_flags()) EXPECT_THAT(compare_help(), HasSubstr("\n  --" + flag.name + " "));
+}
+
+// The text with each line break and indentation as one space.
+std::string unwrapped(const std::string& text) {
+  std::istringstream words(text);
+  std::string result;
+  for (std::string word; words >> word;) result += word + " ";
+  return result;
+}
+
+TEST(CompareHelp, ShowsDefaultsWithUnits) {
+  const std::string help = unwrapped(compare_help());
+  for (const char* text :
+       {"[default: 8192 tokens]", "[default: 0.5 fraction removed]", "[default: -7 score]",
+        "[default: meta-llama/Meta-Llama-3.1-8B-Instruct]", "[default: comparison_results]",
+        "[default: all that are visible]", "[required]", "[default: auto]"})
+    EXPECT_THAT(help, HasSubstr(text));
+}
+
+TEST(CompareHelp, ShowsTheUsageExamplesAndExitCodes) {
+  const std::string help = compare_help();
+  EXPECT_THAT(help, HasSubstr("--methods random,streaming_llm,kvzap --chunk_size 128"));
+  EXPECT_THAT(help, HasSubstr("--methods all --include_observed_attention"));
+  EXPECT_THAT(help, HasSubstr("Exit codes"));
+}
+
+TEST(Help, FitsATerminal) {
+  std::istringstream lines(compare_help() + tokenize_help() + presses_help());
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), kTextWidth) << line;
+}
+
+}  // namespace
+}  // namespace kvcompare
