@@ -81,9 +81,9 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments) {
   const std::vector<GivenValue> typed = match_arguments(flags, compare_flags());
   Settings settings = read_settings(typed);
   check_together(settings);
-  const auto selected =
-      select_methods(settings.methods, settings.include_observed_attention ? ObservedAttention::kInclude
-                                                                           : ObservedAttention::kOnlyIfNamed);
+  const auto observed =
+      settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
+  const auto selected = select_methods(settings.methods, observed, settings.origins["methods"]);
   settings.spec.methods = make_method_specs(selected, settings.spec);
   Arguments warnings = idle_flag_warnings(typed, selected, settings.spec);
   return CompareCommand{std::move(settings.spec), std::move(settings.options), arguments,

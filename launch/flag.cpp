@@ -10,6 +10,7 @@ void apply(const GivenValue& given, Settings& settings) {
   const FlagValue& value = given.flag->value;
   if (!value.assign(settings, given.text))
     throw ConfigError(given.origin, "'" + given.text + "' is not accepted; give " + value.accepted);
+  settings.origins[given.flag->name] = given.origin;
 }
 
 std::string canonical_name(std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ struct Settings {
   bool include_observed_attention = false;
   std::filesystem::path config;
   TokenizeCommand tokenize;
+  std::map<std::string, std::string> origins;  // name of a flag: where its value was given
 };
 
 enum class FlagGroup { kData, kMethods, kEviction, kKvzap, kMachine, kOutput };

@@ -29,8 +29,8 @@ extern template std::optional<std::uint64_t> parse_whole(std::string_view, std::
 inline constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
 // The member of RunSpec, RunOptions, TokenizeCommand or Settings that a pointer to member names.
-template <class Owner, class Value>
-Value& member(Settings& settings, Value Owner::*pointer) {
+template <class AnySettings, class Owner, class Value>
+auto& member(AnySettings& settings, Value Owner::*pointer) {
   if constexpr (std::is_same_v<Owner, RunSpec>)
     return settings.spec.*pointer;
   else if constexpr (std::is_same_v<Owner, RunOptions>)
@@ -39,11 +39,6 @@ Value& member(Settings& settings, Value Owner::*pointer) {
     return settings.tokenize.*pointer;
   else
     return settings.*pointer;
-}
-
-template <class Owner, class Value>
-const Value& member(const Settings& settings, Value Owner::*pointer) {
-  return member(const_cast<Settings&>(settings), pointer);
 }
 
 template <class T>

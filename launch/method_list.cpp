@@ -38,22 +38,22 @@ void append_once(Selection& selection, const MethodDescription& method) {
   if (std::find(selection.begin(), selection.end(), &method) == selection.end()) selection.push_back(&method);
 }
 
-[[noreturn]] void refuse(const std::string& name) {
+[[noreturn]] void refuse(const std::string& name, const std::string& origin) {
   std::vector<std::string> spellings{"all"};
   std::string listed = "all";
   for (const MethodDescription& method : methods()) {
     spellings.emplace_back(method.name);
     listed += ", " + std::string(method.name);
   }
-  throw ConfigError("methods", "'" + name + "' is no known method; " + suggestion(name, spellings) +
-                                   " There are: " + listed);
+  throw ConfigError(
+      origin, "'" + name + "' is no known method; " + suggestion(name, spellings) + " There are: " + listed);
 }
 
 }  // namespace
 
-Selection select_methods(const std::string& list, ObservedAttention observed) {
+Selection select_methods(const std::string& list, ObservedAttention observed, const std::string& origin) {
   const std::vector<std::string> names = split_names(list);
-  if (names.empty()) throw ConfigError("methods", "names no method; give names separated by commas, or all");
+  if (names.empty()) throw ConfigError(origin, "names no method; give names separated by commas, or all");
   Selection selection{&methods().front()};
   for (const std::string& name : names) {
     if (is_all(name)) {
@@ -62,7 +62,7 @@ Selection select_methods(const std::string& list, ObservedAttention observed) {
     } else if (const MethodDescription* method = find_method(name)) {
       append_once(selection, *method);
     } else {
-      refuse(name);
+      refuse(name, origin);
     }
   }
   if (observed == ObservedAttention::kInclude) {

@@ -13,9 +13,10 @@ namespace kvcompare {
 enum class ObservedAttention { kOnlyIfNamed, kInclude };
 
 // `list`: names in any spelling find_method knows, separated by commas; "all" is every method with in_all.
-// Returns the baseline, then the others in the order named, each once. Throws ConfigError for an unknown
-// name, with the nearest ones, and for an empty list.
-std::vector<const MethodDescription*> select_methods(const std::string& list, ObservedAttention observed);
+// Returns the baseline, then the others in the order named, each once. Throws ConfigError, naming
+// `origin`, for an unknown name (with the nearest ones) and for an empty list.
+std::vector<const MethodDescription*> select_methods(const std::string& list, ObservedAttention observed,
+                                                     const std::string& origin = "--methods");
 
 std::vector<MethodSpec> make_method_specs(std::span<const MethodDescription* const> methods,
                                           const RunSpec& run);

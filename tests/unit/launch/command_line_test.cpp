@@ -311,6 +311,14 @@ TEST(CommandLine, WinsOverTheConfigurationFile) {
   EXPECT_THAT(method_names(command), ElementsAre("baseline", "random"));
 }
 
+TEST(CommandLine, TheConfigurationFileMayNameTheDataSet) {
+  const TemporaryFolder folder;
+  const auto file = folder.file("run.json", R"({"data_path": "from_config.jsonl"})");
+  EXPECT_EQ(std::get<CompareCommand>(parse_command_line({"--config", file.string()})).spec.data_path,
+            "from_config.jsonl");
+  EXPECT_EQ(compare({"--config", file.string()}).spec.data_path, "texts.jsonl");
+}
+
 TEST(CommandLine, AMissingConfigurationFileIsNamed) {
   EXPECT_THAT(
       refusal({"--config", "/nowhere/run.json"}),

@@ -61,7 +61,7 @@ TEST(SelectMethods, DropsRepeatedOnesAndSpaces) {
 
 TEST(SelectMethods, RefusesAnUnknownNameWithTheNearestAndTheList) {
   EXPECT_EQ(refusal("random,streming_llm"),
-            "methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, "
+            "--methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, "
             "baseline, kvzap, "
             "random, streaming_llm, expected_attention, observed_attention, knorm");
 }
