@@ -1,0 +1,87 @@
+// The "model" of tokenizer.json: byte-pair encoding, over characters or over byte-level characters.
+// Source: Sennrich et al., arXiv 1508.07909; options as in Hugging Face tokenizers' BPE.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/tokenizer/merge_table.h"
+#include "common/tokenizer/word_cache.h"
+
+namespace kvcompare {
+
+class JsonNode;
+
+// What a tokenization writes to; one per thread, and always used with the same Bpe.
+class BpeWorkspace {
+ private:
+  friend class Bpe;
+  struct Symbol {
+    std::uint32_t id;
+    std::int32_t previous;
+    std::int32_t next;  // -1 at the ends
+    bool alive;
+  };
+  struct Candidate {
+    std::uint64_t rank_and_position;  // rank << 32 | position of the left symbol
+    std::uint32_t left;               // ids when the candidate was found; stale if they are others now
+    std::uint32_t right;
+    std::uint32_t merged;
+  };
+  std::vector<Symbol> symbols_;
+  std::vector<Candidate> heap_;
+  std::vector<std::uint32_t> ids_;
+  WordCache cache_;
+};
+
+class Bpe {
+ public:
+  // Throws CheckpointError naming the key, or the merge whose parts or result are not in the vocabulary.
+  static Bpe from_json(const JsonNode& node);
+
+  // Tokens of one piece, valid until the next call with this workspace. O(n log n) in the bytes of the piece.
+  // A character that is neither in the vocabulary nor spelt by byte_fallback becomes unk_token, or vanishes
+  // where the model has none. Throws CheckpointError if unk_token is needed but not in the vocabulary.
+  std::span<const std::uint32_t> tokenize(std::string_view piece, BpeWorkspace& workspace) const;
+
+  std::optional<std::uint32_t> id_of(std::string_view token) const;
+  std::size_t n_tokens() const { return ids_.size(); }
+  std::uint32_t largest_id() const { return largest_id_; }
+
+ private:
+  struct StringHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+
+  explicit Bpe(std::size_t n_merges) : merges_(n_merges) {}
+  void read_vocabulary(const JsonNode& node);
+  void read_merges(const JsonNode& node);
+  void index_characters();
+
+  std::int64_t character_id(std::string_view character) const;
+  void spell(std::string_view piece, BpeWorkspace& workspace) const;
+  bool spell_bytes(std::string_view character, BpeWorkspace& workspace) const;
+  std::uint32_t unknown_id() const;
+  void merge(BpeWorkspace& workspace) const;
+  void push_candidate(std::int32_t left, BpeWorkspace& workspace) const;
+
+  std::unordered_map<std::string, std::uint32_t, StringHash, std::equal_to<>> ids_;
+  std::vector<std::int64_t> character_ids_;   // [0x10000] id of a character of the basic plane, -1: none
+  std::array<std::int64_t, 256> byte_ids_{};  // id of "<0xNN>", -1: none
+  MergeTable merges_;
+  std::uint32_t largest_id_ = 0;
+  std::string file_;
+  std::optional<std::string> unk_token_;
+  bool fuse_unk_ = false;
+  bool byte_fallback_ = false;
+  bool ignore_merges_ = false;
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,25 @@
+// The character classes of Oniguruma as items of a PCRE2 bracket expression.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kvcompare {
+
+// Items to stand between '[' and ']'.
+//   property : a general category ("L", "Lu", "Letter") or a script ("Han"), as between the braces of \p{...}
+//   returns  : std::nullopt for a name that is neither
+std::optional<std::string> class_of_property(std::string_view property);
+
+std::string class_of_space();  // \s
+std::string class_of_word();   // \w
+std::string class_of_digit();  // \d
+
+// \w of Rust's regex crate, which Hugging Face uses for single_word: Alphabetic, M, Nd, Pc, Join_Control.
+std::string class_of_rust_word();
+
+// The Unicode property White_Space (Rust's char::is_whitespace).
+bool is_white_space(char32_t character);
+
+}  // namespace kvcompare

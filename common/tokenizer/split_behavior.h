@@ -1,0 +1,30 @@
+// What becomes of the delimiters when a text is split: the "behavior" of Split.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/tokenizer/regex.h"
+
+namespace kvcompare {
+
+class JsonNode;
+
+// "the-final--countdown" split at "-":
+enum class SplitBehavior {
+  kRemoved,             // the|final|countdown
+  kIsolated,            // the|-|final|-|-|countdown
+  kMergedWithPrevious,  // the-|final-|-|countdown
+  kMergedWithNext,      // the|-final|-|-countdown
+  kContiguous,          // the|-|final|--|countdown
+};
+
+SplitBehavior split_behavior_from_json(const JsonNode& node);
+
+enum class Delimiters { kMatches, kGaps };  // kGaps: "invert", what lies between the matches is the delimiter
+
+// Cuts [0, text_bytes) at the matches. Empty pieces are left out.
+std::vector<Span> split_at(std::span<const Span> matches, std::size_t text_bytes, Delimiters delimiters,
+                           SplitBehavior behavior);
+
+}  // namespace kvcompare

@@ -1,0 +1,137 @@
+#include "common/tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "common/errors.h"
+#include "common/tokenizer/added_tokens.h"
+#include "common/tokenizer/bpe.h"
+#include "common/tokenizer/encode_workspaces.h"
+#include "common/tokenizer/json_node.h"
+#include "common/tokenizer/normalizer.h"
+#include "common/tokenizer/post_processor.h"
+#include "common/tokenizer/pre_tokenizer.h"
+#include "common/tokenizer/utf8.h"
+
+namespace kvcompare {
+namespace {
+
+std::filesystem::path tokenizer_file(const std::filesystem::path& folder_or_file) {
+  if (std::filesystem::is_directory(folder_or_file)) return folder_or_file / "tokenizer.json";
+  return folder_or_file;
+}
+
+nlohmann::json parse(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file)) {
+    throw CheckpointError(file.string(), "", "cannot be read; a model folder must hold its tokenizer.json");
+  }
+  try {
+    return nlohmann::json::parse(stream);
+  } catch (const nlohmann::json::exception& problem) {
+    throw CheckpointError(file.string(), "", std::string("is not JSON: ") + problem.what());
+  }
+}
+
+void check_document(const JsonNode& root) {
+  root.allow_keys({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+                   "post_processor", "decoder", "model"});
+  if (const auto version = root.find("version"); version && version->string() != "1.0") {
+    version->fail("\"" + version->string() + "\" is not known; accepted: \"1.0\"");
+  }
+}
+
+}  // namespace
+
+struct Tokenizer::Parts {
+  Parts(const JsonNode& root, MatchWorkspace& workspace) : model(Bpe::from_json(root.at("model"))) {
+    if (const auto node = root.find("normalizer")) normalizer = Normalizer::from_json(*node);
+    if (const auto node = root.find("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(*node);
+    if (const auto node = root.find("post_processor")) post_processor = PostProcessor::from_json(*node);
+    if (const auto node = root.find("added_tokens")) {
+      added_tokens = AddedTokens::from_json(*node, model, normalizer, workspace);
+    }
+  }
+
+  void encode_segment(NormalizedText text, EncodeWorkspace& workspace, std::vector<TokenId>& ids) const;
+  void encode_piece(NormalizedText text, EncodeWorkspace& workspace, std::vector<TokenId>& ids) const;
+
+  Bpe model;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  PostProcessor post_processor;
+  AddedTokens added_tokens;
+  mutable EncodeWorkspaces workspaces;
+};
+
+// Text without raw added tokens: normalize, then look for the normalized ones.
+void Tokenizer::Parts::encode_segment(NormalizedText text, EncodeWorkspace& workspace,
+                                      std::vector<TokenId>& ids) const {
+  const NormalizedText normal = normalizer.apply(std::move(text), workspace.match);
+  for (const Segment& segment : added_tokens.normalized().find_all(normal.text, workspace.match)) {
+    const auto [begin, end] = segment.span;
+    if (segment.id) {
+      ids.push_back(*segment.id);
+    } else {
+      const std::size_t head_bytes = std::clamp(normal.head_bytes, begin, end) - begin;
+      encode_piece({normal.text.substr(begin, end - begin), head_bytes}, workspace, ids);
+    }
+  }
+}
+
+void Tokenizer::Parts::encode_piece(NormalizedText text, EncodeWorkspace& workspace,
+                                    std::vector<TokenId>& ids) const {
+  const Pieces pieces = pre_tokenizer.apply(std::move(text), workspace.match);
+  for (const Span& span : pieces.spans) {
+    const std::span<const std::uint32_t> tokens = model.tokenize(pieces.piece(span), workspace.bpe);
+    ids.insert(ids.end(), tokens.begin(), tokens.end());
+  }
+}
+
+Tokenizer::Tokenizer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Tokenizer::~Tokenizer() = default;
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+
+Tokenizer Tokenizer::load(const std::filesystem::path& folder_or_file) {
+  const std::filesystem::path file = tokenizer_file(folder_or_file);
+  const std::string name = file.string();
+  const nlohmann::json document = parse(file);
+  const JsonNode root(name, document);
+  check_document(root);
+  MatchWorkspace workspace;
+  return Tokenizer(std::make_unique<Parts>(root, workspace));
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view utf8, SpecialTokens special) const {
+  if (const auto bad = find_invalid_utf8(utf8)) {
+    throw InvariantError("the text to encode is not valid UTF-8 at byte " + std::to_string(*bad));
+  }
+  const EncodeWorkspaces::Loan loan = parts_->workspaces.lend();
+  EncodeWorkspace& workspace = *loan;
+  std::vector<TokenId> ids;
+  for (const Segment& segment : parts_->added_tokens.raw().find_all(utf8, workspace.match)) {
+    const auto [begin, end] = segment.span;
+    if (segment.id) {
+      ids.push_back(*segment.id);
+    } else {
+      const std::string_view text = utf8.substr(begin, end - begin);
+      parts_->encode_segment({std::string(text), begin == 0 ? first_character_bytes(text) : 0}, workspace,
+                             ids);
+    }
+  }
+  return special == SpecialTokens::kAdd ? parts_->post_processor.with_special_tokens(std::move(ids))
+                                        : parts_->post_processor.without_special_tokens(std::move(ids));
+}
+
+std::int64_t Tokenizer::vocab_size() const {
+  const std::uint32_t largest =
+      std::max({parts_->model.largest_id(), parts_->added_tokens.largest_id().value_or(0),
+                parts_->post_processor.largest_id().value_or(0)});
+  return std::int64_t{largest} + 1;
+}
+
+}  // namespace kvcompare

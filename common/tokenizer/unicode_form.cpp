@@ -1,0 +1,68 @@
+#include "common/tokenizer/unicode_form.h"
+
+#include <cstdlib>
+#include <memory>
+
+#include <utf8proc.h>
+
+#include "common/errors.h"
+#include "common/tokenizer/utf8.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr char32_t kFirstCombining = 0x300;  // every text below is in NFC
+
+// A character that NFC leaves alone whatever stands before it (sufficient, not necessary).
+bool inert_in_nfc(char32_t c) {
+  if (c < kFirstCombining) return true;
+  if (c >= 0x1100 && c <= 0x11FF) return false;  // conjoining Jamo
+  if (c >= 0xAC00 && c <= 0xD7A3) return true;   // Hangul syllables
+  const utf8proc_property_t* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(c));
+  const bool mark = property->category == UTF8PROC_CATEGORY_MN ||
+                    property->category == UTF8PROC_CATEGORY_MC || property->category == UTF8PROC_CATEGORY_ME;
+  const bool canonical_decomposition = property->decomp_seqindex != UINT16_MAX && property->decomp_type == 0;
+  return !mark && property->combining_class == 0 && !canonical_decomposition;
+}
+
+bool surely_nfc(const std::string& text) {
+  for (std::size_t at = 0; at < text.size();) {
+    if (static_cast<unsigned char>(text[at]) < 0x80) {
+      ++at;
+      continue;
+    }
+    const CodePoint c = decode_utf8(text, at);
+    if (!inert_in_nfc(c.value)) return false;
+    at += c.n_bytes;
+  }
+  return true;
+}
+
+utf8proc_option_t options_of(UnicodeForm form) {
+  switch (form) {
+    case UnicodeForm::kNfc:
+      return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    case UnicodeForm::kNfd:
+      return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+    case UnicodeForm::kNfkc:
+      return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+    case UnicodeForm::kNfkd:
+      break;
+  }
+  return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+}
+
+}  // namespace
+
+std::string to_unicode_form(std::string text, UnicodeForm form) {
+  if (text.empty() || (form == UnicodeForm::kNfc && surely_nfc(text))) return text;
+  utf8proc_uint8_t* mapped = nullptr;
+  const utf8proc_ssize_t n_bytes =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &mapped, options_of(form));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
+  if (n_bytes < 0) throw InvariantError(std::string("utf8proc: ") + utf8proc_errmsg(n_bytes));
+  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(n_bytes)};
+}
+
+}  // namespace kvcompare
