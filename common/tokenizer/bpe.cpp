@@ -45,14 +45,16 @@ void refuse_affix(const JsonNode& node, std::string_view key) {
     affix->fail("\"" + affix->string() + "\" is not supported; accepted: null, \"\"");
 }
 
+// GPT-2's file of 2019 has no type; a vocabulary with merges is BPE.
+void check_type(const JsonNode& node) {
+  if (!node.has("type") && node.has("merges")) return;
+  const std::string& type = node.at("type").string();
+  if (type != "BPE") node.fail("the model \"" + type + "\" is not supported; accepted: BPE");
+}
+
 void check_options(const JsonNode& node) {
   node.allow_keys({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
                    "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
-  // GPT-2's file of 2019 has no type; a vocabulary with merges is BPE.
-  const std::string type = node.has("type")     ? node.at("type").string()
-                           : node.has("merges") ? "BPE"
-                                                : "without type";
-  if (type != "BPE") node.fail("the model \"" + type + "\" is not supported; accepted: BPE");
   const std::optional<JsonNode> dropout = node.find("dropout");
   if (dropout && dropout->value() != 0)
     dropout->fail("BPE dropout (random merges) is not supported; accepted: null, 0");
@@ -68,9 +70,7 @@ std::string byte_token(std::size_t byte) {
 }  // namespace
 
 Bpe Bpe::from_json(const JsonNode& node) {
-  if (const auto type = node.find("type"); type && type->string() != "BPE") {
-    node.fail("the model \"" + type->string() + "\" is not supported; accepted: BPE");
-  }
+  check_type(node);
   check_options(node);
   Bpe bpe(node.at("merges").value().size());
   bpe.file_ = node.file();
@@ -133,16 +133,16 @@ std::optional<std::uint32_t> Bpe::id_of(std::string_view token) const {
 
 std::span<const std::uint32_t> Bpe::tokenize(std::string_view piece, BpeWorkspace& workspace) const {
   if (const auto cached = workspace.cache_.find(piece)) return *cached;
-  workspace.ids_.clear();
-  const std::optional<std::uint32_t> whole = ignore_merges_ ? id_of(piece) : std::nullopt;
-  if (whole) {
-    workspace.ids_.push_back(*whole);
-  } else {
-    spell(piece, workspace);
-    merge(workspace);
+  if (ignore_merges_) {
+    if (const auto whole = id_of(piece)) {
+      workspace.ids_.assign(1, *whole);
+      return workspace.ids_;
+    }
   }
-  workspace.cache_.insert(piece, workspace.ids_);
-  return workspace.ids_;
+  spell(piece, workspace);
+  const std::span<const std::uint32_t> tokens = workspace.merger_.merge(workspace.ids_, merges_);
+  workspace.cache_.insert(piece, tokens);
+  return tokens;
 }
 
 std::int64_t Bpe::character_id(std::string_view character) const {
@@ -163,6 +163,7 @@ std::uint32_t Bpe::unknown_id() const {
 // Fills workspace.ids_ with the characters of the piece. As in Hugging Face's BPE, an unknown character is
 // written only when a known one or the end follows: bytes of a byte_fallback overtake it.
 void Bpe::spell(std::string_view piece, BpeWorkspace& workspace) const {
+  workspace.ids_.clear();
   bool unknown_waits = false;
   for (std::size_t at = 0; at < piece.size();) {
     const std::string_view character = piece.substr(at, decode_utf8(piece, at).n_bytes);
@@ -183,68 +184,6 @@ bool Bpe::spell_bytes(std::string_view character, BpeWorkspace& workspace) const
     return false;
   for (const char c : character) workspace.ids_.push_back(static_cast<std::uint32_t>(id_of_byte(c)));
   return true;
-}
-
-namespace {
-
-constexpr auto kLater = [](const auto& a, const auto& b) {
-  return a.rank_and_position > b.rank_and_position;
-};
-
-}  // namespace
-
-void Bpe::push_candidate(std::int32_t left, BpeWorkspace& workspace) const {
-  const auto& symbols = workspace.symbols_;
-  const auto& symbol = symbols[static_cast<std::size_t>(left)];
-  if (symbol.next < 0) return;
-  const std::uint32_t right_id = symbols[static_cast<std::size_t>(symbol.next)].id;
-  const Merge* merge = merges_.find(symbol.id, right_id);
-  if (merge == nullptr) return;
-  const std::uint64_t key = std::uint64_t{merge->rank} << 32 | static_cast<std::uint32_t>(left);
-  workspace.heap_.push_back({key, symbol.id, right_id, merge->id});
-}
-
-// Merges workspace.ids_ in place: always the pair of lowest rank, the leftmost of equals.
-void Bpe::merge(BpeWorkspace& workspace) const {
-  const std::size_t n = workspace.ids_.size();
-  if (n < 2) return;
-  require(n < static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
-          "a piece of 2^31 characters or more");
-  auto& symbols = workspace.symbols_;
-  auto& heap = workspace.heap_;
-  symbols.clear();
-  heap.clear();
-  const auto n_symbols = static_cast<std::int32_t>(n);
-  for (std::int32_t i = 0; i < n_symbols; ++i) {
-    symbols.push_back(
-        {workspace.ids_[static_cast<std::size_t>(i)], i - 1, i + 1 < n_symbols ? i + 1 : -1, true});
-  }
-  for (std::int32_t i = 0; i < n_symbols; ++i) push_candidate(i, workspace);
-  std::make_heap(heap.begin(), heap.end(), kLater);
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), kLater);
-    const BpeWorkspace::Candidate best = heap.back();
-    heap.pop_back();
-    const auto position = static_cast<std::int32_t>(best.rank_and_position & 0xFFFFFFFFU);
-    auto& left = symbols[static_cast<std::size_t>(position)];
-    if (!left.alive || left.id != best.left || left.next < 0) continue;
-    auto& right = symbols[static_cast<std::size_t>(left.next)];
-    if (right.id != best.right) continue;
-    left.id = best.merged;
-    right.alive = false;
-    left.next = right.next;
-    if (left.next >= 0) symbols[static_cast<std::size_t>(left.next)].previous = position;
-    for (const std::int32_t neighbour : {left.previous, position}) {
-      if (neighbour < 0) continue;
-      const std::size_t before = heap.size();
-      push_candidate(neighbour, workspace);
-      if (heap.size() > before) std::push_heap(heap.begin(), heap.end(), kLater);
-    }
-  }
-  workspace.ids_.clear();
-  for (std::int32_t i = 0; i >= 0; i = symbols[static_cast<std::size_t>(i)].next) {
-    workspace.ids_.push_back(symbols[static_cast<std::size_t>(i)].id);
-  }
 }
 
 }  // namespace kvcompare

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/tokenizer/merge_table.h"
+#include "common/tokenizer/symbol_merger.h"
 #include "common/tokenizer/word_cache.h"
 
 namespace kvcompare {
@@ -22,21 +23,8 @@ class JsonNode;
 class BpeWorkspace {
  private:
   friend class Bpe;
-  struct Symbol {
-    std::uint32_t id;
-    std::int32_t previous;
-    std::int32_t next;  // -1 at the ends
-    bool alive;
-  };
-  struct Candidate {
-    std::uint64_t rank_and_position;  // rank << 32 | position of the left symbol
-    std::uint32_t left;               // ids when the candidate was found; stale if they are others now
-    std::uint32_t right;
-    std::uint32_t merged;
-  };
-  std::vector<Symbol> symbols_;
-  std::vector<Candidate> heap_;
-  std::vector<std::uint32_t> ids_;
+  std::vector<std::uint32_t> ids_;  // of the characters of the piece
+  SymbolMerger merger_;
   WordCache cache_;
 };
 
@@ -69,8 +57,6 @@ class Bpe {
   void spell(std::string_view piece, BpeWorkspace& workspace) const;
   bool spell_bytes(std::string_view character, BpeWorkspace& workspace) const;
   std::uint32_t unknown_id() const;
-  void merge(BpeWorkspace& workspace) const;
-  void push_candidate(std::int32_t left, BpeWorkspace& workspace) const;
 
   std::unordered_map<std::string, std::uint32_t, StringHash, std::equal_to<>> ids_;
   std::vector<std::int64_t> character_ids_;   // [0x10000] id of a character of the basic plane, -1: none
