@@ -78,7 +78,8 @@ void add_mlp(TensorList& list, const TinyModelSpec& spec, const std::string& pre
 TensorList model_tensors(const TinyModelSpec& spec) {
   TensorList list(spec.seed, spec.storage);
   const Distribution norm = {.mean = 1, .scale = 0.15};
-  list.add("model.embed_tokens.weight", {spec.vocab, spec.hidden}, {.scale = 0.8});
+  list.add("model.embed_tokens.weight", {spec.vocab, spec.hidden},
+           {.scale = spec.head == TinyHead::kTied ? 0.25 : 0.8});
   for (std::int64_t layer = 0; layer < spec.layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
     list.add(prefix + "input_layernorm.weight", {spec.hidden}, norm);

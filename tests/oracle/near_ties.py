@@ -1,0 +1,116 @@
+"""Runs the oracle on one sample and notes how near to a tie its decisions were.
+
+`near_tie` of a sample is the smallest relative change of scores that could have changed which key is evicted; None where
+no change of rounding can (scores that are exact in every dtype, or nothing was decided). A disagreement between two
+engines may be called a near-tie only where it is about as small as their rounding.
+"""
+import importlib.util
+import math
+from types import SimpleNamespace
+
+import torch
+
+DEFAULTS = dict(chunk_size=1, compression_ratio=0.5, threshold=-7.0, sliding_window_size=128, n_sink=4, kvzap_n_sink=0,
+                n_future_positions=512, use_covariance=True, use_vnorm=True, policy=None, seed=42, kvzap_scorer_model=None)
+EXACT = {"random", "streaming_llm"}             # their scores are integers of at most 24 bits, scaled
+KNORM_STEPS = [10.0**e * m for e in range(-8, -3) for m in (1, 3)] + [1e-3]
+
+
+def load_oracle(path):
+    spec = importlib.util.spec_from_file_location("oracle", path)
+    oracle = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(oracle)
+    return oracle
+
+
+def arguments(flags):
+    unknown = set(flags) - set(DEFAULTS)
+    if unknown:
+        raise ValueError(f"unknown flags {unknown}")
+    return SimpleNamespace(**{**DEFAULTS, **flags})
+
+
+class WatchedScorer:
+    """Remembers the scores of the last event, and of all of them."""
+
+    def __init__(self, scorer):
+        self.scorer, self.n_sink, self.last, self.seen = scorer, scorer.n_sink, None, []
+
+    def score(self, cache, n):
+        self.last = self.scorer.score(cache, n)
+        return self.last
+
+
+class WatchedPolicy:
+    def __init__(self, policy, method):
+        self.policy, self.method, self.window, self.nearest = policy, method, policy.window, math.inf
+        self.threshold = getattr(policy, "threshold", None)
+        self.judged = {}
+
+    def evict(self, cache, scorer, n):
+        before, scorer.last = cache.alive, None
+        self.policy.evict(cache, scorer, n)
+        if scorer.last is None:
+            return
+        start, stop = 0, n
+        if self.threshold is not None:
+            start, stop = self.judged.get(id(cache), 0), n - self.window
+            self.judged[id(cache)] = stop
+        for h, row in enumerate(scorer.last):
+            at = [i for i, j in enumerate(before[h]) if max(start, scorer.n_sink) <= j < stop]
+            body, row = [before[h][i] for i in at], row[at]
+            scorer.seen += row.tolist()
+            if self.method not in EXACT and body:
+                self.nearest = min(self.nearest, self.gap(cache, h, body, row, set(cache.alive[h])))
+
+    def gap(self, cache, h, body, row, kept):
+        if self.method == "knorm":
+            return self.knorm_gap(cache.raw_keys[h, body].norm(dim=-1), body, kept)
+        scale = (lambda s: abs(s)) if self.method == "observed_attention" else (lambda s: max(1.0, abs(s)))
+        if self.threshold is not None:
+            return min(abs(s - self.threshold) / max(scale(s), scale(self.threshold), 1e-300) for s in row.tolist())
+        stay = [s for s, j in zip(row.tolist(), body) if j in kept]
+        go = [s for s, j in zip(row.tolist(), body) if j not in kept]
+        if not stay or not go:
+            return math.inf
+        return (min(stay) - max(go)) / max(scale(min(stay)), scale(max(go)), 1e-300)
+
+    def knorm_gap(self, norms, body, kept):
+        """The score is rounded: what counts is how far a norm is from where it would round otherwise."""
+        is_kept = torch.tensor([j in kept for j in body])
+        positions = torch.tensor(body)
+        for step in KNORM_STEPS:
+            up, down = rounded(norms * (1 + step)), rounded(norms * (1 - step))
+            if self.threshold is not None:
+                if bool(((-up < self.threshold) != (-down < self.threshold)).any()):
+                    return step
+                continue
+            stay = sorted(zip(up[is_kept].tolist(), positions[is_kept].tolist()))
+            go = sorted(zip(down[~is_kept].tolist(), positions[~is_kept].tolist()))
+            if stay and go and stay[-1] > go[0]:
+                return step
+        return math.inf
+
+
+def rounded(norms):
+    mantissa, exponent = torch.frexp(norms)
+    return torch.ldexp((mantissa * 2.0**11).round() / 2.0**11, exponent)
+
+
+def evaluate(oracle, model, ids, method, flags, sample):
+    """The oracle's row of a sample, with `near_tie` and the scores that were compared, `scores`."""
+    args = arguments(flags)
+    with torch.no_grad():
+        scorer, make_policy = oracle.build(method, args)
+        if scorer is None:
+            row = oracle.evaluate_sample(model, ids, None, make_policy(), args.chunk_size, sample)
+            return {**row, "near_tie": None, "scores": []}
+        scorer, policy = WatchedScorer(scorer), WatchedPolicy(make_policy(), method)
+        row = oracle.evaluate_sample(model, ids, scorer, policy, args.chunk_size, sample)
+    return {**row, "near_tie": None if math.isinf(policy.nearest) else policy.nearest, "scores": scorer.seen}
+
+
+def median_score(oracle, model, ids, method, flags):
+    """A threshold that evicts about half of the keys it judges: 3 significant digits."""
+    row = evaluate(oracle, model, ids, method, {**flags, "policy": "threshold", "threshold": -1e300}, 0)
+    return float(f"{torch.tensor(row['scores']).median().item():.3g}")
