@@ -48,7 +48,7 @@ class WatchedPolicy:
         self.judged = {}
 
     def evict(self, cache, scorer, n):
-        before, scorer.last = cache.alive, None
+        before, scorer.last = list(cache.alive), None
         self.policy.evict(cache, scorer, n)
         if scorer.last is None:
             return
