@@ -1,0 +1,67 @@
+#include "tests/golden/golden_file.h"
+
+#include <fstream>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+namespace kvcompare {
+namespace {
+
+using nlohmann::json;
+
+void set_flag(RunSpec& run, const std::string& name, const json& value) {
+  if (name == "chunk_size") return value.get_to(run.chunk_size);
+  if (name == "compression_ratio") return value.get_to(run.compression_ratio);
+  if (name == "threshold") return value.get_to(run.threshold);
+  if (name == "sliding_window_size") return value.get_to(run.sliding_window_size);
+  if (name == "policy") return value.get_to(run.policy);
+  if (name == "n_sink") return value.get_to(run.n_sink);
+  if (name == "kvzap_n_sink") return value.get_to(run.kvzap_n_sink);
+  if (name == "n_future_positions") return value.get_to(run.n_future_positions);
+  if (name == "use_covariance") return value.get_to(run.use_covariance);
+  if (name == "use_vnorm") return value.get_to(run.use_vnorm);
+  if (name == "seed") return value.get_to(run.seed);
+  throw std::runtime_error("golden file: no flag " + name);
+}
+
+GoldenSample sample_from(const json& row) {
+  GoldenSample sample;
+  sample.sample = SampleIndex(row.at("sample"));
+  row.at("n_tokens").get_to(sample.n_tokens);
+  row.at("total_nll").get_to(sample.total_nll);
+  row.at("nll_moment").get_to(sample.nll_moment);
+  row.at("kept_per_head").get_to(sample.kept_per_head);
+  row.at("attended").get_to(sample.attended);
+  row.at("attendable").get_to(sample.attendable);
+  row.at("compressible").get_to(sample.compressible);
+  row.at("compressible_kept").get_to(sample.compressible_kept);
+  row.at("peak").get_to(sample.peak);
+  if (!row.at("near_tie").is_null()) sample.near_tie = row.at("near_tie").get<double>();
+  return sample;
+}
+
+GoldenCase case_from(const json& entry) {
+  GoldenCase golden;
+  entry.at("method").get_to(golden.method);
+  golden.flags = entry.at("flags").dump();
+  for (const auto& [name, value] : entry.at("flags").items()) set_flag(golden.run, name, value);
+  for (const json& row : entry.at("samples")) golden.samples.push_back(sample_from(row));
+  return golden;
+}
+
+}  // namespace
+
+GoldenFile read_golden_file(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("cannot read " + path.string());
+  const json document = json::parse(file);
+  GoldenFile golden;
+  document.at("weights").get_to(golden.weights);
+  if (document.contains("asset"))
+    golden.asset = {document.at("asset"), document.at("scorer"), document.at("ids")};
+  for (const json& entry : document.at("cases")) golden.cases.push_back(case_from(entry));
+  return golden;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,232 @@
+// What must hold of an engine for every model, method and sample. Set KVCOMPARE_TEST_SEED to try others.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <c10/core/ScalarType.h>
+
+#include "presses/registry.h"
+#include "tests/property/random_model.h"
+#include "tests/support/loaded_model.h"
+#include "tests/support/scratch_folder.h"
+#include "worker/stepwise_engine.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr int kRounds = 3;  // models a property is tried on
+constexpr std::int64_t kTokens = 31;
+
+// A run with parameters that bite in a sample this short.
+RunSpec biting_run(std::int64_t chunk_size) {
+  RunSpec run;
+  run.chunk_size = chunk_size;
+  run.sliding_window_size = 5;
+  run.n_sink = 2;
+  return run;
+}
+
+class EngineProperties : public testing::TestWithParam<std::string> {
+ protected:
+  EngineProperties() : seed_(property_seed()), generator_(seed_) {}
+
+  void SetUp() override { RecordProperty("seed", std::to_string(seed_)); }
+
+  // Another random model, and a random sample for it.
+  void next_round() {
+    spec_ = random_model(generator_);
+    write_tiny_model(scratch_.path(), spec_);
+    loaded_ = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kFloat);
+    sample_ = {SampleIndex(3), random_sample(generator_, kTokens, spec_.vocab)};
+  }
+
+  std::string where(int round) const {
+    return "KVCOMPARE_TEST_SEED=" + std::to_string(seed_) + ", round " + std::to_string(round);
+  }
+
+  std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr) const {
+    return make_stepwise_engine(*loaded_.model, loaded_.resources(),
+                                {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
+  }
+
+  UnitResult evaluate(const RunSpec& run, const std::string& method) const {
+    return engine(run.chunk_size)->run(sample_, make_method_spec(*find_method(method), run));
+  }
+
+  MethodSpec spec_of(const RunSpec& run) const { return make_method_spec(*find_method(GetParam()), run); }
+  UnitResult evaluate(const RunSpec& run) const { return evaluate(run, GetParam()); }
+
+  std::uint64_t seed_;
+  std::mt19937_64 generator_;
+  ScratchFolder scratch_;
+  TinyModelSpec spec_;
+  LoadedModel loaded_;
+  Sample sample_;
+};
+
+TEST_P(EngineProperties, IsTheBaselineWhereNoEvictionCanMatter) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    RunSpec whole = biting_run(kTokens);
+    EXPECT_EQ(evaluate(whole).token_nll, evaluate(whole, "baseline").token_nll) << "chunk_size = T";
+    RunSpec keeping = biting_run(3);
+    keeping.compression_ratio = 0;
+    keeping.threshold = -1e300;
+    const UnitResult kept = evaluate(keeping);
+    EXPECT_EQ(kept.token_nll, evaluate(keeping, "baseline").token_nll) << "nothing to evict";
+    EXPECT_EQ(kept.keys.kept(), kept.keys.original);
+    EXPECT_EQ(kept.keys.attended, kept.keys.attendable);
+  }
+}
+
+TEST_P(EngineProperties, ChangesTheNllWhereItWithholdsKeys) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    for (const std::int64_t chunk_size : {1, 7}) {
+      const RunSpec run = biting_run(chunk_size);
+      const UnitResult result = evaluate(run);
+      EXPECT_LT(result.keys.kept(), result.keys.original);
+      EXPECT_GT(result.keys.withheld_from_scored, 0);
+      EXPECT_NE(result.total_nll, evaluate(run, "baseline").total_nll) << "chunk_size " << chunk_size;
+    }
+  }
+}
+
+TEST_P(EngineProperties, WithholdsNothingFromTheScoredIfOnlyTheLastEventEvicts) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    const RunSpec run =
+        biting_run(kTokens - 1);  // the second chunk is the last token, whose NLL nobody asks for
+    const UnitResult result = evaluate(run);
+    EXPECT_EQ(result.keys.withheld_from_scored, 0);
+    EXPECT_LT(result.keys.attended, result.keys.attendable);
+    EXPECT_EQ(result.token_nll, evaluate(run, "baseline").token_nll);
+  }
+}
+
+// Recounts everything from the keys that are alive after each event.
+TEST_P(EngineProperties, CountsWhatWasAlive) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    const RunSpec run = biting_run(4);
+    std::map<std::int64_t, std::int64_t> alive_after;  // by n, all layers and heads
+    std::vector<std::int64_t> last_kept;
+    const auto observer = [&](LayerIndex, std::int64_t n, const std::vector<at::Tensor>& positions) {
+      for (const auto& of_head : positions) {
+        alive_after[n] += of_head.size(0);
+        if (n == kTokens) last_kept.push_back(of_head.size(0));
+      }
+    };
+    const UnitResult result = engine(run.chunk_size, observer)->run(sample_, spec_of(run));
+    const std::int64_t n_heads = spec_.layers * spec_.kv_heads;
+    std::int64_t attended = 0, attendable = 0, withheld_from_scored = 0, peak = 0;
+    for (std::int64_t begin = 0; begin < kTokens; begin += run.chunk_size) {
+      const std::int64_t end = std::min(begin + run.chunk_size, kTokens);
+      const std::int64_t cached = begin == 0 ? 0 : alive_after.at(begin);
+      for (std::int64_t i = begin; i < end; ++i) {
+        attended += cached + n_heads * (i - begin + 1);
+        attendable += n_heads * (i + 1);
+        if (i != kTokens - 1) withheld_from_scored += n_heads * begin - cached;
+      }
+      peak = std::max(peak, cached + n_heads * (end - begin));
+    }
+    EXPECT_EQ(result.keys.original, kTokens * n_heads);
+    EXPECT_EQ(result.keys.kept_per_head, last_kept);
+    EXPECT_EQ(result.keys.attended, attended);
+    EXPECT_EQ(result.keys.attendable, attendable);
+    EXPECT_EQ(result.keys.withheld_from_scored, withheld_from_scored);
+    EXPECT_EQ(result.keys.peak, peak);
+  }
+}
+
+std::vector<std::int64_t> values_of(const at::Tensor& positions) {
+  const auto contiguous = positions.contiguous();
+  return {contiguous.const_data_ptr<std::int64_t>(),
+          contiguous.const_data_ptr<std::int64_t>() + contiguous.size(0)};
+}
+
+TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    RunSpec run = biting_run(3);
+    run.policy = round == 0 ? "auto" : round == 1 ? "ratio" : "threshold";
+    run.kvzap_n_sink = 1;
+    run.compression_ratio = 0.9;
+    run.threshold = 1e9;  // evicts all it may
+    const MethodSpec method = spec_of(run);
+    std::map<std::pair<std::int64_t, std::size_t>, std::vector<std::int64_t>> before;  // by layer and head
+    int n_events = 0;
+    const auto observer = [&](LayerIndex layer, std::int64_t n, const std::vector<at::Tensor>& positions) {
+      for (std::size_t head = 0; head < positions.size(); ++head, ++n_events) {
+        const auto now = values_of(positions[head]);
+        auto& old = before[{layer.value, head}];
+        for (std::int64_t j = (n - 1) / run.chunk_size * run.chunk_size; j < n; ++j) old.push_back(j);
+        EXPECT_TRUE(std::ranges::is_sorted(now));
+        EXPECT_TRUE(std::ranges::includes(old, now)) << testing::PrintToString(now);
+        for (std::int64_t j = 0; j < std::min(n, method.parameters.n_sink); ++j)
+          EXPECT_THAT(now, testing::Contains(j));
+        if (std::holds_alternative<ScoreThreshold>(method.policy))
+          for (std::int64_t j = std::max<std::int64_t>(0, n - run.sliding_window_size); j < n; ++j)
+            EXPECT_THAT(now, testing::Contains(j));
+        old = now;
+      }
+    };
+    engine(run.chunk_size, observer)->run(sample_, method);
+    EXPECT_EQ(n_events, (kTokens + 2) / 3 * spec_.layers * spec_.kv_heads);
+  }
+}
+
+TEST_P(EngineProperties, ATokenChangesNothingBeforeIt) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    for (const std::int64_t chunk_size : {1, 5}) {
+      const RunSpec run = biting_run(chunk_size);
+      const UnitResult result = evaluate(run);
+      const auto changed = 2 + static_cast<std::ptrdiff_t>(generator_() % (kTokens - 4));
+      auto& token = sample_.ids[static_cast<std::size_t>(changed)];
+      token = (token + 1) % spec_.vocab;
+      const UnitResult other = evaluate(run);
+      const auto nll = result.token_nll.begin(), other_nll = other.token_nll.begin();
+      // token_nll[i] is of token i + 1, given those up to i.
+      EXPECT_TRUE(std::equal(nll, nll + changed - 1, other_nll)) << "token " << changed;
+      EXPECT_FALSE(std::equal(nll + changed - 1, result.token_nll.end(), other_nll + changed - 1));
+    }
+  }
+}
+
+TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    const RunSpec run = biting_run(3);
+    const UnitResult alone = evaluate(run);
+    const auto shared = engine(run.chunk_size);
+    for (const char* method : {"baseline", "expected_attention", "observed_attention", "kvzap"})
+      shared->run({SampleIndex(0), random_sample(generator_, 17, spec_.vocab)},
+                  make_method_spec(*find_method(method), run));
+    const UnitResult after = shared->run(sample_, spec_of(run));
+    EXPECT_EQ(after.token_nll, alone.token_nll);
+    EXPECT_EQ(after.keys.kept_per_head, alone.keys.kept_per_head);
+    EXPECT_EQ(after.keys.attended, alone.keys.attended);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,
+                         testing::Values("random", "streaming_llm", "expected_attention",
+                                         "observed_attention", "kvzap", "knorm"),
+                         testing::PrintToStringParamName());
+
+}  // namespace
+}  // namespace kvcompare

@@ -1,0 +1,35 @@
+// A checkpoint as the engines take it, read from its folder by the product's own code, on the CPU.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <c10/core/Device.h>
+
+#include "presses/registry.h"
+#include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/model_config.h"
+#include "worker/checkpoint/weights.h"
+#include "worker/model.h"
+
+namespace kvcompare {
+
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  std::unique_ptr<KvzapSurrogate> kvzap;
+
+  ScorerResources resources() const { return {.kvzap = kvzap.get()}; }
+};
+
+inline LoadedModel load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
+                                 at::ScalarType dtype) {
+  const ModelConfig config = read_model_config(folder / "config.json");
+  LoadedModel loaded;
+  loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
+  loaded.kvzap =
+      std::make_unique<KvzapSurrogate>(load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
+  return loaded;
+}
+
+}  // namespace kvcompare
