@@ -11,18 +11,24 @@ namespace {
 using nlohmann::json;
 
 void set_flag(RunSpec& run, const std::string& name, const json& value) {
-  if (name == "chunk_size") return value.get_to(run.chunk_size);
-  if (name == "compression_ratio") return value.get_to(run.compression_ratio);
-  if (name == "threshold") return value.get_to(run.threshold);
-  if (name == "sliding_window_size") return value.get_to(run.sliding_window_size);
-  if (name == "policy") return value.get_to(run.policy);
-  if (name == "n_sink") return value.get_to(run.n_sink);
-  if (name == "kvzap_n_sink") return value.get_to(run.kvzap_n_sink);
-  if (name == "n_future_positions") return value.get_to(run.n_future_positions);
-  if (name == "use_covariance") return value.get_to(run.use_covariance);
-  if (name == "use_vnorm") return value.get_to(run.use_vnorm);
-  if (name == "seed") return value.get_to(run.seed);
-  throw std::runtime_error("golden file: no flag " + name);
+  bool known = false;
+  const auto offer = [&](const char* flag, auto& field) {
+    if (name != flag) return;
+    value.get_to(field);
+    known = true;
+  };
+  offer("chunk_size", run.chunk_size);
+  offer("compression_ratio", run.compression_ratio);
+  offer("threshold", run.threshold);
+  offer("sliding_window_size", run.sliding_window_size);
+  offer("policy", run.policy);
+  offer("n_sink", run.n_sink);
+  offer("kvzap_n_sink", run.kvzap_n_sink);
+  offer("n_future_positions", run.n_future_positions);
+  offer("use_covariance", run.use_covariance);
+  offer("use_vnorm", run.use_vnorm);
+  offer("seed", run.seed);
+  if (!known) throw std::runtime_error("golden file: no flag " + name);
 }
 
 GoldenSample sample_from(const json& row) {

@@ -1,8 +1,10 @@
 """Runs the oracle on one sample and notes how near to a tie its decisions were.
 
 `near_tie` of a sample is the smallest relative change of scores that could have changed which key is evicted; None where
-no change of rounding can (scores that are exact in every dtype, or nothing was decided). A disagreement between two
-engines may be called a near-tie only where it is about as small as their rounding.
+no change of rounding can (scores that are exact in every dtype, or nothing was decided). Exact ties do not count: the
+position decides them. A disagreement between two engines may be called a near-tie only where `near_tie` is about as small
+as their rounding; it can be so even in float64, because equal tokens have equal kvzap scores in layer 0 and the oracle's
+matrix products round them by their row.
 """
 import importlib.util
 import math
@@ -73,7 +75,10 @@ class WatchedPolicy:
         go = [s for s, j in zip(row.tolist(), body) if j not in kept]
         if not stay or not go:
             return math.inf
-        return (min(stay) - max(go)) / max(scale(min(stay)), scale(max(go)), 1e-300)
+        pairs = [(min(stay), max((s for s in go if s < min(stay)), default=-math.inf)),
+                 (min((s for s in stay if s > max(go)), default=math.inf), max(go))]
+        return min((a - b) / max(scale(a), scale(b), 1e-300) for a, b in pairs if math.isfinite(a - b)) \
+            if any(math.isfinite(a - b) for a, b in pairs) else math.inf
 
     def knorm_gap(self, norms, body, kept):
         """The score is rounded: what counts is how far a norm is from where it would round otherwise."""

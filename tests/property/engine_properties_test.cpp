@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ATen/Parallel.h>
 #include <c10/core/ScalarType.h>
 
 #include "presses/registry.h"
@@ -36,6 +37,7 @@ class EngineProperties : public testing::TestWithParam<std::string> {
  protected:
   EngineProperties() : seed_(property_seed()), generator_(seed_) {}
 
+  static void SetUpTestSuite() { at::set_num_threads(1); }
   void SetUp() override { RecordProperty("seed", std::to_string(seed_)); }
 
   // Another random model, and a random sample for it.
@@ -176,9 +178,10 @@ TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
         EXPECT_TRUE(std::ranges::includes(old, now)) << testing::PrintToString(now);
         for (std::int64_t j = 0; j < std::min(n, method.parameters.n_sink); ++j)
           EXPECT_THAT(now, testing::Contains(j));
-        if (std::holds_alternative<ScoreThreshold>(method.policy))
+        if (std::holds_alternative<ScoreThreshold>(method.policy)) {
           for (std::int64_t j = std::max<std::int64_t>(0, n - run.sliding_window_size); j < n; ++j)
             EXPECT_THAT(now, testing::Contains(j));
+        }
         old = now;
       }
     };
@@ -226,7 +229,7 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
 INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,
                          testing::Values("random", "streaming_llm", "expected_attention",
                                          "observed_attention", "kvzap", "knorm"),
-                         testing::PrintToStringParamName());
+                         [](const auto& param) { return param.param; });
 
 }  // namespace
 }  // namespace kvcompare
