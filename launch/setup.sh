@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what building and testing kvcompare needs and is not there yet. On a machine that has everything it
+# changes nothing, prints nothing and needs no network.
+#
+#   launch/setup.sh          compiler, libraries, libtorch
+#   launch/setup.sh --cuda   also the NVIDIA libraries without which a GPU build (preset gpu) does not start
+#
+# System packages come through apt, as root or through sudo, after it has said which and why; everything else goes
+# into .deps/ of the project (another folder: KVCOMPARE_DEPS). NCCL comes only to a machine that has a GPU or a
+# CUDA toolkit, or where KVCOMPARE_NCCL=1 asks for it (0: never).
+#
+# launch/build.sh sources it for its functions.
+
+KVCOMPARE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+KVCOMPARE_DEPS=${KVCOMPARE_DEPS:-$KVCOMPARE_ROOT/.deps}
+mkdir -p "$KVCOMPARE_DEPS" && KVCOMPARE_DEPS=$(cd "$KVCOMPARE_DEPS" && pwd)
+
+setup_say() { printf 'set-up: %s\n' "$*" >&2; }
+setup_fail() { printf 'set-up: error: %s\n' "$*" >&2; return 1; }
+
+source "$KVCOMPARE_ROOT/launch/setup_tools.sh"
+source "$KVCOMPARE_ROOT/launch/setup_wheels.sh"
+source "$KVCOMPARE_ROOT/launch/setup_apt.sh"
+
+set_up() {
+  install_packages || return 1
+  install_wheels "$@" || return 1
+  if [ -z "$(find_gcc)" ] && [ -z "${CXX:-}" ]; then
+    setup_fail "no C++20 compiler: install g++ $OLDEST_GCC or newer, or set CXX"
+  fi
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  set -euo pipefail
+  case ${1:-} in
+    "") set_up ;;
+    --cuda) set_up cuda ;;
+    *) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] || [ "$1" = -h ] || exit 2; exit 0 ;;
+  esac
+  setup_say "everything that the build needs is installed"
+fi

@@ -1,0 +1,120 @@
+# System packages: which are missing, and their installation. Sourced by setup.sh.
+
+# package | a command that shows it is there (else dpkg is asked) | what it is for
+SYSTEM_PACKAGES='
+ninja-build        | ninja      | runs the build
+ccache             | ccache     | makes the second build fast
+pkg-config         | pkg-config | finds PCRE2 and utf8proc
+python3            | python3    | finds an installed PyTorch; tests the include graph
+openmpi-bin        | mpirun     | MPI: starts several processes
+libopenmpi-dev     |            | MPI: messages between processes and hosts
+libhdf5-dev        |            | HDF5 reports
+nlohmann-json3-dev |            | JSON
+libspdlog-dev      |            | log
+libcli11-dev       |            | command line
+libpcre2-dev       |            | regular expressions of tokenizers
+libutf8proc-dev    |            | Unicode normalisation of tokenizers
+libgtest-dev       |            | tests
+libgmock-dev       |            | tests
+libbenchmark-dev   |            | micro-benchmarks
+'
+
+package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# Upstream version of the package that apt would install; nothing if it knows none.
+apt_offers() {
+  apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p' || true
+}
+
+# The three below print lines "package | what it is for".
+missing_libraries() {
+  local package command why
+  while IFS='|' read -r package command why; do
+    package=${package// /} command=${command// /}
+    [ -n "$package" ] || continue
+    if [ -n "$command" ]; then command -v "$command" >/dev/null && continue; fi
+    package_installed "$package" || echo "$package |$why"
+  done <<<"$SYSTEM_PACKAGES"
+}
+
+missing_tools() {
+  local offered
+  if [ -z "${CXX:-}" ] && [ -z "$(find_gcc)" ]; then
+    offered=$(apt_offers g++)
+    if [ -z "$offered" ] || version_at_least "$offered" "$OLDEST_GCC"; then
+      echo "g++ | C++20 compiler, version $OLDEST_GCC or newer"
+    else
+      echo "g++-$OLDEST_GCC | C++20 compiler, version $OLDEST_GCC or newer (the g++ of this system is $offered)"
+    fi
+  fi
+  if [ -z "$(find_cmake)" ]; then
+    offered=$(apt_offers cmake)
+    if [ -z "$offered" ] || version_at_least "$offered" "$OLDEST_CMAKE"; then
+      echo "cmake | configures the build, version $OLDEST_CMAKE or newer"
+    fi  # else: from the Python package index, see setup_wheels.sh
+  fi
+}
+
+missing_pip() {
+  [ -n "$(missing_wheels)" ] || return 0
+  [ -n "$(find_pip)" ] || echo "python3-pip | unpacks libtorch from the Python package index"
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || echo "ca-certificates | lets pip know whom it talks to"
+}
+
+missing_packages() { missing_libraries; missing_tools; missing_pip; }
+
+# as_root COMMAND...
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; return; fi
+  local kept=() name  # sudo drops the environment; a proxy has to get through
+  for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!name:-}" ] || kept+=("$name=${!name}")
+  done
+  sudo env "${kept[@]}" "$@"
+}
+
+can_become_root() {
+  [ "$(id -u)" = 0 ] && return 0
+  command -v sudo >/dev/null || return 1
+  sudo -n true 2>/dev/null || [ -t 0 ]  # on a terminal sudo may ask for the password
+}
+
+apt_update() {
+  setup_say "reading the package lists: apt-get update"
+  as_root apt-get update -qq >&2 || setup_say "apt-get update reported errors; going on with the lists it has"
+}
+
+apt_install() {
+  setup_say "apt-get install --no-install-recommends $*"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@" >&2
+}
+
+install_packages() {
+  local missing names
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    [ -n "$(find_cmake)" ] ||
+      setup_say "no apt here: the compiler and the libraries named in launch/setup_apt.sh have to be installed by hand"
+    return 0
+  fi
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  if can_become_root && [ -z "$(apt_offers ninja-build)" ]; then
+    apt_update
+    missing=$(missing_packages)  # which compiler and CMake this system offers is known only now
+  fi
+  names=$(echo "$missing" | cut -d'|' -f1 | tr -s ' \n' ' ')
+  setup_say "system packages that are missing, and what they are for:"
+  echo "$missing" | sed 's/^/    /; s/ *| */: /' >&2
+  if ! can_become_root; then
+    setup_fail "installing them needs root, and neither root nor sudo is at hand. Ask an administrator to run
+
+    apt-get update && apt-get install -y --no-install-recommends $names
+
+and then start this again."
+    return 1
+  fi
+  # shellcheck disable=SC2086  # one word a package
+  apt_install $names || { apt_update && apt_install $names; } ||
+    setup_fail "apt-get could not install these packages, see its message above (on Ubuntu the component 'universe' has to be enabled): $names"
+}

@@ -1,0 +1,92 @@
+# What comes from the Python package index: libtorch, NCCL, and CMake where the system's is too old.
+# Nothing of it is installed into a Python: the wheels are unpacked into KVCOMPARE_DEPS. Sourced by setup.sh.
+
+TORCH_VERSION=2.11.0
+NCCL_VERSION=2.28.9
+# Loaded by libtorch_cpu.so of that wheel; the versions that its metadata ask for (cuda-toolkit 13.0.2).
+TORCH_NEEDS=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
+# Loaded by libtorch_cuda.so on top of them, from the same metadata.
+TORCH_CUDA_NEEDS=(nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88 nvidia-cudnn-cu13==9.19.0.56
+  nvidia-cufft==12.0.0.61 nvidia-cufile==1.15.1.6 nvidia-curand==10.4.0.35 nvidia-cusolver==12.0.4.66
+  nvidia-cusparse==12.6.3.3 nvidia-cusparselt-cu13==0.8.0 nvidia-nccl-cu13==$NCCL_VERSION
+  nvidia-nvjitlink==13.0.88 nvidia-nvshmem-cu13==3.4.5 nvidia-nvtx==13.0.85)
+
+# A Python with pip; nothing if there is none. The first on the path may be an environment without it.
+find_pip() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    if "$python" -m pip --version >/dev/null 2>&1; then echo "$python"; return; fi
+  done
+}
+
+torch_folder() { echo "$KVCOMPARE_DEPS/torch-$TORCH_VERSION"; }
+torch_cuda_folder() { echo "$KVCOMPARE_DEPS/torch-$TORCH_VERSION-cuda"; }
+nccl_folder() { echo "$KVCOMPARE_DEPS/nccl-$NCCL_VERSION"; }
+
+# A PyTorch that cmake/torch.cmake will take: one named by the user, else the one of python3.
+torch_is_here() {
+  local prefix IFS=':;'
+  [ -z "${Torch_DIR:-}" ] || return 0
+  for prefix in ${CMAKE_PREFIX_PATH:-}; do
+    if [ -e "$prefix/share/cmake/Torch/TorchConfig.cmake" ] || [ -e "$prefix/Torch/TorchConfig.cmake" ]; then
+      return 0
+    fi
+  done
+  python3 "$KVCOMPARE_ROOT/cmake/installed_torch.py" >/dev/null 2>&1
+}
+
+nccl_is_wanted() {
+  case ${KVCOMPARE_NCCL:-auto} in
+    0) return 1 ;;
+    1) return 0 ;;
+  esac
+  [ -e /dev/nvidiactl ] || command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]
+}
+
+# One word for each thing that has to be fetched.
+missing_wheels() {
+  [ -d "$(torch_folder)" ] || torch_is_here || echo torch
+  [ -d "$(nccl_folder)" ] || ! nccl_is_wanted || echo nccl
+  if [ -z "$(find_cmake)" ] && ! missing_tools | grep -q '^cmake '; then echo cmake; fi
+}
+
+# unpack_wheels FOLDER REQUIREMENT...: FOLDER is there complete or not at all.
+unpack_wheels() {
+  local folder=$1 python partial=$1.partial
+  shift
+  python=$(find_pip)
+  [ -n "$python" ] || { setup_fail "python3 has no pip to fetch $* with; install python3-pip"; return 1; }
+  setup_say "fetching into ${folder#"$KVCOMPARE_ROOT"/}: $*"
+  rm -rf "$partial"
+  # libtorch is the same for every version of Python, so one is named, whatever runs here.
+  if ! "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
+    --implementation cp --python-version 3.12 --target "$partial" "$@" >&2; then
+    rm -rf "$partial"
+    setup_fail "pip could not fetch $* (see its message above). This step needs the network, once."
+    return 1
+  fi
+  mv "$partial" "$folder"
+}
+
+# install_wheels [cuda]
+install_wheels() (
+  exec 9>"$KVCOMPARE_DEPS/lock"
+  flock 9  # a second set-up at the same time waits
+  missing=$(missing_wheels)
+  case $missing in *cmake*)
+    setup_say "CMake here is missing or older than $OLDEST_CMAKE"
+    unpack_wheels "$(cmake_wheel_folder)" "cmake==$CMAKE_WHEEL_VERSION" || exit 1 ;;
+  esac
+  case $missing in *torch*)
+    setup_say "no PyTorch >= 2.6 here that a C++ program can link: libtorch is fetched (600 MB)"
+    unpack_wheels "$(torch_folder)" "torch==$TORCH_VERSION" "${TORCH_NEEDS[@]}" || exit 1 ;;
+  esac
+  case $missing in *nccl*)
+    setup_say "a GPU or a CUDA toolkit is here: NCCL is fetched (200 MB)"
+    unpack_wheels "$(nccl_folder)" "nvidia-nccl-cu13==$NCCL_VERSION" || exit 1 ;;
+  esac
+  if [ "${1:-}" = cuda ] && [ ! -d "$(torch_cuda_folder)" ]; then
+    setup_say "libtorch with all NVIDIA libraries that its CUDA part loads is fetched (3 GB)"
+    unpack_wheels "$(torch_cuda_folder)" "torch==$TORCH_VERSION" "${TORCH_NEEDS[@]}" "${TORCH_CUDA_NEEDS[@]}" || exit 1
+  fi
+)
