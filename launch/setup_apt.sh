@@ -79,15 +79,23 @@ can_become_root() {
   sudo -n true 2>/dev/null || [ -t 0 ]  # on a terminal sudo may ask for the password
 }
 
+# Runs apt-get with its output going to a file, whose end is shown if it fails.
+apt_get() {
+  local log=$KVCOMPARE_DEPS/apt.log
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@" >"$log" 2>&1 && return 0
+  tail -n 20 "$log" >&2
+  setup_say "apt-get $1 failed, see above; all of its output is in $log"
+  return 1
+}
+
 apt_update() {
   setup_say "reading the package lists: apt-get update"
-  as_root apt-get update -qq >&2 || setup_say "apt-get update reported errors; going on with the lists it has"
+  apt_get update -q || setup_say "going on with the lists that are there"
 }
 
 apt_install() {
   setup_say "apt-get install --no-install-recommends $*"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@" >&2
+  apt_get install -y -q --no-install-recommends "$@"
 }
 
 install_packages() {

@@ -59,7 +59,7 @@ unpack_wheels() {
   setup_say "fetching into ${folder#"$KVCOMPARE_ROOT"/}: $*"
   rm -rf "$partial"
   # libtorch is the same for every version of Python, so one is named, whatever runs here.
-  if ! "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
+  if ! PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
     --implementation cp --python-version 3.12 --target "$partial" "$@" >&2; then
     rm -rf "$partial"
     setup_fail "pip could not fetch $* (see its message above). This step needs the network, once."
