@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # System packages: which are missing, and their installation. Sourced by setup.sh.
 
 # package | a command that shows it is there (else dpkg is asked) | what it is for

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Compiler and CMake: which ones are here and new enough. Sourced by setup.sh.
 
 OLDEST_CMAKE=3.25

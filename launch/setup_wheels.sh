@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What comes from the Python package index: libtorch, NCCL, and CMake where the system's is too old.
 # Nothing of it is installed into a Python: the wheels are unpacked into KVCOMPARE_DEPS. Sourced by setup.sh.
 
@@ -8,7 +9,7 @@ TORCH_NEEDS=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 # Loaded by libtorch_cuda.so on top of them, from the same metadata.
 TORCH_CUDA_NEEDS=(nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88 nvidia-cudnn-cu13==9.19.0.56
   nvidia-cufft==12.0.0.61 nvidia-cufile==1.15.1.6 nvidia-curand==10.4.0.35 nvidia-cusolver==12.0.4.66
-  nvidia-cusparse==12.6.3.3 nvidia-cusparselt-cu13==0.8.0 nvidia-nccl-cu13==$NCCL_VERSION
+  nvidia-cusparse==12.6.3.3 nvidia-cusparselt-cu13==0.8.0 "nvidia-nccl-cu13==$NCCL_VERSION"
   nvidia-nvjitlink==13.0.88 nvidia-nvshmem-cu13==3.4.5 nvidia-nvtx==13.0.85)
 
 # A Python with pip; nothing if there is none. The first on the path may be an environment without it.

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Checks who includes whom: include_graph.py PROJECT_ROOT. Exit status 1 and one line for each violation.
+
+The rules are those of docs/architecture.md, section "Who may include whom".
+"""
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Folder -> folders whose headers it may include.
+MAY_INCLUDE = {
+    "common": {"common"},
+    "presses": {"presses", "common"},
+    "worker": {"worker", "presses", "common"},
+    "coordinator": {"coordinator", "common"},
+    "launch": {"launch", "worker", "coordinator", "presses", "common"},
+    "benchmarks": {"benchmarks", "worker", "coordinator", "presses", "common"},
+    "tests": {"tests", "launch", "worker", "coordinator", "presses", "common"},
+}
+EVERYTHING = {"launch", "tests", "benchmarks"}
+
+LIBRARIES = {
+    "cuda": r"(c10/cuda|ATen/cuda|torch/csrc/cuda|cub|cute|cutlass|thrust|cuda|nvtx3)/|cooperative_groups|cuda[\w.]*\.h|cu(blas|dnn|fft|pti|rand|solver|sparse)\w*\.h|nv\w+\.h",
+    "torch": r"(torch|ATen|c10|caffe2)/",
+    "nccl": r"nccl",
+    "mpi": r"mpi",
+    "hdf5": r"hdf5|H5|highfive/",
+    "json": r"nlohmann/",
+    "spdlog": r"spdlog/",
+}
+# Library -> folders that may use it, beyond those that may use everything; and the prefix of the files that may.
+LIBRARY_FOLDERS = {
+    "torch": {"presses", "worker"},
+    "cuda": {"worker"},
+    "nccl": {"worker"},
+    "mpi": {"common"},
+    "hdf5": {"coordinator"},
+    "json": {"common", "worker", "coordinator"},
+    "spdlog": {"common", "worker", "coordinator"},
+}
+LIBRARY_PREFIX = {"nccl": "nccl_", "mpi": "mpi_", "hdf5": "hdf5_"}
+
+# Types that stand in headers only where the file's name says so.
+HEADER_TYPES = {
+    "json_": r"\bnlohmann\s*::",
+    "mpi_": r"\bMPI_Comm\b",
+    "nccl_": r"\bncclComm_t\b",
+    "hdf5_": r"\bhid_t\b",
+    "cuda_": r"\bcudaStream_t\b",
+}
+# Costs seconds a file; the narrow headers of ATen do.
+TOO_WIDE = {"torch/torch.h", "torch/all.h", "torch/extension.h"}
+
+SOURCE_SUFFIXES = {".h", ".hpp", ".cuh", ".cpp", ".cc", ".cu"}
+HEADER_SUFFIXES = {".h", ".hpp", ".cuh"}
+NOT_OURS = {"build"}
+
+COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+INCLUDE = re.compile(r"^[ \t]*#[ \t]*include(?:_next)?[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+
+
+def without_comments(text: str, keep_strings: bool) -> str:
+    def blank(match: re.Match) -> str:
+        token = match.group(0)
+        if token.startswith("/"):
+            return "\n" * token.count("\n") or " "
+        return token if keep_strings else '""'
+
+    return COMMENT_OR_STRING.sub(blank, text)
+
+
+@dataclass
+class Source:
+    path: str  # from the project root
+    own: list[str] = field(default_factory=list)  # files of the project
+    outside: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)  # includes that this check could not follow
+    header_types: list[str] = field(default_factory=list)  # prefixes that the file's name would need
+
+    @property
+    def folder(self) -> str:
+        return self.path.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.split("/")[-1]
+
+    @property
+    def is_header(self) -> bool:
+        return Path(self.path).suffix in HEADER_SUFFIXES
+
+
+def read_source(root: Path, path: str) -> Source:
+    source = Source(path)
+    text = (root / path).read_text(encoding="utf-8")
+    for target in INCLUDE.findall(without_comments(text, keep_strings=True)):
+        quoted, angled = re.fullmatch(r'"(.*)"', target), re.fullmatch(r"<(.*)>", target)
+        if quoted and (root / quoted[1]).is_file() and ".." not in quoted[1]:
+            source.own.append(quoted[1])
+        elif angled and angled[1].split("/")[0] not in MAY_INCLUDE:
+            source.outside.append(angled[1])
+        else:
+            source.odd.append(target)
+    code = without_comments(text, keep_strings=False)
+    source.header_types = [prefix for prefix, pattern in HEADER_TYPES.items() if re.search(pattern, code)]
+    return source
+
+
+def read_project(root: Path) -> dict[str, Source]:
+    sources = {}
+    for file in sorted(root.rglob("*")):
+        path = file.relative_to(root)
+        if file.suffix not in SOURCE_SUFFIXES or path.parts[0] in NOT_OURS or any(p.startswith(".") for p in path.parts):
+            continue
+        sources[path.as_posix()] = read_source(root, path.as_posix())
+    return sources
+
+
+def library_of(include: str) -> str | None:
+    return next((library for library, pattern in LIBRARIES.items() if re.match(pattern, include)), None)
+
+
+def library_problem(source: Source, library: str) -> str | None:
+    if library == "json" and source.is_header and not source.name.startswith("json_"):
+        return "JSON stays in .cpp files and in headers named json_*"
+    if source.folder in EVERYTHING:
+        return None
+    if source.folder not in LIBRARY_FOLDERS[library]:
+        return f"{source.folder}/ may not use {library}"
+    prefix = LIBRARY_PREFIX.get(library)
+    if prefix and not source.name.startswith(prefix):
+        return f"{library} stays in files named {prefix}*"
+    return None
+
+
+def reachable(source: Source, sources: dict[str, Source]) -> dict[str, list[str]]:
+    """Every file of the project that including `source` brings in, with the way there."""
+    ways = {source.path: [source.path]}
+    waiting = [source.path]
+    while waiting:
+        path = waiting.pop()
+        for target in sources[path].own:
+            if target in sources and target not in ways:
+                ways[target] = ways[path] + [target]
+                waiting.append(target)
+    return ways
+
+
+def violations_of(source: Source, sources: dict[str, Source]) -> list[str]:
+    if source.folder not in MAY_INCLUDE:
+        return [f"{source.path}: the folder {source.folder} has no row in the table"]
+    found = [f"{source.path}: include {odd}: write \"folder/file.h\" from the project root, or <...> of a library" for odd in source.odd]
+    for target in source.own:
+        folder = target.split("/")[0]
+        if folder not in MAY_INCLUDE[source.folder]:
+            found.append(f'{source.path}: includes "{target}": {source.folder}/ may not include {folder}/')
+    for include in source.outside:
+        if include in TOO_WIDE:
+            found.append(f"{source.path}: includes <{include}>: use the narrow headers of ATen")
+    for way in reachable(source, sources).values():
+        for include in sources[way[-1]].outside:
+            library = library_of(include)
+            problem = library and library_problem(source, library)
+            if problem:
+                through = "" if len(way) == 1 else " through " + ", ".join(way[1:])
+                found.append(f"{source.path}: includes <{include}>{through}: {problem}")
+    if source.is_header:
+        for prefix in source.header_types:
+            if not source.name.startswith(prefix):
+                found.append(f"{source.path}: {HEADER_TYPES[prefix]} in a header that is not named {prefix}*")
+    return found
+
+
+def violations(root: Path) -> list[str]:
+    sources = read_project(root)
+    if not sources:
+        return [f"{root}: no source files; is this the project?"]
+    return [violation for source in sources.values() for violation in violations_of(source, sources)]
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    root = Path(sys.argv[1])
+    found = violations(root)
+    print("\n".join(found) or f"{len(read_project(root))} files, no violation")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Each kind of violation, planted into a small project, is reported; what is allowed is not."""
+import tempfile
+import unittest
+from pathlib import Path
+
+from include_graph import violations
+
+CLEAN = {
+    "common/ids.h": "#pragma once\n#include <cstdint>\n",
+    "common/json_text.h": "#pragma once\n#include <nlohmann/json.hpp>\nnlohmann::json parse();\n",
+    "common/mpi_messenger.h": "#pragma once\n#include <mpi.h>\nstruct M { MPI_Comm comm; };\n",
+    "common/log.h": "#pragma once\n#include <spdlog/spdlog.h>\n",
+    "common/dataset.cpp": '#include <nlohmann/json.hpp>\n#include "common/ids.h"\n#include "common/json_text.h"\n',
+    "presses/scorer.h": '#pragma once\n#include <ATen/core/Tensor.h>\n#include "common/ids.h"\n',
+    "worker/engine.h": '#pragma once\n#include "presses/scorer.h"\n',
+    "worker/nccl_weights.cpp": "#include <nccl.h>\n#include <cuda_runtime.h>\nncclComm_t comm;\n",
+    "worker/cuda_stream.h": "#pragma once\nstruct S { cudaStream_t stream; };\n",
+    "coordinator/plan.h": '#pragma once\n// nlohmann::json is not named here, hid_t neither\n#include "common/ids.h"\n',
+    "coordinator/hdf5_report.cpp": '#include <hdf5.h>\n#include "coordinator/plan.h"\n',
+    "launch/main.cpp": '#include <mpi.h>\n#include "coordinator/plan.h"\n#include "worker/engine.h"\n',
+    "launch/command_line.h": "#pragma once\n",
+    "tests/fake.h": '#pragma once\n#include "launch/command_line.h"\n',
+    "build/generated.cpp": "#include <torch/torch.h>\n",
+}
+
+# What is planted: file, text, what the message has to say.
+PLANTED = {
+    "common includes torch": ("common/x.cpp", "#include <ATen/core/Tensor.h>\n", "common/ may not use torch"),
+    "common includes cuda": ("common/x.cpp", "#include <cuda_runtime_api.h>\n", "common/ may not use cuda"),
+    "common includes a press": ("common/x.cpp", '#include "presses/scorer.h"\n', "common/ may not include presses/"),
+    "mpi outside mpi_ files": ("common/x.cpp", "#include <mpi.h>\n", "mpi stays in files named mpi_*"),
+    "mpi through a header": ("common/x.cpp", '#include "common/mpi_messenger.h"\n', "through common/mpi_messenger.h"),
+    "json in a header": ("common/x.h", "#include <nlohmann/json_fwd.hpp>\n", "JSON stays in .cpp files"),
+    "json through a header": ("common/x.h", '#include "common/json_text.h"\n', "through common/json_text.h"),
+    "json type in a header": ("worker/x.h", "namespace nlohmann { }\nvoid f(const nlohmann::json& j);\n", "json_"),
+    "mpi type in a header": ("common/x.h", "void f(MPI_Comm comm);\n", "mpi_"),
+    "nccl type in a header": ("worker/x.h", "void f(ncclComm_t comm);\n", "nccl_"),
+    "hdf5 type in a header": ("coordinator/x.h", "void f(hid_t file);\n", "hdf5_"),
+    "stream type in a header": ("worker/x.cuh", "void f(cudaStream_t stream);\n", "cuda_"),
+    "a press logs": ("presses/x.cpp", "#include <spdlog/spdlog.h>\n", "presses/ may not use spdlog"),
+    "a press logs through a header": ("presses/x.cpp", '#include "common/log.h"\n', "through common/log.h"),
+    "a press parses json": ("presses/x.cpp", "#include <nlohmann/json.hpp>\n", "presses/ may not use json"),
+    "a press includes the worker": ("presses/x.h", '#include "worker/engine.h"\n', "presses/ may not include worker/"),
+    "nccl outside nccl_ files": ("worker/x.cpp", "#include <nccl.h>\n", "nccl stays in files named nccl_*"),
+    "the worker uses hdf5": ("worker/hdf5_x.cpp", "#include <H5Cpp.h>\n", "worker/ may not use hdf5"),
+    "the worker includes the coordinator": ("worker/x.cpp", '#include "coordinator/plan.h"\n', "may not include coordinator/"),
+    "a kernel includes launch": ("worker/x.cu", '#include "launch/command_line.h"\n', "may not include launch/"),
+    "the coordinator uses torch": ("coordinator/x.cpp", "#include <c10/core/ScalarType.h>\n", "coordinator/ may not use torch"),
+    "the coordinator includes a press": ("coordinator/x.cpp", '#include "presses/scorer.h"\n', "may not include presses/"),
+    "the coordinator reaches torch": ("coordinator/x.cpp", '#include "worker/engine.h"\n', "through worker/engine.h, presses/scorer.h"),
+    "hdf5 outside hdf5_ files": ("coordinator/x.cpp", "#include <hdf5.h>\n", "hdf5 stays in files named hdf5_*"),
+    "launch includes a test": ("launch/x.cpp", '#include "tests/fake.h"\n', "launch/ may not include tests/"),
+    "a benchmark includes a test": ("benchmarks/x.cpp", '#include "tests/fake.h"\n', "benchmarks/ may not include tests/"),
+    "all of torch": ("worker/x.cpp", "#include <torch/torch.h>\n", "narrow headers"),
+    "a path from the file's own folder": ("common/x.cpp", '#include "ids.h"\n', "from the project root"),
+    "a path through ..": ("common/x.cpp", '#include "common/../worker/engine.h"\n', "from the project root"),
+    "our own header in angle brackets": ("common/x.cpp", "#include <worker/engine.h>\n", "from the project root"),
+    "an include by macro": ("common/x.cpp", "#include HEADER\n", "from the project root"),
+    "spaces in the directive": ("common/x.cpp", " #  include  <torch/types.h>  // why not\n", "may not use torch"),
+    "a folder without a row": ("extras/x.cpp", "int x;\n", "has no row"),
+}
+
+
+class IncludeGraph(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        for path, text in CLEAN.items():
+            self.write(path, text)
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def test_a_clean_project_has_no_violation(self):
+        self.assertEqual(violations(self.root), [])
+
+    def test_each_planted_violation_is_reported_with_its_file(self):
+        for name, (path, text, message) in PLANTED.items():
+            with self.subTest(name):
+                self.write(path, text)
+                found = violations(self.root)
+                (self.root / path).unlink()
+                self.assertTrue(any(line.startswith(path + ":") and message in line for line in found), found)
+
+    def test_comments_and_strings_are_no_includes(self):
+        self.write("common/x.h", '// #include <torch/torch.h>\n/*\n#include <mpi.h>\nhid_t */\nconst char* t = "nlohmann::json";\n')
+        self.assertEqual(violations(self.root), [])
+
+    def test_an_empty_folder_does_not_pass(self):
+        with tempfile.TemporaryDirectory() as empty:
+            self.assertEqual(len(violations(Path(empty))), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything, and runs every test through ctest.
+#
+#   tests/run.sh [--preset PRESET] [CTEST OPTIONS...]
+#
+#   --preset release      default
+#   --preset asan-ubsan   every test under AddressSanitizer and UndefinedBehaviorSanitizer
+#   --preset tsan         under ThreadSanitizer the tests that do not load libtorch (it is not instrumented)
+#   CTEST OPTIONS         e.g. -R Tokenizer: only the tests whose name matches
+#
+# KVCOMPARE_TEST_ASSETS names a folder of larger test data; without it the tests that use it are skipped.
+# May be run again, from any folder; once everything is installed it needs no network.
+set -euo pipefail
+
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d'; }
+preset=release
+case ${1:-} in
+  --preset) preset=${2:?--preset needs a name}; shift 2 ;;
+  --preset=*) preset=${1#*=}; shift ;;
+  --help | -h) usage; exit 0 ;;
+esac
+
+if [ -n "${KVCOMPARE_TEST_ASSETS:-}" ]; then
+  if assets=$(cd "$KVCOMPARE_TEST_ASSETS" 2>/dev/null && pwd); then
+    export KVCOMPARE_TEST_ASSETS=$assets
+  else
+    echo "tests: there is no folder $KVCOMPARE_TEST_ASSETS (KVCOMPARE_TEST_ASSETS): tests that use it will be skipped" >&2
+    unset KVCOMPARE_TEST_ASSETS
+  fi
+fi
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build/$preset
+selection=()
+if [ "$preset" = tsan ]; then
+  selection=(--label-regex '^without_torch$')
+  "$root/launch/build.sh" tsan tests_without_torch
+else
+  "$root/launch/build.sh" "$preset"
+fi
+source "$root/launch/setup.sh"
+ctest=$(dirname "$(find_cmake)")/ctest
+[ -x "$ctest" ] || ctest=ctest
+
+suppressions=$root/tests/sanitizers
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$suppressions/leak.supp:print_suppressions=0}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:suppressions=$suppressions/thread.supp}
+# Open MPI refuses to start as root, and more processes than cores, unless told to.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+
+log=$build/ctest.log
+status=0
+"$ctest" --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error \
+  "${selection[@]}" "$@" 2>&1 | tee "$log" || status=$?
+
+# ctest names the skipped tests; why they were skipped is in its own log.
+reasons=$(awk '/: Skipped$/ {getline; print}' "$build/Testing/Temporary/LastTest.log" 2>/dev/null | sort | uniq -c | sort -rn)
+if [ -n "$reasons" ]; then printf '\nSkipped, and why:\n%s\n' "$reasons"; fi
+closing=$(grep -E '^[0-9]+% tests passed' "$log" || true)
+[ -z "$closing" ] || printf '\n%s\n' "$closing"
+exit "$status"
