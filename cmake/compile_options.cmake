@@ -1,6 +1,9 @@
 add_library(kvcompare_options INTERFACE)
 target_include_directories(kvcompare_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(kvcompare_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(kvcompare_options INTERFACE -Wno-restrict)  # false alarms on std::string, GCC bug 105651
+endif()
 if(KVCOMPARE_SANITIZE)
   # libtorch is built without sanitizers, so its type information cannot be checked (vptr).
   target_compile_options(kvcompare_options INTERFACE

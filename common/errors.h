@@ -21,9 +21,10 @@ class Error : public std::runtime_error {
 
 // A flag, a key of the configuration file, or a combination of them.
 struct ConfigError : Error {
-  ConfigError(std::string key_, const std::string& problem)
-      : Error(ExitCode::kUsage, key_ + ": " + problem), key(std::move(key_)) {}
+  ConfigError(std::string key_, std::string problem_)
+      : Error(ExitCode::kUsage, key_ + ": " + problem_), key(std::move(key_)), problem(std::move(problem_)) {}
   std::string key;
+  std::string problem;
 };
 
 // The data set, with the line it happened on (1-based; 0: the file as a whole).

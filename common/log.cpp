@@ -29,4 +29,8 @@ void configure_log(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void log_debug(const std::string& line) { spdlog::debug("{}", line); }
+void log_info(const std::string& line) { spdlog::info("{}", line); }
+void log_warning(const std::string& line) { spdlog::warn("{}", line); }
+
 }  // namespace kvcompare

@@ -17,4 +17,9 @@ bool is_log_level(std::string_view level);
 // Called once, before the first line is logged.
 void configure_log(const std::string& level);
 
+// One line each. A file that includes libtorch cannot include spdlog: both bring their own version of fmt.
+void log_debug(const std::string& line);
+void log_info(const std::string& line);
+void log_warning(const std::string& line);
+
 }  // namespace kvcompare

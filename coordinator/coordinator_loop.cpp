@@ -2,12 +2,12 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
-#include <spdlog/spdlog.h>
-
 #include "common/errors.h"
+#include "common/log.h"
 #include "coordinator/scheduler.h"
 
 namespace kvcompare {
@@ -42,7 +42,7 @@ class Coordinator {
  private:
   void handle(Rank from, Message message) {
     if (const auto* hello = std::get_if<Hello>(&message)) {
-      spdlog::debug("worker {} is ready on {}", from.value, hello->device);
+      log_debug("worker " + std::to_string(from.value) + " is ready on " + hello->device);
       scheduler_.worker_ready(from);
     } else if (auto* result = std::get_if<Result>(&message)) {
       scheduler_.unit_done(from, result->result.unit);
@@ -58,8 +58,9 @@ class Coordinator {
   void fail(Rank from, UnitFailure failure) {
     const auto unit = failure.unit;
     const auto verdict = scheduler_.unit_failed(from, unit);
-    spdlog::warn("sample {}, {}: attempt {} failed on worker {}: {}", unit.sample.value,
-                 method(unit).display_name, scheduler_.n_attempts(unit), from.value, failure.reason);
+    log_warning("sample " + std::to_string(unit.sample.value) + ", " + method(unit).display_name +
+                ": attempt " + std::to_string(scheduler_.n_attempts(unit)) + " failed on worker " +
+                std::to_string(from.value) + ": " + failure.reason);
     if (verdict == FailureVerdict::kQuarantine) record(unit, std::move(failure));
   }
 

@@ -4,8 +4,6 @@
 #include <variant>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
 #include "common/errors.h"
 #include "common/log.h"
 #include "launch/command_line.h"
@@ -25,7 +23,7 @@ ExitCode print(const std::string& text) {
 struct Dispatch {
   ExitCode operator()(const CompareCommand& command) const {
     configure_log(command.options.log_level);
-    for (const std::string& warning : command.warnings) spdlog::warn(warning);
+    for (const std::string& warning : command.warnings) log_warning(warning);
     return run_compare(command);
   }
   ExitCode operator()(const TokenizeCommand& command) const { return run_tokenize(command); }

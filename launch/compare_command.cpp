@@ -1,0 +1,124 @@
+#include "launch/compare_command.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include <unistd.h>
+
+#include "common/atomic_file.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "coordinator/aggregate.h"
+#include "coordinator/plan.h"
+#include "coordinator/progress.h"
+#include "coordinator/reports/run_record.h"
+#include "coordinator/reports/table.h"
+#include "coordinator/reports/write_reports.h"
+#include "launch/in_process_session.h"
+#include "launch/job.h"
+#include "launch/stop_signal.h"
+#include "worker/stepwise_engine.h"
+
+namespace kvcompare {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Before hours of work: can results be put there?
+void prepare_output(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw OutputError(folder.string(), "cannot be made a folder: " + error.message());
+  const auto probe = folder / ".kvcompare-probe";
+  write_file_atomically(probe, "");
+  std::filesystem::remove(probe, error);
+}
+
+// One worker a GPU; on the CPU one a thread, as many as there are units for.
+std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, std::size_t n_units) {
+  const bool on_cpu = job.devices.front().is_cpu();
+  const auto n_cores =
+      std::max(1, options.threads.value_or(static_cast<int>(std::thread::hardware_concurrency())));
+  const auto n_workers =
+      on_cpu ? std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_cores)) : job.devices.size();
+  std::vector<LocalWorker> workers;
+  for (std::size_t w = 0; w < n_workers; ++w) {
+    const auto& loaded = *job.models[on_cpu ? 0 : w];
+    const auto chunk_size = job.spec.chunk_size;
+    workers.push_back({job.devices[on_cpu ? 0 : w].str(), [&loaded, chunk_size] {
+                         const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
+                         return std::make_unique<Evaluator>(
+                             make_stepwise_engine(loaded.model, resources, {.chunk_size = chunk_size}));
+                       }});
+  }
+  return workers;
+}
+
+Gathered evaluate(const Job& job, const std::vector<LocalWorker>& workers, const Plan& plan) {
+  Progress progress(std::cerr, stderr_style(), std::ssize(plan.units));
+  const CoordinatorHooks hooks{[&](std::int64_t n_done, std::int64_t) { progress.update(n_done); },
+                               stop_signalled};
+  auto gathered = run_in_process(workers, plan, job.samples, job.spec.methods, hooks);
+  progress.finish();
+  return gathered;
+}
+
+RunRecord start_record(const std::vector<std::string>& arguments) {
+  RunRecord record;
+  record.started = std::chrono::system_clock::now();
+  char host[256] = "";
+  if (gethostname(host, sizeof host - 1) == 0) record.host = host;
+  record.kvcompare_version = kVersion;
+  record.libtorch_version = KVCOMPARE_TORCH_VERSION;
+  record.compiler = KVCOMPARE_COMPILER;
+  record.command_line = arguments;
+  return record;
+}
+
+bool any_unit_failed(const Comparison& comparison) {
+  return std::ranges::any_of(comparison.methods, [](const auto& method) { return !method.failed.empty(); });
+}
+
+}  // namespace
+
+ExitCode run_compare(const CompareCommand& command) {
+  install_stop_signals();
+  RunRecord record = start_record(command.arguments);
+  prepare_output(command.options.output_dir);
+  const auto start = Clock::now();
+  const auto job = load_job(command.spec, command.options);
+  record.load_seconds = seconds_since(start);
+  const auto plan = make_plan(job.samples, job.spec.methods.size());
+  if (plan.units.empty())
+    throw DataError(command.spec.data_path, 0,
+                    "no sample has two tokens or more: there is nothing to predict");
+  log_info(std::to_string(job.samples.size()) + " samples, " + std::to_string(job.spec.methods.size()) +
+           " methods, chunk_size " + std::to_string(job.spec.chunk_size) + ", " + to_string(*job.spec.dtype) +
+           " on " + job.spec.device_type);
+  const auto workers = make_workers(job, command.options, plan.units.size());
+  record.device = job.devices.front().str();
+  record.n_threads = static_cast<int>(workers.size());
+  const auto gathered = evaluate(job, workers, plan);
+  if (gathered.interrupted) {
+    log_warning("interrupted after " + std::to_string(gathered.units.size()) + " of " +
+                std::to_string(plan.units.size()) + " units; nothing was written. Run again to start over");
+    return ExitCode::kInterrupted;
+  }
+  record.evaluate_seconds = gathered.evaluate_seconds;
+  const auto comparison = aggregate(job.spec, plan, gathered);
+  record.finished = std::chrono::system_clock::now();
+  write_reports(command.options.output_dir, comparison, record);
+  std::cout << table(comparison) << std::flush;
+  return any_unit_failed(comparison) ? ExitCode::kQuarantinedUnits : ExitCode::kComplete;
+}
+
+}  // namespace kvcompare
