@@ -13,6 +13,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What cannot be looked at (a name too long, a folder without permission) is not there.
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 // Unset and empty are the same. A leading ~ is the home folder, as huggingface_hub has it.
 std::optional<fs::path> folder_from_environment(const char* variable) {
   const char* value = std::getenv(variable);
@@ -50,9 +60,9 @@ std::string cache_name(const std::string& hub_id) {  // "org/name" -> "models--o
 
 std::vector<fs::path> folders_in(const fs::path& folder) {
   std::vector<fs::path> folders;
-  if (!fs::is_directory(folder)) return folders;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (entry.is_directory()) folders.push_back(entry.path());
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+    if (is_folder(entry.path())) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   return folders;
 }
@@ -61,9 +71,10 @@ bool has_weights(const fs::path& folder) {
   const auto is_weights = [](const fs::directory_entry& entry) {
     const fs::path extension = entry.path().extension();
     return (extension == ".safetensors" || extension == ".bin") &&
-           fs::exists(entry.path());  // false: dangling link
+           is_there(entry.path());  // false: dangling link
   };
-  return std::any_of(fs::directory_iterator(folder), fs::directory_iterator(), is_weights);
+  std::error_code ignored;
+  return std::any_of(fs::directory_iterator(folder, ignored), fs::directory_iterator(), is_weights);
 }
 
 class CachedModel {
@@ -72,10 +83,10 @@ class CachedModel {
       : flag_(flag), hub_id_(hub_id), folder_(hub_cache_folder() / cache_name(hub_id)) {}
 
   fs::path resolve() const {
-    if (!fs::is_directory(folder_))
+    if (!is_folder(folder_))
       fail("is no folder here, and not in the Hugging Face cache: " + folder_.string() + " is not there");
     const fs::path snapshot = find_snapshot();
-    if (!fs::exists(snapshot / "config.json"))
+    if (!is_there(snapshot / "config.json"))
       fail("is not complete in the Hugging Face cache: " + snapshot.string() + " holds no config.json");
     if (!has_weights(snapshot))
       fail("is not complete in the Hugging Face cache: " + snapshot.string() +
@@ -90,7 +101,7 @@ class CachedModel {
       std::string commit;
       ref >> commit;
       const fs::path snapshot = snapshots / commit;
-      if (commit.empty() || fs::path(commit).filename() != commit || !fs::is_directory(snapshot))
+      if (commit.empty() || fs::path(commit).filename() != commit || !is_folder(snapshot))
         fail("is not complete in the Hugging Face cache: refs/main names " + snapshot.string() +
              ", which is not there");
       return snapshot;
@@ -123,13 +134,13 @@ class CachedModel {
 }  // namespace
 
 fs::path resolve_model(const std::string& flag, const std::string& name) {
-  if (fs::is_directory(name)) {
-    if (!fs::exists(fs::path(name) / "config.json"))
+  if (is_folder(name)) {
+    if (!is_there(fs::path(name) / "config.json"))
       throw ConfigError(flag, "the folder '" + name +
                                   "' holds no config.json; expected a model folder as transformers saves it");
     return name;
   }
-  if (fs::exists(name))
+  if (is_there(name))
     throw ConfigError(flag, "'" + name + "' is a file; expected a model folder or a hub id (org/name)");
   if (!is_hub_id(name))
     throw ConfigError(flag,

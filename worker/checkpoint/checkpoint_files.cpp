@@ -13,16 +13,21 @@ namespace fs = std::filesystem;
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 [[noreturn]] void no_weights(const fs::path& folder) {
   std::vector<std::string> other;
-  if (fs::is_directory(folder))
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      const std::string name = entry.path().filename().string();
-      const std::string extension = entry.path().extension().string();
-      if (extension == ".bin" || extension == ".pth" || extension == ".pt" || extension == ".gguf" ||
-          extension == ".safetensors")
-        other.push_back(name);
-    }
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".bin" || extension == ".pth" || extension == ".pt" || extension == ".gguf" ||
+        extension == ".safetensors")
+      other.push_back(name);
+  }
   std::sort(other.begin(), other.end());
   std::string problem = std::string("there is no ") + kSingleFile + " and no " + kIndexFile;
   if (!other.empty()) {
@@ -38,8 +43,8 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
 }  // namespace
 
 CheckpointFiles::CheckpointFiles(const fs::path& folder) {
-  const bool single = fs::exists(folder / kSingleFile);
-  const bool sharded = fs::exists(folder / kIndexFile);
+  const bool single = is_there(folder / kSingleFile);
+  const bool sharded = is_there(folder / kIndexFile);
   if (single && sharded)
     throw CheckpointError(folder.string(), "",
                           std::string("holds both ") + kSingleFile + " and " + kIndexFile +
@@ -59,7 +64,7 @@ void CheckpointFiles::open_shards(const fs::path& folder) {
   std::map<std::string, std::size_t> opened;  // shard name -> index into files_
   for (const auto& [name, shard] : index.shard_of) {
     if (!opened.contains(shard)) {
-      if (!fs::exists(folder / shard))
+      if (!is_there(folder / shard))
         throw CheckpointError(list_path_.string(), name, "is in " + shard + ", which is not there");
       opened.emplace(shard, files_.size());
       files_.emplace_back(folder / shard);

@@ -1,7 +1,7 @@
 #include "worker/checkpoint/weights.h"
 
-#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -10,114 +10,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "common/errors.h"
-#include "tests/support/assets.h"
-#include "tests/support/error_of.h"
-#include "tests/support/safetensors_writer.h"
-#include "tests/support/temporary_folder.h"
-#include "worker/checkpoint/checkpoint_files.h"
-#include "worker/checkpoint/decoder_tensors.h"
+#include "tests/support/small_checkpoint.h"
 
 namespace kvcompare {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using json = nlohmann::json;
 
-// ---- a model that the tests write tensor by tensor
-
-ModelConfig small_config() {
-  ModelConfig config;
-  config.model_type = "llama";
-  config.vocab_size = 7;
-  config.hidden_size = 6;
-  config.intermediate_size = 5;
-  config.n_layers = 2;
-  config.n_heads = 2;
-  config.n_kv_heads = 1;
-  config.head_dim = 4;
-  config.rms_norm_eps = 1e-5;
-  config.max_position_embeddings = 16;
-  return config;
-}
-
-// Written out, not taken from expected_tensors.
-std::map<std::string, std::vector<std::int64_t>> small_shapes() {
-  std::map<std::string, std::vector<std::int64_t>> shapes{
-      {"model.embed_tokens.weight", {7, 6}}, {"model.norm.weight", {6}}, {"lm_head.weight", {7, 6}}};
-  for (const std::string layer : {"model.layers.0.", "model.layers.1."}) {
-    shapes[layer + "input_layernorm.weight"] = {6};
-    shapes[layer + "post_attention_layernorm.weight"] = {6};
-    shapes[layer + "self_attn.q_proj.weight"] = {8, 6};
-    shapes[layer + "self_attn.k_proj.weight"] = {4, 6};
-    shapes[layer + "self_attn.v_proj.weight"] = {4, 6};
-    shapes[layer + "self_attn.o_proj.weight"] = {6, 8};
-    shapes[layer + "mlp.gate_proj.weight"] = {5, 6};
-    shapes[layer + "mlp.up_proj.weight"] = {5, 6};
-    shapes[layer + "mlp.down_proj.weight"] = {6, 5};
-  }
-  return shapes;
-}
-
-// The i-th value of the tensor: exact in every dtype, different from tensor to tensor.
-float value_at(const std::string& name, std::int64_t i) {
-  std::int64_t offset = 0;
-  for (const char c : name) offset += c;
-  return static_cast<float>((offset + i) % 61 - 30) / 4;
-}
-
-TensorToWrite float_tensor(const std::string& name, const std::vector<std::int64_t>& shape) {
-  std::int64_t n = 1;
-  for (const std::int64_t size : shape) n *= size;
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < n; ++i) values.push_back(value_at(name, i));
-  return {name, "F32", shape, bytes_of<float>(values)};
-}
-
-std::vector<TensorToWrite> small_tensors() {
-  std::vector<TensorToWrite> tensors;
-  for (const auto& [name, shape] : small_shapes()) tensors.push_back(float_tensor(name, shape));
-  return tensors;
-}
-
-TensorToWrite& tensor_named(std::vector<TensorToWrite>& tensors, const std::string& name) {
-  return *std::find_if(tensors.begin(), tensors.end(),
-                       [&](const TensorToWrite& t) { return t.name == name; });
-}
-
-void drop(std::vector<TensorToWrite>& tensors, const std::string& name) {
-  std::erase_if(tensors, [&](const TensorToWrite& t) { return t.name == name; });
-}
-
-void set_value(TensorToWrite& tensor, std::size_t i, float value) {
-  std::memcpy(tensor.bytes.data() + i * sizeof(float), &value, sizeof(float));
-}
-
-void expect_tensor(const at::Tensor& tensor, const std::string& name,
-                   const std::vector<std::int64_t>& shape) {
-  EXPECT_EQ(tensor.sizes().vec(), shape) << name;
-  const at::Tensor wide = tensor.to(at::kFloat).contiguous();
-  for (std::int64_t i = 0; i < wide.numel(); ++i)
-    ASSERT_EQ(wide.const_data_ptr<float>()[i], value_at(name, i)) << name << '[' << i << ']';
-}
-
-class Weights : public ::testing::Test {
- protected:
-  void write(const std::vector<TensorToWrite>& tensors) const { write_safetensors(file(), tensors); }
-  std::filesystem::path file() const { return folder_.path() / "model.safetensors"; }
-  ModelWeights load(at::ScalarType dtype = at::kFloat) const {
-    return load_weights(folder_.path(), config_, dtype, at::kCPU);
-  }
-  CheckpointError error(at::ScalarType dtype = at::kFloat) const {
-    return error_of<CheckpointError>([&] { load(dtype); });
-  }
-
-  TemporaryFolder folder_;
-  ModelConfig config_ = small_config();
-};
+class Weights : public WeightsTest {};
 
 TEST_F(Weights, AreThoseOfTheFileInEveryDtype) {
   write(small_tensors());
@@ -320,100 +222,6 @@ TEST_F(Weights, SayThatAMissingHeadIsNotTied) {
   EXPECT_THAT(error().what(), AllOf(HasSubstr("lm_head.weight"), HasSubstr("tie_word_embeddings")));
 }
 
-// ---- shards
-
-class Shards : public Weights {
- protected:
-  // The tensors up to and including model.layers.0.* in a.safetensors, the others in b.safetensors.
-  Shards() {
-    for (const TensorToWrite& tensor : small_tensors()) {
-      const bool first = tensor.name < "model.layers.1";
-      (first ? a_ : b_).push_back(tensor);
-      index_["weight_map"][tensor.name] = first ? "a.safetensors" : "b.safetensors";
-    }
-  }
-  void write_shards() const {
-    write_safetensors(folder_.path() / "a.safetensors", a_);
-    write_safetensors(folder_.path() / "b.safetensors", b_);
-    folder_.write("model.safetensors.index.json", index_.dump());
-  }
-  CheckpointError shard_error() const {
-    write_shards();
-    return error();
-  }
-
-  std::vector<TensorToWrite> a_, b_;
-  json index_{{"metadata", {{"total_size", 1}}}};
-};
-
-TEST_F(Shards, HoldTheSameWeightsAsOneFile) {
-  write_shards();
-  const ModelWeights weights = load();
-  expect_tensor(weights.lm_head, "lm_head.weight", {7, 6});
-  expect_tensor(weights.layers[0].down, "model.layers.0.mlp.down_proj.weight", {6, 5});
-  expect_tensor(weights.layers[1].down, "model.layers.1.mlp.down_proj.weight", {6, 5});
-  EXPECT_FALSE(a_.empty() || b_.empty());
-}
-
-TEST_F(Shards, NameAShardThatIsNotThere) {
-  write_shards();
-  std::filesystem::remove(folder_.path() / "b.safetensors");
-  EXPECT_THAT(error().what(), AllOf(HasSubstr("b.safetensors"), HasSubstr("not there")));
-}
-
-TEST_F(Shards, NameATensorThatIsListedButAbsent) {
-  drop(b_, "model.norm.weight");
-  EXPECT_EQ(shard_error().item, "model.norm.weight");
-  EXPECT_THAT(error().file, HasSubstr("b.safetensors"));
-}
-
-TEST_F(Shards, NameATensorThatIsListedInAnotherShard) {
-  index_["weight_map"]["model.norm.weight"] = "a.safetensors";
-  EXPECT_EQ(shard_error().item, "model.norm.weight");
-}
-
-TEST_F(Shards, NameATensorThatIsInTwoShards) {
-  a_.push_back(float_tensor("model.norm.weight", {6}));
-  EXPECT_EQ(shard_error().item, "model.norm.weight");
-  EXPECT_THAT(error().what(), HasSubstr("also in b.safetensors"));
-}
-
-TEST_F(Shards, NameATensorThatIsNotListed) {
-  b_.push_back(float_tensor("model.extra.weight", {6}));
-  EXPECT_EQ(shard_error().item, "model.extra.weight");
-  b_.pop_back();
-  index_["weight_map"].erase("model.norm.weight");
-  EXPECT_EQ(shard_error().item, "model.norm.weight");
-}
-
-TEST_F(Shards, RefuseAnIndexThatLeavesItsFolder) {
-  for (const char* shard :
-       {"../a.safetensors", "/etc/a.safetensors", "sub/a.safetensors", "..", "", "a.bin"}) {
-    index_["weight_map"]["lm_head.weight"] = shard;
-    EXPECT_EQ(shard_error().item, "weight_map.lm_head.weight") << shard;
-  }
-}
-
-TEST_F(Shards, RefuseAnIndexThatIsNone) {
-  for (const char* text :
-       {"", "[]", "{}", R"({"weight_map":{}})", R"({"weight_map":[]})", R"({"weight_map":{"a":1}})"}) {
-    folder_.write("model.safetensors.index.json", text);
-    EXPECT_THAT(error().file, HasSubstr("model.safetensors.index.json")) << text;
-  }
-}
-
-TEST_F(Shards, AreRefusedBesideASingleFile) {
-  write_shards();
-  write(small_tensors());
-  EXPECT_THAT(error().what(), HasSubstr("holds both"));
-}
-
-TEST_F(Shards, NameTheFileThatIsDamaged) {
-  write_shards();
-  folder_.write("b.safetensors", "cut");
-  EXPECT_THAT(error().file, HasSubstr("b.safetensors"));
-}
-
 TEST_F(Weights, SayWhatIsThereInsteadOfSafetensors) {
   EXPECT_THAT(error().what(), HasSubstr("there is no model.safetensors"));
   folder_.write("adapter_model.safetensors", "");
@@ -421,85 +229,6 @@ TEST_F(Weights, SayWhatIsThereInsteadOfSafetensors) {
   std::filesystem::remove(folder_.path() / "adapter_model.safetensors");
   folder_.write("pytorch_model.bin", "");
   EXPECT_THAT(error().what(), AllOf(HasSubstr("pytorch_model.bin"), HasSubstr("convert")));
-}
-
-// ---- published lists of tensors, without the weights
-
-std::vector<std::string> listed_names(const std::string& index) {
-  const json parsed = json::parse(std::ifstream(*test_assets() / "index" / index));
-  std::vector<std::string> names;
-  for (const auto& [name, shard] : parsed["weight_map"].items()) names.push_back(name);
-  return names;
-}
-
-ModelConfig published_config(const std::string& config) {
-  return read_model_config(*test_assets() / "configs" / config);
-}
-
-TEST(PublishedIndex, ListsTheTensorsOfItsModel) {
-  KVCOMPARE_SKIP_WITHOUT_ASSETS();
-  for (const auto& [config, index] : {std::pair{"llama-3.1-8b-instruct.json", "llama-3.1-8b.index.json"},
-                                      std::pair{"llama-2-7b.json", "llama-2-7b.index.json"},
-                                      std::pair{"mistral-24b-dolphin3.json", "mistral-24b.index.json"},
-                                      std::pair{"qwen2-14b-cogito.json", "qwen2-14b.index.json"}}) {
-    const std::vector<std::string> names = listed_names(index);
-    EXPECT_NO_THROW(check_tensor_names(published_config(config), names, index)) << index;
-    for (std::size_t i = 0; i < names.size(); i += 17) {
-      std::vector<std::string> cut = names;
-      cut.erase(cut.begin() + static_cast<std::ptrdiff_t>(i));
-      if (names[i].ends_with("inv_freq")) continue;
-      const auto error =
-          error_of<CheckpointError>([&] { check_tensor_names(published_config(config), cut, index); });
-      EXPECT_EQ(error.item, names[i]);
-    }
-  }
-}
-
-TEST(PublishedIndex, AddsUpToTheSizeThatItStates) {
-  KVCOMPARE_SKIP_WITHOUT_ASSETS();
-  std::int64_t bytes = 0;
-  for (const ExpectedTensor& tensor : expected_tensors(published_config("llama-3.1-8b-instruct.json"))) {
-    std::int64_t n = 2;
-    for (const std::int64_t size : tensor.shape) n *= size;
-    bytes += n;
-  }
-  EXPECT_EQ(bytes, 16060522496);  // metadata.total_size of llama-3.1-8b.index.json
-}
-
-TEST(PublishedIndex, IsRefusedWhereTheModelIsQuantisedOrMultimodal) {
-  KVCOMPARE_SKIP_WITHOUT_ASSETS();
-  const auto message = [](const std::string& index) {
-    const std::vector<std::string> names = listed_names(index);
-    return std::string(error_of<CheckpointError>([&] {
-                         check_tensor_names(published_config("llama-3.1-8b-instruct.json"), names, index);
-                       }).what());
-  };
-  EXPECT_THAT(message("llama-3.1-8b-bnb-int8.index.json"), AllOf(HasSubstr(".SCB"), HasSubstr("quantised")));
-  EXPECT_THAT(message("llama3v-multimodal.index.json"), HasSubstr("prefix 'llm.'"));
-}
-
-// ---- three forms of one trained model
-
-TEST(Stories260K, HasTheSameWeightsInAllThreeForms) {
-  KVCOMPARE_SKIP_WITHOUT_ASSETS();
-  const auto load = [](const std::string& folder) {
-    const std::filesystem::path path = *test_assets() / "models" / folder;
-    return load_weights(path, read_model_config(path / "config.json"), at::kFloat, at::kCPU);
-  };
-  const ModelWeights f32 = load("stories260K");
-  const ModelWeights bf16 = load("stories260K-bf16-sharded");
-  const ModelWeights f16 = load("stories260K-f16-untied");
-  ASSERT_EQ(f32.layers.size(), 5U);
-  EXPECT_EQ(f32.lm_head.const_data_ptr(), f32.embedding.const_data_ptr());
-  EXPECT_NE(f16.lm_head.const_data_ptr(), f16.embedding.const_data_ptr());
-  for (const auto& [exact, rounded] :
-       {std::pair{f32.embedding, bf16.embedding}, std::pair{f32.final_norm, bf16.final_norm},
-        std::pair{f32.layers[4].down, bf16.layers[4].down}, std::pair{f32.layers[0].k, bf16.layers[0].k}})
-    EXPECT_TRUE(exact.to(at::kBFloat16).to(at::kFloat).equal(rounded));
-  for (const auto& [exact, rounded] :
-       {std::pair{f32.embedding, f16.embedding}, std::pair{f32.lm_head, f16.lm_head},
-        std::pair{f32.layers[2].gate, f16.layers[2].gate}, std::pair{f32.layers[3].o, f16.layers[3].o}})
-    EXPECT_TRUE(exact.to(at::kHalf).to(at::kFloat).equal(rounded));
 }
 
 }  // namespace
