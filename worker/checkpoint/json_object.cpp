@@ -17,7 +17,8 @@ namespace {
 constexpr int kMaxDepth = 64;  // copying a value is recursive
 
 std::string read_text(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path))
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
     throw CheckpointError(path.string(), "", "is a folder, not a file");
   std::ifstream file(path, std::ios::binary);
   if (!file)

@@ -59,8 +59,8 @@ void refuse_quantised(const JsonObject& config) {
     if (!config.has_value(key)) continue;
     const nlohmann::json& value = config.json().at(key);
     std::string method;
-    if (value.is_object() && value.contains("quant_method"))
-      method = " (" + describe(value["quant_method"]) + ")";
+    if (value.is_object() && value.contains("quant_method") && value["quant_method"].is_string())
+      method = " (" + value["quant_method"].get<std::string>() + ")";
     config.refuse(key, "quantised checkpoints are not supported" + method +
                            "; use the original weights in float32, bfloat16 or float16");
   }
