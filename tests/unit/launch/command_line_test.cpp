@@ -313,7 +313,7 @@ TEST(CommandLine, WinsOverTheConfigurationFile) {
 
 TEST(CommandLine, TheConfigurationFileMayNameTheDataSet) {
   const TemporaryFolder folder;
-  const auto file = folder.file("run.json", R"({"data_path": "from_config.jsonl"})");
+  const auto file = folder.write("run.json", R"({"data_path": "from_config.jsonl"})");
   EXPECT_EQ(std::get<CompareCommand>(parse_command_line({"--config", file.string()})).spec.data_path,
             "from_config.jsonl");
   EXPECT_EQ(compare({"--config", file.string()}).spec.data_path, "texts.jsonl");

@@ -17,7 +17,7 @@ std::vector<TokenId> encode_bytes(std::string_view text) {
 
 std::string lines_of(const std::string& input, const std::string& text_field = "text") {
   const TemporaryFolder folder;
-  return tokenized_lines(folder.file("in.jsonl", input), text_field, encode_bytes);
+  return tokenized_lines(folder.write("in.jsonl", input), text_field, encode_bytes);
 }
 
 TEST(TokenizedLines, EncodesEachTextInOrder) {
