@@ -9,8 +9,8 @@ endif()
 if(EXISTS "${torch_root}/version.py")
   file(STRINGS "${torch_root}/version.py" line REGEX "^cuda.*= '[0-9]+")
   if(NOT line MATCHES "'([0-9]+)\\.")
-    message(FATAL_ERROR "${torch_root}: this PyTorch was built without CUDA. Use one with CUDA "
-      "(launch/setup.sh --cuda fetches it), or the preset release.")
+    message(FATAL_ERROR "${torch_root}: this PyTorch was built without CUDA. Name one with CUDA by "
+      "-DTorch_DIR=FOLDER/share/cmake/Torch, or use the preset release.")
   elseif(NOT CMAKE_MATCH_1 EQUAL CUDAToolkit_VERSION_MAJOR)
     message(FATAL_ERROR "${torch_root} was built for CUDA ${CMAKE_MATCH_1}, the toolkit in ${CUDAToolkit_BIN_DIR} is "
       "${CUDAToolkit_VERSION}: their major versions have to be equal. Give -DCUDAToolkit_ROOT=FOLDER or another Torch_DIR.")

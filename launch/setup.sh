@@ -13,7 +13,7 @@
 
 KVCOMPARE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 KVCOMPARE_DEPS=${KVCOMPARE_DEPS:-$KVCOMPARE_ROOT/.deps}
-mkdir -p "$KVCOMPARE_DEPS" && KVCOMPARE_DEPS=$(cd "$KVCOMPARE_DEPS" && pwd)
+KVCOMPARE_DEPS=$(realpath -m "$KVCOMPARE_DEPS")
 
 setup_say() { printf 'set-up: %s\n' "$*" >&2; }
 setup_fail() { printf 'set-up: error: %s\n' "$*" >&2; return 1; }
@@ -23,7 +23,7 @@ source "$KVCOMPARE_ROOT/launch/setup_wheels.sh"
 source "$KVCOMPARE_ROOT/launch/setup_apt.sh"
 
 set_up() {
-  install_packages || return 1
+  install_packages "$@" || return 1
   install_wheels "$@" || return 1
   if [ -z "$(find_gcc)" ] && [ -z "${CXX:-}" ]; then
     setup_fail "no C++20 compiler: install g++ $OLDEST_GCC or newer, or set CXX"

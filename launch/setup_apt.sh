@@ -27,6 +27,7 @@ apt_offers() {
   apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p' || true
 }
 
+# install_packages [cuda] and missing_packages [cuda]: as in setup_wheels.sh.
 # The three below print lines "package | what it is for".
 missing_libraries() {
   local package command why
@@ -57,12 +58,12 @@ missing_tools() {
 }
 
 missing_pip() {
-  [ -n "$(missing_wheels)" ] || return 0
+  [ -n "$(missing_wheels "$@")" ] || return 0
   [ -n "$(find_pip)" ] || echo "python3-pip | unpacks libtorch from the Python package index"
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo "ca-certificates | lets pip know whom it talks to"
 }
 
-missing_packages() { missing_libraries; missing_tools; missing_pip; }
+missing_packages() { missing_libraries; missing_tools; missing_pip "$@"; }
 
 # as_root COMMAND...
 as_root() {
@@ -80,12 +81,12 @@ can_become_root() {
   sudo -n true 2>/dev/null || [ -t 0 ]  # on a terminal sudo may ask for the password
 }
 
-# Runs apt-get with its output going to a file, whose end is shown if it fails.
+# Runs apt-get; of its output only the end is shown, and only if it fails.
 apt_get() {
-  local log=$KVCOMPARE_DEPS/apt.log
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@" >"$log" 2>&1 && return 0
-  tail -n 20 "$log" >&2
-  setup_say "apt-get $1 failed, see above; all of its output is in $log"
+  local output
+  output=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@" 2>&1 </dev/null) && return 0
+  printf '%s\n' "$output" | tail -n 6 >&2
+  setup_say "apt-get $1 failed, see above"
   return 1
 }
 
@@ -106,11 +107,11 @@ install_packages() {
       setup_say "no apt here: the compiler and the libraries named in launch/setup_apt.sh have to be installed by hand"
     return 0
   fi
-  missing=$(missing_packages)
+  missing=$(missing_packages "$@")
   [ -n "$missing" ] || return 0
   if can_become_root && [ -z "$(apt_offers ninja-build)" ]; then
     apt_update
-    missing=$(missing_packages)  # which compiler and CMake this system offers is known only now
+    missing=$(missing_packages "$@")  # which compiler and CMake this system offers is known only now
   fi
   names=$(echo "$missing" | cut -d'|' -f1 | tr -s ' \n' ' ')
   setup_say "system packages that are missing, and what they are for:"
@@ -125,5 +126,5 @@ and then start this again."
   fi
   # shellcheck disable=SC2086  # one word a package
   apt_install $names || { apt_update && apt_install $names; } ||
-    setup_fail "apt-get could not install these packages, see its message above (on Ubuntu the component 'universe' has to be enabled): $names"
+    setup_fail "apt-get could not install what is missing. This needs the network, once; on Ubuntu the component 'universe' has to be enabled."
 }

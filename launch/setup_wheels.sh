@@ -44,9 +44,13 @@ nccl_is_wanted() {
   [ -e /dev/nvidiactl ] || command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]
 }
 
-# One word for each thing that has to be fetched.
+# missing_wheels [cuda]: one word for each thing that has to be fetched.
 missing_wheels() {
-  [ -d "$(torch_folder)" ] || torch_is_here || echo torch
+  if [ "${1:-}" = cuda ]; then
+    [ -d "$(torch_cuda_folder)" ] || torch_is_here || echo cuda
+  else
+    [ -d "$(torch_folder)" ] || torch_is_here || echo torch
+  fi
   [ -d "$(nccl_folder)" ] || ! nccl_is_wanted || echo nccl
   if [ -z "$(find_cmake)" ] && ! missing_tools | grep -q '^cmake '; then echo cmake; fi
 }
@@ -71,9 +75,11 @@ unpack_wheels() {
 
 # install_wheels [cuda]
 install_wheels() (
-  exec 9>"$KVCOMPARE_DEPS/lock"
-  flock 9  # a second set-up at the same time waits
-  missing=$(missing_wheels)
+  missing=$(missing_wheels "$@")
+  [ -n "$missing" ] || exit 0
+  mkdir -p "$KVCOMPARE_DEPS" && exec 9>"$KVCOMPARE_DEPS/lock" && flock 9 ||
+    { setup_fail "$KVCOMPARE_DEPS cannot be written to; its owner has to run this, or KVCOMPARE_DEPS has to name another folder"; exit 1; }
+  missing=$(missing_wheels "$@")  # another set-up may have been at work meanwhile
   case $missing in *cmake*)
     setup_say "CMake here is missing or older than $OLDEST_CMAKE"
     unpack_wheels "$(cmake_wheel_folder)" "cmake==$CMAKE_WHEEL_VERSION" || exit 1 ;;
@@ -86,8 +92,8 @@ install_wheels() (
     setup_say "a GPU or a CUDA toolkit is here: NCCL is fetched (200 MB)"
     unpack_wheels "$(nccl_folder)" "nvidia-nccl-cu13==$NCCL_VERSION" || exit 1 ;;
   esac
-  if [ "${1:-}" = cuda ] && [ ! -d "$(torch_cuda_folder)" ]; then
-    setup_say "libtorch with all NVIDIA libraries that its CUDA part loads is fetched (3 GB)"
-    unpack_wheels "$(torch_cuda_folder)" "torch==$TORCH_VERSION" "${TORCH_NEEDS[@]}" "${TORCH_CUDA_NEEDS[@]}" || exit 1
-  fi
+  case $missing in *cuda*)
+    setup_say "libtorch with the NVIDIA libraries that its CUDA part loads is fetched (3 GB)"
+    unpack_wheels "$(torch_cuda_folder)" "torch==$TORCH_VERSION" "${TORCH_NEEDS[@]}" "${TORCH_CUDA_NEEDS[@]}" || exit 1 ;;
+  esac
 )
