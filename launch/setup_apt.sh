@@ -90,6 +90,9 @@ apt_get() {
   return 1
 }
 
+# Where an earlier installation was cut off, dpkg refuses everything else before this; otherwise it does nothing.
+finish_interrupted_installation() { as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a >&2; }
+
 apt_update() {
   setup_say "reading the package lists: apt-get update"
   apt_get update -q || setup_say "going on with the lists that are there"
@@ -125,6 +128,6 @@ and then start this again."
     return 1
   fi
   # shellcheck disable=SC2086  # one word a package
-  apt_install $names || { apt_update && apt_install $names; } ||
+  apt_install $names || { finish_interrupted_installation && apt_update && apt_install $names; } ||
     setup_fail "apt-get could not install what is missing. This needs the network, once; on Ubuntu the component 'universe' has to be enabled."
 }
