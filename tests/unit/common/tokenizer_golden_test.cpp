@@ -10,7 +10,7 @@
 
 #include "common/tokenizer/tokenizer.h"
 #include "tests/support/assets.h"
-#include "tests/support/tokenizer_file.h"
+#include "tests/support/json_tokenizer_file.h"
 
 namespace kvcompare {
 namespace {

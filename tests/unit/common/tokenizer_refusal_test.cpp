@@ -8,7 +8,7 @@
 
 #include "common/errors.h"
 #include "common/tokenizer/tokenizer.h"
-#include "tests/support/tokenizer_file.h"
+#include "tests/support/json_tokenizer_file.h"
 
 namespace kvcompare {
 namespace {

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/errors.h"
-#include "tests/support/tokenizer_file.h"
+#include "tests/support/json_tokenizer_file.h"
 
 namespace kvcompare {
 namespace {
