@@ -16,7 +16,7 @@
 #include "tests/golden/golden_file.h"
 #include "tests/support/assets.h"
 #include "tests/support/loaded_model.h"
-#include "tests/support/scratch_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 #include "worker/stepwise_engine.h"
 
@@ -109,7 +109,7 @@ TEST_P(OracleGolden, AgreesInEveryNllAndCount) {
   const auto& [model, precision] = GetParam();
   const GoldenFile file = read_golden_file(golden_path(model));
   if (file.asset) KVCOMPARE_SKIP_WITHOUT_ASSETS();
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   LoadedModel loaded;
   std::vector<std::vector<TokenId>> samples;
   if (file.asset) {

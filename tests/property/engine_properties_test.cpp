@@ -15,7 +15,7 @@
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/loaded_model.h"
-#include "tests/support/scratch_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "worker/stepwise_engine.h"
 
 namespace kvcompare {
@@ -66,7 +66,7 @@ class EngineProperties : public testing::TestWithParam<std::string> {
 
   std::uint64_t seed_;
   std::mt19937_64 generator_;
-  ScratchFolder scratch_;
+  TemporaryFolder scratch_;
   TinyModelSpec spec_;
   LoadedModel loaded_;
   Sample sample_;
