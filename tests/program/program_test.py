@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""The whole program as a user runs it: files in, files and exit codes out.
+
+    program_test.py KVCOMPARE WRITE_TINY_MODEL [unittest options, e.g. Stops.test_...]
+"""
+import json
+import math
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+KVCOMPARE, WRITE_TINY_MODEL = sys.argv[1], sys.argv[2]
+ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
+HUB_MODEL = "models--meta-llama--Meta-Llama-3.1-8B-Instruct"
+HUB_SCORER = "models--nvidia--KVzap-mlp-Llama-3.1-8B-Instruct"
+
+
+def run(*arguments, **options):
+    options.setdefault("env", None)
+    return subprocess.run([KVCOMPARE, *map(str, arguments)], capture_output=True, text=True, timeout=250, **options)
+
+
+class ProgramTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.scratch.cleanup)
+        cls.folder = Path(cls.scratch.name)
+        cls.model = cls.folder / "model"
+        subprocess.run([WRITE_TINY_MODEL, "llama", cls.model], check=True, stdout=subprocess.DEVNULL)
+
+    def compare(self, out, *flags, code=0, model=None, data=None, **options):
+        model = model or self.model
+        done = run("compare", "--model_name", model, "--data_path", data or self.model / "data.jsonl",
+                   "--kvzap_scorer_model", self.model / "scorer", "--output_dir", self.folder / out, *flags, **options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def results(self, out, name="detailed_results.json"):
+        return json.loads((self.folder / out / name).read_text())
+
+    def results_bytes(self, out):
+        return [(self.folder / out / name).read_bytes() for name in ("detailed_results.json", "comparison_summary.json")]
+
+    def copy_of_model(self, name):
+        copy = self.folder / name
+        shutil.copytree(self.model, copy)
+        return copy
+
+
+class Numbers(ProgramTest):
+    def test_files_are_the_same_bytes_for_every_number_of_threads(self):
+        for threads in (1, 2, 4):
+            self.compare(f"threads{threads}", "--methods", ALL, "--threads", threads)
+        self.assertEqual(self.results_bytes("threads1"), self.results_bytes("threads2"))
+        self.assertEqual(self.results_bytes("threads1"), self.results_bytes("threads4"))
+
+    def test_order_of_methods_does_not_change_a_result(self):
+        self.compare("forth", "--methods", ALL)
+        self.compare("back", "--methods", ",".join(reversed(ALL.split(","))))
+        forth = {r["method_name"]: r for r in self.results("forth")["results"]}
+        back = {r["method_name"]: r for r in self.results("back")["results"]}
+        self.assertEqual(len(forth), 7)
+        self.assertEqual(forth, back)
+
+    def test_a_sample_is_the_same_alone(self):
+        lines = (self.model / "data.jsonl").read_text().splitlines()
+        (self.folder / "first.jsonl").write_text(lines[0] + "\n")
+        self.compare("all", "--methods", ALL)
+        self.compare("alone", "--methods", ALL, data=self.folder / "first.jsonl")
+        for together, alone in zip(self.results("all")["results"], self.results("alone")["results"]):
+            self.assertEqual(together["per_sample"][0], alone["per_sample"][0])
+
+    def test_totals_are_the_sums_of_the_samples(self):
+        self.compare("sums", "--methods", ALL, "--chunk_size", 3)
+        for result in self.results("sums")["results"]:
+            rows, stats = result["per_sample"], result["compression_stats"]
+            self.assertEqual(result["total_tokens"], sum(row["tokens"] for row in rows))
+            self.assertEqual(result["avg_nll"], sum(row["total_nll"] for row in rows) / result["total_tokens"])
+            self.assertTrue(math.isclose(result["perplexity"], math.exp(result["avg_nll"]), rel_tol=1e-15))
+            self.assertEqual(stats["total_keys_original"], sum(row["keys_original"] for row in rows))
+            self.assertEqual(stats["total_keys_kept"], sum(row["keys_kept"] for row in rows))
+            self.assertEqual(stats["total_keys_discarded"], stats["total_keys_original"] - stats["total_keys_kept"])
+        self.assertNotEqual(stats["total_keys_discarded"], 0)
+
+    def test_every_dtype_is_near_float64(self):
+        nll = {}
+        for dtype in ("float64", "float32", "bfloat16", "float16"):
+            self.compare(dtype, "--methods", "streaming_llm", "--dtype", dtype)
+            self.assertEqual(self.results(dtype)["config"]["dtype"], dtype)
+            nll[dtype] = [r["avg_nll"] for r in self.results(dtype)["results"]]
+        for dtype, tolerance in (("float32", 1e-5), ("float16", 2e-2), ("bfloat16", 1e-1)):
+            for wide, narrow in zip(nll["float64"], nll[dtype]):
+                self.assertNotEqual(wide, narrow)
+                self.assertLess(abs(wide - narrow), tolerance, dtype)
+
+    def test_a_sample_with_nothing_to_predict_is_counted_as_skipped(self):
+        (self.folder / "short.jsonl").write_text('{"input_ids":[1]}\n{"input_ids":[1,2,3]}\n')
+        self.compare("short", "--methods", "random", data=self.folder / "short.jsonl")
+        self.assertEqual(self.results("short")["skipped_samples"], [0])
+        self.assertEqual([row["sample"] for row in self.results("short")["results"][0]["per_sample"]], [1])
+
+
+class UsageExamples(ProgramTest):
+    """The three examples of the specification, as written: models come from the Hugging Face cache."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for repository, source in ((HUB_MODEL, cls.model), (HUB_SCORER, cls.model / "scorer")):
+            cache = cls.folder / "home" / "hub" / repository
+            (cache / "refs").mkdir(parents=True)
+            (cache / "refs" / "main").write_text("0123abcd")
+            shutil.copytree(source, cache / "snapshots" / "0123abcd")
+        shutil.copy(cls.model / "data.jsonl", cls.folder / "data.jsonl")
+
+    def example(self, *flags):
+        environment = {**os.environ, "HF_HOME": str(self.folder / "home")}
+        environment.pop("HF_HUB_CACHE", None)
+        done = run("--data_path", "data.jsonl", *flags, env=environment, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [r["method_name"] for r in self.results("comparison_results")["results"]]
+
+    def test_default_is_all_but_observed_attention(self):
+        self.assertEqual(self.example(), ["Baseline", "KVzap", "Random", "StreamingLLM", "ExpectedAttention", "Knorm"])
+        config = self.results("comparison_results")["config"]
+        self.assertEqual(config["model_name"], "meta-llama/Meta-Llama-3.1-8B-Instruct")
+
+    def test_named_methods_in_chunks(self):
+        methods = self.example("--methods", "random,streaming_llm,kvzap", "--chunk_size", "128")
+        self.assertEqual(methods, ["Baseline", "Random", "StreamingLLM", "KVzap"])
+
+    def test_all_with_observed_attention(self):
+        self.assertIn("ObservedAttention", self.example("--methods", "all", "--include_observed_attention"))
+
+
+class Refusals(ProgramTest):
+    def refused(self, code, *words, flags=("--methods", "random"), **options):
+        done = self.compare("refused", *flags, code=code, **options)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertFalse((self.folder / "refused" / "detailed_results.json").exists())
+
+    def test_a_model_that_is_not_on_this_machine(self):
+        self.refused(2, "model_name", "hf download nobody/nothing", model="nobody/nothing")
+
+    def test_a_missing_scorer_says_how_to_do_without(self):
+        self.refused(2, "kvzap_scorer_model", "--methods",
+                     flags=("--methods", "kvzap", "--kvzap_scorer_model", "nobody/scorer"))
+
+    def test_a_gpu_that_is_not_there(self):
+        self.refused(2, "device", "cuda:99", flags=("--methods", "random", "--device", "cuda:99"))
+
+    def test_one_nan_in_the_weights_names_the_tensor(self):
+        model = self.copy_of_model("nan")
+        file = model / "model.safetensors"
+        data = bytearray(file.read_bytes())
+        length = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8 : 8 + length])
+        name = "model.layers.1.mlp.up_proj.weight"
+        at = 8 + length + header[name]["data_offsets"][0] + 4 * 5
+        data[at : at + 4] = struct.pack("<f", math.nan)
+        file.write_bytes(data)
+        self.refused(5, "model.safetensors", name, model=model)
+
+    def test_a_sample_longer_than_the_sliding_window(self):
+        model = self.folder / "mistral"
+        subprocess.run([WRITE_TINY_MODEL, "mistral", model], check=True, stdout=subprocess.DEVNULL)
+        config = json.loads((model / "config.json").read_text())
+        (model / "config.json").write_text(json.dumps({**config, "sliding_window": 20}))
+        self.refused(5, "sliding window of 20", "--max_length 20", model=model)
+        self.compare("in_window", "--methods", "random", "--max_length", 20, model=model)
+
+    def test_a_bad_line_of_the_data(self):
+        data = self.folder / "bad.jsonl"
+        data.write_text('{"input_ids":[1,2,3]}\n{"input_ids":[1,2,\n')
+        self.refused(5, "bad.jsonl:2", data=data)
+
+    def test_text_without_a_tokenizer(self):
+        data = self.folder / "text.jsonl"
+        data.write_text('{"text":"a"}\n')
+        self.refused(5, "tokenizer.json", data=data)
+
+    def test_a_data_set_with_nothing_to_predict(self):
+        data = self.folder / "single.jsonl"
+        data.write_text('{"input_ids":[1]}\n')
+        self.refused(5, "nothing to predict", data=data)
+
+    def test_an_output_folder_that_cannot_be(self):
+        (self.folder / "file").write_text("")
+        done = run("--model_name", self.model, "--data_path", self.model / "data.jsonl", "--methods", "random",
+                   "--output_dir", self.folder / "file" / "below")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("file/below", done.stderr)
+
+    def test_a_unit_that_is_not_finite_is_counted_and_the_others_go_on(self):
+        # Weights so large that float16 overflows in the middle of the model, for one token only.
+        model = self.copy_of_model("overflow")
+        file = model / "model.safetensors"
+        data = bytearray(file.read_bytes())
+        length = struct.unpack("<Q", data[:8])[0]
+        meta = json.loads(data[8 : 8 + length])["model.embed_tokens.weight"]
+        token, width = 5, meta["shape"][1]
+        at = 8 + length + meta["data_offsets"][0] + 4 * token * width
+        data[at : at + 4 * width] = struct.pack(f"<{width}f", *[60000.0] * width)
+        file.write_bytes(data)
+        samples = self.folder / "overflow.jsonl"
+        samples.write_text('{"input_ids":[1,7,9,8]}\n{"input_ids":[1,5,5,5,9]}\n')
+        done = self.compare("overflow_out", "--methods", "random", "--dtype", "float16", code=6, model=model, data=samples)
+        self.assertIn("not finite", done.stderr)
+        for result in self.results("overflow_out")["results"]:
+            self.assertEqual([failed["sample"] for failed in result["failed"]], [1])
+            self.assertEqual([row["sample"] for row in result["per_sample"]], [0])
+            self.assertNotIn("perplexity", result)
+
+
+class Stops(ProgramTest):
+    def interrupted(self, number):
+        lines = (self.model / "data.jsonl").read_text().splitlines()
+        (self.folder / "long.jsonl").write_text("\n".join([lines[0]] * 2000) + "\n")
+        process = subprocess.Popen(
+            [KVCOMPARE, "--model_name", self.model, "--data_path", self.folder / "long.jsonl", "--methods", "random",
+             "--threads", "1", "--output_dir", self.folder / "stopped"], stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:  # the line that says that units are about to be evaluated
+            if "samples" in line:
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.assertIn("interrupted", rest)
+        self.assertFalse((self.folder / "stopped" / "detailed_results.json").exists())
+
+    def test_sigint(self):
+        self.interrupted(signal.SIGINT)
+
+    def test_sigterm(self):
+        self.interrupted(signal.SIGTERM)
+
+    def test_sigusr1(self):
+        self.interrupted(signal.SIGUSR1)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
