@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdint>
 #include <optional>
-#include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "common/tokenizer/character_class.h"
+#include "common/tokenizer/pattern_reader.h"
 #include "common/tokenizer/utf8.h"
 
 namespace kvcompare {
@@ -18,11 +18,9 @@ constexpr std::size_t kNoAtom = std::string::npos;
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-std::string hex_escape(std::string_view digits) { return "\\x{" + std::string(digits) + "}"; }
-
-class Translation {
+class Translation : private PatternReader {
  public:
-  explicit Translation(std::string_view pattern) : in_(pattern) {}
+  explicit Translation(std::string_view pattern) : PatternReader(pattern) {}
 
   std::string run() {
     while (at_ < in_.size()) step();
@@ -30,17 +28,11 @@ class Translation {
   }
 
  private:
+  enum class Item { kNone, kClass, kHyphen, kOther };  // of a bracket expression
   struct Group {
     std::size_t out_begin;  // where the group starts in out_
     bool caseless_outside;
   };
-
-  [[noreturn]] void refuse(const std::string& what) const {
-    throw std::invalid_argument(what + " has no exact equivalent in PCRE2 (at offset " + std::to_string(at_) +
-                                " of " + std::string(in_) + ")");
-  }
-
-  bool next_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
 
   void step() {
     switch (in_[at_]) {
@@ -99,83 +91,8 @@ class Translation {
 
   // ---- escapes ----
 
-  std::string_view take_hex(std::size_t offset, std::size_t n_digits) {
-    const std::string_view digits = in_.substr(std::min(offset, in_.size()), n_digits);
-    if (digits.size() < n_digits ||
-        !std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return std::isxdigit(c); }))
-      refuse("this escape");
-    at_ = offset + n_digits;
-    return digits;
-  }
-
-  // at_ is on a backslash. A single character as PCRE2 writes it, if the escape means one.
-  std::optional<std::string> escaped_character() {
-    const char kind = at_ + 1 < in_.size() ? in_[at_ + 1] : '\0';
-    if (kind == 'u') return hex_escape(take_hex(at_ + 2, 4));
-    if (kind == 'x' && at_ + 2 < in_.size() && in_[at_ + 2] == '{') return braced_hex();
-    if (kind == 'x') {
-      if (at_ + 2 < in_.size() && in_[at_ + 2] >= '8') refuse("\\x80 to \\xff (a byte, not a character)");
-      return hex_escape(take_hex(at_ + 2, 2));
-    }
-    if (kind == 'v') return at_ += 2, "\\x{0B}";
-    if (kind != '\0' && std::string_view("rntfea").find(kind) != std::string_view::npos) {
-      return at_ += 2, std::string{'\\', kind};
-    }
-    if (kind > ' ' && kind < 0x7F && !is_ascii_letter(kind) && !is_digit(kind)) {
-      return at_ += 2, std::string{'\\', kind};
-    }
-    if (kind == ' ') return at_ += 2, " ";
-    return std::nullopt;
-  }
-
-  std::string braced_hex() {
-    const std::size_t close = in_.find('}', at_);
-    if (close == std::string_view::npos || close - at_ > 11) refuse("this \\x{...}");
-    const std::string_view digits = take_hex(at_ + 3, close - at_ - 3);
-    ++at_;
-    return hex_escape(digits);
-  }
-
-  struct ClassEscape {
-    std::string items;
-    bool negated;
-  };
-
   static std::string bracketed(const ClassEscape& set) {
     return std::string(set.negated ? "[^" : "[").append(set.items).append("]");
-  }
-
-  // \s \S \w \W \d \D \h \H \p{..} \P{..}
-  std::optional<ClassEscape> class_escape() {
-    const char kind = at_ + 1 < in_.size() ? in_[at_ + 1] : '\0';
-    if (kind == 'p' || kind == 'P') return property_escape(kind == 'P');
-    const auto taken = [this](std::string items, bool negated) {
-      at_ += 2;
-      return ClassEscape{std::move(items), negated};
-    };
-    if (kind == 's' || kind == 'S') return taken(class_of_space(), kind == 'S');
-    if (kind == 'w' || kind == 'W') return taken(class_of_word(), kind == 'W');
-    if (kind == 'd' || kind == 'D') return taken(class_of_digit(), kind == 'D');
-    if (kind == 'h' || kind == 'H') return taken("0-9a-fA-F", kind == 'H');
-    return std::nullopt;
-  }
-
-  ClassEscape property_escape(bool negated) {
-    const std::size_t close = in_.find('}', at_);
-    if (at_ + 2 >= in_.size() || in_[at_ + 2] != '{' || close == std::string_view::npos)
-      refuse("\\p without braces");
-    std::string_view name = in_.substr(at_ + 3, close - at_ - 3);
-    if (name.starts_with('^')) {
-      negated = !negated;
-      name.remove_prefix(1);
-    }
-    const std::optional<std::string> items = class_of_property(name);
-    if (!items) refuse("the property \"" + std::string(name) + "\"");
-    if (caseless_ && (name == "Lu" || name == "Ll" || name == "Lt")) {
-      refuse("\\p{" + std::string(name) + "} in a caseless part");
-    }
-    at_ = close + 1;
-    return {*items, negated};
   }
 
   void escape() {
@@ -186,7 +103,7 @@ class Translation {
       at_ += 2;
     } else if (kind == 'b' || kind == 'B') {
       word_boundary(kind == 'B');
-    } else if (const auto set = class_escape()) {
+    } else if (const auto set = class_escape(caseless_)) {
       begin_atom();
       out_ += bracketed(*set);
     } else if (const auto character = escaped_character()) {
@@ -215,6 +132,7 @@ class Translation {
     out_ += in_[at_++];
     if (next_is("^")) out_ += in_[at_++];
     if (next_is("]")) refuse("an empty bracket expression");
+    previous_item_ = Item::kNone;
     while (at_ < in_.size() && in_[at_] != ']') bracket_item();
     if (at_ == in_.size()) refuse("a bracket expression without end");
     out_ += in_[at_++];
@@ -222,24 +140,36 @@ class Translation {
 
   void bracket_item() {
     if (next_is("&&")) refuse("a class intersection (&&)");
-    if (in_[at_] == '[') return posix_class();
-    if (in_[at_] != '\\') {
-      const CodePoint c = decode_utf8(in_, at_);
-      if (caseless_ && c.n_bytes > 1) check_case_folding(c, 0);
-      out_ += in_.substr(at_, c.n_bytes);
-      at_ += c.n_bytes;
+    const Item previous = std::exchange(previous_item_, Item::kOther);
+    if (in_[at_] == '[') {
+      posix_class();
+    } else if (next_is("-")) {
+      if (previous == Item::kClass && !next_is("-]")) refuse("a range that starts in a class");
+      out_ += in_[at_++];
+      if (previous == Item::kOther) previous_item_ = Item::kHyphen;
     } else if (next_is("\\b")) {
       out_ += "\\x{08}";
       at_ += 2;
-    } else {
+    } else if (in_[at_] == '\\') {
       escape_in_bracket();
+    } else {
+      literal_in_bracket();
     }
+    if (previous == Item::kHyphen && previous_item_ == Item::kClass) refuse("a range that ends in a class");
+  }
+
+  void literal_in_bracket() {
+    const CodePoint c = decode_utf8(in_, at_);
+    if (caseless_ && c.n_bytes > 1) check_case_folding(c, 0);
+    out_ += in_.substr(at_, c.n_bytes);
+    at_ += c.n_bytes;
   }
 
   void escape_in_bracket() {
     const std::size_t begin = at_;
-    if (const auto set = class_escape()) {
+    if (const auto set = class_escape(caseless_)) {
       out_ += set->negated ? negated_items(in_.substr(begin, at_ - begin)) : set->items;
+      previous_item_ = Item::kClass;
     } else if (const auto character = escaped_character()) {
       out_ += *character;
     } else {
@@ -271,6 +201,7 @@ class Translation {
       refuse("a nested or POSIX class in a bracket expression");
     }
     at_ = in_.find(":]", at_) + 2;
+    previous_item_ = Item::kClass;
   }
 
   // ---- groups ----
@@ -373,13 +304,12 @@ class Translation {
     return {"{" + (low.empty() ? "0" : low) + "," + high + "}", false};
   }
 
-  std::string_view in_;
-  std::size_t at_ = 0;
   std::string out_;
   std::vector<Group> groups_;
   bool caseless_ = false;
   std::size_t atom_ = kNoAtom;  // where in out_ the thing a quantifier would repeat starts
-  char last_letter_ = 0;        // lower-cased ASCII letter just before, in a caseless part
+  Item previous_item_ = Item::kOther;
+  char last_letter_ = 0;  // lower-cased ASCII letter just before, in a caseless part
 };
 
 }  // namespace

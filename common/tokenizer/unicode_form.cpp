@@ -6,6 +6,7 @@
 #include <utf8proc.h>
 
 #include "common/errors.h"
+#include "common/tokenizer/unicode_ten.h"
 #include "common/tokenizer/utf8.h"
 
 namespace kvcompare {
@@ -52,17 +53,36 @@ utf8proc_option_t options_of(UnicodeForm form) {
   return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
 }
 
-}  // namespace
-
-std::string to_unicode_form(std::string text, UnicodeForm form) {
-  if (text.empty() || (form == UnicodeForm::kNfc && surely_nfc(text))) return text;
+void append_form(std::string& out, std::string_view text, UnicodeForm form) {
+  if (text.empty()) return;
   utf8proc_uint8_t* mapped = nullptr;
   const utf8proc_ssize_t n_bytes =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                    static_cast<utf8proc_ssize_t>(text.size()), &mapped, options_of(form));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
   if (n_bytes < 0) throw InvariantError(std::string("utf8proc: ") + utf8proc_errmsg(n_bytes));
-  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(n_bytes)};
+  out.append(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(n_bytes));
+}
+
+}  // namespace
+
+std::string to_unicode_form(std::string text, UnicodeForm form) {
+  if (form == UnicodeForm::kNfc && surely_nfc(text)) return text;
+  const std::string_view all = text;
+  std::string out;
+  out.reserve(text.size());
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < all.size();) {
+    const CodePoint c = decode_utf8(all, at);
+    if (normalised_only_since_unicode_10(c.value)) {
+      append_form(out, all.substr(done, at - done), form);
+      out += all.substr(at, c.n_bytes);
+      done = at + c.n_bytes;
+    }
+    at += c.n_bytes;
+  }
+  append_form(out, all.substr(done), form);
+  return out;
 }
 
 }  // namespace kvcompare

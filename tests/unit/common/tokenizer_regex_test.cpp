@@ -61,6 +61,12 @@ TEST(OnigurumaPattern, HasItsOwnEscapes) {
   EXPECT_THAT(matches("\\p{^L}+", "ab12"), ElementsAre("12"));
 }
 
+TEST(OnigurumaPattern, TakesAHyphenAtTheEdgeOfABracketForAHyphen) {
+  EXPECT_THAT(matches("[-\\s]", "y- "), ElementsAre("-", " "));
+  EXPECT_THAT(matches("[\\p{P}-]", "y-."), ElementsAre("-", "."));
+  EXPECT_THAT(matches("[+\\-\\w]", ",-+"), ElementsAre("-", "+"));
+}
+
 TEST(OnigurumaPattern, MeansTheScriptNotItsExtensions) {
   EXPECT_THAT(matches("\\p{Han}+", "一、々"), ElementsAre("一", "々"));
 }
@@ -103,6 +109,8 @@ TEST(OnigurumaPattern, IsRefusedByNameWherePcre2WouldReadItOtherwise) {
       {"[\\W]", "\\W"},
       {"(?~ab)", "(?~"},
       {"a**", "quantifier"},
+      {"[+-\\w]", "range"},
+      {"[\\s-z]", "range"},
   };
   for (const auto& [pattern, said] : refused) {
     try {

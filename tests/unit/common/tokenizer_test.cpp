@@ -114,8 +114,19 @@ TEST(Tokenizer, KeepsMergesInsideThePieces) {
   EXPECT_THAT(split("Removed", false), ElementsAre(1, 3, 1, 3));
   EXPECT_THAT(split("Removed", true), ElementsAre(2, 2));
   EXPECT_THAT(split("Isolated", false), ElementsAre(1, 2, 3, 1, 2, 3));
-  EXPECT_THAT(split("MergedWithPrevious", false), ElementsAre(9, 3, 1 + 8, 3));
+  EXPECT_THAT(split("MergedWithPrevious", false), ElementsAre(9, 3, 9, 3));
   EXPECT_THAT(split("MergedWithNext", false), ElementsAre(1, 2, 3, 1, 2, 3));
+}
+
+TEST(Tokenizer, ComposesCharactersButLeavesThoseYoungerThanUnicode9InPlace) {
+  json document = small_tokenizer();
+  document["model"]["vocab"].update(
+      {{"\u00E9", 11}, {"e", 12}, {"\u0315", 13}, {"\U0001E130", 14}, {"\u0323", 15}});
+  document["normalizer"] = {{"type", "NFC"}};
+  EXPECT_THAT(load(document).encode("e\u0301"), ElementsAre(11));
+  EXPECT_THAT(load(document).encode("-\u0315\u0323"), ElementsAre(6, 15, 13)) << "ordered by combining class";
+  EXPECT_THAT(load(document).encode("-\u0315\U0001E130"), ElementsAre(6, 13, 14))
+      << "class 230 since Unicode 12";
 }
 
 TEST(Tokenizer, StripsWhiteSpaceAroundAddedTokens) {
