@@ -26,6 +26,29 @@ def run(*arguments, **options):
     return subprocess.run([KVCOMPARE, *map(str, arguments)], capture_output=True, text=True, timeout=250, **options)
 
 
+class Weights:
+    """The float32 matrices of FOLDER/model.safetensors, changed in place on leaving the context."""
+
+    def __init__(self, folder):
+        self.file = folder / "model.safetensors"
+
+    def __enter__(self):
+        self.data = bytearray(self.file.read_bytes())
+        (length,) = struct.unpack("<Q", self.data[:8])
+        self.begin, self.header = 8 + length, json.loads(self.data[8 : 8 + length])
+        return self
+
+    def __exit__(self, *_):
+        self.file.write_bytes(self.data)
+
+    def shape(self, name):
+        return self.header[name]["shape"]
+
+    def put(self, name, row, column, value):
+        at = self.begin + self.header[name]["data_offsets"][0] + 4 * (row * self.shape(name)[1] + column)
+        self.data[at : at + 4] = struct.pack("<f", value)
+
+
 class ProgramTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -35,10 +58,9 @@ class ProgramTest(unittest.TestCase):
         cls.model = cls.folder / "model"
         subprocess.run([WRITE_TINY_MODEL, "llama", cls.model], check=True, stdout=subprocess.DEVNULL)
 
-    def compare(self, out, *flags, code=0, model=None, data=None, **options):
-        model = model or self.model
-        done = run("compare", "--model_name", model, "--data_path", data or self.model / "data.jsonl",
-                   "--kvzap_scorer_model", self.model / "scorer", "--output_dir", self.folder / out, *flags, **options)
+    def compare(self, out, *flags, code=0, model=None, data=None, scorer=None):
+        done = run("compare", "--model_name", model or self.model, "--data_path", data or self.model / "data.jsonl",
+                   "--kvzap_scorer_model", scorer or self.model / "scorer", "--output_dir", self.folder / out, *flags)
         self.assertEqual(done.returncode, code, done.stderr)
         return done
 
@@ -152,21 +174,16 @@ class Refusals(ProgramTest):
 
     def test_a_missing_scorer_says_how_to_do_without(self):
         self.refused(2, "kvzap_scorer_model", "--methods",
-                     flags=("--methods", "kvzap", "--kvzap_scorer_model", "nobody/scorer"))
+                     flags=("--methods", "kvzap"), scorer="nobody/scorer")
 
     def test_a_gpu_that_is_not_there(self):
         self.refused(2, "device", "cuda:99", flags=("--methods", "random", "--device", "cuda:99"))
 
     def test_one_nan_in_the_weights_names_the_tensor(self):
         model = self.copy_of_model("nan")
-        file = model / "model.safetensors"
-        data = bytearray(file.read_bytes())
-        length = struct.unpack("<Q", data[:8])[0]
-        header = json.loads(data[8 : 8 + length])
         name = "model.layers.1.mlp.up_proj.weight"
-        at = 8 + length + header[name]["data_offsets"][0] + 4 * 5
-        data[at : at + 4] = struct.pack("<f", math.nan)
-        file.write_bytes(data)
+        with Weights(model) as weights:
+            weights.put(name, 2, 3, math.nan)
         self.refused(5, "model.safetensors", name, model=model)
 
     def test_a_sample_longer_than_the_sliding_window(self):
@@ -200,16 +217,14 @@ class Refusals(ProgramTest):
         self.assertIn("file/below", done.stderr)
 
     def test_a_unit_that_is_not_finite_is_counted_and_the_others_go_on(self):
-        # Weights so large that float16 overflows in the middle of the model, for one token only.
-        model = self.copy_of_model("overflow")
-        file = model / "model.safetensors"
-        data = bytearray(file.read_bytes())
-        length = struct.unpack("<Q", data[:8])[0]
-        meta = json.loads(data[8 : 8 + length])["model.embed_tokens.weight"]
-        token, width = 5, meta["shape"][1]
-        at = 8 + length + meta["data_offsets"][0] + 4 * token * width
-        data[at : at + 4 * width] = struct.pack(f"<{width}f", *[60000.0] * width)
-        file.write_bytes(data)
+        # Only token 5 has something in channel 3 when it enters the first MLP, and there it overflows float16.
+        model, token, channel = self.copy_of_model("overflow"), 5, 3
+        with Weights(model) as weights:
+            for row in range(weights.shape("model.embed_tokens.weight")[0]):
+                weights.put("model.embed_tokens.weight", row, channel, 100.0 if row == token else 0.0)
+            for column in range(weights.shape("model.layers.0.self_attn.o_proj.weight")[1]):
+                weights.put("model.layers.0.self_attn.o_proj.weight", channel, column, 0.0)
+            weights.put("model.layers.0.mlp.up_proj.weight", 0, channel, 60000.0)
         samples = self.folder / "overflow.jsonl"
         samples.write_text('{"input_ids":[1,7,9,8]}\n{"input_ids":[1,5,5,5,9]}\n')
         done = self.compare("overflow_out", "--methods", "random", "--dtype", "float16", code=6, model=model, data=samples)
