@@ -22,17 +22,17 @@ struct Family {
   bool reads_attention_bias;  // bias of q, k, v and o
   bool reads_mlp_bias;
   bool qk_norm;
-  bool head_dim_follows_from_hidden_size;  // where head_dim is missing
-  bool kv_heads_default_to_heads;          // where num_key_value_heads is missing
-  bool window_needs_switch;                // sliding_window counts only with use_sliding_window
-  bool window_has_default;                 // so a missing sliding_window does not mean none
+  bool head_dim_follows_from_hidden_size;      // where head_dim is missing
+  bool kv_heads_default_to_heads;              // where num_key_value_heads is missing
+  bool window_needs_switch;                    // sliding_window counts only with use_sliding_window
+  std::optional<std::int64_t> default_window;  // where the key sliding_window is missing; null is none
 };
 
 constexpr std::array<Family, 4> kFamilies{{
-    {"llama", "LlamaForCausalLM", false, true, true, false, true, true, false, false},
-    {"mistral", "MistralForCausalLM", false, false, false, false, true, false, false, true},
-    {"qwen2", "Qwen2ForCausalLM", true, false, false, false, true, false, true, true},
-    {"qwen3", "Qwen3ForCausalLM", false, true, false, true, false, false, true, true},
+    {"llama", "LlamaForCausalLM", false, true, true, false, true, true, false, std::nullopt},
+    {"mistral", "MistralForCausalLM", false, false, false, false, true, false, false, 4096},
+    {"qwen2", "Qwen2ForCausalLM", true, false, false, false, true, false, true, 4096},
+    {"qwen3", "Qwen3ForCausalLM", false, true, false, true, false, false, true, 4096},
 }};
 
 const Family& read_family(const JsonObject& config) {
@@ -176,10 +176,7 @@ void check_layer_types(const JsonObject& config, std::int64_t n_layers) {
 // notwithstanding: that costs long samples, never a wrong number.
 std::optional<std::int64_t> read_sliding_window(const JsonObject& config, const Family& family) {
   if (family.window_needs_switch && !read_switch(config, "use_sliding_window")) return std::nullopt;
-  if (!config.has_key("sliding_window") && family.window_has_default)
-    config.refuse("sliding_window",
-                  "is missing, and its default is not the same in all model families: write it into "
-                  "the file (null for none)");
+  if (!config.has_key("sliding_window")) return family.default_window;
   if (!config.has_value("sliding_window")) return std::nullopt;
   return config.integer("sliding_window", 1, kMaxSize);
 }
