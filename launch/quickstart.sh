@@ -30,7 +30,8 @@ The numbers say nothing about the methods; for those, give it a trained model (s
 
 END
 "$release/kvcompare" compare --model_name "$demo/model" --data_path "$demo/corpus.jsonl" \
-  --kvzap_scorer_model "$demo/model/scorer" --include_observed_attention --output_dir "$demo/results"
+  --methods kvzap,random,streaming_llm,expected_attention,observed_attention \
+  --kvzap_scorer_model "$demo/model/scorer" --output_dir "$demo/results"
 
 cat <<END
 
