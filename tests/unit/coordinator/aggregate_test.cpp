@@ -105,6 +105,16 @@ TEST(CheckEffect, AcceptsAnEvictionThatShowsInOneSample) {
                                             {.sample = 1, .method = 1, .total_nll = 3.5, .n_withheld = 1}})));
 }
 
+// 51 of 5050 keys are more than 1 %, 50 are less.
+TEST(CheckEffect, AsksForAnEffectOnlyWhereAHundredthOfTheKeysIsWithheld) {
+  const auto withholding = [](std::int64_t n) {
+    return gathered({{.sample = 0, .method = 0, .n_tokens = 100},
+                     {.sample = 0, .method = 1, .n_tokens = 100, .n_withheld = n}});
+  };
+  EXPECT_NO_THROW(check_effect(two_methods(), withholding(50)));
+  EXPECT_THROW(check_effect(two_methods(), withholding(51)), InvariantError);
+}
+
 TEST(CheckEffect, AcceptsAnEvictionAfterTheLastScoredQuery) {
   EXPECT_NO_THROW(check_effect(
       two_methods(), gathered({{.sample = 0, .method = 0}, {.sample = 0, .method = 1, .n_evicted = 2}})));
