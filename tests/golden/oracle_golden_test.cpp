@@ -2,6 +2,7 @@
 // one.
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 #include <string>
 #include <tuple>
 #include <variant>
@@ -29,6 +30,8 @@ struct Precision {
   double nll_tolerance;  // relative
   double score_error;  // relative change of scores that rounding may make: nearer than that, nobody is right
 };
+
+void PrintTo(const Precision& precision, std::ostream* out) { *out << precision.name; }
 
 constexpr Precision kFloat64 = {"float64", at::kDouble, 1e-9, 1e-13};
 constexpr Precision kFloat32 = {"float32", at::kFloat, 1e-4, 1e-5};
