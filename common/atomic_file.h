@@ -8,7 +8,8 @@ namespace kvcompare {
 
 // Replaces the file at `path` by `contents`: a temporary file in the same folder is written, synced, renamed,
 // and the folder synced. Readers see the old file or the new one. A symbolic link is followed.
-// Throws OutputError; the old file is then as it was and no temporary file is left.
+// Throws OutputError; no temporary file is left then, and the old file is as it was unless the very last
+// step, the syncing of the folder, failed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 
 }  // namespace kvcompare

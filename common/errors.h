@@ -48,6 +48,17 @@ struct CheckpointError : Error {
   std::string item;
 };
 
+// Another run writes into the output directory. owner: host, process and start time, as its LOCK file says.
+struct DirectoryInUse : Error {
+  DirectoryInUse(std::string folder_, std::string owner_)
+      : Error(ExitCode::kDirectoryInUse,
+              folder_ + ": is in use by " + owner_ + "; wait for it, or choose another --output_dir"),
+        folder(std::move(folder_)),
+        owner(std::move(owner_)) {}
+  std::string folder;
+  std::string owner;
+};
+
 struct OutputError : Error {
   OutputError(std::string path_, const std::string& problem)
       : Error(ExitCode::kOutput, path_ + ": " + problem), path(std::move(path_)) {}

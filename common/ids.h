@@ -17,6 +17,7 @@ using SampleIndex = Index<struct SampleTag>;  // 0-based position of a sample in
 using MethodIndex = Index<struct MethodTag>;  // 0-based position of a method in the run; 0 is the baseline
 using LayerIndex = Index<struct LayerTag>;    // 0-based decoder layer
 using Rank = Index<struct RankTag>;           // endpoint of a Messenger; 0 is the coordinator
+inline constexpr Rank kCoordinator{0};
 
 // One evaluation: one sample under one method.
 struct UnitId {

@@ -19,7 +19,7 @@ struct Hello {
   std::string device;  // "cpu", "cuda:0"
 };
 
-// Carries all that evaluating the unit needs, so that a worker holds no data set.
+// Carries the sample, so that a worker holds no data set. Model and chunk size are the same for a whole run.
 struct Assign {
   UnitId unit;
   Sample sample;

@@ -1,5 +1,5 @@
 // A method of the comparison as plain data: which scorer, which eviction policy, with which parameters.
-// Parsed once (launch/), never looked up by name afterwards. Definitions: docs/semantics.md.
+// Made once by the registry (presses/registry.h); plain data from then on. Definitions: docs/semantics.md.
 #pragma once
 
 #include <cstdint>

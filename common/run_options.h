@@ -1,4 +1,5 @@
-// What a run may be told that cannot change a number.
+// What a run may be told beside its RunSpec: where, how wide, how loud. `device` is a wish; what it resolves
+// to can change the rounding and is in RunSpec (device_type, dtype).
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@ namespace kvcompare {
 
 struct RunOptions {
   std::filesystem::path output_dir = "comparison_results";
-  std::string device = "auto";  // auto | cpu | cuda:N
+  std::string device = "auto";  // auto | cpu | cuda | cuda:N
   std::optional<int> num_gpus;  // GPUs to use, one worker each; all visible ones if absent
   std::optional<int> threads;   // CPU threads of this process; the cores it may use if absent
   std::string log_level = "info";

@@ -9,14 +9,14 @@
 
 namespace kvcompare {
 
-// gathered holds every unit of the plan. Throws InvariantError if check_effect does.
+// gathered holds every unit of the plan.
 Comparison aggregate(const RunSpec& spec, const Plan& plan, const Gathered& gathered);
 
 // A method must do what its counts say. Throws InvariantError if, against the baseline,
-//   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every sample that is
-//   long
-//     enough to show it: where at least 1 % of all keys were withheld (a few of little weight may drown in
-//     rounding);
+//   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every such sample,
+//   and one
+//     is long enough to show it: 1 % of its (query, key) pairs were withheld (a few of little weight may
+//     drown in rounding);
 //   - it withheld none in a sample, yet its NLL there differs.
 // Samples with a failed unit are left out.
 void check_effect(const RunSpec& spec, const Gathered& gathered);

@@ -28,14 +28,12 @@ class Coordinator {
   Gathered run(const CoordinatorHooks& hooks) {
     while (!scheduler_.finished()) {
       auto envelope = messenger_.receive(kPollInterval);
-      if (!gathered_.interrupted && hooks.stop_requested()) {
-        gathered_.interrupted = true;
-        scheduler_.stop();
-      }
+      if (hooks.stop_requested()) scheduler_.stop();
       if (envelope) handle(envelope->from, std::move(envelope->message));
       act();
       hooks.progress(scheduler_.n_settled(), scheduler_.n_units());
     }
+    gathered_.interrupted = scheduler_.n_settled() < scheduler_.n_units();
     return std::move(gathered_);
   }
 

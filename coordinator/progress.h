@@ -34,6 +34,10 @@ class Progress {
   Progress(std::ostream& stream, Style style, std::int64_t n_total,
            Clock clock = std::chrono::steady_clock::now);
 
+  ~Progress() { finish(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
   void update(std::int64_t n_done);  // writes if the last text is old enough (bar 0.1 s, lines 10 s)
   void finish();                     // writes the last state and ends the line; once
 

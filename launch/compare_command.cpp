@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <filesystem>
 #include <iostream>
+#include <string>
 #include <thread>
 
+#include <sched.h>
 #include <unistd.h>
 
-#include "common/atomic_file.h"
+#include <ATen/Parallel.h>
+
+#include "common/directory_lock.h"
 #include "common/errors.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -21,6 +23,7 @@
 #include "coordinator/reports/write_reports.h"
 #include "launch/in_process_session.h"
 #include "launch/job.h"
+#include "launch/standard_output.h"
 #include "launch/stop_signal.h"
 #include "worker/stepwise_engine.h"
 
@@ -33,23 +36,18 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Before hours of work: can results be put there?
-void prepare_output(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw OutputError(folder.string(), "cannot be made a folder: " + error.message());
-  const auto probe = folder / ".kvcompare-probe";
-  write_file_atomically(probe, "");
-  std::filesystem::remove(probe, error);
+// The cores that this process may use.
+int n_usable_cores() {
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // more than CPU_SETSIZE cores
 }
 
 // One worker a GPU; on the CPU one a thread, as many as there are units for.
-std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, std::size_t n_units) {
+std::vector<LocalWorker> make_workers(const Job& job, int n_threads, std::size_t n_units) {
   const bool on_cpu = job.devices.front().is_cpu();
-  const auto n_cores =
-      std::max(1, options.threads.value_or(static_cast<int>(std::thread::hardware_concurrency())));
   const auto n_workers =
-      on_cpu ? std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_cores)) : job.devices.size();
+      on_cpu ? std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_threads)) : job.devices.size();
   std::vector<LocalWorker> workers;
   for (std::size_t w = 0; w < n_workers; ++w) {
     const auto& loaded = *job.models[on_cpu ? 0 : w];
@@ -67,9 +65,7 @@ Gathered evaluate(const Job& job, const std::vector<LocalWorker>& workers, const
   Progress progress(std::cerr, stderr_style(), std::ssize(plan.units));
   const CoordinatorHooks hooks{[&](std::int64_t n_done, std::int64_t) { progress.update(n_done); },
                                stop_signalled};
-  auto gathered = run_in_process(workers, plan, job.samples, job.spec.methods, hooks);
-  progress.finish();
-  return gathered;
+  return run_in_process(workers, plan, job.samples, job.spec.methods, hooks);
 }
 
 RunRecord start_record(const std::vector<std::string>& arguments) {
@@ -84,6 +80,23 @@ RunRecord start_record(const std::vector<std::string>& arguments) {
   return record;
 }
 
+std::string names_of(const std::vector<c10::Device>& devices) {
+  std::string names;
+  for (const auto& device : devices) names += (names.empty() ? "" : ",") + device.str();
+  return names;
+}
+
+// The table is printed even where the files cannot be written: the numbers have cost hours.
+void publish(const std::filesystem::path& folder, const Comparison& comparison, const RunRecord& record) {
+  try {
+    write_reports(folder, comparison, record);
+  } catch (const OutputError&) {
+    print(table(comparison));
+    throw;
+  }
+  print(table(comparison));
+}
+
 bool any_unit_failed(const Comparison& comparison) {
   return std::ranges::any_of(comparison.methods, [](const auto& method) { return !method.failed.empty(); });
 }
@@ -93,7 +106,9 @@ bool any_unit_failed(const Comparison& comparison) {
 ExitCode run_compare(const CompareCommand& command) {
   install_stop_signals();
   RunRecord record = start_record(command.arguments);
-  prepare_output(command.options.output_dir);
+  const DirectoryLock lock(command.options.output_dir);
+  const int n_threads = command.options.threads.value_or(n_usable_cores());
+  at::set_num_threads(n_threads);  // for loading; a worker sets its own
   const auto start = Clock::now();
   const auto job = load_job(command.spec, command.options);
   record.load_seconds = seconds_since(start);
@@ -104,8 +119,8 @@ ExitCode run_compare(const CompareCommand& command) {
   log_info(std::to_string(job.samples.size()) + " samples, " + std::to_string(job.spec.methods.size()) +
            " methods, chunk_size " + std::to_string(job.spec.chunk_size) + ", " + to_string(*job.spec.dtype) +
            " on " + job.spec.device_type);
-  const auto workers = make_workers(job, command.options, plan.units.size());
-  record.device = job.devices.front().str();
+  const auto workers = make_workers(job, n_threads, plan.units.size());
+  record.device = names_of(job.devices);
   record.n_threads = static_cast<int>(workers.size());
   const auto gathered = evaluate(job, workers, plan);
   if (gathered.interrupted) {
@@ -116,8 +131,8 @@ ExitCode run_compare(const CompareCommand& command) {
   record.evaluate_seconds = gathered.evaluate_seconds;
   const auto comparison = aggregate(job.spec, plan, gathered);
   record.finished = std::chrono::system_clock::now();
-  write_reports(command.options.output_dir, comparison, record);
-  std::cout << table(comparison) << std::flush;
+  publish(command.options.output_dir, comparison, record);
+  check_effect(job.spec, gathered);
   return any_unit_failed(comparison) ? ExitCode::kQuarantinedUnits : ExitCode::kComplete;
 }
 

@@ -170,6 +170,8 @@ std::vector<GivenValue> read_config_file(const std::filesystem::path& path, cons
     const std::optional<std::string> value_text = as_text(value, flag->value.kind);
     if (!value_text)
       throw ConfigError(origin, shown(value) + " is not accepted; give " + expected_type(flag->value.kind));
+    if (value_text->find('\0') != std::string::npos)
+      throw ConfigError(origin, "holds a NUL character, which no path or name can have");
     given.push_back({flag, origin, *value_text});
   }
   return given;

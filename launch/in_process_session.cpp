@@ -11,8 +11,6 @@
 namespace kvcompare {
 namespace {
 
-constexpr Rank kCoordinator{0};
-
 void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   try {
     at::set_num_threads(
@@ -32,11 +30,11 @@ Gathered run_in_process(const std::vector<LocalWorker>& workers, const Plan& pla
                         const CoordinatorHooks& hooks) {
   InProcessExchange exchange(static_cast<int>(workers.size()) + 1);
   std::vector<std::jthread> threads;
-  for (std::size_t w = 0; w < workers.size(); ++w) {
-    const Rank rank(static_cast<std::int64_t>(w) + 1);
-    threads.emplace_back([&exchange, rank, &worker = workers[w]] { work(exchange, rank, worker); });
-  }
   try {
+    for (std::size_t w = 0; w < workers.size(); ++w) {
+      const Rank rank(static_cast<std::int64_t>(w) + 1);
+      threads.emplace_back([&exchange, rank, &worker = workers[w]] { work(exchange, rank, worker); });
+    }
     return coordinate(*exchange.endpoint(kCoordinator), static_cast<int>(workers.size()), plan, samples,
                       methods, hooks);
   } catch (...) {

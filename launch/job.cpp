@@ -91,7 +91,10 @@ Job load_job(const RunSpec& spec, const RunOptions& options) {
   const auto dtype = scalar_type(*job.spec.dtype);
   for (const auto& device : job.devices) {
     std::optional<KvzapSurrogate> kvzap;
-    if (scorer) kvzap = load_kvzap_surrogate(*scorer, config, spec.kvzap_model_type, dtype, device);
+    if (scorer) {
+      kvzap = load_kvzap_surrogate(*scorer, config, spec.kvzap_model_type, dtype, device);
+      job.spec.kvzap_model_type = kvzap->layers.front().linears.size() == 1 ? "linear" : "mlp";
+    }
     job.models.push_back(std::make_unique<LoadedModel>(
         LoadedModel{Model(config, load_weights(folder, config, dtype, device)), std::move(kvzap)}));
   }

@@ -23,7 +23,7 @@ struct LoadedModel {
 };
 
 struct Job {
-  RunSpec spec;                                      // dtype and device_type filled in
+  RunSpec spec;                                      // dtype, device_type and kvzap_model_type filled in
   std::vector<c10::Device> devices;                  // of the workers
   std::vector<std::unique_ptr<LoadedModel>> models;  // one a device
   std::vector<Sample> samples;

@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -9,16 +10,11 @@
 #include "launch/command_line.h"
 #include "launch/compare_command.h"
 #include "launch/presses_command.h"
+#include "launch/standard_output.h"
 #include "launch/tokenize_command.h"
 
 namespace kvcompare {
 namespace {
-
-ExitCode print(const std::string& text) {
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
-    throw OutputError("stdout", "cannot be written");
-  return ExitCode::kComplete;
-}
 
 struct Dispatch {
   ExitCode operator()(const CompareCommand& command) const {
@@ -27,8 +23,14 @@ struct Dispatch {
     return run_compare(command);
   }
   ExitCode operator()(const TokenizeCommand& command) const { return run_tokenize(command); }
-  ExitCode operator()(const PressesCommand&) const { return print(presses_text()); }
-  ExitCode operator()(const ShowTextCommand& command) const { return print(command.text); }
+  ExitCode operator()(const PressesCommand&) const {
+    print(presses_text());
+    return ExitCode::kComplete;
+  }
+  ExitCode operator()(const ShowTextCommand& command) const {
+    print(command.text);
+    return ExitCode::kComplete;
+  }
 };
 
 ExitCode fail(ExitCode code, const char* what) {
@@ -50,5 +52,6 @@ ExitCode run(const std::vector<std::string>& arguments) {
 }  // namespace kvcompare
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away must not end the run; a write to it fails instead
   return static_cast<int>(kvcompare::run({argv + (argc > 0 ? 1 : 0), argv + argc}));
 }

@@ -1,17 +1,19 @@
 #include "launch/stop_signal.h"
 
+#include <atomic>
 #include <csignal>
 
 namespace kvcompare {
 namespace {
 
-volatile std::sig_atomic_t stop_was_signalled = 0;
+std::atomic<bool> stop_was_signalled = false;  // the handler may run on any thread
+static_assert(std::atomic<bool>::is_always_lock_free, "only then may a signal handler set it");
 
 }  // namespace
 
 void install_stop_signals() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { stop_was_signalled = 1; };
+  action.sa_handler = [](int) { stop_was_signalled = true; };
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   sigaction(SIGUSR1, &action, nullptr);
@@ -20,6 +22,6 @@ void install_stop_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool stop_signalled() { return stop_was_signalled != 0; }
+bool stop_signalled() { return stop_was_signalled; }
 
 }  // namespace kvcompare

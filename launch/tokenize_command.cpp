@@ -1,14 +1,20 @@
 #include "launch/tokenize_command.h"
 
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "common/atomic_file.h"
+#include "common/errors.h"
 #include "common/tokenizer/tokenizer.h"
 #include "launch/tokenized_lines.h"
 
 namespace kvcompare {
 
 ExitCode run_tokenize(const TokenizeCommand& command) {
+  std::error_code ignored;  // if one of the two is not there
+  if (std::filesystem::equivalent(command.input, command.output, ignored))
+    throw ConfigError("output", command.output.string() + " is the input file; name another one");
   const Tokenizer tokenizer = Tokenizer::load(command.tokenizer);
   const auto encode = [&](std::string_view text) { return tokenizer.encode(text); };
   write_file_atomically(command.output, tokenized_lines(command.input, command.text_field, encode));

@@ -50,7 +50,8 @@ std::span<const MethodDescription> methods();
 // By name, display name or alias, ignoring case, '_', '-' and ' '. Null if there is none.
 const MethodDescription* find_method(std::string_view spelling);
 
-// The method with the parameters of this run. Throws ConfigError for a parameter outside its range.
+// The method with the parameters of this run, whose ranges the command line has checked. Throws ConfigError for an
+// unknown policy.
 MethodSpec make_method_spec(const MethodDescription& method, const RunSpec& run);
 
 // The scorer of a spec made by make_method_spec.

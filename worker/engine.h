@@ -1,5 +1,5 @@
-// An engine evaluates one unit: a sample under a method. Its result is a function of weights, ids, method and
-// chunk size alone: no clock, rank, thread count, order or neighbour is in it.
+// An engine evaluates one unit: a sample under a method. Its result is a function of weights, sample
+// (ids and index), method and chunk size alone: no clock, rank, thread count, order or neighbour is in it.
 #pragma once
 
 #include "common/method_spec.h"

@@ -6,6 +6,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <c10/util/Exception.h>
@@ -17,6 +18,13 @@ namespace {
 
 std::string name_of(const UnitId& unit) {
   return "sample " + std::to_string(unit.sample.value) + ", method " + std::to_string(unit.method.value);
+}
+
+// The CPU's allocator throws a plain c10::Error.
+bool is_out_of_memory(const c10::Error& error) {
+  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+         std::string_view(error.what_without_backtrace()).find("DefaultCPUAllocator") !=
+             std::string_view::npos;
 }
 
 UnitOutcome checked(UnitResult result) {
@@ -43,8 +51,9 @@ UnitOutcome Evaluator::evaluate(const Assign& assignment) {
     return UnitFailure{assignment.unit, error.what()};
   } catch (const std::bad_alloc&) {
     return UnitFailure{assignment.unit, "out of memory"};
-  } catch (const c10::OutOfMemoryError& error) {
-    return UnitFailure{assignment.unit, error.what_without_backtrace()};
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) return UnitFailure{assignment.unit, error.what_without_backtrace()};
+    throw InvariantError(name_of(assignment.unit) + ": libtorch: " + error.what_without_backtrace());
   }
 }
 

@@ -9,7 +9,6 @@
 namespace kvcompare {
 namespace {
 
-constexpr Rank kCoordinator{0};
 constexpr std::chrono::milliseconds kPatience{1000};
 
 Message answer(UnitOutcome outcome) {

@@ -3,6 +3,7 @@
 
     program_test.py KVCOMPARE WRITE_TINY_MODEL [unittest options, e.g. Stops.test_...]
 """
+import fcntl
 import json
 import math
 import os
@@ -129,6 +130,16 @@ class Numbers(ProgramTest):
         self.assertEqual([row["sample"] for row in self.results("short")["results"][0]["per_sample"]], [1])
 
 
+class Machine(ProgramTest):
+    def test_threads_default_to_the_cores_the_process_may_use(self):
+        core = min(os.sched_getaffinity(0))
+        done = subprocess.run(
+            [KVCOMPARE, "--model_name", self.model, "--data_path", self.model / "data.jsonl", "--methods", "random",
+             "--output_dir", self.folder / "one_core"], capture_output=True, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.results("one_core", "run.json")["threads"], 1)
+
+
 class UsageExamples(ProgramTest):
     """The three examples of the specification, as written: models come from the Hugging Face cache."""
 
@@ -216,6 +227,41 @@ class Refusals(ProgramTest):
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("file/below", done.stderr)
 
+    def test_a_folder_that_another_run_writes_to(self):
+        (self.folder / "refused").mkdir(exist_ok=True)
+        with open(self.folder / "refused" / "LOCK", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.write("host elsewhere, process 4711")
+            lock.flush()
+            self.refused(3, "in use by host elsewhere, process 4711")
+
+    def test_a_stdout_that_takes_nothing(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([KVCOMPARE, "--model_name", self.model, "--data_path", self.model / "data.jsonl", "--methods",
+                                   "random", "--output_dir", self.folder / "full"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 4, done.stderr)
+
+    def test_a_method_without_effect_fails_the_run_after_its_results_are_written(self):
+        data = self.folder / "same.jsonl"
+        data.write_text(json.dumps({"input_ids": [5] * 24}) + "\n")  # all values of a layer are equal: nothing is missed
+        done = self.compare("no_effect", "--methods", "streaming_llm", "--dtype", "float64", code=1, data=data)
+        self.assertIn("equals the baseline's bit for bit", done.stderr)
+        self.assertIn("StreamingLLM", done.stdout)
+        self.assertEqual(len(self.results("no_effect")["results"]), 2)
+
+    def test_results_that_cannot_be_written_are_still_printed(self):
+        (self.folder / "blocked" / "comparison_summary.json").mkdir(parents=True)
+        done = self.compare("blocked", "--methods", "random", code=4)
+        self.assertIn("comparison_summary.json", done.stderr)
+        self.assertIn("Random", done.stdout)
+
+    def test_tokenize_does_not_overwrite_its_input(self):
+        file = self.folder / "input.jsonl"
+        file.write_text('{"text":"a"}\n')
+        done = run("tokenize", "--tokenizer", self.model, "--input", file, "--output", file)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(file.read_text(), '{"text":"a"}\n')
+
     def test_a_unit_that_is_not_finite_is_counted_and_the_others_go_on(self):
         # Only token 5 has something in channel 3 when it enters the first MLP, and there it overflows float16.
         model, token, channel = self.copy_of_model("overflow"), 5, 3
@@ -236,6 +282,14 @@ class Refusals(ProgramTest):
 
 
 class Stops(ProgramTest):
+    def test_a_log_that_nobody_reads_any_more_does_not_end_the_run(self):
+        process = subprocess.Popen(
+            [KVCOMPARE, "--model_name", self.model, "--data_path", self.model / "data.jsonl", "--methods", "random",
+             "--output_dir", self.folder / "unread"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process.stderr.close()
+        self.assertEqual(process.wait(timeout=120), 0)
+        self.assertEqual(len(self.results("unread")["results"]), 2)
+
     def interrupted(self, number):
         lines = (self.model / "data.jsonl").read_text().splitlines()
         (self.folder / "long.jsonl").write_text("\n".join([lines[0]] * 2000) + "\n")

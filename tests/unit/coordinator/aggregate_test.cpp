@@ -58,18 +58,17 @@ TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
   EXPECT_DOUBLE_EQ(random.per_sample[1].attended_density, 27 / 36.0);
 }
 
-// Sums in another order would give another last bit.
+// In another order the large numbers would swallow another part of the small one.
 TEST(Aggregate, SumsInDataSetOrder) {
-  std::vector<ImaginaryUnit> units;
-  double expected = 0;
-  for (std::int64_t s = 0; s < 20; ++s) {
-    const double nll = 0.1 * static_cast<double>(s + 1) + 1e-9 * static_cast<double>(s);
-    units.push_back({.sample = 19 - s, .total_nll = nll});
+  const std::vector<double> nll{1e16, 1, -1e16, 3};  // in order: ((1e16 + 1) - 1e16) + 3 = 3; backwards 0
+  Gathered units;
+  for (const std::int64_t s : {2, 0, 3, 1}) {
+    const auto result = imaginary_result({.sample = s, .total_nll = nll[static_cast<std::size_t>(s)]});
+    units.units.insert_or_assign(result.unit, Attempted{result, 1});
   }
-  for (std::int64_t s = 19; s >= 0; --s) expected += units[static_cast<std::size_t>(s)].total_nll;
   auto spec = two_methods();
   spec.methods.pop_back();
-  EXPECT_EQ(aggregate(spec, plan_of(), gathered(units)).methods[0].totals->total_nll, expected);
+  EXPECT_EQ(aggregate(spec, plan_of(), units).methods[0].totals->total_nll, 3);
 }
 
 TEST(Aggregate, LeavesOutTheTotalsOfAMethodWithAFailedUnit) {
@@ -113,6 +112,16 @@ TEST(CheckEffect, AsksForAnEffectOnlyWhereAHundredthOfTheKeysIsWithheld) {
   };
   EXPECT_NO_THROW(check_effect(two_methods(), withholding(50)));
   EXPECT_THROW(check_effect(two_methods(), withholding(51)), InvariantError);
+}
+
+// What shows anywhere is an effect, however little was withheld there.
+TEST(CheckEffect, AcceptsASmallEvictionThatShowsBesideALargeOneThatDoesNot) {
+  EXPECT_NO_THROW(
+      check_effect(two_methods(),
+                   gathered({{.sample = 0, .method = 0},
+                             {.sample = 0, .method = 1, .n_withheld = 5},
+                             {.sample = 1, .method = 0, .n_tokens = 100},
+                             {.sample = 1, .method = 1, .n_tokens = 100, .total_nll = 4, .n_withheld = 1}})));
 }
 
 TEST(CheckEffect, AcceptsAnEvictionAfterTheLastScoredQuery) {

@@ -1,5 +1,6 @@
 #include "coordinator/coordinator_loop.h"
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -21,6 +22,7 @@ std::vector<UnitId> work(Messenger& messenger, const Answer& answer) {
   messenger.send(Rank(0), Hello{"imaginary"});
   for (;;) {
     const auto envelope = messenger.receive(std::chrono::seconds(60));
+    if (!envelope) ADD_FAILURE() << "a worker was never told to stop";
     if (!envelope || std::holds_alternative<Stop>(envelope->message)) return seen;
     const auto& assign = std::get<Assign>(envelope->message);
     seen.push_back(assign.unit);
@@ -92,11 +94,25 @@ TEST_F(CoordinatorLoop, KeepsTheReasonOfAUnitThatAlwaysFails) {
 }
 
 TEST_F(CoordinatorLoop, StopsWhenToldToAndKeepsWhatIsDone) {
-  int n_asked = 0;
   const auto gathered = run(
-      50, 1, [](const Assign& assign, int) { return done(assign); }, [&] { return ++n_asked > 3; });
+      50, 1, [](const Assign& assign, int) { return done(assign); },
+      [&] { return !progress_.empty() && progress_.back().first >= 3; });
   EXPECT_TRUE(gathered.interrupted);
+  EXPECT_GE(gathered.units.size(), 3u);
   EXPECT_LT(gathered.units.size(), 100u);
+}
+
+TEST_F(CoordinatorLoop, IsNotInterruptedByAStopDuringTheLastUnit) {
+  std::atomic<bool> is_last = false;
+  const auto gathered = run(
+      1, 1,
+      [&](const Assign& assign, int n_seen) {
+        is_last = n_seen == 2;  // read by the coordinator when this unit's result is there
+        return done(assign);
+      },
+      [&] { return !progress_.empty() && progress_.back().first == 1 && is_last; });
+  EXPECT_FALSE(gathered.interrupted);
+  EXPECT_EQ(gathered.units.size(), 2u);
 }
 
 // Workers that say hello after the end must be told so too, or they would wait for ever.

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdint>
+#include <random>
 #include <variant>
 #include <vector>
 
@@ -67,6 +68,23 @@ TEST(Knorm, RoundsTheNormToElevenBitsTiesToEven) {
   const auto scores = fixed_scores(scorer_of("knorm"), view);
   EXPECT_TRUE(scores.equal(
       at::tensor({-(0.5 + 2 * unit), -(0.5 + 2 * unit), -0.75, -3.0, -3.0}, at::kDouble).view({1, 5})));
+}
+
+// By the definition: frexp, the mantissa times 2^11 to the nearest integer, ldexp.
+TEST(Knorm, RoundsAsTheDefinitionSaysOverAllExponents) {
+  auto view = random_layer_view({.n_tokens = 400, .n_heads = 1, .n_kv_heads = 1});
+  view.raw_k = at::zeros({1, 400, 8}, at::kDouble);
+  std::mt19937_64 random(7);
+  std::vector<double> expected;
+  for (std::int64_t t = 0; t < 400; ++t) {
+    const double norm =
+        std::ldexp(std::uniform_real_distribution<double>(0.5, 1)(random), static_cast<int>(t) - 200);
+    view.raw_k[0][t][0] = norm;
+    int exponent = 0;
+    const double mantissa = std::frexp(norm, &exponent);
+    expected.push_back(-std::ldexp(std::nearbyint(mantissa * 2048) / 2048, exponent));
+  }
+  EXPECT_TRUE(fixed_scores(scorer_of("knorm"), view).equal(at::tensor(expected, at::kDouble).unsqueeze(0)));
 }
 
 TEST(Knorm, LooksAtTheKeyBeforeRope) {

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ATen/ops/empty.h>
+
 #include "common/errors.h"
 
 namespace kvcompare {
@@ -50,7 +52,11 @@ UnitOutcome evaluate(std::function<UnitResult()> run) {
 }
 
 TEST(Evaluator, GivesTheResultItsUnitAndTime) {
-  const auto result = std::get<UnitResult>(evaluate(consistent_result));
+  const auto result = std::get<UnitResult>(evaluate([] {
+    auto untimed = consistent_result();
+    untimed.seconds = -1;
+    return untimed;
+  }));
   EXPECT_EQ(result.unit, kUnit);
   EXPECT_EQ(result.total_nll, 3.5);
   EXPECT_GE(result.seconds, 0);
@@ -74,6 +80,19 @@ TEST(Evaluator, TurnsANanScoreAndExhaustedMemoryIntoFailures) {
   EXPECT_EQ(std::get<UnitFailure>(nan).reason, "a score is NaN");
   const auto memory = evaluate([]() -> UnitResult { throw std::bad_alloc(); });
   EXPECT_EQ(std::get<UnitFailure>(memory).reason, "out of memory");
+  const auto libtorch = evaluate([]() -> UnitResult {
+    at::empty({std::int64_t{1} << 60}, at::kByte);
+    return UnitResult();
+  });
+  EXPECT_THAT(std::get<UnitFailure>(libtorch).reason, testing::HasSubstr("allocate"));
+}
+
+TEST(Evaluator, TakesAnyOtherErrorOfLibtorchForABug) {
+  EXPECT_THROW(evaluate([]() -> UnitResult {
+                 at::empty({2}, at::kFloat).view({3});
+                 return UnitResult();
+               }),
+               InvariantError);
 }
 
 TEST(Evaluator, LetsABrokenInvariantThrough) {

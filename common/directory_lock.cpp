@@ -1,0 +1,62 @@
+#include "common/directory_lock.h"
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <string>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+std::string this_run() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return std::string("host ") + host.data() + ", process " + std::to_string(::getpid()) + ", started " +
+         std::to_string(std::time(nullptr)) + " (seconds since 1970)\n";
+}
+
+std::string owner_of(int descriptor) {
+  std::array<char, 512> text{};
+  const auto n = ::pread(descriptor, text.data(), text.size() - 1, 0);
+  std::string owner(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+  while (owner.ends_with('\n')) owner.pop_back();
+  return owner.empty() ? "a run that has not said who it is" : owner;
+}
+
+}  // namespace
+
+DirectoryLock::DirectoryLock(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw OutputError(folder.string(), "cannot be made a folder: " + error.message());
+  const auto path = folder / "LOCK";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw OutputError(path.string(), "cannot be written: " + reason(errno));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const bool is_held = errno == EWOULDBLOCK;
+    const auto problem = is_held ? owner_of(descriptor_) : reason(errno);
+    ::close(descriptor_);
+    if (is_held) throw DirectoryInUse(folder.string(), problem);
+    throw OutputError(path.string(), "cannot be locked: " + problem);
+  }
+  const auto text = this_run();
+  if (::ftruncate(descriptor_, 0) != 0 ||
+      ::write(descriptor_, text.data(), text.size()) != std::ssize(text)) {
+    const auto problem = reason(errno);
+    ::close(descriptor_);
+    throw OutputError(path.string(), "cannot be written: " + problem);
+  }
+}
+
+DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
+
+}  // namespace kvcompare

@@ -1,0 +1,14 @@
+#include "launch/standard_output.h"
+
+#include <cstdio>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+
+void print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+    throw OutputError("stdout", "cannot be written");
+}
+
+}  // namespace kvcompare
