@@ -9,15 +9,10 @@
 #include <ATen/ops/logsumexp.h>
 
 namespace kvcompare {
-namespace {
-
-constexpr std::int64_t kMaxLogits = std::int64_t{1} << 26;  // of one block: 256 MiB in float32
-
-}  // namespace
-
-std::vector<double> cross_entropy(const Model& model, const at::Tensor& x, std::span<const TokenId> targets) {
+std::vector<double> cross_entropy(const Model& model, const at::Tensor& x, std::span<const TokenId> targets,
+                                  std::int64_t max_logits) {
   const auto n_targets = static_cast<std::int64_t>(targets.size());
-  const auto n_rows = std::max<std::int64_t>(1, kMaxLogits / model.config().vocab_size);
+  const auto n_rows = std::max<std::int64_t>(1, max_logits / model.config().vocab_size);
   const auto target =
       at::from_blob(const_cast<TokenId*>(targets.data()), {n_targets}, at::kLong).to(x.device());
   std::vector<double> nll;
