@@ -98,7 +98,10 @@ std::optional<Span> Regex::find(std::string_view subject, std::size_t from, Matc
                          PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, state.data, state.context);
   }
   if (result == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  if (result < 0) throw InvariantError("PCRE2 gave up on a match: " + pcre2_message(result));
+  if (result < 0)
+    throw CheckpointError("tokenizer.json", "",
+                          "a regular expression of it cannot be matched against a text of " +
+                              std::to_string(subject.size()) + " bytes (PCRE2: " + pcre2_message(result) + ")");
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(state.data);
   return Span{ends[0], ends[1]};
 }

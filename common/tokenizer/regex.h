@@ -41,7 +41,7 @@ class Regex {
   Regex& operator=(Regex&&) noexcept;
 
   // Leftmost match at or after `from`; the bytes before `from` are seen by look-behind. `subject` must be
-  // valid UTF-8. A match that PCRE2 gives up on (a limit, no memory) is an InvariantError, never "no match".
+  // valid UTF-8. A match that PCRE2 gives up on (a limit, no memory) is a CheckpointError, never "no match".
   std::optional<Span> find(std::string_view subject, std::size_t from, MatchWorkspace& workspace) const;
 
  private:

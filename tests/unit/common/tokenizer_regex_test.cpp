@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/errors.h"
 #include "common/tokenizer/oniguruma.h"
 #include "common/tokenizer/pattern.h"
 
@@ -28,6 +29,11 @@ TEST(OnigurumaPattern, RepeatsAnIntervalWithPlusGreedily) {
   EXPECT_THAT(matches("\\p{N}{1,3}+", "1234567 ab 12"), ElementsAre("1234567", "12"));
   EXPECT_THAT(matches("[ab]{2}+", "ababa"), ElementsAre("abab"));
   EXPECT_THAT(matches("(?:ab|c){1,2}+", "abcabcc"), ElementsAre("abcabcc"));
+}
+
+// What PCRE2 gives up on is an error of the tokenizer, not "no match".
+TEST(OnigurumaPattern, IsAnErrorWhereItBacktracksWithoutEnd) {
+  EXPECT_THROW(matches("(a+)+$", std::string(60, 'a') + "b"), CheckpointError);
 }
 
 TEST(OnigurumaPattern, HasPossessiveQuantifiersOfOneCharacter) {
