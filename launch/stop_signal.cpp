@@ -6,7 +6,8 @@
 namespace kvcompare {
 namespace {
 
-std::atomic<bool> stop_was_signalled = false;  // the handler may run on any thread
+// The one thing that a signal handler can reach; it may run on any thread.
+std::atomic<bool> stop_was_signalled = false;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free, "only then may a signal handler set it");
 
 }  // namespace
