@@ -6,8 +6,8 @@
 #   launch/setup.sh --cuda   also the NVIDIA libraries without which a GPU build (preset gpu) does not start
 #
 # System packages come through apt, as root or through sudo, after it has said which and why; everything else goes
-# into .deps/ of the project (another folder: KVCOMPARE_DEPS). NCCL comes only to a machine that has a GPU or a
-# CUDA toolkit, or where KVCOMPARE_NCCL=1 asks for it (0: never).
+# into .deps/ of the project (another folder: KVCOMPARE_DEPS). KVCOMPARE_NCCL=0 leaves out
+# NCCL, which only runs on several GPUs will need.
 #
 # launch/build.sh sources it for its functions.
 

@@ -36,13 +36,7 @@ torch_is_here() {
   python3 "$KVCOMPARE_ROOT/cmake/installed_torch.py" >/dev/null 2>&1
 }
 
-nccl_is_wanted() {
-  case ${KVCOMPARE_NCCL:-auto} in
-    0) return 1 ;;
-    1) return 0 ;;
-  esac
-  [ -e /dev/nvidiactl ] || command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]
-}
+nccl_is_wanted() { [ "${KVCOMPARE_NCCL:-1}" != 0 ]; }
 
 # missing_wheels [cuda]: one word for each thing that has to be fetched.
 missing_wheels() {
@@ -89,7 +83,7 @@ install_wheels() (
     unpack_wheels "$(torch_folder)" "torch==$TORCH_VERSION" "${TORCH_NEEDS[@]}" || exit 1 ;;
   esac
   case $missing in *nccl*)
-    setup_say "a GPU or a CUDA toolkit is here: NCCL is fetched (200 MB)"
+    setup_say "NCCL is fetched (200 MB; KVCOMPARE_NCCL=0 leaves it out)"
     unpack_wheels "$(nccl_folder)" "nvidia-nccl-cu13==$NCCL_VERSION" || exit 1 ;;
   esac
   case $missing in *cuda*)
