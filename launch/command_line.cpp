@@ -56,8 +56,7 @@ void check_together(const Settings& settings) {
 void add_flags_read(const MethodDescription& description, const EvictionPolicy& policy,
                     std::set<std::string>& read) {
   read.insert(description.parameters.begin(), description.parameters.end());
-  if (std::holds_alternative<RatioBudget>(policy)) read.insert("compression_ratio");
-  if (std::holds_alternative<ScoreThreshold>(policy)) read.insert({"threshold", "sliding_window_size"});
+  for (const std::string_view flag : policy_flags(policy)) read.emplace(flag);
 }
 
 // Typed flags that some method would read, but none of this run.
@@ -66,9 +65,10 @@ Arguments idle_flag_warnings(const std::vector<GivenValue>& typed,
   std::set<std::string> read;
   for (std::size_t i = 0; i < selected.size(); ++i)
     add_flags_read(*selected[i], spec.methods[i].policy, read);
-  std::set<std::string> readable{"compression_ratio", "threshold", "sliding_window_size"};
+  std::set<std::string> readable;
   for (const MethodDescription& method : methods())
-    readable.insert(method.parameters.begin(), method.parameters.end());
+    for (const EvictionPolicy& policy : {EvictionPolicy(RatioBudget{}), EvictionPolicy(ScoreThreshold{})})
+      add_flags_read(method, policy, readable);
   Arguments warnings;
   for (const GivenValue& given : typed)
     if (readable.contains(given.flag->name) && !read.contains(given.flag->name))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <variant>
 
 #include "common/errors.h"
 #include "launch/nearest_name.h"
@@ -78,6 +79,12 @@ std::vector<MethodSpec> make_method_specs(std::span<const MethodDescription* con
   std::vector<MethodSpec> specs;
   for (const MethodDescription* method : methods) specs.push_back(make_method_spec(*method, run));
   return specs;
+}
+
+std::vector<std::string_view> policy_flags(const EvictionPolicy& policy) {
+  if (std::holds_alternative<RatioBudget>(policy)) return {"compression_ratio"};
+  if (std::holds_alternative<ScoreThreshold>(policy)) return {"threshold", "sliding_window_size"};
+  return {};
 }
 
 }  // namespace kvcompare

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/run_spec.h"
@@ -20,5 +21,8 @@ std::vector<const MethodDescription*> select_methods(const std::string& list, Ob
 
 std::vector<MethodSpec> make_method_specs(std::span<const MethodDescription* const> methods,
                                           const RunSpec& run);
+
+// The flags that hold the policy's parameters.
+std::vector<std::string_view> policy_flags(const EvictionPolicy& policy);
 
 }  // namespace kvcompare

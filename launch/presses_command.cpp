@@ -1,6 +1,7 @@
 #include "launch/presses_command.h"
 
 #include "launch/flag_table.h"
+#include "launch/method_list.h"
 #include "launch/wrapped_text.h"
 #include "presses/registry.h"
 
@@ -21,12 +22,6 @@ std::string policy_text(DefaultPolicy policy) {
   return "";
 }
 
-std::vector<std::string_view> policy_flags(DefaultPolicy policy) {
-  if (policy == DefaultPolicy::kRatio) return {"compression_ratio"};
-  if (policy == DefaultPolicy::kThreshold) return {"threshold", "sliding_window_size"};
-  return {};
-}
-
 std::string parameter_text(std::string_view name) {
   const Flag* flag = find_flag(compare_flags(), name);
   if (flag == nullptr) return std::string(name);
@@ -35,7 +30,7 @@ std::string parameter_text(std::string_view name) {
 }
 
 std::string parameters_text(const MethodDescription& method) {
-  std::vector<std::string_view> names = policy_flags(method.policy);
+  std::vector<std::string_view> names = policy_flags(make_method_spec(method, RunSpec{}).policy);
   names.insert(names.end(), method.parameters.begin(), method.parameters.end());
   std::string text;
   for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + parameter_text(name);

@@ -1,6 +1,7 @@
 #include "worker/checkpoint/kvzap_checkpoint.h"
 
 #include <limits>
+#include <set>
 
 #include "common/errors.h"
 #include "worker/checkpoint/checkpoint_files.h"
@@ -80,14 +81,14 @@ std::vector<LinearNames> layer_names(const SurrogateConfig& scorer, std::int64_t
 }
 
 void check_tensors(const CheckpointFiles& files, const SurrogateConfig& scorer) {
-  std::map<std::string, bool> expected;
+  std::set<std::string> expected;
   for (std::int64_t layer = 0; layer < scorer.n_modules; ++layer)
     for (const LinearNames& linear : layer_names(scorer, layer))
       for (const ExpectedTensor* tensor : {&linear.weight, &linear.bias}) {
         const SafetensorsFile* file = files.find(tensor->name);
         if (file == nullptr) throw CheckpointError(files.list_path().string(), tensor->name, "is missing");
         check_tensor_header(*file, *tensor);
-        expected[tensor->name] = true;
+        expected.insert(tensor->name);
       }
   for (const std::string& name : files.names())
     if (!expected.contains(name))
