@@ -15,6 +15,7 @@ libspdlog-dev      |            | log
 libcli11-dev       |            | command line
 libpcre2-dev       |            | regular expressions of tokenizers
 libutf8proc-dev    |            | Unicode normalisation of tokenizers
+libhwy-dev         |            | SIMD for every instruction set of the machine: Google Highway
 libgtest-dev       |            | tests
 libgmock-dev       |            | tests
 libbenchmark-dev   |            | micro-benchmarks

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -15,6 +17,14 @@ struct Event {
   std::int64_t n_previous = 0;
   std::int64_t n = 0;
 };
+
+// Positions judged at an event under a threshold: those beyond the sinks that have left the window since the
+// event before. Empty if begin >= end.
+struct Judged {
+  std::int64_t begin;
+  std::int64_t end;
+};
+Judged judged(const ScoreThreshold& policy, std::int64_t n_sink, const Event& event);
 
 // Keys that a KV head keeps after the event at n: max(1, min(n, n_sink), int(n * (1 - compression_ratio))).
 std::int64_t ratio_budget(const RatioBudget& policy, std::int64_t n, std::int64_t n_sink);
@@ -30,5 +40,11 @@ bool may_evict(const EvictionPolicy& policy, std::int64_t n_sink, const Event& e
 // Throws std::domain_error if a score is NaN.
 at::Tensor survivors(const EvictionPolicy& policy, std::int64_t n_sink, const Event& event,
                      const at::Tensor& positions, const at::Tensor& scores);
+
+// The others, from plain arrays: indices of the evicted, ascending. For schedules, which ask at every event.
+//   positions, scores : [n_alive], as above
+// Throws std::domain_error if a score is NaN.
+std::vector<std::int32_t> evicted(const EvictionPolicy& policy, std::int64_t n_sink, const Event& event,
+                                  std::span<const std::int32_t> positions, std::span<const double> scores);
 
 }  // namespace kvcompare

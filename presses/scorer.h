@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include <ATen/core/Tensor.h>
 
@@ -41,6 +42,14 @@ struct AliveKeys {
   at::Tensor v;          // [n_alive, d_head]
 };
 
+// One KV head with the query heads that share it, all tokens of a sample, on the CPU in any precision.
+struct WholeHead {
+  at::Tensor raw_q;  // [group, n_tokens, d_head]  before RoPE; for a DriftingScorer
+  at::Tensor q;      // [group, n_tokens, d_head]  with RoPE; for an ObservingScorer
+  at::Tensor k;      // [n_tokens, d_head]         with RoPE
+  at::Tensor v;      // [n_tokens, d_head]
+};
+
 // Scores that change at every event, from the queries seen so far and the alive keys.
 class DriftingScorer {
  public:
@@ -53,9 +62,23 @@ class DriftingScorer {
     virtual at::Tensor score(std::int64_t n, std::int64_t kv_head, const AliveKeys& alive) const = 0;
   };
 
+  // One KV head of one layer whose tokens are all known: asked for blocks of events, in order.
+  class Head {
+   public:
+    virtual ~Head() = default;
+    // Events after n[0] < n[1] < ... tokens follow, all later than those of the block before.
+    //   candidates : positions of the keys that may be asked for, ascending, all < n.back()
+    virtual void start_block(std::span<const std::int64_t> n, std::span<const std::int32_t> candidates) = 0;
+    // At event `event` of the block.
+    //   alive  : [n_alive], ascending indices into candidates
+    //   scores : [n_alive], written
+    virtual void score(std::size_t event, std::span<const std::int32_t> alive, std::span<double> scores) = 0;
+  };
+
   virtual ~DriftingScorer() = default;
-  // rope outlives the layer.
+  // rope outlives the layer, and the head.
   virtual std::unique_ptr<Layer> start_layer(const Rope& rope) const = 0;
+  virtual std::unique_ptr<Head> start_head(const Rope& rope, const WholeHead& head) const = 0;
 };
 
 // Scores from the attention that the keys really received under the evicted cache.
@@ -66,6 +89,9 @@ class ObservingScorer {
   //   received  : [n_heads / n_kv_heads, n_alive], float64, softmax weights summed over the queries so far
   //   returns   : [n_alive]
   virtual at::Tensor score(std::int64_t n, const at::Tensor& positions, const at::Tensor& received) const = 0;
+  // The same from plain arrays, [n_alive] each; received: already the mean over the query heads.
+  virtual void score(std::int64_t n, std::span<const std::int32_t> positions, std::span<const double> received,
+                     std::span<double> scores) const = 0;
 };
 
 }  // namespace kvcompare

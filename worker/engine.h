@@ -2,19 +2,45 @@
 // (ids and index), method and chunk size alone: no clock, rank, thread count, order or neighbour is in it.
 #pragma once
 
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <span>
+#include <variant>
+#include <vector>
+
 #include "common/method_spec.h"
 #include "common/sample.h"
 #include "common/unit_result.h"
 
 namespace kvcompare {
 
+// What an engine is asked for; both outlive the call.
+struct EngineTask {
+  const Sample* sample;
+  const MethodSpec* method;
+};
+
+// What run() returns or throws.
+using EngineOutcome = std::variant<UnitResult, std::exception_ptr>;
+
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  // sample.ids: at least two. `seconds` and `unit.method` of the result are left to the caller.
-  // Throws std::domain_error if a score is NaN.
-  virtual UnitResult run(const Sample& sample, const MethodSpec& method) = 0;
+  // sample.ids: at least two. `unit.method` of the result is left to the caller.
+  // Throws std::domain_error if a score, or what it is made of, is not a number.
+  UnitResult run(const Sample& sample, const MethodSpec& method);
+
+  // Several units, in the order given. Each outcome is that of a run alone, bit for bit but for its seconds.
+  virtual std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) = 0;
+
+  // As many tokens as are worth running together; 0: one unit at a time.
+  virtual std::int64_t n_tokens_at_once() const { return 0; }
 };
+
+// run_together for an engine that runs one unit after the other: asks `run_one` for each and takes its time.
+std::vector<EngineOutcome> run_one_by_one(std::span<const EngineTask> tasks,
+                                          const std::function<UnitResult(const EngineTask&)>& run_one);
 
 }  // namespace kvcompare

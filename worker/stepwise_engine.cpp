@@ -112,11 +112,13 @@ class StepwiseEngine : public Engine {
   StepwiseEngine(const Model& model, const ScorerResources& resources, StepwiseOptions options)
       : model_(model), resources_(resources), options_(std::move(options)) {}
 
-  UnitResult run(const Sample& sample, const MethodSpec& method) override {
+  std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
-    require(sample.ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-    const auto scorer = make_scorer(method, resources_);
-    return StepwiseRun(model_, sample, method, scorer, options_).to_the_end();
+    return run_one_by_one(tasks, [this](const EngineTask& task) {
+      require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
+      const auto scorer = make_scorer(*task.method, resources_);
+      return StepwiseRun(model_, *task.sample, *task.method, scorer, options_).to_the_end();
+    });
   }
 
  private:

@@ -12,21 +12,26 @@
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/model.h"
+#include "worker/packed_weights.h"
 
 namespace kvcompare {
 
 struct LoadedModel {
   std::unique_ptr<Model> model;
+  std::unique_ptr<PackedWeights> packed;
   std::unique_ptr<KvzapSurrogate> kvzap;
 
   ScorerResources resources() const { return {.kvzap = kvzap.get()}; }
 };
 
 inline LoadedModel load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
-                                 at::ScalarType dtype) {
+                                 at::ScalarType dtype,
+                                 std::optional<std::int64_t> max_weight_memory = std::nullopt) {
   const ModelConfig config = read_model_config(folder / "config.json");
   LoadedModel loaded;
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
+  loaded.packed = std::make_unique<PackedWeights>(
+      config, CheckpointWeights(folder, config, dtype, at::kCPU), max_weight_memory);
   loaded.kvzap =
       std::make_unique<KvzapSurrogate>(load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
   return loaded;

@@ -98,4 +98,8 @@ const SafetensorsFile* CheckpointFiles::find(const std::string& name) const {
   return found == file_of_.end() ? nullptr : &files_[found->second];
 }
 
+void CheckpointFiles::drop_pages() const {
+  for (const SafetensorsFile& file : files_) file.drop_pages();
+}
+
 }  // namespace kvcompare

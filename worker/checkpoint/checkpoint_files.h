@@ -23,6 +23,9 @@ class CheckpointFiles {
   const SafetensorsFile* find(
       const std::string& name) const;  // the file that holds it; null if there is none
 
+  // Gives the memory back that pages of the files take in this process; they are read again where needed.
+  void drop_pages() const;
+
  private:
   void open_shards(const std::filesystem::path& folder);
 

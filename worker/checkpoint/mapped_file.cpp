@@ -50,4 +50,8 @@ MappedFile::~MappedFile() {
   if (size_ > 0) ::munmap(const_cast<char*>(data_), size_);
 }
 
+void MappedFile::drop_pages() const {
+  if (size_ > 0) ::madvise(const_cast<char*>(data_), size_, MADV_DONTNEED);  // a hint: failing costs memory only
+}
+
 }  // namespace kvcompare

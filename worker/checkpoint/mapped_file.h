@@ -17,6 +17,9 @@ class MappedFile {
 
   std::span<const char> bytes() const { return {data_, size_}; }
 
+  // Lets go of the pages in memory; what is read again is fetched from the file.
+  void drop_pages() const;
+
  private:
   const char* data_ = nullptr;
   std::size_t size_ = 0;

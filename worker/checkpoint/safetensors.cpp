@@ -54,4 +54,6 @@ at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   return copy;
 }
 
+void SafetensorsFile::drop_pages() const { file_->drop_pages(); }
+
 }  // namespace kvcompare

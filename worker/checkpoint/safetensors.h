@@ -34,6 +34,8 @@ class SafetensorsFile {
   // dtype of torch.
   at::Tensor tensor(std::string_view name) const;
 
+  void drop_pages() const;  // see CheckpointFiles
+
  private:
   std::filesystem::path path_;
   std::shared_ptr<const MappedFile> file_;  // shared with the tensors

@@ -55,6 +55,24 @@ void check_finite(const at::Tensor& block, std::int64_t first, const Safetensors
       "holds a NaN or infinity" + cause + " (element " + std::to_string(at) + " in row-major order)");
 }
 
+// The tensor `stored`, whose first element is element `offset` of the named one, on `device` as `dtype`.
+at::Tensor checked(const at::Tensor& stored, std::int64_t offset, const SafetensorsFile& file,
+                   const std::string& name, at::ScalarType dtype, at::Device device) {
+  const bool converts = stored.scalar_type() != dtype;
+  at::Tensor converted = converts ? at::empty(stored.sizes(), stored.options().dtype(dtype)) : stored;
+  const at::Tensor source = stored.flatten();
+  const at::Tensor target = converted.flatten();
+  for (std::int64_t first = 0; first < source.numel(); first += kBlockElements) {
+    const std::int64_t n = std::min(kBlockElements, source.numel() - first);
+    check_finite(source.narrow(0, first, n), offset + first, file, name, "");
+    if (!converts) continue;
+    at::Tensor block = target.narrow(0, first, n);
+    block.copy_(source.narrow(0, first, n));
+    check_finite(block, offset + first, file, name, std::string(" as ") + c10::toString(dtype));
+  }
+  return device.is_cpu() ? converted : converted.to(device);
+}
+
 }  // namespace
 
 void check_tensor_header(const SafetensorsFile& file, const ExpectedTensor& expected) {
@@ -70,22 +88,15 @@ void check_tensor_header(const SafetensorsFile& file, const ExpectedTensor& expe
         "shape is " + shape_text(entry->shape) + "; expected " + shape_text(expected.shape));
 }
 
+at::Tensor load_rows(const SafetensorsFile& file, const std::string& name, std::int64_t begin, std::int64_t n,
+                     at::ScalarType dtype, at::Device device) {
+  const at::Tensor whole = file.tensor(name);
+  return checked(whole.narrow(0, begin, n), begin * (whole.numel() / whole.size(0)), file, name, dtype, device);
+}
+
 at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name, at::ScalarType dtype,
                        at::Device device) {
-  const at::Tensor stored = file.tensor(name);
-  const bool converts = stored.scalar_type() != dtype;
-  at::Tensor converted = converts ? at::empty(stored.sizes(), stored.options().dtype(dtype)) : stored;
-  const at::Tensor source = stored.flatten();
-  const at::Tensor target = converted.flatten();
-  for (std::int64_t first = 0; first < source.numel(); first += kBlockElements) {
-    const std::int64_t n = std::min(kBlockElements, source.numel() - first);
-    check_finite(source.narrow(0, first, n), first, file, name, "");
-    if (!converts) continue;
-    at::Tensor block = target.narrow(0, first, n);
-    block.copy_(source.narrow(0, first, n));
-    check_finite(block, first, file, name, std::string(" as ") + c10::toString(dtype));
-  }
-  return device.is_cpu() ? converted : converted.to(device);
+  return checked(file.tensor(name), 0, file, name, dtype, device);
 }
 
 }  // namespace kvcompare

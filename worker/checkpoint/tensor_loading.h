@@ -16,4 +16,8 @@ void check_tensor_header(const SafetensorsFile& file, const ExpectedTensor& expe
 at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name, at::ScalarType dtype,
                        at::Device device);
 
+// Its rows [begin, begin + n) alone.
+at::Tensor load_rows(const SafetensorsFile& file, const std::string& name, std::int64_t begin, std::int64_t n,
+                     at::ScalarType dtype, at::Device device);
+
 }  // namespace kvcompare

@@ -1,6 +1,10 @@
 #include "worker/checkpoint/weights.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
 
 #include "common/errors.h"
 #include "worker/checkpoint/checkpoint_files.h"
@@ -9,55 +13,6 @@
 
 namespace kvcompare {
 namespace {
-
-struct Target {
-  at::ScalarType dtype;
-  at::Device device;
-};
-
-class Loader {
- public:
-  Loader(const CheckpointFiles& files, Target target) : files_(files), target_(target) {}
-
-  at::Tensor operator()(const std::string& name) const {
-    const SafetensorsFile* file = files_.find(name);
-    require(file != nullptr, "tensor names are checked before tensors are read");
-    return load_tensor(*file, name, target_.dtype, target_.device);
-  }
-  at::Tensor if_any(bool exists, const std::string& name) const {
-    return exists ? (*this)(name) : at::Tensor();
-  }
-
- private:
-  const CheckpointFiles& files_;
-  Target target_;
-};
-
-LayerWeights load_layer(const Loader& load, const ModelConfig& config, std::int64_t index) {
-  const std::string prefix = layer_prefix(index);
-  const std::string attention = prefix + "self_attn.";
-  const std::string mlp = prefix + "mlp.";
-  LayerWeights layer;
-  layer.input_norm = load(prefix + "input_layernorm.weight");
-  layer.q = load(attention + "q_proj.weight");
-  layer.k = load(attention + "k_proj.weight");
-  layer.v = load(attention + "v_proj.weight");
-  layer.o = load(attention + "o_proj.weight");
-  layer.q_bias = load.if_any(config.qkv_bias, attention + "q_proj.bias");
-  layer.k_bias = load.if_any(config.qkv_bias, attention + "k_proj.bias");
-  layer.v_bias = load.if_any(config.qkv_bias, attention + "v_proj.bias");
-  layer.o_bias = load.if_any(config.o_bias, attention + "o_proj.bias");
-  layer.q_norm = load.if_any(config.qk_norm, attention + "q_norm.weight");
-  layer.k_norm = load.if_any(config.qk_norm, attention + "k_norm.weight");
-  layer.post_attention_norm = load(prefix + "post_attention_layernorm.weight");
-  layer.gate = load(mlp + "gate_proj.weight");
-  layer.up = load(mlp + "up_proj.weight");
-  layer.down = load(mlp + "down_proj.weight");
-  layer.gate_bias = load.if_any(config.mlp_bias, mlp + "gate_proj.bias");
-  layer.up_bias = load.if_any(config.mlp_bias, mlp + "up_proj.bias");
-  layer.down_bias = load.if_any(config.mlp_bias, mlp + "down_proj.bias");
-  return layer;
-}
 
 // transformers 4 takes the embedding for the head, transformers 5 keeps both if they differ: no number is
 // right then.
@@ -83,20 +38,92 @@ void check_headers(const CheckpointFiles& files, const ModelConfig& config) {
 
 }  // namespace
 
+CheckpointWeights::CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config,
+                                     at::ScalarType dtype, at::Device device)
+    : files_(folder), config_(config), dtype_(dtype), device_(device) {
+  check_tensor_names(config, files_.names(), files_.list_path().string());
+  check_headers(files_, config);
+}
+
+at::Tensor CheckpointWeights::tensor(const std::string& name) const {
+  const SafetensorsFile* file = files_.find(name);
+  require(file != nullptr, "tensor names are checked before tensors are read");
+  return load_tensor(*file, name, dtype_, device_);
+}
+
+at::Tensor CheckpointWeights::if_any(bool exists, const std::string& name) const {
+  return exists ? tensor(name) : at::Tensor();
+}
+
+std::string CheckpointWeights::embedding_name() const {
+  return files_.find(kEmbeddingName) != nullptr ? kEmbeddingName : kLmHeadName;
+}
+
+std::string CheckpointWeights::lm_head_name() const {
+  return config_.tied_embeddings ? embedding_name() : kLmHeadName;
+}
+
+at::Tensor CheckpointWeights::embedding() const { return tensor(embedding_name()); }
+at::Tensor CheckpointWeights::final_norm() const { return tensor(kFinalNormName); }
+at::Tensor CheckpointWeights::lm_head() const { return tensor(lm_head_name()); }
+
+void CheckpointWeights::check_embedding() const {
+  constexpr std::int64_t kRows = 4096;
+  const auto name = embedding_name();
+  for (std::int64_t row = 0; row < config_.vocab_size; row += kRows)
+    load_rows(*files_.find(name), name, row, std::min(kRows, config_.vocab_size - row), dtype_, at::kCPU);
+}
+
+at::Tensor CheckpointWeights::embedding_rows(std::span<const TokenId> ids) const {
+  const auto index =
+      at::from_blob(const_cast<TokenId*>(ids.data()), {static_cast<std::int64_t>(ids.size())}, at::kLong);
+  const auto name = embedding_name();
+  return files_.find(name)->tensor(name).index_select(0, index).to(at::TensorOptions().dtype(dtype_).device(device_));
+}
+
+at::Tensor CheckpointWeights::lm_head_rows(std::int64_t begin, std::int64_t n) const {
+  const auto name = lm_head_name();
+  return load_rows(*files_.find(name), name, begin, n, dtype_, device_);
+}
+
+void CheckpointWeights::drop_pages() const { files_.drop_pages(); }
+
+LayerWeights CheckpointWeights::layer(std::int64_t index) const {
+  const std::string prefix = layer_prefix(index);
+  const std::string attention = prefix + "self_attn.";
+  const std::string mlp = prefix + "mlp.";
+  LayerWeights layer;
+  layer.input_norm = tensor(prefix + "input_layernorm.weight");
+  layer.q = tensor(attention + "q_proj.weight");
+  layer.k = tensor(attention + "k_proj.weight");
+  layer.v = tensor(attention + "v_proj.weight");
+  layer.o = tensor(attention + "o_proj.weight");
+  layer.q_bias = if_any(config_.qkv_bias, attention + "q_proj.bias");
+  layer.k_bias = if_any(config_.qkv_bias, attention + "k_proj.bias");
+  layer.v_bias = if_any(config_.qkv_bias, attention + "v_proj.bias");
+  layer.o_bias = if_any(config_.o_bias, attention + "o_proj.bias");
+  layer.q_norm = if_any(config_.qk_norm, attention + "q_norm.weight");
+  layer.k_norm = if_any(config_.qk_norm, attention + "k_norm.weight");
+  layer.post_attention_norm = tensor(prefix + "post_attention_layernorm.weight");
+  layer.gate = tensor(mlp + "gate_proj.weight");
+  layer.up = tensor(mlp + "up_proj.weight");
+  layer.down = tensor(mlp + "down_proj.weight");
+  layer.gate_bias = if_any(config_.mlp_bias, mlp + "gate_proj.bias");
+  layer.up_bias = if_any(config_.mlp_bias, mlp + "up_proj.bias");
+  layer.down_bias = if_any(config_.mlp_bias, mlp + "down_proj.bias");
+  return layer;
+}
+
 ModelWeights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
                           at::ScalarType dtype, at::Device device) {
-  const CheckpointFiles files(folder);
-  check_tensor_names(config, files.names(), files.list_path().string());
-  check_headers(files, config);
-
-  const Loader load(files, {dtype, device});
+  const CheckpointWeights checkpoint(folder, config, dtype, device);
   ModelWeights weights;
-  weights.embedding = load(files.find(kEmbeddingName) != nullptr ? kEmbeddingName : kLmHeadName);
+  weights.embedding = checkpoint.embedding();
   weights.layers.reserve(static_cast<std::size_t>(config.n_layers));
   for (std::int64_t layer = 0; layer < config.n_layers; ++layer)
-    weights.layers.push_back(load_layer(load, config, layer));
-  weights.final_norm = load(kFinalNormName);
-  weights.lm_head = config.tied_embeddings ? weights.embedding : load(kLmHeadName);
+    weights.layers.push_back(checkpoint.layer(layer));
+  weights.final_norm = checkpoint.final_norm();
+  weights.lm_head = config.tied_embeddings ? weights.embedding : checkpoint.lm_head();
   return weights;
 }
 

@@ -1,11 +1,16 @@
 // The weights of a decoder, as the model computes with them.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "common/ids.h"
+#include "worker/checkpoint/checkpoint_files.h"
 #include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {
@@ -29,10 +34,42 @@ struct ModelWeights {
   at::Tensor lm_head;     // [vocab, d_model]; same storage as embedding if tied
 };
 
-// Reads model.safetensors, or the shards of model.safetensors.index.json. Tensors whose dtype and device
-// match are views of the mapped files (read-only), the others are converted once. Throws CheckpointError
-// naming file and tensor if one is missing, unexpected, misshaped, of a dtype that is no floating point, or
-// holds a NaN or infinity, be it stored or made by the conversion to `dtype`.
+// The weights of a checkpoint folder, read piece by piece. Tensors whose dtype and device match are views of the
+// mapped files (read-only), the others are converted. Every piece is checked when it is read: CheckpointError
+// naming file and tensor if it holds a NaN or infinity, be it stored or made by the conversion.
+class CheckpointWeights {
+ public:
+  // Opens model.safetensors, or the shards of model.safetensors.index.json. Throws CheckpointError naming file and
+  // tensor if one is missing, unexpected, misshaped, or of a dtype that is no floating point.
+  CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config, at::ScalarType dtype,
+                    at::Device device);
+
+  at::Tensor embedding() const;
+  LayerWeights layer(std::int64_t index) const;
+  at::Tensor final_norm() const;
+  at::Tensor lm_head() const;  // the embedding if tied
+
+  // Throws as reading it would. embedding_rows does not check.
+  void check_embedding() const;
+  at::Tensor embedding_rows(std::span<const TokenId> ids) const;  // [n_ids, d_model]
+  at::Tensor lm_head_rows(std::int64_t begin, std::int64_t n) const;
+
+  // Gives the memory back that pages of the files take in this process; they are read again where needed.
+  void drop_pages() const;
+
+ private:
+  at::Tensor tensor(const std::string& name) const;
+  at::Tensor if_any(bool exists, const std::string& name) const;
+  std::string embedding_name() const;
+  std::string lm_head_name() const;
+
+  CheckpointFiles files_;
+  ModelConfig config_;
+  at::ScalarType dtype_;
+  at::Device device_;
+};
+
+// All weights at once.
 ModelWeights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
                           at::ScalarType dtype, at::Device device);
 

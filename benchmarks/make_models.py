@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Writes what the benchmarks run on: Llamas with random weights of about 1, 9 and 100 million parameters, float32.
+
+    make_models.py FOLDER [--sizes 1M,9M,100M] [--length 8192] [--samples 64]
+
+FOLDER/SIZE then holds config.json, model.safetensors, scorer/ (of KVzap) and ids.jsonl: samples of random tokens. What is there
+already stays. Queries and keys are scaled up so that attention is peaked: then the numbers tell which keys were evicted.
+KVzap's scores lie around the default threshold of -7, so that about half of the keys go. Needs torch, transformers, safetensors.
+"""
+import argparse
+import json
+import math
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+SHAPES = {
+    "1M": dict(hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+               head_dim=32, vocab_size=2048, tie_word_embeddings=True),
+    "9M": dict(hidden_size=256, intermediate_size=1088, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=4,
+               head_dim=32, vocab_size=4096, tie_word_embeddings=True),
+    "100M": dict(hidden_size=768, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=4,
+                 head_dim=64, vocab_size=16000, tie_word_embeddings=False),
+}
+
+
+def randomise(model):
+    """Logits with a standard deviation of 2, attention logits of 4; every block adds about as much as the embedding holds."""
+    embedding = 2 / math.sqrt(model.config.hidden_size)
+    gains = {"q_proj": 2, "k_proj": 2, "o_proj": 2 * embedding, "down_proj": 2 * embedding, "lm_head": 2}
+    for name, weight in model.named_parameters():
+        if name.endswith("norm.weight"):
+            weight.normal_(1, 0.1)
+        elif "embed_tokens" in name:
+            weight.normal_(0, embedding)
+        else:
+            weight.normal_(0, gains.get(name.split(".")[-2], 1) / math.sqrt(weight.shape[1]))
+
+
+def write_scorer(folder, config):
+    hidden_dim, tensors = max(32, config.hidden_size // 8), {}
+    for layer in range(config.num_hidden_layers):
+        for part, (rows, columns), gain, mean in ((0, (hidden_dim, config.hidden_size), 1, 0),
+                                                  (2, (config.num_key_value_heads, hidden_dim), 3, -7)):
+            tensors[f"layers.{layer}.{part}.weight"] = torch.randn(rows, columns) * gain / math.sqrt(columns)
+            tensors[f"layers.{layer}.{part}.bias"] = torch.randn(rows) * 0.1 + mean
+    folder.mkdir()
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(
+        {"architectures": ["KVzapModel"], "model_type": "kvzap", "dtype": "float32", "input_dim": config.hidden_size,
+         "hidden_dim": hidden_dim, "output_dim": config.num_key_value_heads, "n_modules": config.num_hidden_layers}, indent=1))
+
+
+@torch.no_grad()
+def write_model(folder, shape, seed, length, samples):
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM(LlamaConfig(**shape, max_position_embeddings=16384, rms_norm_eps=1e-5, dtype="float32"))
+    randomise(model)
+    model.save_pretrained(partial)
+    write_scorer(partial / "scorer", model.config)
+    with open(partial / "ids.jsonl", "w") as lines:
+        for _ in range(samples):
+            lines.write(json.dumps({"input_ids": torch.randint(3, shape["vocab_size"], (length,)).tolist()}) + "\n")
+    partial.rename(folder)      # so that a folder with this name is complete
+    print(f"{folder}: {model.num_parameters():,} parameters, {samples} samples of {length} tokens")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sizes", default=",".join(SHAPES), help="default: %(default)s")
+    parser.add_argument("--length", type=int, default=8192, help="tokens of a sample")
+    parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for size in args.sizes.split(","):
+        if not (args.folder / size).exists():
+            write_model(args.folder / size, SHAPES[size], args.seed, args.length, args.samples)
+
+
+if __name__ == "__main__":
+    main()

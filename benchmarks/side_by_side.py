@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Times kvcompare and peer_hf.py in turn, on the same models, tokens and threads, and prints Markdown tables.
+
+    side_by_side.py SECTION... --models FOLDER --peer_python PYTHON [--rounds 3] [--sizes 1M,9M,100M]
+
+Called by against_peers.sh, which makes the models. Sections: chunk1 and chunks against the peer, growth of time and memory with
+the length, own: kvcompare against itself. Seconds are those of evaluating one sequence, without start-up and loading; a time is
+never taken from less than 0.1 s. Each round measures one program, then the other; a ratio is formed within a round, and shown
+as its median over the rounds [least … largest]. Fails if the two programs do not agree on the NLL and the number of keys kept.
+A run that other processes disturbed is repeated: a busy core makes OpenMP, and so transformers, slower a hundredfold.
+"""
+import argparse
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+
+ENOUGH_SECONDS = 0.1
+MAX_SAMPLES = 64
+TOLERANCE = 1e-4        # relative, of NLL; keys kept: ten times that (a score may lie on the threshold)
+DISTURBED = 0.1         # share of one core that other processes may take
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Case:
+    size: str
+    length: int
+    chunk: int
+    methods: tuple = ("streaming_llm",)
+    ratio: float = 0.5
+    threads: int = 0        # 0: as the command line says
+    engine: str = ""        # "": kvcompare's default
+
+    def row(self, *values):
+        return [self.size, self.length, "T" if self.chunk == self.length else self.chunk, *values]
+
+    def __str__(self):
+        return f"{self.size}, T {self.length}, chunk {self.chunk}" + (f", {self.engine} engine" if self.engine else "")
+
+
+@dataclass
+class Timing:
+    """Of one program, one case, one round; the dictionaries by method."""
+    seconds: dict = field(default_factory=dict)     # a sequence
+    samples: dict = field(default_factory=dict)     # [{total_nll, keys_kept}]
+    peak_mib: float = 0
+    versions: dict = field(default_factory=dict)
+
+
+def busy_seconds():
+    """Of all cores since the machine started: user, nice, system, irq, softirq, steal."""
+    ticks = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def run_once(command):
+    """Standard output, peak resident memory in MiB, and cores that other processes kept busy."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        busy, start = busy_seconds(), time.perf_counter()
+        process = subprocess.Popen(command, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        others = busy_seconds() - busy - usage.ru_utime - usage.ru_stime
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(command)}\nended with {process.returncode}:\n{err.read()[-2000:]}")
+        return out.read(), usage.ru_maxrss / 1024, max(0, others - 0.05) / seconds      # 0.05: the clock is coarse
+
+
+def wait_for_quiet(limit_seconds=1800):
+    start = time.perf_counter()
+    while time.perf_counter() - start < limit_seconds:
+        busy = busy_seconds()
+        time.sleep(5)
+        if busy_seconds() - busy <= 5 * DISTURBED:
+            return
+    sys.exit("other processes keep this machine busy; try again when it is idle")
+
+
+def run(command, attempts=10):
+    command = list(map(str, command))
+    for _ in range(attempts):
+        text, peak_mib, others = run_once(command)
+        if others <= DISTURBED:
+            return text, peak_mib
+        log(f"other processes kept {others:.2f} cores busy: once more")
+        wait_for_quiet()
+    sys.exit(f"other processes disturbed {attempts} runs in a row; try again when the machine is idle")
+
+
+def shared_flags(options, case, n_samples):
+    flags = {"methods": ",".join(case.methods), "chunk_size": case.chunk, "compression_ratio": case.ratio,
+             "max_length": case.length, "max_samples": n_samples, "threads": case.threads or options.threads,
+             "dtype": "float32", "device": "cpu"}
+    if "kvzap" in case.methods:
+        flags["kvzap_scorer_model"] = options.models / case.size / "scorer"
+    return [text for name, value in flags.items() for text in ("--" + name, str(value))]
+
+
+def run_ours(options, case, n_samples):
+    model = options.models / case.size
+    with tempfile.TemporaryDirectory() as folder:
+        command = [options.kvcompare, "--model_name", model, "--data_path", model / "ids.jsonl", "--output_dir", folder,
+                   "--log_level", "error", *shared_flags(options, case, n_samples)]
+        _, peak_mib = run(command + (["--engine", case.engine] if case.engine else []))
+        record = json.loads(Path(folder, "run.json").read_text())
+        results = json.loads(Path(folder, "detailed_results.json").read_text())["results"]
+    names = {name.replace("_", ""): name for name in ("baseline", *case.methods)}
+    seconds = {names[line["method_name"].lower()]: line["seconds"] / n_samples for line in record["methods"]}
+    samples = {names[line["method_name"].lower()]: line["per_sample"] for line in results}
+    return Timing(seconds, samples, peak_mib, record["versions"])
+
+
+def run_peer(options, case):
+    model = options.models / case.size
+    text, peak_mib = run([options.peer_python, HERE / "peer_hf.py", model, model / "ids.jsonl",
+                          "--enough_seconds", ENOUGH_SECONDS, *shared_flags(options, case, MAX_SAMPLES)])
+    report = json.loads(text)
+    return Timing({name: method["seconds"] / method["n_samples"] for name, method in report["methods"].items()},
+                  {name: method["per_sample"] for name, method in report["methods"].items()}, peak_mib, report["versions"])
+
+
+def samples_needed(options, case):
+    fastest = min(run_ours(options, case, 1).seconds.values())
+    return min(MAX_SAMPLES, math.ceil(ENOUGH_SECONDS / fastest))
+
+
+def disagreement(ours, peer, method):
+    """Relative difference of the NLL summed over the samples that both have."""
+    pairs = list(zip(ours.samples[method], peer.samples[method]))
+    nll, keys = ([math.fsum(row[key] for row in side) for side in zip(*pairs)] for key in ("total_nll", "keys_kept"))
+    difference = abs(nll[0] / nll[1] - 1)
+    if not difference <= TOLERANCE or abs(keys[0] / keys[1] - 1) > 10 * TOLERANCE:
+        sys.exit(f"{method}: kvcompare and the peer disagree: NLL {nll[0]} and {nll[1]}, keys kept {keys[0]} and {keys[1]}")
+    return difference
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def figure(x):
+    return f"{x:#.3g}".rstrip(".") if x < 1000 else f"{x:.0f}"
+
+
+def spread(ratios):
+    return f"{figure(median(ratios))} [{figure(min(ratios))} … {figure(max(ratios))}]"
+
+
+def table(title, note, header, rows):
+    lines = [header, [":--" if i == 0 else "--:" for i in range(len(header))], *rows]
+    print(f"\n### {title}\n\n{note}\n", *("| " + " | ".join(map(str, line)) + " |" for line in lines), sep="\n", flush=True)
+
+
+def alternate(options, case):
+    """[(ours, peer)], one a round."""
+    n_samples, rounds = samples_needed(options, case), []
+    for i in range(options.rounds):
+        rounds.append((run_ours(options, case, n_samples), run_peer(options, case)))
+        log(f"{case}, round {i + 1}: " + ", ".join(
+            f"{m} {figure(rounds[-1][0].seconds[m])} / {figure(rounds[-1][1].seconds[m])} s" for m in case.methods))
+    return rounds
+
+
+def against_peer(options, title, cases):
+    rows = []
+    for case in cases:
+        rounds = alternate(options, case)
+        for method in case.methods:
+            ours, peer = ([timing[side].seconds[method] for timing in rounds] for side in (0, 1))
+            difference = max(disagreement(*timings, method) for timings in rounds)
+            rows.append(case.row(method, figure(median(ours)), figure(median(peer)),
+                                 spread([p / o for o, p in zip(ours, peer)]), f"{difference:.0e}"))
+    note = (f"Seconds for one sequence, {options.threads} threads each. transformers has all of them for the sequence; kvcompare "
+            "computes a sequence on one thread, and as many sequences at once as there are threads.")
+    table(title, note, ["model", "T", "chunk", "method", "kvcompare, s", "transformers, s", "transformers / kvcompare",
+                        "NLL differs by"], rows)
+
+
+def chunk1(options):
+    methods = ("streaming_llm", "random", "knorm", "kvzap")
+    against_peer(options, "An eviction after every token", [Case(size, 512 if size == "100M" else 1024, 1, methods)
+                                                            for size in options.sizes])
+
+
+def chunks(options):
+    against_peer(options, "An eviction after every chunk", [Case("1M", 1024, chunk) for chunk in (32, 128, 1024)])
+
+
+def growth(options):
+    rows = []
+    for length in (1024, 2048, 4096, 8192):
+        case = Case("1M", length, 1, threads=1)
+        rounds = alternate(options, case)
+        for timings in rounds:
+            disagreement(*timings, "streaming_llm")
+        sides = [[timings[side] for timings in rounds] for side in (0, 1)]
+        seconds = [[timing.seconds["streaming_llm"] for timing in side] for side in sides]
+        rows.append(case.row(*(figure(median(side)) for side in seconds), spread([p / o for o, p in zip(*seconds)]),
+                             *(f"{max(timing.peak_mib for timing in side):.0f}" for side in sides)))
+    table("Growth with the length", "streaming_llm, compression ratio 0.5, one thread each. Memory is the largest resident set "
+          "of the whole process, libraries included; kvcompare's holds the baseline's run too.",
+          ["model", "T", "chunk", "kvcompare, s", "transformers, s", "transformers / kvcompare", "kvcompare, MiB",
+           "transformers, MiB"], rows)
+
+
+def own_comparisons(options):
+    """(what, (case, method), (case, method)): the time of the first divided by that of the second."""
+    found = []
+    for size in options.sizes:
+        case = Case(size, 512 if size == "100M" else 1024, 1, ("streaming_llm", "random", "knorm", "kvzap"))
+        whole = replace(case, chunk=case.length)
+        found += [(f"{method}: chunk 1 / chunk T", (case, method), (whole, method)) for method in case.methods]
+    evicting = Case("1M", 4096, 1, ("streaming_llm", "random"), ratio=0.75)
+    found += [(f"{method}, a quarter kept / baseline", (evicting, method), (evicting, "baseline"))
+              for method in evicting.methods]
+    scorers = Case("9M", 2048, 1, ("streaming_llm", "expected_attention", "observed_attention"))
+    found += [(f"{method} / streaming_llm", (scorers, method), (scorers, "streaming_llm")) for method in scorers.methods[1:]]
+    if "--engine" in run([options.kvcompare, "--help"])[0]:
+        engines = [Case("9M", 1024, 1, engine=engine) for engine in ("stepwise", "layerwise")]
+        found += [("streaming_llm: stepwise / layerwise engine", *((case, "streaming_llm") for case in engines))]
+    else:
+        log(f"{options.kvcompare} has no --engine: its engines are not compared")
+    return found
+
+
+def own(options):
+    groups = {}     # comparisons that need the same runs
+    for comparison in own_comparisons(options):
+        groups.setdefault((comparison[1][0], comparison[2][0]), []).append(comparison)
+    rows = []
+    for cases, comparisons in groups.items():
+        cases = list(dict.fromkeys(cases))
+        n_samples = {case: samples_needed(options, case) for case in cases}
+        rounds = []
+        for i in range(options.rounds):
+            rounds.append({case: run_ours(options, case, n_samples[case]).seconds for case in cases})
+            log(f"{' | '.join(map(str, cases))}, round {i + 1}")
+        for what, *operands in comparisons:
+            first, second = ([seconds[case][method] for seconds in rounds] for case, method in operands)
+            case = operands[0][0]
+            rows.append([what, case.size, case.length, figure(median(first)), figure(median(second)),
+                         spread([a / b for a, b in zip(first, second)])])
+    table("kvcompare against itself", f"Chunk 1 unless said, {options.threads} threads, seconds for one sequence.",
+          ["what", "model", "T", "first, s", "second, s", "first / second"], rows)
+
+
+SECTIONS = {"chunk1": chunk1, "chunks": chunks, "own": own, "growth": growth}
+
+
+def describe_machine(options):
+    cpu = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        cpu.setdefault(name.strip(), value.strip())
+    flags = cpu.get("flags", "").split()
+    vectors = ", ".join(("" if flag in flags else "no ") + flag for flag in ("avx2", "avx512f"))
+    case = Case("1M", 16, 16)
+    versions = {**run_ours(options, case, 1).versions, **run_peer(options, case).versions}
+    print(f"{cpu.get('model name', platform.machine())} (family {cpu.get('cpu family')}, model {cpu.get('model')}), "
+          f"{len(os.sched_getaffinity(0))} cores, {vectors}; {', '.join(map(' '.join, versions.items()))}; "
+          f"float32; {options.rounds} rounds.", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; default: all")
+    parser.add_argument("--models", type=Path, required=True, help="folder that make_models.py wrote")
+    parser.add_argument("--peer_python", default=sys.executable, help="has torch and transformers")
+    parser.add_argument("--kvcompare", type=Path, default=HERE.parent / "build/release/kvcompare")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--sizes", default="1M,9M,100M", type=lambda text: text.split(","), help="for chunk1 and own")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"unknown section {', '.join(sorted(unknown))}; accepted: {', '.join(SECTIONS)}")
+    if not options.kvcompare.is_file():
+        parser.error(f"{options.kvcompare} is not there; run launch/build.sh release kvcompare")
+    describe_machine(options)
+    for section in options.sections or SECTIONS:
+        SECTIONS[section](options)
+
+
+if __name__ == "__main__":
+    main()

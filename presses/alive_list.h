@@ -1,0 +1,24 @@
+// Taking the evicted out of a list of what is alive.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace kvcompare {
+
+// Removes the entries at `indices` (ascending) and keeps the order of the others.
+template <class T>
+void erase_indices(std::vector<T>& list, std::span<const std::int32_t> indices) {
+  if (indices.empty()) return;
+  auto kept = static_cast<std::size_t>(indices.front());
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const auto begin = static_cast<std::size_t>(indices[i]) + 1;
+    const auto end = i + 1 < indices.size() ? static_cast<std::size_t>(indices[i + 1]) : list.size();
+    for (auto j = begin; j < end; ++j) list[kept++] = list[j];
+  }
+  list.resize(kept);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,181 @@
+// The layerwise engines against the stepwise one, which goes chunk by chunk with a cache that is really pruned and
+// shares with them neither schedule, attention nor counting: every NLL, every count, and for every key the event at
+// which it dies. Set KVCOMPARE_TEST_SEED to try other models and samples.
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ATen/Parallel.h>
+#include <c10/core/ScalarType.h>
+
+#include "presses/registry.h"
+#include "tests/property/random_model.h"
+#include "tests/support/engines.h"
+#include "tests/support/temporary_folder.h"
+
+namespace kvcompare {
+namespace {
+
+struct Compared {
+  UnitResult result;
+  AllDeaths deaths;
+};
+
+Compared run(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size, const Sample& sample,
+             const MethodSpec& method) {
+  const auto& config = loaded.model->config();
+  DeathCollector collector(config.n_layers, config.n_kv_heads, {std::ssize(sample.ids), chunk_size});
+  auto result = make_engine(kind, loaded, chunk_size, collector.observer())->run(sample, method);
+  return {std::move(result), collector.deaths()};
+}
+
+void expect_same_counts(const KeyCounts& a, const KeyCounts& b) {
+  EXPECT_EQ(a.original, b.original);
+  EXPECT_EQ(a.kept_per_head, b.kept_per_head);
+  EXPECT_EQ(a.attended, b.attended);
+  EXPECT_EQ(a.attendable, b.attendable);
+  EXPECT_EQ(a.withheld_from_scored, b.withheld_from_scored);
+  EXPECT_EQ(a.compressible, b.compressible);
+  EXPECT_EQ(a.compressible_kept, b.compressible_kept);
+  EXPECT_EQ(a.peak, b.peak);
+}
+
+void expect_close(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    ASSERT_NEAR(a[i], b[i], tolerance * std::max(1.0, std::abs(b[i]))) << "token " << i + 1;
+}
+
+// In float64: everything equal. kvzap under a ratio is left to samples without repeated tokens: equal tokens have
+// equal scores in layer 0, which two engines' rounding may break in different ways (docs/semantics.md).
+void expect_agreement(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size, const Sample& sample,
+                      const MethodSpec& method) {
+  const auto expected = run(EngineKind::kStepwise, loaded, chunk_size, sample, method);
+  const auto actual = run(kind, loaded, chunk_size, sample, method);
+  ASSERT_EQ(actual.deaths, expected.deaths);
+  expect_close(actual.result.token_nll, expected.result.token_nll, 1e-9);
+  expect_same_counts(actual.result.keys, expected.result.keys);
+}
+
+class EngineAgreement : public testing::TestWithParam<std::tuple<EngineKind, std::int64_t>> {
+ protected:
+  static void SetUpTestSuite() { at::set_num_threads(1); }
+
+  EngineAgreement() : generator_(property_seed()) {}
+
+  // kv_heads KV heads shared by `group` query heads each.
+  void load(std::int64_t group) {
+    spec_ = {.seed = generator_(), .vocab = 2048, .layers = 2, .heads = 2 * group, .kv_heads = 2, .head_dim = 8};
+    spec_.hidden = spec_.heads * spec_.head_dim;
+    write_tiny_model(scratch_.path(), spec_);
+    loaded_ = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kDouble);
+  }
+
+  // No token twice.
+  Sample sample(std::int64_t n_tokens) {
+    std::vector<TokenId> ids(static_cast<std::size_t>(spec_.vocab));
+    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i);
+    std::ranges::shuffle(ids, generator_);
+    ids.resize(static_cast<std::size_t>(n_tokens));
+    return {SampleIndex(7), ids};
+  }
+
+  std::mt19937_64 generator_;
+  TemporaryFolder scratch_;
+  TinyModelSpec spec_;
+  LoadedModel loaded_;
+};
+
+const std::vector<std::string> kMethods = {"baseline",           "random",   "streaming_llm", "expected_attention",
+                                           "observed_attention", "knorm", "kvzap"};
+
+// Every method under both policies, around the borders of tiles and blocks.
+TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
+  const auto [kind, group] = GetParam();
+  load(group);
+  for (const std::int64_t n_tokens : {2, 3, 127, 128, 129, 130})
+    for (const std::int64_t chunk_size : {std::int64_t{1}, std::int64_t{2}, std::int64_t{3}, std::int64_t{8},
+                                          std::int64_t{64}, n_tokens})
+      for (const char* policy : {"ratio", "threshold"})
+        for (const auto& name : kMethods) {
+          // The smallest steps take longest: every length and every chunk, not every pair of both.
+          if (chunk_size < 8 && n_tokens > 100 && (n_tokens + chunk_size + group) % 4 != 0) continue;
+          RunSpec run;
+          run.chunk_size = chunk_size;
+          run.policy = policy;
+          run.sliding_window_size = 20;
+          run.kvzap_n_sink = 2;
+          run.threshold = name == "knorm" ? -2.5 : name == "streaming_llm" ? 60 : name == "random" ? 0.5
+                          : name == "kvzap" ? 0 : name == "observed_attention" ? 0.02 : -4;
+          SCOPED_TRACE(name + ", " + policy + ", chunk_size " + std::to_string(chunk_size) + ", T " +
+                       std::to_string(n_tokens) + ", seed " + std::to_string(property_seed()));
+          expect_agreement(kind, loaded_, chunk_size, sample(n_tokens), make_method_spec(*find_method(name), run));
+          if (HasFatalFailure()) return;
+        }
+}
+
+TEST_P(EngineAgreement, OfALongSample) {
+  const auto [kind, group] = GetParam();
+  load(group);
+  for (const auto& name : kMethods) {
+    RunSpec run;
+    run.chunk_size = 8;
+    SCOPED_TRACE(name);
+    expect_agreement(kind, loaded_, run.chunk_size, sample(1000), make_method_spec(*find_method(name), run));
+    if (HasFatalFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Groups, EngineAgreement,
+                         testing::Combine(testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
+                                          testing::Values(std::int64_t{1}, std::int64_t{2}, std::int64_t{4}, std::int64_t{7})),
+                         [](const auto& param) {
+                           return name_of(std::get<0>(param.param)) + "_" + std::to_string(std::get<1>(param.param));
+                         });
+
+class RandomAgreement : public testing::TestWithParam<EngineKind> {};
+
+// Any shape, any parameters, any length.
+TEST_P(RandomAgreement, OfAnyModelMethodAndParameters) {
+  at::set_num_threads(1);
+  std::mt19937_64 generator(property_seed());
+  const auto up_to = [&](std::uint64_t n) { return static_cast<std::int64_t>(generator() % n); };
+  const TemporaryFolder scratch;
+  for (int round = 0; round < 12; ++round) {
+    auto spec = random_model(generator);
+    spec.vocab = 512;
+    write_tiny_model(scratch.path(), spec);
+    const auto loaded = load_for_test(scratch.path(), scratch.path() / "scorer", at::kDouble);
+    for (const auto& name : kMethods) {
+      RunSpec run;
+      run.chunk_size = 1 + up_to(up_to(2) == 0 ? 4 : 90);
+      run.compression_ratio = static_cast<double>(up_to(95)) / 100;
+      run.policy = name == "kvzap" ? "threshold" : up_to(3) == 0 ? "threshold" : "auto";
+      run.threshold = name == "kvzap" ? 0 : name == "streaming_llm" ? 30 : -3;
+      run.sliding_window_size = up_to(40);
+      run.n_sink = up_to(9);
+      run.kvzap_n_sink = up_to(4);
+      run.n_future_positions = 1 + up_to(600);
+      run.use_covariance = up_to(3) > 0;
+      run.use_vnorm = up_to(3) > 0;
+      run.seed = generator();
+      const Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(200), spec.vocab)};
+      SCOPED_TRACE(name + ", round " + std::to_string(round) + ", chunk_size " + std::to_string(run.chunk_size) +
+                   ", T " + std::to_string(sample.ids.size()) + ", KVCOMPARE_TEST_SEED=" +
+                   std::to_string(property_seed()));
+      expect_agreement(GetParam(), loaded, run.chunk_size, sample, make_method_spec(*find_method(name), run));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, RandomAgreement, testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
+                         [](const auto& param) { return name_of(param.param); });
+
+}  // namespace
+}  // namespace kvcompare

@@ -1,0 +1,120 @@
+// Every engine on the same model, behind one constructor and one observer.
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/ops/tensor.h>
+
+#include "tests/support/loaded_model.h"
+#include "worker/layerwise_engine.h"
+#include "worker/stepwise_engine.h"
+
+namespace kvcompare {
+
+enum class EngineKind { kStepwise, kLayerwise, kTiled };
+inline constexpr EngineKind kAllEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise, EngineKind::kTiled};
+
+inline std::string name_of(EngineKind kind) {
+  return kind == EngineKind::kStepwise ? "stepwise" : kind == EngineKind::kLayerwise ? "layerwise" : "tiled";
+}
+inline void PrintTo(EngineKind kind, std::ostream* out) { *out << name_of(kind); }
+
+// [layer * n_kv_heads + head][position]
+using AllDeaths = std::vector<std::vector<DeathTime>>;
+
+// A layerwise engine that tells an AliveObserver, after the run, what its death times mean.
+class ReplayingEngine : public Engine {
+ public:
+  ReplayingEngine(std::int64_t n_kv_heads, std::int64_t chunk_size, AliveObserver observer)
+      : n_kv_heads_(n_kv_heads), chunk_size_(chunk_size), observer_(std::move(observer)) {}
+
+  DeathObserver death_observer() {
+    return [this](LayerIndex, std::int64_t, std::span<const DeathTime> deaths) {
+      deaths_.emplace_back(deaths.begin(), deaths.end());
+    };
+  }
+  void set_engine(std::unique_ptr<Engine> engine) { engine_ = std::move(engine); }
+
+  std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
+    deaths_.clear();
+    auto outcomes = engine_->run_together(tasks);
+    const Chunking chunking{std::ssize(tasks.front().sample->ids), chunk_size_};
+    for (std::size_t first = 0; first < deaths_.size(); first += static_cast<std::size_t>(n_kv_heads_))
+      for (std::int64_t e = 0; e < chunking.n_events(); ++e) replay(first, e, chunking.n_at(e));
+    return outcomes;
+  }
+
+ private:
+  void replay(std::size_t first, std::int64_t e, std::int64_t n) const {
+    std::vector<at::Tensor> positions;
+    for (std::size_t h = first; h < first + static_cast<std::size_t>(n_kv_heads_); ++h) {
+      std::vector<std::int64_t> alive;
+      for (std::int64_t j = 0; j < n; ++j)
+        if (deaths_[h][static_cast<std::size_t>(j)] > e) alive.push_back(j);
+      positions.push_back(at::tensor(alive, at::kLong));
+    }
+    observer_(LayerIndex(static_cast<std::int64_t>(first) / n_kv_heads_), n, positions);
+  }
+
+  std::int64_t n_kv_heads_;
+  std::int64_t chunk_size_;
+  AliveObserver observer_;
+  AllDeaths deaths_;
+  std::unique_ptr<Engine> engine_;
+};
+
+inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const LoadedModel& loaded, LayerwiseOptions options) {
+  return kind == EngineKind::kTiled ? make_tiled_engine(*loaded.packed, loaded.resources(), std::move(options))
+                                    : make_layerwise_engine(*loaded.model, loaded.resources(), std::move(options));
+}
+
+// loaded outlives the engine. With an observer one unit is run at a time.
+inline std::unique_ptr<Engine> make_engine(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size,
+                                           AliveObserver observer = nullptr) {
+  if (kind == EngineKind::kStepwise)
+    return make_stepwise_engine(*loaded.model, loaded.resources(),
+                                {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
+  if (!observer) return make_layerwise(kind, loaded, {.chunk_size = chunk_size});
+  auto replaying =
+      std::make_unique<ReplayingEngine>(loaded.model->config().n_kv_heads, chunk_size, std::move(observer));
+  replaying->set_engine(
+      make_layerwise(kind, loaded, {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
+  return replaying;
+}
+
+// Collects death times from what an AliveObserver is told: a key dies at the first event after which it is missing.
+class DeathCollector {
+ public:
+  DeathCollector(std::int64_t n_layers, std::int64_t n_kv_heads, const Chunking& chunking)
+      : n_kv_heads_(n_kv_heads),
+        chunking_(chunking),
+        deaths_(static_cast<std::size_t>(n_layers * n_kv_heads),
+                std::vector<DeathTime>(static_cast<std::size_t>(chunking.n_tokens), kNever)) {}
+
+  AliveObserver observer() {
+    return [this](LayerIndex layer, std::int64_t n, const std::vector<at::Tensor>& positions) {
+      const auto event = static_cast<DeathTime>((n - 1) / chunking_.chunk_size);
+      for (std::size_t h = 0; h < positions.size(); ++h) {
+        auto& deaths = deaths_[static_cast<std::size_t>(layer.value * n_kv_heads_) + h];
+        std::vector<bool> alive(static_cast<std::size_t>(n), false);
+        const auto contiguous = positions[h].contiguous();
+        for (std::int64_t i = 0; i < contiguous.size(0); ++i)
+          alive[static_cast<std::size_t>(contiguous.const_data_ptr<std::int64_t>()[i])] = true;
+        for (std::size_t j = 0; j < alive.size(); ++j)
+          if (!alive[j] && deaths[j] == kNever) deaths[j] = event;
+      }
+    };
+  }
+  const AllDeaths& deaths() const { return deaths_; }
+
+ private:
+  std::int64_t n_kv_heads_;
+  Chunking chunking_;
+  AllDeaths deaths_;
+};
+
+}  // namespace kvcompare

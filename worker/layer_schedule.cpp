@@ -1,0 +1,29 @@
+#include "worker/layer_schedule.h"
+
+#include <algorithm>
+#include <memory>
+#include <variant>
+
+#include "presses/schedule_drifting.h"
+#include "presses/schedule_fixed.h"
+#include "presses/schedule_observing.h"
+
+namespace kvcompare {
+
+void schedule_head(const Scorer& scorer, const MethodSpec& method, const Chunking& chunking, const Rope& rope,
+                   const WholeHead& head, std::span<const double> fixed_scores, std::span<DeathTime> deaths) {
+  const auto n_sink = method.parameters.n_sink;
+  if (std::holds_alternative<NoScorer>(scorer)) {
+    std::ranges::fill(deaths, kNever);
+  } else if (std::holds_alternative<std::unique_ptr<FixedScorer>>(scorer)) {
+    schedule_fixed(method.policy, n_sink, chunking, fixed_scores, deaths);
+  } else if (const auto* drifting = std::get_if<std::unique_ptr<DriftingScorer>>(&scorer)) {
+    const auto asked = (*drifting)->start_head(rope, head);
+    schedule_drifting(method.policy, n_sink, chunking, *asked, deaths);
+  } else {
+    const auto& observing = std::get<std::unique_ptr<ObservingScorer>>(scorer);
+    schedule_observing(method.policy, n_sink, chunking, *observing, head, deaths);
+  }
+}
+
+}  // namespace kvcompare
