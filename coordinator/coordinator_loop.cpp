@@ -23,7 +23,7 @@ class Coordinator {
       : messenger_(messenger),
         samples_(samples),
         methods_(methods),
-        scheduler_(plan.units, n_workers, kMaxAttempts) {}
+        scheduler_(plan.units, plan.n_tokens, n_workers, kMaxAttempts) {}
 
   Gathered run(const CoordinatorHooks& hooks) {
     while (!scheduler_.finished()) {
@@ -41,7 +41,7 @@ class Coordinator {
   void handle(Rank from, Message message) {
     if (const auto* hello = std::get_if<Hello>(&message)) {
       log_debug("worker " + std::to_string(from.value) + " is ready on " + hello->device);
-      scheduler_.worker_ready(from);
+      scheduler_.worker_ready(from, hello->n_tokens_at_once);
     } else if (auto* result = std::get_if<Result>(&message)) {
       scheduler_.unit_done(from, result->result.unit);
       result->result.token_nll = {};  // 64 KiB a unit at 8192 tokens, and no report needs it
@@ -74,10 +74,12 @@ class Coordinator {
         messenger_.send(stop->worker, Stop{});
         continue;
       }
-      const auto& [worker, unit] = std::get<AssignUnit>(action);
+      const auto& [worker, units] = std::get<AssignUnits>(action);
       if (!first_dispatch_) first_dispatch_ = std::chrono::steady_clock::now();
-      messenger_.send(worker,
-                      Assign{unit, samples_[static_cast<std::size_t>(unit.sample.value)], method(unit)});
+      Assign assign;
+      for (const auto unit : units)
+        assign.units.push_back({unit, samples_[static_cast<std::size_t>(unit.sample.value)], method(unit)});
+      messenger_.send(worker, std::move(assign));
     }
   }
 

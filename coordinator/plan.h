@@ -1,6 +1,7 @@
 // Which units a run consists of.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "common/ids.h"
@@ -10,6 +11,7 @@ namespace kvcompare {
 
 struct Plan {
   std::vector<UnitId> units;  // in the order of dispatch: sample by sample, the baseline of a sample first
+  std::vector<std::int64_t> n_tokens;  // of each unit
   std::vector<SampleIndex> skipped;  // samples of less than two tokens: nothing to predict
 };
 

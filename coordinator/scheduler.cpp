@@ -6,13 +6,18 @@
 
 namespace kvcompare {
 
-Scheduler::Scheduler(const std::vector<UnitId>& units, int n_workers, int max_attempts)
+Scheduler::Scheduler(const std::vector<UnitId>& units, const std::vector<std::int64_t>& n_tokens, int n_workers,
+                     int max_attempts)
     : n_units_(std::ssize(units)),
       n_workers_(n_workers),
       max_attempts_(max_attempts),
-      waiting_(units.begin(), units.end()) {}
+      waiting_(units.begin(), units.end()) {
+  require(units.size() == n_tokens.size(), "every unit has a number of tokens");
+  for (std::size_t i = 0; i < units.size(); ++i) n_tokens_[units[i]] = n_tokens[i];
+}
 
-void Scheduler::worker_ready(Rank worker) {
+void Scheduler::worker_ready(Rank worker, std::int64_t n_tokens_at_once) {
+  n_tokens_at_once_[worker] = n_tokens_at_once;
   require(!running_.contains(worker) && idle_.insert(worker).second, "a worker reported ready twice");
 }
 
@@ -37,13 +42,12 @@ void Scheduler::stop() { stopped_ = true; }
 std::vector<SchedulerAction> Scheduler::take_actions() {
   std::vector<SchedulerAction> actions;
   while (!stopped_ && !idle_.empty() && !waiting_.empty()) {
-    const auto unit = waiting_.front();
-    const auto worker = idle_worker_for(unit);
-    waiting_.pop_front();
+    const auto worker = idle_worker_for(waiting_.front());
     idle_.erase(worker);
-    running_[worker] = unit;
-    ++attempts_[unit];
-    actions.push_back(AssignUnit{worker, unit});
+    const auto units = next_units(n_tokens_at_once_.at(worker));
+    for (const auto unit : units) ++attempts_[unit];
+    running_[worker] = {units.begin(), units.end()};
+    actions.push_back(AssignUnits{worker, units});
   }
   if (nothing_left()) {
     for (const auto worker : idle_) actions.push_back(StopWorker{worker});
@@ -51,6 +55,19 @@ std::vector<SchedulerAction> Scheduler::take_actions() {
     idle_.clear();
   }
   return actions;
+}
+
+std::vector<UnitId> Scheduler::next_units(std::int64_t n_tokens_at_once) {
+  std::vector<UnitId> units;
+  for (std::int64_t n_tokens = 0; !waiting_.empty(); waiting_.pop_front()) {
+    const auto unit = waiting_.front();
+    n_tokens += n_tokens_.at(unit);
+    if (!units.empty() &&
+        (n_tokens > n_tokens_at_once || failed_on_.contains(unit) || failed_on_.contains(units.front())))
+      break;
+    units.push_back(unit);
+  }
+  return units;
 }
 
 int Scheduler::n_attempts(UnitId unit) const {
@@ -70,8 +87,9 @@ Rank Scheduler::idle_worker_for(UnitId unit) const {
 
 void Scheduler::free(Rank worker, UnitId unit) {
   const auto running = running_.find(worker);
-  require(running != running_.end() && running->second == unit,
+  require(running != running_.end() && running->second.erase(unit) == 1,
           "a worker reported a unit that it was not assigned");
+  if (!running->second.empty()) return;
   running_.erase(running);
   idle_.insert(worker);
 }

@@ -25,6 +25,7 @@
 #include "launch/job.h"
 #include "launch/standard_output.h"
 #include "launch/stop_signal.h"
+#include "worker/layerwise_engine.h"
 #include "worker/stepwise_engine.h"
 
 namespace kvcompare {
@@ -43,20 +44,27 @@ int n_usable_cores() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // more than CPU_SETSIZE cores
 }
 
-// One worker a GPU; on the CPU one a thread, as many as there are units for.
+std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded) {
+  const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
+  const auto chunk_size = job.spec.chunk_size;
+  if (loaded.packed) return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size});
+  if (job.spec.engine == "layerwise")
+    return make_layerwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
+  return make_stepwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
+}
+
+// One worker a GPU. On the CPU one for the tiled engine, which uses all threads by itself; else one a thread, as many
+// as there are units for.
 std::vector<LocalWorker> make_workers(const Job& job, int n_threads, std::size_t n_units) {
-  const bool on_cpu = job.devices.front().is_cpu();
-  const auto n_workers =
-      on_cpu ? std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_threads)) : job.devices.size();
+  const bool on_cpu = job.devices.front().is_cpu(), tiled = job.models.front()->packed != nullptr;
+  const auto n_workers = !on_cpu ? job.devices.size()
+                         : tiled ? 1
+                                 : std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_threads));
   std::vector<LocalWorker> workers;
   for (std::size_t w = 0; w < n_workers; ++w) {
     const auto& loaded = *job.models[on_cpu ? 0 : w];
-    const auto chunk_size = job.spec.chunk_size;
-    workers.push_back({job.devices[on_cpu ? 0 : w].str(), [&loaded, chunk_size] {
-                         const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
-                         return std::make_unique<Evaluator>(
-                             make_stepwise_engine(loaded.model, resources, {.chunk_size = chunk_size}));
-                       }});
+    workers.push_back({job.devices[on_cpu ? 0 : w].str(), tiled ? n_threads : 1,
+                       [&job, &loaded] { return std::make_unique<Evaluator>(make_engine(job, loaded)); }});
   }
   return workers;
 }
@@ -121,7 +129,8 @@ ExitCode run_compare(const CompareCommand& command) {
            " on " + job.spec.device_type);
   const auto workers = make_workers(job, n_threads, plan.units.size());
   record.device = names_of(job.devices);
-  record.n_threads = static_cast<int>(workers.size());
+  record.n_threads = 0;
+  for (const auto& worker : workers) record.n_threads += worker.n_threads;
   const auto gathered = evaluate(job, workers, plan);
   if (gathered.interrupted) {
     log_warning("interrupted after " + std::to_string(gathered.units.size()) + " of " +

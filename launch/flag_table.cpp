@@ -45,6 +45,19 @@ FlagValue dtype() {
           }};
 }
 
+FlagValue max_weight_memory() {
+  return {FlagKind::kText, "SIZE", "a size such as 2GiB, 500MB or 4096 (bytes)",
+          [](Settings& settings, const std::string& given) {
+            const auto bytes = parse_bytes(given);
+            if (bytes) settings.options.max_weight_memory = bytes;
+            return bytes.has_value();
+          },
+          [](const Settings& settings) {
+            const auto& bytes = settings.options.max_weight_memory;
+            return bytes ? std::to_string(*bytes) : "";
+          }};
+}
+
 FlagValue log_level() {
   std::string names;
   for (const std::string& name : log_level_names()) names += (names.empty() ? "" : "|") + name;
@@ -157,6 +170,14 @@ std::vector<Flag> machine_flags() {
       {"num_gpus", kGroup, whole_number(&RunOptions::num_gpus, 1, kMostGpus), "GPUs", "One worker each.",
        "all that are visible"},
       {"dtype", kGroup, dtype(), "", "Number format of the computation; sums of NLL are always float64.", ""},
+      {"engine", kGroup, choice(&RunSpec::engine, {"auto", "layerwise", "stepwise"}), "",
+       "layerwise: a whole sample passes a layer at once, however small the chunks. stepwise: chunk by chunk, as "
+       "generation would; slow, the referee. The same numbers up to rounding. auto: layerwise.",
+       ""},
+      {"max_weight_memory", kGroup, max_weight_memory(), "",
+       "Most memory for weights. A model that does not fit is read from its files again for every batch of "
+       "samples, layer by layer. No result depends on it.",
+       "all weights stay in memory"},
       {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
        "CPU threads of this process. No result depends on it.", "the cores it may use"},
   };

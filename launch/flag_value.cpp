@@ -44,6 +44,29 @@ std::optional<double> parse_finite(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
+std::optional<std::int64_t> parse_bytes(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    std::int64_t bytes;
+  };
+  constexpr std::int64_t kKilo = 1000, kKibi = 1024;
+  constexpr Unit kUnits[] = {{"KiB", kKibi},         {"MiB", kKibi * kKibi},         {"GiB", kKibi * kKibi * kKibi},
+                             {"TiB", kKibi * kKibi * kKibi * kKibi},
+                             {"KB", kKilo},          {"MB", kKilo * kKilo},          {"GB", kKilo * kKilo * kKilo},
+                             {"TB", kKilo * kKilo * kKilo * kKilo},
+                             {"B", 1}};
+  std::int64_t unit = 1;
+  for (const auto& [name, bytes] : kUnits)
+    if (text.ends_with(name)) {
+      text.remove_suffix(name.size());
+      unit = bytes;
+      break;
+    }
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto number = parse_whole<std::int64_t>(text, 1, kMost / unit);
+  return number ? std::optional(*number * unit) : std::nullopt;
+}
+
 std::optional<bool> parse_switch(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(),

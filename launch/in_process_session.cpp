@@ -13,8 +13,7 @@ namespace {
 
 void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   try {
-    at::set_num_threads(
-        1);  // per thread: a unit is computed by one core, and bit for bit the same whoever does it
+    at::set_num_threads(worker.n_threads);  // holds for this thread and its team
     const auto messenger = exchange.endpoint(rank);
     const auto evaluator = worker.make_evaluator();
     run_worker(*messenger, *evaluator, worker.device);

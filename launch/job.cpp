@@ -76,6 +76,29 @@ std::optional<std::filesystem::path> scorer_folder(const RunSpec& spec) {
   }
 }
 
+// The tiled engine is that of the layerwise ones which is for the CPU; it knows two number formats.
+bool is_for_tiles(const RunSpec& spec, const c10::Device& device) {
+  return spec.engine == "layerwise" && device.is_cpu() &&
+         (spec.dtype == Dtype::kFloat32 || spec.dtype == Dtype::kFloat64);
+}
+
+std::unique_ptr<LoadedModel> load_model(const std::filesystem::path& folder, const ModelConfig& config,
+                                        const RunSpec& spec, const c10::Device& device,
+                                        std::optional<std::int64_t> max_weight_memory) {
+  auto loaded = std::make_unique<LoadedModel>();
+  const auto dtype = scalar_type(*spec.dtype);
+  if (is_for_tiles(spec, device)) {
+    loaded->packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, device),
+                                                     max_weight_memory);
+  } else {
+    if (max_weight_memory)
+      throw ConfigError("max_weight_memory",
+                        "weights are read layer by layer only with --engine layerwise on the CPU in float32 or float64");
+    loaded->model = std::make_unique<Model>(config, load_weights(folder, config, dtype, device));
+  }
+  return loaded;
+}
+
 }  // namespace
 
 Job load_job(const RunSpec& spec, const RunOptions& options) {
@@ -85,6 +108,7 @@ Job load_job(const RunSpec& spec, const RunOptions& options) {
   const auto scorer = scorer_folder(spec);
   const auto config = read_model_config(folder / "config.json");
   job.spec.dtype = choose_dtype(spec.dtype, config.stored_dtype, job.devices.front());
+  if (spec.engine == "auto") job.spec.engine = "layerwise";
   job.spec.device_type = job.devices.front().is_cpu() ? "cpu" : "cuda";
   job.samples = read_samples(spec, folder, config);
   check_lengths(job.samples, spec, config);
@@ -95,8 +119,8 @@ Job load_job(const RunSpec& spec, const RunOptions& options) {
       kvzap = load_kvzap_surrogate(*scorer, config, spec.kvzap_model_type, dtype, device);
       job.spec.kvzap_model_type = kvzap->layers.front().linears.size() == 1 ? "linear" : "mlp";
     }
-    job.models.push_back(std::make_unique<LoadedModel>(
-        LoadedModel{Model(config, load_weights(folder, config, dtype, device)), std::move(kvzap)}));
+    job.models.push_back(load_model(folder, config, job.spec, device, options.max_weight_memory));
+    job.models.back()->kvzap = std::move(kvzap);
   }
   return job;
 }

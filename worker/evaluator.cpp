@@ -1,8 +1,8 @@
 #include "worker/evaluator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <exception>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -36,25 +36,39 @@ UnitOutcome checked(UnitResult result) {
                                       std::to_string(*bad) + "); a wider --dtype may help"};
 }
 
+UnitFailure failure_of(UnitId unit, const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::domain_error& error) {
+    return {unit, error.what()};
+  } catch (const std::bad_alloc&) {
+    return {unit, "out of memory"};
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) return {unit, error.what_without_backtrace()};
+    throw InvariantError(name_of(unit) + ": libtorch: " + error.what_without_backtrace());
+  }
+}
+
+UnitOutcome checked(UnitId unit, EngineOutcome outcome) {
+  if (const auto* thrown = std::get_if<std::exception_ptr>(&outcome)) return failure_of(unit, *thrown);
+  auto& result = std::get<UnitResult>(outcome);
+  result.unit = unit;
+  return checked(std::move(result));
+}
+
 }  // namespace
 
 Evaluator::Evaluator(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
-UnitOutcome Evaluator::evaluate(const Assign& assignment) {
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    auto result = engine_->run(assignment.sample, assignment.method);
-    result.unit = assignment.unit;
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return checked(std::move(result));
-  } catch (const std::domain_error& error) {
-    return UnitFailure{assignment.unit, error.what()};
-  } catch (const std::bad_alloc&) {
-    return UnitFailure{assignment.unit, "out of memory"};
-  } catch (const c10::Error& error) {
-    if (is_out_of_memory(error)) return UnitFailure{assignment.unit, error.what_without_backtrace()};
-    throw InvariantError(name_of(assignment.unit) + ": libtorch: " + error.what_without_backtrace());
-  }
+std::vector<UnitOutcome> Evaluator::evaluate(std::span<const Assignment> units) {
+  std::vector<EngineTask> tasks;
+  for (const auto& assignment : units) tasks.push_back({&assignment.sample, &assignment.method});
+  auto outcomes = engine_->run_together(tasks);
+  require(outcomes.size() == units.size(), "an engine gives an outcome for each unit");
+  std::vector<UnitOutcome> checked_outcomes;
+  for (std::size_t i = 0; i < units.size(); ++i)
+    checked_outcomes.push_back(checked(units[i].unit, std::move(outcomes[i])));
+  return checked_outcomes;
 }
 
 void check_conservation(const UnitResult& result) {

@@ -19,14 +19,15 @@ Message answer(UnitOutcome outcome) {
 }  // namespace
 
 void run_worker(Messenger& messenger, Evaluator& evaluator, const std::string& device) {
-  messenger.send(kCoordinator, Hello{device});
+  messenger.send(kCoordinator, Hello{device, evaluator.n_tokens_at_once()});
   for (;;) {
     const auto envelope = messenger.receive(kPatience);
     if (!envelope) continue;
     if (std::holds_alternative<Stop>(envelope->message)) return;
     const auto* assignment = std::get_if<Assign>(&envelope->message);
     require(assignment != nullptr, "a worker was sent a message that is neither Assign nor Stop");
-    messenger.send(kCoordinator, answer(evaluator.evaluate(*assignment)));
+    for (auto& outcome : evaluator.evaluate(assignment->units))
+      messenger.send(kCoordinator, answer(std::move(outcome)));
   }
 }
 

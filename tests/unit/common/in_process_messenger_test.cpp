@@ -14,18 +14,18 @@ namespace {
 using namespace std::chrono_literals;
 
 Message assignment(std::int64_t sample) {
-  Assign assign;
-  assign.unit = {SampleIndex(sample), MethodIndex(2)};
-  assign.sample = {SampleIndex(sample), {1, 2, 3}};
-  assign.method.name = "random";
-  return assign;
+  Assignment assignment;
+  assignment.unit = {SampleIndex(sample), MethodIndex(2)};
+  assignment.sample = {SampleIndex(sample), {1, 2, 3}};
+  assignment.method.name = "random";
+  return Assign{{assignment}};
 }
 
 TEST(InProcessMessenger, DeliversWhatWasSentWithItsSender) {
   InProcessExchange exchange(3);
   const auto coordinator = exchange.endpoint(Rank(0));
   const auto worker = exchange.endpoint(Rank(2));
-  worker->send(Rank(0), Hello{"cpu"});
+  worker->send(Rank(0), Hello{"cpu", 100});
   const auto hello = coordinator->receive(1s);
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->from, Rank(2));
@@ -33,7 +33,7 @@ TEST(InProcessMessenger, DeliversWhatWasSentWithItsSender) {
   coordinator->send(Rank(2), assignment(7));
   const auto envelope = worker->receive(1s);
   ASSERT_TRUE(envelope);
-  const auto& assign = std::get<Assign>(envelope->message);
+  const auto& assign = std::get<Assign>(envelope->message).units.at(0);
   EXPECT_EQ(assign.unit, (UnitId{SampleIndex(7), MethodIndex(2)}));
   EXPECT_EQ(assign.sample.ids, (std::vector<TokenId>{1, 2, 3}));
   EXPECT_EQ(assign.method.name, "random");
@@ -59,7 +59,7 @@ TEST(InProcessMessenger, KeepsTheOrderOfEachSender) {
     const auto envelope = coordinator->receive(10s);
     ASSERT_TRUE(envelope);
     const auto from = static_cast<std::size_t>(envelope->from.value);
-    EXPECT_EQ(std::get<Assign>(envelope->message).unit.sample.value, next[from]++);
+    EXPECT_EQ(std::get<Assign>(envelope->message).units.at(0).unit.sample.value, next[from]++);
   }
   EXPECT_FALSE(coordinator->receive(1ms));
 }

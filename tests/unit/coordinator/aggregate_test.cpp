@@ -26,7 +26,7 @@ Gathered gathered(const std::vector<ImaginaryUnit>& units) {
   return result;
 }
 
-Plan plan_of(std::vector<SampleIndex> skipped = {}) { return {{}, std::move(skipped)}; }
+Plan plan_of(std::vector<SampleIndex> skipped = {}) { return {{}, {}, std::move(skipped)}; }
 
 TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
   const auto comparison = aggregate(

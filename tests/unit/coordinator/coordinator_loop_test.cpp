@@ -14,23 +14,24 @@
 namespace kvcompare {
 namespace {
 
-using Answer = std::function<Message(const Assign&, int n_seen)>;
+using Answer = std::function<Message(const Assignment&, int n_seen)>;
 
 // A worker that answers as it is told, without a model. Returns what it was assigned.
-std::vector<UnitId> work(Messenger& messenger, const Answer& answer) {
+std::vector<UnitId> work(Messenger& messenger, const Answer& answer, std::int64_t n_tokens_at_once) {
   std::vector<UnitId> seen;
-  messenger.send(Rank(0), Hello{"imaginary"});
+  messenger.send(Rank(0), Hello{"imaginary", n_tokens_at_once});
   for (;;) {
     const auto envelope = messenger.receive(std::chrono::seconds(60));
     if (!envelope) ADD_FAILURE() << "a worker was never told to stop";
     if (!envelope || std::holds_alternative<Stop>(envelope->message)) return seen;
-    const auto& assign = std::get<Assign>(envelope->message);
-    seen.push_back(assign.unit);
-    messenger.send(Rank(0), answer(assign, static_cast<int>(seen.size())));
+    for (const auto& assigned : std::get<Assign>(envelope->message).units) {
+      seen.push_back(assigned.unit);
+      messenger.send(Rank(0), answer(assigned, static_cast<int>(seen.size())));
+    }
   }
 }
 
-Message done(const Assign& assign) {
+Message done(const Assignment& assign) {
   EXPECT_EQ(assign.sample.index, assign.unit.sample);
   return Result{imaginary_result({.sample = assign.unit.sample.value, .method = assign.unit.method.value})};
 }
@@ -52,17 +53,18 @@ class CoordinatorLoop : public testing::Test {
     InProcessExchange exchange(n_workers + 1);
     std::vector<std::jthread> workers;
     for (int rank = 1; rank <= n_workers; ++rank)
-      workers.emplace_back([&, rank] { work(*exchange.endpoint(Rank(rank)), answer); });
+      workers.emplace_back([&, rank] { work(*exchange.endpoint(Rank(rank)), answer, n_tokens_at_once_); });
     const auto data = samples(n_samples);
     return coordinate(
         *exchange.endpoint(Rank(0)), n_workers, make_plan(data, kMethods.size()), data, kMethods,
         {[this](std::int64_t n_done, std::int64_t n) { progress_.emplace_back(n_done, n); }, stop});
   }
+  std::int64_t n_tokens_at_once_ = 0;  // of every worker
   std::vector<std::pair<std::int64_t, std::int64_t>> progress_;
 };
 
 TEST_F(CoordinatorLoop, GathersEveryUnitOnce) {
-  const auto gathered = run(5, 3, [](const Assign& assign, int) { return done(assign); });
+  const auto gathered = run(5, 3, [](const Assignment& assign, int) { return done(assign); });
   EXPECT_EQ(gathered.units.size(), 10u);
   EXPECT_FALSE(gathered.interrupted);
   for (const auto& [unit, attempted] : gathered.units) {
@@ -72,8 +74,16 @@ TEST_F(CoordinatorLoop, GathersEveryUnitOnce) {
   EXPECT_EQ(progress_.back(), (std::pair<std::int64_t, std::int64_t>{10, 10}));
 }
 
+TEST_F(CoordinatorLoop, GathersEveryUnitOnceFromWorkersThatTakeSeveral) {
+  n_tokens_at_once_ = 12;  // three samples of four tokens
+  const auto gathered = run(5, 2, [](const Assignment& assign, int) { return done(assign); });
+  EXPECT_EQ(gathered.units.size(), 10u);
+  for (const auto& [unit, attempted] : gathered.units)
+    EXPECT_EQ(std::get<UnitResult>(attempted.outcome).unit, unit);
+}
+
 TEST_F(CoordinatorLoop, RetriesAUnitThatFailsOnce) {
-  const auto gathered = run(1, 1, [](const Assign& assign, int n_seen) -> Message {
+  const auto gathered = run(1, 1, [](const Assignment& assign, int n_seen) -> Message {
     if (n_seen == 1) return Failure{{assign.unit, "by chance"}};
     return done(assign);
   });
@@ -83,7 +93,7 @@ TEST_F(CoordinatorLoop, RetriesAUnitThatFailsOnce) {
 }
 
 TEST_F(CoordinatorLoop, KeepsTheReasonOfAUnitThatAlwaysFails) {
-  const auto gathered = run(2, 2, [](const Assign& assign, int) -> Message {
+  const auto gathered = run(2, 2, [](const Assignment& assign, int) -> Message {
     if (assign.unit == UnitId{SampleIndex(1), MethodIndex(1)}) return Failure{{assign.unit, "always"}};
     return done(assign);
   });
@@ -95,7 +105,7 @@ TEST_F(CoordinatorLoop, KeepsTheReasonOfAUnitThatAlwaysFails) {
 
 TEST_F(CoordinatorLoop, StopsWhenToldToAndKeepsWhatIsDone) {
   const auto gathered = run(
-      50, 1, [](const Assign& assign, int) { return done(assign); },
+      50, 1, [](const Assignment& assign, int) { return done(assign); },
       [&] { return !progress_.empty() && progress_.back().first >= 3; });
   EXPECT_TRUE(gathered.interrupted);
   EXPECT_GE(gathered.units.size(), 3u);
@@ -106,7 +116,7 @@ TEST_F(CoordinatorLoop, IsNotInterruptedByAStopDuringTheLastUnit) {
   std::atomic<bool> is_last = false;
   const auto gathered = run(
       1, 1,
-      [&](const Assign& assign, int n_seen) {
+      [&](const Assignment& assign, int n_seen) {
         is_last = n_seen == 2;  // read by the coordinator when this unit's result is there
         return done(assign);
       },
@@ -117,7 +127,7 @@ TEST_F(CoordinatorLoop, IsNotInterruptedByAStopDuringTheLastUnit) {
 
 // Workers that say hello after the end must be told so too, or they would wait for ever.
 TEST_F(CoordinatorLoop, StopsEveryWorkerOfAnEmptyPlan) {
-  EXPECT_TRUE(run(0, 3, [](const Assign& assign, int) { return done(assign); }).units.empty());
+  EXPECT_TRUE(run(0, 3, [](const Assignment& assign, int) { return done(assign); }).units.empty());
 }
 
 TEST_F(CoordinatorLoop, RefusesAMessageThatOnlyAWorkerGets) {

@@ -22,14 +22,25 @@ std::vector<UnitId> units(std::int64_t n) {
   return result;
 }
 
+// Every unit of ten tokens.
+Scheduler make_scheduler(const std::vector<UnitId>& units, int n_workers, int max_attempts) {
+  return {units, std::vector<std::int64_t>(units.size(), 10), n_workers, max_attempts};
+}
+
+UnitId only_unit(const SchedulerAction& action) {
+  const auto& units = std::get<AssignUnits>(action).units;
+  EXPECT_EQ(units.size(), 1u);
+  return units.at(0);
+}
+
 TEST(Scheduler, HandsOutUnitsInOrderAndStopsEveryWorker) {
-  Scheduler scheduler({unit(0), unit(1)}, 2, 3);
-  scheduler.worker_ready(Rank(1));
+  auto scheduler = make_scheduler({unit(0), unit(1)}, 2, 3);
+  scheduler.worker_ready(Rank(1), 0);
   auto actions = scheduler.take_actions();
   ASSERT_EQ(actions.size(), 1u);
-  EXPECT_EQ(std::get<AssignUnit>(actions[0]).unit, unit(0));
-  scheduler.worker_ready(Rank(2));
-  EXPECT_EQ(std::get<AssignUnit>(scheduler.take_actions().at(0)).unit, unit(1));
+  EXPECT_EQ(only_unit(actions[0]), unit(0));
+  scheduler.worker_ready(Rank(2), 0);
+  EXPECT_EQ(only_unit(scheduler.take_actions().at(0)), unit(1));
   scheduler.unit_done(Rank(2), unit(1));
   EXPECT_TRUE(scheduler.take_actions().empty()) << "unit 0 may still fail and need a worker";
   EXPECT_FALSE(scheduler.finished());
@@ -41,20 +52,20 @@ TEST(Scheduler, HandsOutUnitsInOrderAndStopsEveryWorker) {
 }
 
 TEST(Scheduler, RetriesAFailedUnitOnAnotherWorkerFirst) {
-  Scheduler scheduler({unit(0)}, 2, 3);
-  scheduler.worker_ready(Rank(1));
+  auto scheduler = make_scheduler({unit(0)}, 2, 3);
+  scheduler.worker_ready(Rank(1), 0);
   scheduler.take_actions();
-  scheduler.worker_ready(Rank(2));
+  scheduler.worker_ready(Rank(2), 0);
   EXPECT_TRUE(scheduler.take_actions().empty());
   EXPECT_EQ(scheduler.unit_failed(Rank(1), unit(0)), FailureVerdict::kRetry);
   const auto actions = scheduler.take_actions();
   ASSERT_EQ(actions.size(), 1u);
-  EXPECT_EQ(std::get<AssignUnit>(actions[0]).worker, Rank(2));
+  EXPECT_EQ(std::get<AssignUnits>(actions[0]).worker, Rank(2));
 }
 
 TEST(Scheduler, QuarantinesAUnitAfterTheLastAttempt) {
-  Scheduler scheduler({unit(0)}, 1, 3);
-  scheduler.worker_ready(Rank(1));
+  auto scheduler = make_scheduler({unit(0)}, 1, 3);
+  scheduler.worker_ready(Rank(1), 0);
   for (int attempt = 1; attempt <= 3; ++attempt) {
     ASSERT_EQ(scheduler.take_actions().size(), 1u);
     EXPECT_EQ(scheduler.unit_failed(Rank(1), unit(0)),
@@ -67,8 +78,8 @@ TEST(Scheduler, QuarantinesAUnitAfterTheLastAttempt) {
 }
 
 TEST(Scheduler, BeginsNoUnitAfterAStopAndWaitsForThoseUnderWay) {
-  Scheduler scheduler(units(5), 1, 3);
-  scheduler.worker_ready(Rank(1));
+  auto scheduler = make_scheduler(units(5), 1, 3);
+  scheduler.worker_ready(Rank(1), 0);
   scheduler.take_actions();
   scheduler.stop();
   EXPECT_TRUE(scheduler.take_actions().empty());
@@ -78,13 +89,29 @@ TEST(Scheduler, BeginsNoUnitAfterAStopAndWaitsForThoseUnderWay) {
   EXPECT_TRUE(scheduler.finished());
 }
 
+TEST(Scheduler, GivesAWorkerAsManyUnitsAsItWantsTokensAndWaitsForAllOfThem) {
+  Scheduler scheduler(units(5), {10, 20, 30, 100, 1}, 1, 3);
+  scheduler.worker_ready(Rank(1), 60);
+  auto actions = scheduler.take_actions();
+  EXPECT_EQ(std::get<AssignUnits>(actions.at(0)).units, (std::vector{unit(0, 0), unit(0, 1), unit(0, 2)}));
+  scheduler.unit_done(Rank(1), unit(0, 1));
+  EXPECT_EQ(scheduler.unit_failed(Rank(1), unit(0, 0)), FailureVerdict::kRetry);
+  EXPECT_TRUE(scheduler.take_actions().empty());
+  scheduler.unit_done(Rank(1), unit(0, 2));
+  EXPECT_EQ(only_unit(scheduler.take_actions().at(0)), unit(1, 0)) << "longer than what it wants: alone";
+  scheduler.unit_done(Rank(1), unit(1, 0));
+  EXPECT_EQ(only_unit(scheduler.take_actions().at(0)), unit(1, 1)) << "not with one that failed";
+  scheduler.unit_done(Rank(1), unit(1, 1));
+  EXPECT_EQ(only_unit(scheduler.take_actions().at(0)), unit(0, 0));
+}
+
 TEST(Scheduler, RefusesAReportOfAUnitThatWasNotAssigned) {
-  Scheduler scheduler(units(2), 2, 3);
-  scheduler.worker_ready(Rank(1));
+  auto scheduler = make_scheduler(units(2), 2, 3);
+  scheduler.worker_ready(Rank(1), 0);
   scheduler.take_actions();
   EXPECT_THROW(scheduler.unit_done(Rank(1), unit(0, 1)), InvariantError);
   EXPECT_THROW(scheduler.unit_done(Rank(2), unit(0)), InvariantError);
-  EXPECT_THROW(scheduler.worker_ready(Rank(1)), InvariantError);
+  EXPECT_THROW(scheduler.worker_ready(Rank(1), 0), InvariantError);
 }
 
 // One random legal history: workers come, finish and fail in any order; sometimes the run is stopped.
@@ -95,7 +122,7 @@ class RandomHistory {
         n_units_(pick(13)),
         n_workers_(1 + pick(4)),
         stop_at_(pick(4) == 0 ? pick(20) : -1),
-        scheduler_(units(n_units_), static_cast<int>(n_workers_), kMaxAttempts) {}
+        scheduler_(make_scheduler(units(n_units_), static_cast<int>(n_workers_), kMaxAttempts)) {}
 
   void run() {
     std::int64_t n_ready = 0, n_events = 0;
@@ -105,7 +132,7 @@ class RandomHistory {
         scheduler_.stop();
         stopped_ = true;
       } else if (n_ready < n_workers_ && (running_.empty() || pick(2) == 0)) {
-        scheduler_.worker_ready(Rank(++n_ready));
+        scheduler_.worker_ready(Rank(++n_ready), 10 * pick(5));
       } else {
         ASSERT_FALSE(running_.empty()) << "nobody works, yet the run is not finished";
         finish_one();
@@ -120,14 +147,17 @@ class RandomHistory {
   std::int64_t pick(std::int64_t n) { return std::uniform_int_distribution<std::int64_t>(0, n - 1)(random_); }
 
   void finish_one() {
-    const auto [worker, done] = *std::next(running_.begin(), pick(std::ssize(running_)));
-    running_.erase(worker);
+    auto& [worker, at_work] = *std::next(running_.begin(), pick(std::ssize(running_)));
+    const auto done = *std::next(at_work.begin(), pick(std::ssize(at_work)));
+    const auto rank = worker;
+    at_work.erase(done);
+    if (at_work.empty()) running_.erase(rank);
     if (pick(3) == 0) {
-      const auto verdict = scheduler_.unit_failed(worker, done);
+      const auto verdict = scheduler_.unit_failed(rank, done);
       EXPECT_EQ(verdict == FailureVerdict::kQuarantine, n_attempts_[done] == kMaxAttempts);
       if (verdict == FailureVerdict::kQuarantine) settled_.insert(done);
     } else {
-      scheduler_.unit_done(worker, done);
+      scheduler_.unit_done(rank, done);
       EXPECT_TRUE(settled_.insert(done).second) << "a unit was done twice";
     }
   }
@@ -139,16 +169,20 @@ class RandomHistory {
         EXPECT_FALSE(running_.contains(stop->worker));
         continue;
       }
-      const auto& [worker, assigned] = std::get<AssignUnit>(action);
+      const auto& [worker, assigned] = std::get<AssignUnits>(action);
       EXPECT_FALSE(stopped_) << "a unit was begun after the stop";
       EXPECT_FALSE(told_to_stop_.contains(worker));
-      EXPECT_FALSE(settled_.contains(assigned));
-      EXPECT_TRUE(running_.emplace(worker, assigned).second) << "a worker was given two units";
-      ++n_attempts_[assigned];
+      EXPECT_FALSE(running_.contains(worker)) << "a worker was given more before it was done";
+      for (const auto unit : assigned) {
+        EXPECT_FALSE(settled_.contains(unit));
+        EXPECT_TRUE(assigned.size() == 1 || n_attempts_[unit] == 0) << "a unit that failed has company";
+        EXPECT_TRUE(running_[worker].insert(unit).second);
+        ++n_attempts_[unit];
+      }
     }
     std::set<UnitId> at_work;
     for (const auto& [worker, busy] : running_)
-      EXPECT_TRUE(at_work.insert(busy).second) << "a unit runs twice";
+      for (const auto unit : busy) EXPECT_TRUE(at_work.insert(unit).second) << "a unit runs twice";
   }
 
   void check_end() const {
@@ -163,7 +197,7 @@ class RandomHistory {
   std::int64_t stop_at_;
   Scheduler scheduler_;
   bool stopped_ = false;
-  std::map<Rank, UnitId> running_;
+  std::map<Rank, std::set<UnitId>> running_;
   std::map<UnitId, int> n_attempts_;
   std::set<UnitId> settled_;
   std::set<Rank> told_to_stop_;

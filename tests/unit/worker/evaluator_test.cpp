@@ -37,7 +37,9 @@ UnitResult consistent_result() {
 class FakeEngine : public Engine {
  public:
   explicit FakeEngine(std::function<UnitResult()> run) : run_(std::move(run)) {}
-  UnitResult run(const Sample&, const MethodSpec&) override { return run_(); }
+  std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
+    return run_one_by_one(tasks, [this](const EngineTask&) { return run_(); });
+  }
 
  private:
   std::function<UnitResult()> run_;
@@ -46,9 +48,9 @@ class FakeEngine : public Engine {
 const UnitId kUnit{SampleIndex(5), MethodIndex(2)};
 
 UnitOutcome evaluate(std::function<UnitResult()> run) {
-  Assign assign;
-  assign.unit = kUnit;
-  return Evaluator(std::make_unique<FakeEngine>(std::move(run))).evaluate(assign);
+  Assignment assignment;
+  assignment.unit = kUnit;
+  return Evaluator(std::make_unique<FakeEngine>(std::move(run))).evaluate({&assignment, 1}).at(0);
 }
 
 TEST(Evaluator, GivesTheResultItsUnitAndTime) {
