@@ -44,10 +44,10 @@ int n_usable_cores() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // more than CPU_SETSIZE cores
 }
 
-std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded) {
+std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads) {
   const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
   const auto chunk_size = job.spec.chunk_size;
-  if (loaded.packed) return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size});
+  if (loaded.packed) return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
   if (job.spec.engine == "layerwise")
     return make_layerwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
   return make_stepwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
@@ -63,8 +63,9 @@ std::vector<LocalWorker> make_workers(const Job& job, int n_threads, std::size_t
   std::vector<LocalWorker> workers;
   for (std::size_t w = 0; w < n_workers; ++w) {
     const auto& loaded = *job.models[on_cpu ? 0 : w];
-    workers.push_back({job.devices[on_cpu ? 0 : w].str(), tiled ? n_threads : 1,
-                       [&job, &loaded] { return std::make_unique<Evaluator>(make_engine(job, loaded)); }});
+    workers.push_back({job.devices[on_cpu ? 0 : w].str(), [&job, &loaded, n_threads] {
+                         return std::make_unique<Evaluator>(make_engine(job, loaded, n_threads));
+                       }});
   }
   return workers;
 }
@@ -129,8 +130,7 @@ ExitCode run_compare(const CompareCommand& command) {
            " on " + job.spec.device_type);
   const auto workers = make_workers(job, n_threads, plan.units.size());
   record.device = names_of(job.devices);
-  record.n_threads = 0;
-  for (const auto& worker : workers) record.n_threads += worker.n_threads;
+  record.n_threads = job.models.front()->packed ? n_threads : static_cast<int>(workers.size());
   const auto gathered = evaluate(job, workers, plan);
   if (gathered.interrupted) {
     log_warning("interrupted after " + std::to_string(gathered.units.size()) + " of " +

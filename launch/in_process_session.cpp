@@ -13,7 +13,7 @@ namespace {
 
 void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   try {
-    at::set_num_threads(worker.n_threads);  // holds for this thread and its team
+    at::set_num_threads(1);  // holds for this thread: what computes with several has its own
     const auto messenger = exchange.endpoint(rank);
     const auto evaluator = worker.make_evaluator();
     run_worker(*messenger, *evaluator, worker.device);

@@ -13,7 +13,6 @@ namespace kvcompare {
 
 struct LocalWorker {
   std::string device;                                          // as told to the coordinator
-  int n_threads;                                               // for the work inside a unit
   std::function<std::unique_ptr<Evaluator>()> make_evaluator;  // called on the worker's own thread
 };
 

@@ -21,6 +21,7 @@ using DeathObserver = std::function<void(LayerIndex, std::int64_t kv_head, std::
 
 struct LayerwiseOptions {
   std::int64_t chunk_size = 1;
+  int n_threads = 1;  // of the tiled engine
   DeathObserver observe_deaths = nullptr;  // for units that are run alone
 };
 
@@ -29,8 +30,8 @@ struct LayerwiseOptions {
 std::unique_ptr<Engine> make_layerwise_engine(const Model& model, const ScorerResources& resources,
                                               LayerwiseOptions options);
 
-// In CPU memory, float32 or float64: cut in fixed tiles, which the threads of at::get_num_threads() take in turn, so
-// a single long sample uses all of them and no result depends on how many there are; several units at once.
+// In CPU memory, float32 or float64: cut in fixed tiles, which n_threads threads take in turn, so a single long sample
+// uses all of them and no result depends on how many there are; several units at once. Made and used by one thread.
 // weights and resources outlive the engine; of engines on weights that stream only one may run at a time.
 std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerResources& resources,
                                           LayerwiseOptions options);

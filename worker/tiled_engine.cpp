@@ -133,12 +133,13 @@ template <class T>
 class Batch {
  public:
   Batch(PackedWeights& weights, const Rope& rope, const RotationTable& rotations, std::vector<Lane<T>>& lanes,
-        const LayerwiseOptions& options)
+        TileTeam& team, const LayerwiseOptions& options)
       : weights_(weights),
         config_(weights.config()),
         rope_(rope),
         rotations_(rotations),
         lanes_(lanes),
+        team_(team),
         options_(options) {}
 
   // Units that share a sample share the reading of its embedding.
@@ -201,8 +202,8 @@ class Batch {
   // f(lane, unit, tile) for the tiles of all units that have not failed.
   template <class F>
   void each(Phase phase, const std::vector<Tile>& tiles, F f) {
-    for_each_tile(tiles.size(), [&](std::size_t l, std::size_t t) {
-      auto& lane = lanes_[l];
+    team_.for_each(tiles.size(), [&](std::size_t thread, std::size_t t) {
+      auto& lane = lanes_[thread];
       auto& unit = *tiles[t].unit;
       if (unit.failed) return;
       const auto start = Clock::now();
@@ -349,6 +350,7 @@ class Batch {
   const Rope& rope_;
   const RotationTable& rotations_;
   std::vector<Lane<T>>& lanes_;
+  TileTeam& team_;
   const LayerwiseOptions& options_;
   std::vector<UnitInFlight<T>*> units_;
   std::map<SampleIndex, at::Tensor> embedded_;
@@ -362,7 +364,11 @@ class TiledEngine : public Engine {
       : weights_(weights),
         resources_(resources),
         options_(std::move(options)),
-        rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)) {}
+        rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)),
+        team_(options_.n_threads) {
+    const c10::InferenceMode no_autograd;
+    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_.config());
+  }
 
   ~TiledEngine() override { report_phases(); }
 
@@ -373,12 +379,11 @@ class TiledEngine : public Engine {
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
     const auto start = Clock::now();
-    while (lanes_.size() < n_lanes()) lanes_.emplace_back(weights_.config());
     std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>> entered;
     std::int64_t longest = 0;
     for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
     tabulate_rotations(longest);
-    Batch<T> batch(weights_, rope_, rotations_, lanes_, options_);
+    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, options_);
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
@@ -448,7 +453,8 @@ class TiledEngine : public Engine {
   const LayerwiseOptions options_;
   const Rope rope_;
   RotationTable rotations_;
-  std::vector<Lane<T>> lanes_;
+  TileTeam team_;
+  std::vector<Lane<T>> lanes_;  // one a thread
 };
 
 }  // namespace

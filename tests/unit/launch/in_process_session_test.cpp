@@ -54,7 +54,7 @@ Gathered run(const std::vector<LocalWorker>& workers) {
 }
 
 TEST(InProcessSession, GathersWhatItsThreadsEvaluate) {
-  const auto gathered = run({{"cpu", 1, working}, {"cpu", 1, working}, {"cpu", 1, working}});
+  const auto gathered = run({{"cpu", working}, {"cpu", working}, {"cpu", working}});
   EXPECT_EQ(gathered.units.size(), 20u);
   for (const auto& [unit, attempted] : gathered.units)
     EXPECT_EQ(std::get<UnitResult>(attempted.outcome).total_nll, 2) << unit.sample.value;
@@ -66,7 +66,7 @@ TEST(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
         std::make_unique<FakeEngine>([] { throw InvariantError("broken engine"); }));
   };
   try {
-    run({{"cpu", 1, breaking}, {"cpu", 1, breaking}});  // a working one might do all units before the other begins
+    run({{"cpu", breaking}, {"cpu", breaking}});  // a working one might do all units before the other begins
     FAIL() << "nothing was thrown";
   } catch (const InvariantError& error) {
     EXPECT_STREQ(error.what(), "broken engine");
@@ -74,8 +74,8 @@ TEST(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
 }
 
 TEST(InProcessSession, RethrowsWhatKeepsAWorkerFromStarting) {
-  EXPECT_THROW(run({{"cpu", 1, []() -> std::unique_ptr<Evaluator> { throw std::runtime_error("no device"); }},
-                    {"cpu", 1, working}}),
+  EXPECT_THROW(run({{"cpu", []() -> std::unique_ptr<Evaluator> { throw std::runtime_error("no device"); }},
+                    {"cpu", working}}),
                std::runtime_error);
 }
 
