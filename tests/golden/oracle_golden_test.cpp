@@ -1,4 +1,4 @@
-// The stepwise engine against goldens of the oracle (regenerate.sh), a program that shares no code with this
+// Every engine against goldens of the oracle (regenerate.sh), a program that shares no code with this
 // one.
 #include <algorithm>
 #include <cmath>
@@ -16,10 +16,9 @@
 #include "presses/registry.h"
 #include "tests/golden/golden_file.h"
 #include "tests/support/assets.h"
-#include "tests/support/loaded_model.h"
+#include "tests/support/engines.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
-#include "worker/stepwise_engine.h"
 
 namespace kvcompare {
 namespace {
@@ -65,7 +64,7 @@ void expect_counts(const KeyCounts& keys, const GoldenSample& golden) {
   EXPECT_EQ(keys.peak, golden.peak);
 }
 
-class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Precision>> {
+class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Precision, EngineKind>> {
  protected:
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
@@ -75,8 +74,7 @@ class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Preci
     int n_excused = 0;
     for (const GoldenCase& golden : file.cases) {
       SCOPED_TRACE(golden.method + " " + golden.flags);
-      const auto engine =
-          make_stepwise_engine(*loaded.model, loaded.resources(), {.chunk_size = golden.run.chunk_size});
+      const auto engine = make_engine(std::get<2>(GetParam()), loaded, golden.run.chunk_size);
       const auto spec = make_method_spec(*find_method(golden.method), golden.run);
       for (const GoldenSample& sample : golden.samples) {
         SCOPED_TRACE("sample " + std::to_string(sample.sample.value));
@@ -109,7 +107,7 @@ class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Preci
 };
 
 TEST_P(OracleGolden, AgreesInEveryNllAndCount) {
-  const auto& [model, precision] = GetParam();
+  const auto& [model, precision, engine] = GetParam();
   const GoldenFile file = read_golden_file(golden_path(model));
   if (file.asset) KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const TemporaryFolder scratch;
@@ -143,9 +141,11 @@ std::vector<std::string> models() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, OracleGolden,
-                         testing::Combine(testing::ValuesIn(models()), testing::Values(kFloat64, kFloat32)),
+                         testing::Combine(testing::ValuesIn(models()), testing::Values(kFloat64, kFloat32),
+                                          testing::ValuesIn(kAllEngines)),
                          [](const auto& param) {
-                           std::string name = std::get<0>(param.param) + "_" + std::get<1>(param.param).name;
+                           std::string name = std::get<0>(param.param) + "_" + std::get<1>(param.param).name + "_" +
+                                              name_of(std::get<2>(param.param));
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });

@@ -14,9 +14,8 @@
 
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
-#include "tests/support/loaded_model.h"
+#include "tests/support/engines.h"
 #include "tests/support/temporary_folder.h"
-#include "worker/stepwise_engine.h"
 
 namespace kvcompare {
 namespace {
@@ -33,7 +32,7 @@ RunSpec biting_run(std::int64_t chunk_size) {
   return run;
 }
 
-class EngineProperties : public testing::TestWithParam<std::string> {
+class EngineProperties : public testing::TestWithParam<std::tuple<std::string, EngineKind>> {
  protected:
   EngineProperties() : seed_(property_seed()), generator_(seed_) {}
 
@@ -53,16 +52,17 @@ class EngineProperties : public testing::TestWithParam<std::string> {
   }
 
   std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr) const {
-    return make_stepwise_engine(*loaded_.model, loaded_.resources(),
-                                {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
+    return make_engine(std::get<1>(GetParam()), loaded_, chunk_size, std::move(observer));
   }
 
   UnitResult evaluate(const RunSpec& run, const std::string& method) const {
     return engine(run.chunk_size)->run(sample_, make_method_spec(*find_method(method), run));
   }
 
-  MethodSpec spec_of(const RunSpec& run) const { return make_method_spec(*find_method(GetParam()), run); }
-  UnitResult evaluate(const RunSpec& run) const { return evaluate(run, GetParam()); }
+  MethodSpec spec_of(const RunSpec& run) const { return make_method_spec(*find_method(method_name()), run); }
+  UnitResult evaluate(const RunSpec& run) const { return evaluate(run, method_name()); }
+
+  static const std::string& method_name() { return std::get<0>(GetParam()); }
 
   std::uint64_t seed_;
   std::mt19937_64 generator_;
@@ -227,9 +227,12 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,
-                         testing::Values("random", "streaming_llm", "expected_attention",
-                                         "observed_attention", "kvzap", "knorm"),
-                         [](const auto& param) { return param.param; });
+                         testing::Combine(testing::Values("random", "streaming_llm", "expected_attention",
+                                                          "observed_attention", "kvzap", "knorm"),
+                                          testing::ValuesIn(kAllEngines)),
+                         [](const auto& param) {
+                           return std::get<0>(param.param) + "_" + name_of(std::get<1>(param.param));
+                         });
 
 }  // namespace
 }  // namespace kvcompare
