@@ -10,6 +10,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "worker/aligned_vector.h"
+
 namespace kvcompare {
 
 // One layer of one sample in CPU memory; T is float or double.
@@ -30,12 +32,12 @@ struct AttentionHeads {
 // What one thread needs while it computes a tile; kept from tile to tile.
 template <class T>
 struct AttentionScratch {
-  std::vector<T> queries;  // [d_head, n_rows]
-  std::vector<T> weights;  // [n_keys, n_rows]
-  std::vector<T> outputs;  // [d_head, n_rows]
-  std::vector<T> maxima, sums;             // [n_rows]
-  std::vector<std::int32_t> keys;          // seen by any query of the tile, ascending
-  std::vector<std::int32_t> first, last;   // the queries of the tile that see them: [first, last)
+  AlignedVector<T> queries;               // [d_head, n_rows]
+  AlignedVector<T> weights;               // [n_keys, n_rows]
+  AlignedVector<T> outputs;               // [d_head, n_rows]
+  AlignedVector<T> maxima, sums;          // [n_rows]
+  std::vector<std::int32_t> keys;         // seen by any query of the tile, ascending
+  std::vector<std::int32_t> first, last;  // the queries of the tile that see them: [first, last)
 };
 
 // Queries of a tile, whose outputs interval_attention_tile computes. A row is a query in one head of the group.

@@ -68,19 +68,25 @@ class Tile {
   void list_keys() {
     const auto* until = heads_.until + kv_head_ * heads_.n_tokens;
     const auto end = first_query_ + n_queries_;
-    s_.keys.resize(static_cast<std::size_t>(end));
+    const hn::ScalableTag<std::int32_t> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto first_query = hn::Set(d, static_cast<std::int32_t>(first_query_));
+    s_.keys.resize(static_cast<std::size_t>(end + lanes));
     std::size_t n = 0;
-    for (std::int64_t j = 0; j < end; ++j) {
-      s_.keys[n] = static_cast<std::int32_t>(j);
-      n += until[j] > first_query_ ? 1 : 0;
+    std::int64_t j = 0;
+    for (; j + lanes <= end; j += lanes) {
+      const auto seen = hn::Gt(hn::LoadU(d, until + j), first_query);
+      n += hn::CompressStore(hn::Iota(d, static_cast<std::int32_t>(j)), seen, d, s_.keys.data() + n);
     }
+    for (; j < end; ++j)
+      if (until[j] > first_query_) s_.keys[n++] = static_cast<std::int32_t>(j);
     s_.keys.resize(n);
     s_.first.resize(n);
     s_.last.resize(n);
     for (std::size_t key = 0; key < n; ++key) {
-      const std::int64_t j = s_.keys[key];
-      s_.first[key] = static_cast<std::int32_t>(std::max<std::int64_t>(0, j - first_query_));
-      s_.last[key] = static_cast<std::int32_t>(std::min<std::int64_t>(end, until[j]) - first_query_);
+      const std::int64_t position = s_.keys[key];
+      s_.first[key] = static_cast<std::int32_t>(std::max<std::int64_t>(0, position - first_query_));
+      s_.last[key] = static_cast<std::int32_t>(std::min<std::int64_t>(end, until[position]) - first_query_);
     }
   }
 
