@@ -1,6 +1,7 @@
 // Interval attention on one core, and the share of the core's multiply-add peak that it reaches. Counted are the
 // multiply-adds of the two products over visible pairs of query and key; exp, masks and sums are overhead.
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <vector>
 

@@ -10,22 +10,13 @@
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
+#include "presses/simd-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<double>;
-
-// f(i, mask) for every vector of [0, n); the mask holds the lanes below n.
-template <class F>
-void for_each_vector(std::size_t n, F f) {
-  const D d;
-  const auto lanes = hn::Lanes(d);
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) f(i, hn::FirstN(d, lanes));
-  if (i < n) f(i, hn::FirstN(d, n - i));
-}
 
 void add_query(const double* q, std::size_t d_head, double n, double* deviation, double* mean,
                double* scatter) {
@@ -37,12 +28,12 @@ void add_query(const double* q, std::size_t d_head, double n, double* deviation,
   for (std::size_t a = 0; a < h; ++a) {
     const auto length = h - a;
     const auto upper = hn::Set(d, weight * deviation[a]), lower = hn::Set(d, weight * deviation[a + h]);
-    for_each_vector(length, [&](std::size_t i, auto mask) {
+    for_each_vector(d, length, [&](std::size_t i, auto lanes) {
       const auto add = [&](double* row, auto x, auto y) {
-        hn::BlendedStore(hn::MulAdd(x, y, hn::MaskedLoad(mask, d, row + i)), mask, d, row + i);
+        store(hn::MulAdd(x, y, load(lanes, d, row + i)), lanes, d, row + i);
       };
-      const auto y0 = hn::MaskedLoad(mask, d, deviation + a + i);
-      const auto y1 = hn::MaskedLoad(mask, d, deviation + a + h + i);
+      const auto y0 = load(lanes, d, deviation + a + i);
+      const auto y1 = load(lanes, d, deviation + a + h + i);
       add(scatter, upper, y0);
       add(scatter + length, upper, y1);
       add(scatter + 2 * length, lower, y0);
@@ -59,21 +50,21 @@ void rotate_covariance(const double* scatter, std::size_t d_head, double factor,
   for (std::size_t a = 0; a < h; ++a) {
     const auto length = h - a;
     const auto ca = hn::Set(d, 2 * factor * cos[a]), sa = hn::Set(d, 2 * factor * sin[a]);
-    for_each_vector(length, [&](std::size_t i, auto mask) {
+    for_each_vector(d, length, [&](std::size_t i, auto lanes) {
       const auto entry = [&](std::size_t row) {
-        return hn::MaskedLoad(mask, d, scatter + row * length + i);
+        return load(lanes, d, scatter + row * length + i);
       };
-      const auto store = [&](std::size_t row, auto x) {
-        hn::BlendedStore(x, mask, d, rotated + row * length + i);
+      const auto put = [&](std::size_t row, auto x) {
+        store(x, lanes, d, rotated + row * length + i);
       };
       const auto m00 = entry(0), m01 = entry(1), m10 = entry(2), m11 = entry(3);
       const auto t00 = hn::NegMulAdd(sa, m10, hn::Mul(ca, m00)), t01 = hn::NegMulAdd(sa, m11, hn::Mul(ca, m01));
       const auto t10 = hn::MulAdd(sa, m00, hn::Mul(ca, m10)), t11 = hn::MulAdd(sa, m01, hn::Mul(ca, m11));
-      const auto cb = hn::MaskedLoad(mask, d, cos + a + i), sb = hn::MaskedLoad(mask, d, sin + a + i);
-      store(0, hn::NegMulAdd(t01, sb, hn::Mul(t00, cb)));
-      store(1, hn::MulAdd(t00, sb, hn::Mul(t01, cb)));
-      store(2, hn::NegMulAdd(t11, sb, hn::Mul(t10, cb)));
-      store(3, hn::MulAdd(t10, sb, hn::Mul(t11, cb)));
+      const auto cb = load(lanes, d, cos + a + i), sb = load(lanes, d, sin + a + i);
+      put(0, hn::NegMulAdd(t01, sb, hn::Mul(t00, cb)));
+      put(1, hn::MulAdd(t00, sb, hn::Mul(t01, cb)));
+      put(2, hn::NegMulAdd(t11, sb, hn::Mul(t10, cb)));
+      put(3, hn::MulAdd(t10, sb, hn::Mul(t11, cb)));
     });
     for (std::size_t row = 0; row < 4; ++row) rotated[row * length] /= 2;  // b = a: counted once
     scatter += 4 * length;
@@ -87,12 +78,12 @@ void key_products(const double* k, std::size_t d_head, double* products) {
   for (std::size_t a = 0; a < h; ++a) {
     const auto length = h - a;
     const auto x0 = hn::Set(d, k[a]), x1 = hn::Set(d, k[a + h]);
-    for_each_vector(length, [&](std::size_t i, auto mask) {
-      const auto y0 = hn::MaskedLoad(mask, d, k + a + i), y1 = hn::MaskedLoad(mask, d, k + a + h + i);
-      hn::BlendedStore(hn::Mul(x0, y0), mask, d, products + i);
-      hn::BlendedStore(hn::Mul(x0, y1), mask, d, products + length + i);
-      hn::BlendedStore(hn::Mul(x1, y0), mask, d, products + 2 * length + i);
-      hn::BlendedStore(hn::Mul(x1, y1), mask, d, products + 3 * length + i);
+    for_each_vector(d, length, [&](std::size_t i, auto lanes) {
+      const auto y0 = load(lanes, d, k + a + i), y1 = load(lanes, d, k + a + h + i);
+      store(hn::Mul(x0, y0), lanes, d, products + i);
+      store(hn::Mul(x0, y1), lanes, d, products + length + i);
+      store(hn::Mul(x1, y0), lanes, d, products + 2 * length + i);
+      store(hn::Mul(x1, y1), lanes, d, products + 3 * length + i);
     });
     products += 4 * length;
   }
@@ -103,17 +94,17 @@ void log_softmax(double* z, std::size_t n) {
   const D d;
   auto highest = hn::Set(d, -std::numeric_limits<double>::infinity());
   const auto lowest = highest;
-  for_each_vector(n, [&](std::size_t i, auto mask) {
-    highest = hn::Max(highest, hn::IfThenElse(mask, hn::MaskedLoad(mask, d, z + i), lowest));
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    highest = hn::Max(highest, inside_or(load(lanes, d, z + i), lanes, lowest));
   });
   const auto max = hn::MaxOfLanes(d, highest);
   auto sum = hn::Zero(d);
-  for_each_vector(n, [&](std::size_t i, auto mask) {
-    sum = hn::Add(sum, hn::IfThenElseZero(mask, hn::Exp(d, hn::Sub(hn::MaskedLoad(mask, d, z + i), max))));
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    sum = hn::Add(sum, inside_or(hn::Exp(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
   });
   const auto total = hn::Set(d, hn::GetLane(max) + std::log(hn::GetLane(hn::SumOfLanes(d, sum))));
-  for_each_vector(n, [&](std::size_t i, auto mask) {
-    hn::BlendedStore(hn::Sub(hn::MaskedLoad(mask, d, z + i), total), mask, d, z + i);
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    store(hn::Sub(load(lanes, d, z + i), total), lanes, d, z + i);
   });
 }
 
@@ -121,18 +112,18 @@ void log_mean_softmax(double* z, std::size_t n_heads, std::size_t n, double* sco
   const D d;
   for (std::size_t head = 0; head < n_heads; ++head) log_softmax(z + head * n, n);
   const auto log_heads = hn::Set(d, std::log(static_cast<double>(n_heads)));
-  for_each_vector(n, [&](std::size_t i, auto mask) {
-    auto score = hn::MaskedLoad(mask, d, z + i);
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    auto score = load(lanes, d, z + i);
     if (n_heads > 1) {
       auto highest = score;
       for (std::size_t head = 1; head < n_heads; ++head)
-        highest = hn::Max(highest, hn::MaskedLoad(mask, d, z + head * n + i));
+        highest = hn::Max(highest, load(lanes, d, z + head * n + i));
       auto sum = hn::Zero(d);
       for (std::size_t head = 0; head < n_heads; ++head)
-        sum = hn::Add(sum, hn::Exp(d, hn::Sub(hn::MaskedLoad(mask, d, z + head * n + i), highest)));
+        sum = hn::Add(sum, hn::Exp(d, hn::Sub(load(lanes, d, z + head * n + i), highest)));
       score = hn::Sub(hn::Add(highest, hn::Log(d, sum)), log_heads);
     }
-    hn::BlendedStore(score, mask, d, scores + i);
+    store(score, lanes, d, scores + i);
   });
 }
 

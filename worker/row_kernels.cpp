@@ -8,45 +8,37 @@
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
+#include "presses/simd-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// f(i, mask) for every vector of [0, n); the mask holds the lanes below n.
-template <class D, class F>
-void for_each_vector(D d, std::size_t n, F f) {
-  const auto lanes = hn::Lanes(d);
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) f(i, hn::FirstN(d, lanes));
-  if (i < n) f(i, hn::FirstN(d, n - i));
-}
-
 template <class T>
 void rms_norm(const T* x, const T* weight, double eps, std::size_t n, T* out) {
   const hn::ScalableTag<T> d;
   auto squares = hn::Zero(d);
-  for_each_vector(d, n, [&](std::size_t i, auto mask) {
-    const auto y = hn::MaskedLoad(mask, d, x + i);
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto y = load(lanes, d, x + i);
     squares = hn::MulAdd(y, y, squares);
   });
   const T mean = hn::GetLane(hn::SumOfLanes(d, squares)) / static_cast<T>(n);
   const auto scale = hn::Set(d, 1 / std::sqrt(mean + static_cast<T>(eps)));
-  for_each_vector(d, n, [&](std::size_t i, auto mask) {
-    const auto y = hn::Mul(hn::MaskedLoad(mask, d, x + i), scale);
-    hn::BlendedStore(hn::Mul(y, hn::MaskedLoad(mask, d, weight + i)), mask, d, out + i);
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto y = hn::Mul(load(lanes, d, x + i), scale);
+    store(hn::Mul(y, load(lanes, d, weight + i)), lanes, d, out + i);
   });
 }
 
 template <class T>
 void rotate(const T* x, const T* cos, const T* sin, std::size_t n_pairs, T* out) {
   const hn::ScalableTag<T> d;
-  for_each_vector(d, n_pairs, [&](std::size_t i, auto mask) {
-    const auto a = hn::MaskedLoad(mask, d, x + i), b = hn::MaskedLoad(mask, d, x + n_pairs + i);
-    const auto c = hn::MaskedLoad(mask, d, cos + i), s = hn::MaskedLoad(mask, d, sin + i);
-    hn::BlendedStore(hn::NegMulAdd(b, s, hn::Mul(a, c)), mask, d, out + i);
-    hn::BlendedStore(hn::MulAdd(a, s, hn::Mul(b, c)), mask, d, out + n_pairs + i);
+  for_each_vector(d, n_pairs, [&](std::size_t i, auto lanes) {
+    const auto a = load(lanes, d, x + i), b = load(lanes, d, x + n_pairs + i);
+    const auto c = load(lanes, d, cos + i), s = load(lanes, d, sin + i);
+    store(hn::NegMulAdd(b, s, hn::Mul(a, c)), lanes, d, out + i);
+    store(hn::MulAdd(a, s, hn::Mul(b, c)), lanes, d, out + n_pairs + i);
   });
 }
 
@@ -54,10 +46,10 @@ template <class T>
 void silu_mul(const T* gate, const T* up, std::size_t n, T* out) {
   const hn::ScalableTag<T> d;
   const auto one = hn::Set(d, T{1});
-  for_each_vector(d, n, [&](std::size_t i, auto mask) {
-    const auto x = hn::MaskedLoad(mask, d, gate + i);
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto x = load(lanes, d, gate + i);
     const auto silu = hn::Div(x, hn::Add(one, hn::Exp(d, hn::Neg(x))));
-    hn::BlendedStore(hn::Mul(silu, hn::MaskedLoad(mask, d, up + i)), mask, d, out + i);
+    store(hn::Mul(silu, load(lanes, d, up + i)), lanes, d, out + i);
   });
 }
 
@@ -66,8 +58,8 @@ template <class T>
 T zero_if_finite(const T* x, std::size_t n) {
   const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
-  for_each_vector(d, n, [&](std::size_t i, auto mask) {
-    const auto y = hn::MaskedLoad(mask, d, x + i);
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto y = load(lanes, d, x + i);
     sum = hn::Add(sum, hn::Sub(y, y));
   });
   return hn::GetLane(hn::SumOfLanes(d, sum));
@@ -78,15 +70,15 @@ void accumulate(const T* x, std::size_t n, LogSumExp& total) {
   const hn::ScalableTag<T> d;
   auto highest = hn::Set(d, std::numeric_limits<T>::lowest());
   const auto lowest = highest;
-  for_each_vector(d, n, [&](std::size_t i, auto mask) {
-    highest = hn::Max(highest, hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x + i), lowest));
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    highest = hn::Max(highest, inside_or(load(lanes, d, x + i), lanes, lowest));
   });
   const double max = std::fmax(total.max, static_cast<double>(hn::GetLane(hn::MaxOfLanes(d, highest))));
   const auto shift = hn::Set(d, static_cast<T>(max));
   auto sum = hn::Zero(d);
-  for_each_vector(d, n, [&](std::size_t i, auto mask) {
-    const auto y = hn::Exp(d, hn::Sub(hn::MaskedLoad(mask, d, x + i), shift));
-    sum = hn::Add(sum, hn::IfThenElseZero(mask, y));
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto y = hn::Exp(d, hn::Sub(load(lanes, d, x + i), shift));
+    sum = hn::Add(sum, inside_or(y, lanes, hn::Zero(d)));
   });
   total.sum = total.sum * std::exp(total.max - max) + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum))) +
               static_cast<double>(zero_if_finite(x, n));

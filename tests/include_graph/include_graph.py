@@ -25,6 +25,7 @@ EVERYTHING = {"launch", "tests", "benchmarks"}
 LIBRARIES = {
     "cuda": r"(c10/cuda|ATen/cuda|torch/csrc/cuda|cub|cute|cutlass|thrust|cuda|nvtx3)/|cooperative_groups|cuda[\w.]*\.h|cu(blas|dnn|fft|pti|rand|solver|sparse)\w*\.h|nv\w+\.h",
     "torch": r"(torch|ATen|c10|caffe2)/",
+    "hwy": r"hwy/",
     "nccl": r"nccl",
     "mpi": r"mpi",
     "hdf5": r"hdf5|H5|highfive/",
@@ -34,6 +35,7 @@ LIBRARIES = {
 # Library -> folders that may use it, beyond those that may use everything; and the prefix of the files that may.
 LIBRARY_FOLDERS = {
     "torch": {"presses", "worker"},
+    "hwy": {"presses", "worker"},
     "cuda": {"worker"},
     "nccl": {"worker"},
     "mpi": {"common"},

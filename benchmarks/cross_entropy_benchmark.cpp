@@ -1,0 +1,57 @@
+// The head: a tile of 64 tokens against blocks of the vocabulary, on one core; what is done to the logits (log-sum-exp)
+// apart, and with the product that makes them.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/randn.h>
+#include <c10/core/InferenceMode.h>
+
+#include "worker/packed_weights.h"
+#include "worker/row_kernels.h"
+
+namespace {
+
+using namespace kvcompare;
+
+constexpr std::int64_t kRows = 64;
+
+// Arguments: model width, vocabulary.
+void head(benchmark::State& state, bool with_product) {
+  at::set_num_threads(1);
+  const c10::InferenceMode no_autograd;
+  const auto d_model = state.range(0), vocab = state.range(1);
+  const auto n_entries = std::min(vocab, PackedWeights::kHeadBlock);
+  // Logits with a standard deviation of 3: exp of those of a real model rarely underflows.
+  const auto hidden = at::randn({kRows, d_model}, at::kFloat);
+  const auto block = at::randn({d_model, n_entries}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)));
+  auto logits = at::mm(hidden, block);
+  for (auto unused : state) {
+    std::vector<LogSumExp> totals(kRows);
+    for (std::int64_t first = 0; first < vocab; first += n_entries) {
+      if (with_product) at::mm_out(logits, hidden, block);
+      for (std::int64_t r = 0; r < kRows; ++r)
+        add_block(logits.const_data_ptr<float>() + r * n_entries, static_cast<std::size_t>(n_entries),
+                  totals[static_cast<std::size_t>(r)]);
+    }
+    benchmark::DoNotOptimize(totals.data());
+  }
+  state.SetItemsProcessed(state.iterations() * kRows);
+}
+
+void shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"d_model", "vocab"})->Unit(benchmark::kMicrosecond);
+  benchmark->Args({256, 4096})->Args({768, 32768})->Args({2048, 131072});
+}
+BENCHMARK_CAPTURE(head, log_sum_exp, false)->Apply(shapes);
+BENCHMARK_CAPTURE(head, product_and_log_sum_exp, true)->Apply(shapes);
+
+}  // namespace
+
+BENCHMARK_MAIN();
