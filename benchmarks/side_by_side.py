@@ -182,8 +182,8 @@ def against_peer(options, title, cases):
             difference = max(disagreement(*timings, method) for timings in rounds)
             rows.append(case.row(method, figure(median(ours)), figure(median(peer)),
                                  spread([p / o for o, p in zip(ours, peer)]), f"{difference:.0e}"))
-    note = (f"Seconds for one sequence, {options.threads} threads each. transformers has all of them for the sequence; kvcompare "
-            "computes a sequence on one thread, and as many sequences at once as there are threads.")
+    note = (f"Seconds for one sequence, {options.threads} threads each. transformers has them for one sequence after the other; "
+            "kvcompare for a batch of sequences and methods, of whose wall time a sequence's share counts.")
     table(title, note, ["model", "T", "chunk", "method", "kvcompare, s", "transformers, s", "transformers / kvcompare",
                         "NLL differs by"], rows)
 

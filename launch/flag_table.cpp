@@ -104,9 +104,9 @@ std::vector<Flag> data_flags() {
       {"max_samples", kGroup, whole_number(&RunSpec::max_samples, std::int64_t{1}, kMostSamples), "samples",
        "Only the first samples of the data set.", "all"},
       {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
-       "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. Larger "
-       "is "
-       "faster and approximate; at the length of a sample evictions no longer matter.",
+       "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. A "
+       "larger one approximates that as other programs do, and saves no time; at the length of a sample evictions no "
+       "longer matter.",
        ""},
   };
 }
@@ -120,7 +120,7 @@ std::vector<Flag> method_flags() {
        "baseline is always run, first.",
        ""},
       {"include_observed_attention", kGroup, on_off(&Settings::include_observed_attention), "",
-       "Adds ObservedAttention, which must look at every attention weight and is slow.", ""},
+       "Adds ObservedAttention, which must look at every attention weight.", ""},
       {"policy", kGroup, choice(&RunSpec::policy, {"auto", "ratio", "threshold"}), "",
        "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
       {"seed", kGroup, whole_number(&RunSpec::seed, std::uint64_t{0}, kMostSeed), "", "Of the method random.",

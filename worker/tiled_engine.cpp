@@ -32,8 +32,9 @@ namespace kvcompare {
 namespace {
 
 constexpr std::int64_t kRows = 64;  // tokens of a row tile
-// Batches: enough tiles for the threads; with streamed weights as many as share one reading well.
+// Batches: enough tiles for the threads; with streamed weights enough work for one reading of them.
 constexpr std::int64_t kTokensAtOnce = 4096;
+constexpr std::int64_t kTokensAtOncePerThread = 8 * kRows;
 constexpr std::int64_t kTokensAtOnceStreaming = 32768;
 
 using Clock = std::chrono::steady_clock;
@@ -373,7 +374,8 @@ class TiledEngine : public Engine {
   ~TiledEngine() override { report_phases(); }
 
   std::int64_t n_tokens_at_once() const override {
-    return weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce;
+    const auto n_threads = static_cast<std::int64_t>(team_.n_threads());
+    return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce, n_threads * kTokensAtOncePerThread);
   }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {

@@ -122,13 +122,19 @@ TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
 TEST_P(EngineAgreement, OfALongSample) {
   const auto [kind, group] = GetParam();
   load(group);
-  for (const auto& name : kMethods) {
-    RunSpec run;
-    run.chunk_size = 8;
-    SCOPED_TRACE(name);
-    expect_agreement(kind, loaded_, run.chunk_size, sample(1000), make_method_spec(*find_method(name), run));
-    if (HasFatalFailure()) return;
-  }
+  const auto chunk_sizes = group == 1   ? std::vector<std::int64_t>{1, 8}
+                           : group == 2 ? std::vector<std::int64_t>{64, 1000}
+                           : group == 4 ? std::vector<std::int64_t>{2, 3}
+                                        : std::vector<std::int64_t>{1, 64};
+  for (const auto chunk_size : chunk_sizes)
+    for (const auto& name : kMethods) {
+      RunSpec run;
+      run.chunk_size = chunk_size;
+      run.threshold = 0;
+      SCOPED_TRACE(name + ", chunk_size " + std::to_string(chunk_size));
+      expect_agreement(kind, loaded_, chunk_size, sample(1000), make_method_spec(*find_method(name), run));
+      if (HasFatalFailure()) return;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Groups, EngineAgreement,
