@@ -8,7 +8,7 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
+#include "presses/simd-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -36,13 +36,13 @@ void add_attention_row(T* logits, const T* bias, std::size_t n, double* received
   const auto tail = hn::FirstN(d, n - n_whole);
   auto sum = hn::Zero(d);
   for (std::size_t i = 0; i < n_whole; i += lanes) {
-    const auto weight = hn::Exp(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, max)));
+    const auto weight = exp_of_difference(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, max)));
     hn::StoreU(weight, d, logits + i);
     sum = hn::Add(sum, weight);
   }
   if (n_whole < n) {
     const auto x = hn::MaskedLoad(tail, d, logits + n_whole);
-    const auto weight = hn::IfThenElseZero(tail, hn::Exp(d, hn::Sub(x, hn::Set(d, max))));
+    const auto weight = hn::IfThenElseZero(tail, exp_of_difference(d, hn::Sub(x, hn::Set(d, max))));
     hn::BlendedStore(weight, tail, d, logits + n_whole);
     sum = hn::Add(sum, weight);
   }

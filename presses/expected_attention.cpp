@@ -90,9 +90,11 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
     candidates_.assign(candidates.begin(), candidates.end());
     const auto n_events = std::ssize(n);
     auto queries = at::empty({n_events * group_, d_head_ + n_products_}, at::kDouble);
+    const auto rotations = rope_.means(n, parameters_.n_future_positions);
     for (std::int64_t e = 0; e < n_events; ++e) {
       see_queries(n[size(e)]);
-      write_statistics(n[size(e)], queries.narrow(0, e * group_, group_));
+      write_statistics(n[size(e)], row(rotations.cos, e), row(rotations.sin, e),
+                       row(queries, e * group_).data(), queries.size(1));
     }
     z_ = at::empty({n_events * group_, std::ssize(candidates)}, at::kDouble);
     for (std::int64_t first = 0; first < std::ssize(candidates); first += kKeyBlock) {
@@ -137,14 +139,14 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
       }
   }
 
-  // rows: [group, d_head + n_products]; its product with key_features is z.
-  void write_statistics(std::int64_t n, const at::Tensor& rows) const {
-    const auto rotation = rope_.mean(n, parameters_.n_future_positions);
-    const auto cos = row(rotation.cos, 0), sin = row(rotation.sin, 0);
+  // rows: [group, d_head + n_products]; its product with key_features is z. cos, sin: mean rotation at the event.
+  void write_statistics(std::int64_t n, std::span<const double> cos, std::span<const double> sin, double* rows,
+                        std::int64_t row_size) const {
     const auto d = static_cast<double>(d_head_);
     const auto count = static_cast<double>(std::max<std::int64_t>(1, n - parameters_.n_sink));
     for (std::int64_t g = 0; g < group_; ++g) {
-      const auto out = row(rows, g), mean = row(mean_, g);
+      const std::span out(rows + g * row_size, size(row_size));
+      const auto mean = row(mean_, g);
       const auto half = cos.size();
       for (std::size_t c = 0; c < half; ++c) {
         out[c] = (mean[c] * cos[c] - mean[c + half] * sin[c]) / std::sqrt(d);

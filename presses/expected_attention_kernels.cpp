@@ -100,7 +100,7 @@ void log_softmax(double* z, std::size_t n) {
   const auto max = hn::MaxOfLanes(d, highest);
   auto sum = hn::Zero(d);
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    sum = hn::Add(sum, inside_or(hn::Exp(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
+    sum = hn::Add(sum, inside_or(exp_of_difference(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
   });
   const auto total = hn::Set(d, hn::GetLane(max) + std::log(hn::GetLane(hn::SumOfLanes(d, sum))));
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {

@@ -7,6 +7,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/sin.h>
 
 namespace kvcompare {
@@ -21,13 +22,20 @@ Rotation Rope::at(std::int64_t first_position, std::int64_t n_positions) const {
 }
 
 Rotation Rope::mean(std::int64_t first_position, std::int64_t n_positions) const {
+  return means({&first_position, 1}, n_positions);
+}
+
+Rotation Rope::means(std::span<const std::int64_t> first_positions, std::int64_t n_positions) const {
   // sum over p = n ... n+F-1 of exp(i w p) = exp(i w (n + (F-1)/2)) sin(F w / 2) / sin(w / 2), with 0 < w
   // <= 1.
   const auto n = static_cast<double>(n_positions);
   const auto half = inverse_frequencies_ / 2;
   const auto scale = (half * n).sin() / half.sin() / n;
-  const auto middle = inverse_frequencies_ * (static_cast<double>(first_position) + (n - 1) / 2);
-  return {(middle.cos() * scale).unsqueeze(0), (middle.sin() * scale).unsqueeze(0)};
+  const auto first = at::from_blob(const_cast<std::int64_t*>(first_positions.data()),
+                                   {std::ssize(first_positions), 1}, at::kLong)
+                         .to(inverse_frequencies_.options());
+  const auto middle = inverse_frequencies_ * (first + (n - 1) / 2);
+  return {middle.cos() * scale, middle.sin() * scale};
 }
 
 at::Tensor rotate(const at::Tensor& x, const Rotation& rotation) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include <ATen/core/Tensor.h>
 
@@ -24,6 +25,8 @@ class Rope {
 
   // Mean of the rotation matrices of those positions, in closed form (a geometric series per pair); one row.
   Rotation mean(std::int64_t first_position, std::int64_t n_positions) const;
+  // The same for several first positions, a row each.
+  Rotation means(std::span<const std::int64_t> first_positions, std::int64_t n_positions) const;
 
  private:
   at::Tensor inverse_frequencies_;

@@ -1,7 +1,8 @@
-// Loops over arrays by vectors of any width, for files that Highway compiles once for every instruction set. Included
-// after hwy/foreach_target.h and hwy/highway.h.
+// What kernels have in common that Highway compiles once for every instruction set: loops over arrays by vectors of
+// any width, and exp. Included after hwy/foreach_target.h.
 #include <cstddef>
 
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 // Once for every instruction set, as Highway asks for.
@@ -45,6 +46,14 @@ V inside_or(V v, AllLanes, V) {
 template <class V, class M>
 V inside_or(V v, M lanes, V other) {
   return hn::IfThenElse(lanes, v, other);
+}
+
+// exp(v) for v <= 0, and 0 below the smallest term that a sum beside a 1 could notice by far: terms that small are
+// subnormal before long, and a core takes a hundred times longer over those. A trained model has many.
+template <class D>
+hn::Vec<D> exp_of_difference(D d, hn::Vec<D> v) {
+  const auto least = hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) == 4 ? -60 : -600));
+  return hn::IfThenElseZero(hn::Ge(v, least), hn::Exp(d, hn::Max(v, least)));
 }
 
 // f(i, lanes) for every vector of [0, n).

@@ -14,7 +14,7 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
+#include "presses/simd-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -207,7 +207,7 @@ class Tile {
       auto sum = hn::LoadU(d, s_.sums.data() + at);
       for (auto key = begin; key < end; ++key) {
         T* weight = s_.weights.data() + key * n_rows_ + at;
-        const auto x = hn::Exp(d, hn::Sub(hn::LoadU(d, weight), max));
+        const auto x = exp_of_difference(d, hn::Sub(hn::LoadU(d, weight), max));
         sum = hn::Add(sum, x);
         hn::StoreU(x, d, weight);
       }

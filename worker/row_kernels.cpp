@@ -77,7 +77,7 @@ void accumulate(const T* x, std::size_t n, LogSumExp& total) {
   const auto shift = hn::Set(d, static_cast<T>(max));
   auto sum = hn::Zero(d);
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    const auto y = hn::Exp(d, hn::Sub(load(lanes, d, x + i), shift));
+    const auto y = exp_of_difference(d, hn::Sub(load(lanes, d, x + i), shift));
     sum = hn::Add(sum, inside_or(y, lanes, hn::Zero(d)));
   });
   total.sum = total.sum * std::exp(total.max - max) + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum))) +
