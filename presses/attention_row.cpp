@@ -13,48 +13,33 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
-// Vectors of the full width for the softmax, of as many lanes as a vector of doubles has for the sums.
 template <class T>
-void add_attention_row(T* logits, const T* bias, std::size_t n, double* received) {
+void add_row(T* logits, const T* bias, std::size_t n, double* received) {
   const hn::ScalableTag<T> d;
-  const auto lanes = hn::Lanes(d);
-  const auto n_whole = n - n % lanes;
-  T max = -std::numeric_limits<T>::infinity();
-  auto highest = hn::Set(d, max);
-  for (std::size_t i = 0; i < n_whole; i += lanes) {
-    const auto x = hn::Add(hn::LoadU(d, logits + i), hn::LoadU(d, bias + i));
-    hn::StoreU(x, d, logits + i);
-    highest = hn::Max(highest, x);
-  }
-  max = hn::GetLane(hn::MaxOfLanes(d, highest));
-  for (auto i = n_whole; i < n; ++i) {
-    logits[i] += bias[i];
-    max = HWY_MAX(max, logits[i]);
-  }
-  const auto tail = hn::FirstN(d, n - n_whole);
+  const auto lowest = hn::Set(d, -std::numeric_limits<T>::infinity());
+  auto highest = lowest;
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto x = hn::Add(load(lanes, d, logits + i), load(lanes, d, bias + i));
+    store(x, lanes, d, logits + i);
+    highest = hn::Max(highest, inside_or(d, x, lanes, lowest));
+  });
+  const auto max = hn::MaxOfLanes(d, highest);
   auto sum = hn::Zero(d);
-  for (std::size_t i = 0; i < n_whole; i += lanes) {
-    const auto weight = exp_of_difference(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, max)));
-    hn::StoreU(weight, d, logits + i);
-    sum = hn::Add(sum, weight);
-  }
-  if (n_whole < n) {
-    const auto x = hn::MaskedLoad(tail, d, logits + n_whole);
-    const auto weight = hn::IfThenElseZero(tail, exp_of_difference(d, hn::Sub(x, hn::Set(d, max))));
-    hn::BlendedStore(weight, tail, d, logits + n_whole);
-    sum = hn::Add(sum, weight);
-  }
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto weight = exp_of_difference(d, hn::Sub(load(lanes, d, logits + i), max));
+    store(weight, lanes, d, logits + i);
+    sum = hn::Add(sum, inside_or(d, weight, lanes, hn::Zero(d)));
+  });
   const T scale = T{1} / hn::GetLane(hn::SumOfLanes(d, sum));
   for (std::size_t i = 0; i < n; ++i) received[i] += static_cast<double>(logits[i] * scale);
 }
 
 void add_row_float(float* logits, const float* bias, std::size_t n, double* received) {
-  add_attention_row(logits, bias, n, received);
+  add_row(logits, bias, n, received);
 }
 void add_row_double(double* logits, const double* bias, std::size_t n, double* received) {
-  add_attention_row(logits, bias, n, received);
+  add_row(logits, bias, n, received);
 }
 
 }  // namespace kvcompare::HWY_NAMESPACE

@@ -9,13 +9,11 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
 #include "presses/simd-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<double>;
 
 void add_query(const double* q, std::size_t d_head, double n, double* deviation, double* mean,
@@ -95,12 +93,12 @@ void log_softmax(double* z, std::size_t n) {
   auto highest = hn::Set(d, -std::numeric_limits<double>::infinity());
   const auto lowest = highest;
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    highest = hn::Max(highest, inside_or(load(lanes, d, z + i), lanes, lowest));
+    highest = hn::Max(highest, inside_or(d, load(lanes, d, z + i), lanes, lowest));
   });
   const auto max = hn::MaxOfLanes(d, highest);
   auto sum = hn::Zero(d);
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    sum = hn::Add(sum, inside_or(exp_of_difference(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
+    sum = hn::Add(sum, inside_or(d, exp_of_difference(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
   });
   const auto total = hn::Set(d, hn::GetLane(max) + std::log(hn::GetLane(hn::SumOfLanes(d, sum))));
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {

@@ -17,35 +17,53 @@ HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Which lanes of a vector lie inside the array: all, or, of the last one, those of a mask.
+// Which lanes of a vector lie inside the array: all, or the first n of the last vector. Nothing beyond is read or
+// written.
 struct AllLanes {};
+struct FirstLanes {
+  std::size_t n;
+};
 
 template <class D>
 hn::Vec<D> load(AllLanes, D d, const hn::TFromD<D>* p) {
   return hn::LoadU(d, p);
 }
 template <class D>
-hn::Vec<D> load(hn::Mask<D> lanes, D d, const hn::TFromD<D>* p) {  // 0 beyond
-  return hn::MaskedLoad(lanes, d, p);
-}
-
-template <class D>
 void store(hn::Vec<D> v, AllLanes, D d, hn::TFromD<D>* p) {
   hn::StoreU(v, d, p);
 }
+
+// 0 beyond. Masked loads and stores of AVX2 leave 32- and 64-bit lanes alone that the mask leaves out, those of
+// older or other instruction sets touch the whole vector.
 template <class D>
-void store(hn::Vec<D> v, hn::Mask<D> lanes, D d, hn::TFromD<D>* p) {
-  hn::BlendedStore(v, lanes, d, p);
+hn::Vec<D> load(FirstLanes lanes, D d, const hn::TFromD<D>* p) {
+#if HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2
+  HWY_ALIGN hn::TFromD<D> copy[HWY_MAX_BYTES / sizeof(hn::TFromD<D>)] = {};
+  for (std::size_t i = 0; i < lanes.n; ++i) copy[i] = p[i];
+  return hn::Load(d, copy);
+#else
+  return hn::MaskedLoad(hn::FirstN(d, lanes.n), d, p);
+#endif
+}
+template <class D>
+void store(hn::Vec<D> v, FirstLanes lanes, D d, hn::TFromD<D>* p) {
+#if HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2
+  HWY_ALIGN hn::TFromD<D> copy[HWY_MAX_BYTES / sizeof(hn::TFromD<D>)];
+  hn::Store(v, d, copy);
+  for (std::size_t i = 0; i < lanes.n; ++i) p[i] = copy[i];
+#else
+  hn::BlendedStore(v, hn::FirstN(d, lanes.n), d, p);
+#endif
 }
 
 // v, but `other` beyond the array.
-template <class V>
-V inside_or(V v, AllLanes, V) {
+template <class D>
+hn::Vec<D> inside_or(D, hn::Vec<D> v, AllLanes, hn::Vec<D>) {
   return v;
 }
-template <class V, class M>
-V inside_or(V v, M lanes, V other) {
-  return hn::IfThenElse(lanes, v, other);
+template <class D>
+hn::Vec<D> inside_or(D d, hn::Vec<D> v, FirstLanes lanes, hn::Vec<D> other) {
+  return hn::IfThenElse(hn::FirstN(d, lanes.n), v, other);
 }
 
 // exp(v) for v <= 0, and 0 below the smallest term that a sum beside a 1 could notice by far: terms that small are
@@ -62,7 +80,7 @@ void for_each_vector(D d, std::size_t n, F f) {
   const auto width = hn::Lanes(d);
   std::size_t i = 0;
   for (; i + width <= n; i += width) f(i, AllLanes());
-  if (i < n) f(i, hn::FirstN(d, n - i));
+  if (i < n) f(i, FirstLanes{n - i});
 }
 
 }  // namespace kvcompare::HWY_NAMESPACE

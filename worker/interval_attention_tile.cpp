@@ -19,7 +19,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t kKeyBlock = 64;  // weights and values of a block stay in the first cache
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3 || HWY_TARGET == HWY_SSE2

@@ -7,13 +7,11 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
 #include "presses/simd-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 void rms_norm(const T* x, const T* weight, double eps, std::size_t n, T* out) {
@@ -71,14 +69,14 @@ void accumulate(const T* x, std::size_t n, LogSumExp& total) {
   auto highest = hn::Set(d, std::numeric_limits<T>::lowest());
   const auto lowest = highest;
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    highest = hn::Max(highest, inside_or(load(lanes, d, x + i), lanes, lowest));
+    highest = hn::Max(highest, inside_or(d, load(lanes, d, x + i), lanes, lowest));
   });
   const double max = std::fmax(total.max, static_cast<double>(hn::GetLane(hn::MaxOfLanes(d, highest))));
   const auto shift = hn::Set(d, static_cast<T>(max));
   auto sum = hn::Zero(d);
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
     const auto y = exp_of_difference(d, hn::Sub(load(lanes, d, x + i), shift));
-    sum = hn::Add(sum, inside_or(y, lanes, hn::Zero(d)));
+    sum = hn::Add(sum, inside_or(d, y, lanes, hn::Zero(d)));
   });
   total.sum = total.sum * std::exp(total.max - max) + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum))) +
               static_cast<double>(zero_if_finite(x, n));

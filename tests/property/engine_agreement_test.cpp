@@ -12,6 +12,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/ScalarType.h>
+#include <hwy/targets.h>
 
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
@@ -143,6 +144,37 @@ INSTANTIATE_TEST_SUITE_P(Groups, EngineAgreement,
                          [](const auto& param) {
                            return name_of(std::get<0>(param.param)) + "_" + std::to_string(std::get<1>(param.param));
                          });
+
+// The kernels are compiled for every instruction set; here all that this machine can run, not only the best.
+TEST(InstructionSets, AllAgree) {
+  std::mt19937_64 generator(property_seed());
+  const TemporaryFolder scratch;
+  auto spec = random_model(generator);
+  spec.vocab = 512;
+  spec.head_dim = 20;  // no multiple of any vector
+  spec.hidden = spec.heads * spec.head_dim;
+  write_tiny_model(scratch.path(), spec);
+  const auto loaded = load_for_test(scratch.path(), scratch.path() / "scorer", at::kDouble);
+  const auto loaded_float = load_for_test(scratch.path(), scratch.path() / "scorer", at::kFloat);
+  const Sample sample{SampleIndex(1), random_sample(generator, 140, spec.vocab)};
+  RunSpec run;
+  run.threshold = 0;
+  run.sliding_window_size = 20;
+  const auto targets = hwy::SupportedAndGeneratedTargets();
+  ASSERT_FALSE(targets.empty());
+  for (const auto target : targets) {
+    hwy::SetSupportedTargetsForTest(target);
+    for (const auto& name : kMethods) {
+      SCOPED_TRACE(name + " by " + hwy::TargetName(target));
+      const auto method = make_method_spec(*find_method(name), run);
+      expect_agreement(EngineKind::kTiled, loaded, 1, sample, method);
+      if (name == "expected_attention" || name == "observed_attention") continue;  // rounding may reorder float32 scores
+      const auto exact = make_engine(EngineKind::kStepwise, loaded, 1)->run(sample, method).total_nll;
+      EXPECT_NEAR(make_engine(EngineKind::kTiled, loaded_float, 1)->run(sample, method).total_nll, exact, 1e-4 * exact);
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
 
 class RandomAgreement : public testing::TestWithParam<EngineKind> {};
 
