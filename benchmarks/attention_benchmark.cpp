@@ -1,5 +1,6 @@
-// Interval attention on one core, and the share of the core's multiply-add peak that it reaches. Counted are the
-// multiply-adds of the two products over visible pairs of query and key; exp, masks and sums are overhead.
+// Interval attention on one core, and the share of the core's multiply-add peak that it reaches. Counted are
+// the multiply-adds of the two products over visible pairs of query and key; exp, masks and sums are
+// overhead.
 #include <algorithm>
 #include <chrono>
 #include <random>
@@ -27,15 +28,18 @@ double peak_flops_per_second() {
   return best;
 }
 
-// Under a ratio every key that enters lets one of the old die now and then: the lives that random scores give.
+// Under a ratio every key that enters lets one of the old die now and then: the lives that random scores
+// give.
 std::vector<std::int32_t> random_lives(std::int64_t n_heads, std::int64_t n_tokens, double ratio) {
-  std::vector<std::int32_t> until(static_cast<std::size_t>(n_heads * n_tokens), static_cast<std::int32_t>(n_tokens));
+  std::vector<std::int32_t> until(static_cast<std::size_t>(n_heads * n_tokens),
+                                  static_cast<std::int32_t>(n_tokens));
   std::mt19937 random(1);
   for (std::int64_t h = 0; h < n_heads; ++h) {
     std::vector<std::int64_t> alive;
     for (std::int64_t i = 0; i < n_tokens; ++i) {
       alive.push_back(i);
-      if (std::ssize(alive) <= std::max<std::int64_t>(1, static_cast<std::int64_t>((i + 1) * (1 - ratio)))) continue;
+      if (std::ssize(alive) <= std::max<std::int64_t>(1, static_cast<std::int64_t>((i + 1) * (1 - ratio))))
+        continue;
       const auto victim = random() % alive.size();
       until[static_cast<std::size_t>(h * n_tokens + alive[victim])] = static_cast<std::int32_t>(i + 1);
       alive[victim] = alive.back();
@@ -59,7 +63,8 @@ void attention(benchmark::State& state) {
   const auto q = numbers(n_tokens * group * d), k = numbers(n_tokens * d), v = numbers(n_tokens * d);
   const auto until = random_lives(1, n_tokens, static_cast<double>(state.range(3)) / 100);
   double n_pairs = 0;
-  for (std::int64_t j = 0; j < n_tokens; ++j) n_pairs += static_cast<double>(until[static_cast<std::size_t>(j)] - j);
+  for (std::int64_t j = 0; j < n_tokens; ++j)
+    n_pairs += static_cast<double>(until[static_cast<std::size_t>(j)] - j);
   auto work = q;
   const AttentionHeads<T> heads{group, 1, n_tokens, d, work.data(), k.data(), v.data(), until.data()};
   AttentionScratch<T> scratch;
@@ -85,7 +90,10 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
 }
 
 BENCHMARK(attention<float>)->Apply(shapes);
-BENCHMARK(attention<double>)->ArgNames({"T", "d", "group", "evicted%"})->Args({2048, 64, 2, 50})->Unit(benchmark::kMillisecond);
+BENCHMARK(attention<double>)
+    ->ArgNames({"T", "d", "group", "evicted%"})
+    ->Args({2048, 64, 2, 50})
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

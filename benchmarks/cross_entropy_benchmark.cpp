@@ -1,5 +1,5 @@
-// The head: a tile of 64 tokens against blocks of the vocabulary, on one core; what is done to the logits (log-sum-exp)
-// apart, and with the product that makes them.
+// The head: a tile of 64 tokens against blocks of the vocabulary, on one core; what is done to the logits
+// (log-sum-exp) apart, and with the product that makes them.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -30,7 +30,8 @@ void head(benchmark::State& state, bool with_product) {
   const auto n_entries = std::min(vocab, PackedWeights::kHeadBlock);
   // Logits with a standard deviation of 3: exp of those of a real model rarely underflows.
   const auto hidden = at::randn({kRows, d_model}, at::kFloat);
-  const auto block = at::randn({d_model, n_entries}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)));
+  const auto block =
+      at::randn({d_model, n_entries}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)));
   auto logits = at::mm(hidden, block);
   for (auto unused : state) {
     std::vector<LogSumExp> totals(kRows);

@@ -6,8 +6,8 @@
 
 namespace kvcompare {
 
-// Runs n rounds of independent multiply-adds on registers; returns the floating-point operations done (two for
-// each multiply-add of each lane).
+// Runs n rounds of independent multiply-adds on registers; returns the floating-point operations done (two
+// for each multiply-add of each lane).
 double run_fma_rounds_float(std::int64_t n);
 double run_fma_rounds_double(std::int64_t n);
 

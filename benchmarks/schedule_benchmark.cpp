@@ -73,12 +73,21 @@ void observing(benchmark::State& state) {
   const auto scorer = scorer_of("observed_attention");
   std::vector<DeathTime> deaths(static_cast<std::size_t>(n_tokens));
   for (auto unused : state)
-    schedule_observing(kHalf, 0, {n_tokens, 1}, *std::get<std::unique_ptr<ObservingScorer>>(scorer), head, deaths);
+    schedule_observing(kHalf, 0, {n_tokens, 1}, *std::get<std::unique_ptr<ObservingScorer>>(scorer), head,
+                       deaths);
   state.SetItemsProcessed(state.iterations() * n_tokens);
 }
 
-BENCHMARK_CAPTURE(fixed, random_scores, false)->ArgName("T")->Arg(1024)->Arg(8192)->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(fixed, ascending_scores, true)->ArgName("T")->Arg(1024)->Arg(8192)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(fixed, random_scores, false)
+    ->ArgName("T")
+    ->Arg(1024)
+    ->Arg(8192)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(fixed, ascending_scores, true)
+    ->ArgName("T")
+    ->Arg(1024)
+    ->Arg(8192)
+    ->Unit(benchmark::kMicrosecond);
 BENCHMARK(drifting)
     ->ArgNames({"T", "d", "group"})
     ->Args({1024, 32, 2})

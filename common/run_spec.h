@@ -33,8 +33,8 @@ struct RunSpec {
   std::int64_t kvzap_n_sink = 0;
   std::uint64_t seed = 42;
 
-  std::optional<Dtype> dtype;  // absent: auto, until the model and the device are known
-  std::string engine = "auto";  // layerwise | stepwise, once known
+  std::optional<Dtype> dtype;       // absent: auto, until the model and the device are known
+  std::string engine = "auto";      // layerwise | stepwise, once known
   std::string device_type;          // "cpu" | "cuda", once known: their rounding differs
   std::vector<MethodSpec> methods;  // [0] is the baseline
 };

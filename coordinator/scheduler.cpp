@@ -6,8 +6,8 @@
 
 namespace kvcompare {
 
-Scheduler::Scheduler(const std::vector<UnitId>& units, const std::vector<std::int64_t>& n_tokens, int n_workers,
-                     int max_attempts)
+Scheduler::Scheduler(const std::vector<UnitId>& units, const std::vector<std::int64_t>& n_tokens,
+                     int n_workers, int max_attempts)
     : n_units_(std::ssize(units)),
       n_workers_(n_workers),
       max_attempts_(max_attempts),

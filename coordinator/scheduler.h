@@ -35,8 +35,9 @@ class Scheduler {
   FailureVerdict unit_failed(Rank worker, UnitId unit);
   void stop();  // no unit is assigned any more; those under way end
 
-  // What follows from the events so far; each action is given once. A worker gets the next units that make up at most
-  // n_tokens_at_once, or one; nothing more before all of them are done or failed. A unit that failed runs alone.
+  // What follows from the events so far; each action is given once. A worker gets the next units that make up
+  // at most n_tokens_at_once, or one; nothing more before all of them are done or failed. A unit that failed
+  // runs alone.
   std::vector<SchedulerAction> take_actions();
 
   // Every unit is done or quarantined, or the run was stopped; and every worker, the latest too, was told so.

@@ -47,14 +47,15 @@ int n_usable_cores() {
 std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads) {
   const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
   const auto chunk_size = job.spec.chunk_size;
-  if (loaded.packed) return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
+  if (loaded.packed)
+    return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
   if (job.spec.engine == "layerwise")
     return make_layerwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
   return make_stepwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
 }
 
-// One worker a GPU. On the CPU one for the tiled engine, which uses all threads by itself; else one a thread, as many
-// as there are units for.
+// One worker a GPU. On the CPU one for the tiled engine, which uses all threads by itself; else one a thread,
+// as many as there are units for.
 std::vector<LocalWorker> make_workers(const Job& job, int n_threads, std::size_t n_units) {
   const bool on_cpu = job.devices.front().is_cpu(), tiled = job.models.front()->packed != nullptr;
   const auto n_workers = !on_cpu ? job.devices.size()

@@ -105,7 +105,8 @@ std::vector<Flag> data_flags() {
        "Only the first samples of the data set.", "all"},
       {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
        "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. A "
-       "larger one approximates that as other programs do, and saves no time; at the length of a sample evictions no "
+       "larger one approximates that as other programs do, and saves no time; at the length of a sample "
+       "evictions no "
        "longer matter.",
        ""},
   };
@@ -171,7 +172,8 @@ std::vector<Flag> machine_flags() {
        "all that are visible"},
       {"dtype", kGroup, dtype(), "", "Number format of the computation; sums of NLL are always float64.", ""},
       {"engine", kGroup, choice(&RunSpec::engine, {"auto", "layerwise", "stepwise"}), "",
-       "layerwise: a whole sample passes a layer at once, however small the chunks. stepwise: chunk by chunk, as "
+       "layerwise: a whole sample passes a layer at once, however small the chunks. stepwise: chunk by "
+       "chunk, as "
        "generation would; slow, the referee. The same numbers up to rounding. auto: layerwise.",
        ""},
       {"max_weight_memory", kGroup, max_weight_memory(), "",

@@ -50,9 +50,13 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
     std::int64_t bytes;
   };
   constexpr std::int64_t kKilo = 1000, kKibi = 1024;
-  constexpr Unit kUnits[] = {{"KiB", kKibi},         {"MiB", kKibi * kKibi},         {"GiB", kKibi * kKibi * kKibi},
+  constexpr Unit kUnits[] = {{"KiB", kKibi},
+                             {"MiB", kKibi * kKibi},
+                             {"GiB", kKibi * kKibi * kKibi},
                              {"TiB", kKibi * kKibi * kKibi * kKibi},
-                             {"KB", kKilo},          {"MB", kKilo * kKilo},          {"GB", kKilo * kKilo * kKilo},
+                             {"KB", kKilo},
+                             {"MB", kKilo * kKilo},
+                             {"GB", kKilo * kKilo * kKilo},
                              {"TB", kKilo * kKilo * kKilo * kKilo},
                              {"B", 1}};
   std::int64_t unit = 1;

@@ -14,9 +14,9 @@
 namespace kvcompare {
 
 std::optional<double> parse_finite(std::string_view text);
-std::optional<bool> parse_switch(std::string_view text);  // true|false|1|0|yes|no|on|off, any case
+std::optional<bool> parse_switch(std::string_view text);         // true|false|1|0|yes|no|on|off, any case
 std::optional<std::int64_t> parse_bytes(std::string_view text);  // 4096, 500MB, 2GiB
-std::string shortest(double value);                       // reads back exactly
+std::string shortest(double value);                              // reads back exactly
 
 // From `least` to `most`, both included. `Number` is an integer type.
 template <class Number>

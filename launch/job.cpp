@@ -92,8 +92,9 @@ std::unique_ptr<LoadedModel> load_model(const std::filesystem::path& folder, con
                                                      max_weight_memory);
   } else {
     if (max_weight_memory)
-      throw ConfigError("max_weight_memory",
-                        "weights are read layer by layer only with --engine layerwise on the CPU in float32 or float64");
+      throw ConfigError(
+          "max_weight_memory",
+          "weights are read layer by layer only with --engine layerwise on the CPU in float32 or float64");
     loaded->model = std::make_unique<Model>(config, load_weights(folder, config, dtype, device));
   }
   return loaded;

@@ -19,14 +19,14 @@ namespace kvcompare {
 
 // A model on one device, in the form that the engine computes with, and the scorer that kvzap needs there.
 struct LoadedModel {
-  std::unique_ptr<Model> model;           // for the stepwise engine, and the layerwise one by libtorch's operators
+  std::unique_ptr<Model> model;  // for the stepwise engine, and the layerwise one by libtorch's operators
   std::unique_ptr<PackedWeights> packed;  // for the tiled engine
   std::optional<KvzapSurrogate> kvzap;    // if the run has the method
 };
 
 struct Job {
-  RunSpec spec;                                      // engine, dtype, device_type and kvzap_model_type filled in
-  std::vector<c10::Device> devices;                  // of the workers
+  RunSpec spec;                      // engine, dtype, device_type and kvzap_model_type filled in
+  std::vector<c10::Device> devices;  // of the workers
   std::vector<std::unique_ptr<LoadedModel>> models;  // one a device
   std::vector<Sample> samples;
 };

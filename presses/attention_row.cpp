@@ -8,6 +8,7 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
+
 #include "presses/simd-inl.h"
 // clang-format on
 

@@ -69,8 +69,8 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
   QueryStatistics queries_;  // of positions >= n_sink, before RoPE
 };
 
-// The same for a whole sequence. z of a block of events and all candidates is one matrix product: of the mean and
-// covariance that an event has, by the keys and the products of their channels, in the layout of
+// The same for a whole sequence. z of a block of events and all candidates is one matrix product: of the mean
+// and covariance that an event has, by the keys and the products of their channels, in the layout of
 // expected_attention_kernels.h.
 class ExpectedAttentionHead : public DriftingScorer::Head {
  public:
@@ -117,7 +117,8 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
     log_mean_softmax(z_alive_, size(group_), scores.subspan(n_sinks));
     if (!parameters_.use_vnorm) return;
     const auto* log_vnorm = log_vnorm_.const_data_ptr<double>();
-    for (std::size_t i = 0; i < body.size(); ++i) scores[n_sinks + i] += log_vnorm[candidates_[size(body[i])]];
+    for (std::size_t i = 0; i < body.size(); ++i)
+      scores[n_sinks + i] += log_vnorm[candidates_[size(body[i])]];
   }
 
  private:
@@ -139,9 +140,10 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
       }
   }
 
-  // rows: [group, d_head + n_products]; its product with key_features is z. cos, sin: mean rotation at the event.
-  void write_statistics(std::int64_t n, std::span<const double> cos, std::span<const double> sin, double* rows,
-                        std::int64_t row_size) const {
+  // rows: [group, d_head + n_products]; its product with key_features is z. cos, sin: mean rotation at the
+  // event.
+  void write_statistics(std::int64_t n, std::span<const double> cos, std::span<const double> sin,
+                        double* rows, std::int64_t row_size) const {
     const auto d = static_cast<double>(d_head_);
     const auto count = static_cast<double>(std::max<std::int64_t>(1, n - parameters_.n_sink));
     for (std::int64_t g = 0; g < group_; ++g) {

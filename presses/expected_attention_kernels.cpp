@@ -9,6 +9,7 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
+
 #include "presses/simd-inl.h"
 // clang-format on
 
@@ -49,14 +50,11 @@ void rotate_covariance(const double* scatter, std::size_t d_head, double factor,
     const auto length = h - a;
     const auto ca = hn::Set(d, 2 * factor * cos[a]), sa = hn::Set(d, 2 * factor * sin[a]);
     for_each_vector(d, length, [&](std::size_t i, auto lanes) {
-      const auto entry = [&](std::size_t row) {
-        return load(lanes, d, scatter + row * length + i);
-      };
-      const auto put = [&](std::size_t row, auto x) {
-        store(x, lanes, d, rotated + row * length + i);
-      };
+      const auto entry = [&](std::size_t row) { return load(lanes, d, scatter + row * length + i); };
+      const auto put = [&](std::size_t row, auto x) { store(x, lanes, d, rotated + row * length + i); };
       const auto m00 = entry(0), m01 = entry(1), m10 = entry(2), m11 = entry(3);
-      const auto t00 = hn::NegMulAdd(sa, m10, hn::Mul(ca, m00)), t01 = hn::NegMulAdd(sa, m11, hn::Mul(ca, m01));
+      const auto t00 = hn::NegMulAdd(sa, m10, hn::Mul(ca, m00)),
+                 t01 = hn::NegMulAdd(sa, m11, hn::Mul(ca, m01));
       const auto t10 = hn::MulAdd(sa, m00, hn::Mul(ca, m10)), t11 = hn::MulAdd(sa, m01, hn::Mul(ca, m11));
       const auto cb = load(lanes, d, cos + a + i), sb = load(lanes, d, sin + a + i);
       put(0, hn::NegMulAdd(t01, sb, hn::Mul(t00, cb)));
@@ -98,7 +96,8 @@ void log_softmax(double* z, std::size_t n) {
   const auto max = hn::MaxOfLanes(d, highest);
   auto sum = hn::Zero(d);
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    sum = hn::Add(sum, inside_or(d, exp_of_difference(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
+    sum = hn::Add(
+        sum, inside_or(d, exp_of_difference(d, hn::Sub(load(lanes, d, z + i), max)), lanes, hn::Zero(d)));
   });
   const auto total = hn::Set(d, hn::GetLane(max) + std::log(hn::GetLane(hn::SumOfLanes(d, sum))));
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {

@@ -8,8 +8,8 @@
 namespace kvcompare {
 namespace {
 
-// A block ends with the first of these: more events share the work on a key's channels, but also on keys that are
-// not yet born at most of them, or dead.
+// A block ends with the first of these: more events share the work on a key's channels, but also on keys that
+// are not yet born at most of them, or dead.
 constexpr std::size_t kEventsInBlock = 64;
 constexpr std::int64_t kTokensInBlock = 512;
 
@@ -30,8 +30,8 @@ class DriftingSchedule {
   }
 
  private:
-  // The next events, from `first` on, at which the policy may evict. Under a ratio the number of alive keys is
-  // known ahead: the budget, after every event that evicts.
+  // The next events, from `first` on, at which the policy may evict. Under a ratio the number of alive keys
+  // is known ahead: the budget, after every event that evicts.
   std::vector<std::int64_t> next_block(std::int64_t first) const {
     std::vector<std::int64_t> block;
     auto n_alive = std::ssize(alive_);
@@ -43,7 +43,8 @@ class DriftingSchedule {
       n_entered = event.n;
       if (!may_evict(policy_, n_sink_, event, n_alive)) continue;
       block.push_back(e);
-      if (const auto* ratio = std::get_if<RatioBudget>(&policy_)) n_alive = ratio_budget(*ratio, event.n, n_sink_);
+      if (const auto* ratio = std::get_if<RatioBudget>(&policy_))
+        n_alive = ratio_budget(*ratio, event.n, n_sink_);
     }
     return block;
   }

@@ -1,5 +1,5 @@
-// Death times under scores that change at every event but need no attention: those of all alive keys are computed
-// for a block of events at once, before it is known which of the keys die inside the block.
+// Death times under scores that change at every event but need no attention: those of all alive keys are
+// computed for a block of events at once, before it is known which of the keys die inside the block.
 #pragma once
 
 #include <cstdint>

@@ -57,7 +57,8 @@ class ObservingSchedule {
         add_attention_row(std::span(logits.template mutable_data_ptr<T>() + g * logits.stride(0) +
                                         (i - begin) * logits.stride(1),
                                     size(n_visible)),
-                          std::span(bias_).first(size(n_visible)), std::span(received_).first(size(n_visible)));
+                          std::span(bias_).first(size(n_visible)),
+                          std::span(received_).first(size(n_visible)));
       const auto e = i / chunking_.chunk_size;
       if (i + 1 == chunking_.n_at(e)) event(e);
     }
@@ -65,8 +66,8 @@ class ObservingSchedule {
   }
 
   at::Tensor block_logits(std::int64_t begin, std::int64_t end) const {
-    const auto columns = at::from_blob(const_cast<std::int32_t*>(positions_.data()),
-                                       {std::ssize(positions_)}, at::kInt);
+    const auto columns =
+        at::from_blob(const_cast<std::int32_t*>(positions_.data()), {std::ssize(positions_)}, at::kInt);
     return q_.narrow(1, begin, end - begin).matmul(k_.index_select(0, columns).t()).contiguous();
   }
 

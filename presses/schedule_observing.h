@@ -1,4 +1,5 @@
-// Death times under scores from the attention really given: rows are followed in order, inside the layer alone.
+// Death times under scores from the attention really given: rows are followed in order, inside the layer
+// alone.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace kvcompare {
 
-// One KV head. For a block of rows the logits of all keys that may be alive are one matrix product; then row by
-// row: softmax over the alive, accumulate, evict.
+// One KV head. For a block of rows the logits of all keys that may be alive are one matrix product; then row
+// by row: softmax over the alive, accumulate, evict.
 //   head   : q and k; softmax in float32, in float64 if they are
 //   deaths : [n_tokens], written
 // Throws std::domain_error if a score is NaN.

@@ -90,8 +90,8 @@ class ObservingScorer {
   //   returns   : [n_alive]
   virtual at::Tensor score(std::int64_t n, const at::Tensor& positions, const at::Tensor& received) const = 0;
   // The same from plain arrays, [n_alive] each; received: already the mean over the query heads.
-  virtual void score(std::int64_t n, std::span<const std::int32_t> positions, std::span<const double> received,
-                     std::span<double> scores) const = 0;
+  virtual void score(std::int64_t n, std::span<const std::int32_t> positions,
+                     std::span<const double> received, std::span<double> scores) const = 0;
 };
 
 }  // namespace kvcompare

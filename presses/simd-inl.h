@@ -1,5 +1,5 @@
-// What kernels have in common that Highway compiles once for every instruction set: loops over arrays by vectors of
-// any width, and exp. Included after hwy/foreach_target.h.
+// What kernels have in common that Highway compiles once for every instruction set: loops over arrays by
+// vectors of any width, and exp. Included after hwy/foreach_target.h.
 #include <cstddef>
 
 #include <hwy/contrib/math/math-inl.h>
@@ -17,8 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Which lanes of a vector lie inside the array: all, or the first n of the last vector. Nothing beyond is read or
-// written.
+// Which lanes of a vector lie inside the array: all, or the first n of the last vector. Nothing beyond is
+// read or written.
 struct AllLanes {};
 struct FirstLanes {
   std::size_t n;
@@ -33,8 +33,8 @@ void store(hn::Vec<D> v, AllLanes, D d, hn::TFromD<D>* p) {
   hn::StoreU(v, d, p);
 }
 
-// 0 beyond. Masked loads and stores of AVX2 leave 32- and 64-bit lanes alone that the mask leaves out, those of
-// older or other instruction sets touch the whole vector.
+// 0 beyond. Masked loads and stores of AVX2 leave 32- and 64-bit lanes alone that the mask leaves out, those
+// of older or other instruction sets touch the whole vector.
 template <class D>
 hn::Vec<D> load(FirstLanes lanes, D d, const hn::TFromD<D>* p) {
 #if HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2
@@ -66,8 +66,9 @@ hn::Vec<D> inside_or(D d, hn::Vec<D> v, FirstLanes lanes, hn::Vec<D> other) {
   return hn::IfThenElse(hn::FirstN(d, lanes.n), v, other);
 }
 
-// exp(v) for v <= 0, and 0 below the smallest term that a sum beside a 1 could notice by far: terms that small are
-// subnormal before long, and a core takes a hundred times longer over those. A trained model has many.
+// exp(v) for v <= 0, and 0 below the smallest term that a sum beside a 1 could notice by far: terms that
+// small are subnormal before long, and a core takes a hundred times longer over those. A trained model has
+// many.
 template <class D>
 hn::Vec<D> exp_of_difference(D d, hn::Vec<D> v) {
   const auto least = hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) == 4 ? -60 : -600));

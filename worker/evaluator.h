@@ -16,9 +16,9 @@ class Evaluator {
  public:
   explicit Evaluator(std::unique_ptr<Engine> engine);
 
-  // In the order given. A UnitFailure for what concerns a unit only: an NLL or score that is not finite, memory
-  // that does not suffice. Throws InvariantError if the counts of keys do not add up: then no number of this
-  // program is to be trusted.
+  // In the order given. A UnitFailure for what concerns a unit only: an NLL or score that is not finite,
+  // memory that does not suffice. Throws InvariantError if the counts of keys do not add up: then no number
+  // of this program is to be trusted.
   std::vector<UnitOutcome> evaluate(std::span<const Assignment> units);
 
   std::int64_t n_tokens_at_once() const { return engine_->n_tokens_at_once(); }

@@ -61,7 +61,8 @@ at::Tensor interval_attention(const at::Tensor& q, const at::Tensor& k, const at
   for (std::int64_t begin = 0; begin < n_tokens; begin += kQueryBlock) {
     const auto n = std::min(kQueryBlock, n_tokens - begin), n_keys = begin + n;
     const auto keys = k.narrow(1, 0, n_keys).unsqueeze(1), values = v.narrow(1, 0, n_keys).unsqueeze(1);
-    auto logits = grouped.narrow(2, begin, n).matmul(keys.transpose(2, 3)) / std::sqrt(static_cast<double>(d));
+    auto logits =
+        grouped.narrow(2, begin, n).matmul(keys.transpose(2, 3)) / std::sqrt(static_cast<double>(d));
     logits = logits.to(at::toOpMathType(logits.scalar_type()));
     const auto i = positions.narrow(0, begin, n).unsqueeze(1);
     const auto hidden = positions.narrow(0, 0, n_keys).unsqueeze(0).gt(i) |

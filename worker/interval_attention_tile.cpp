@@ -1,11 +1,11 @@
-// interval_attention_tile. A vector holds one number of several queries, so keys and values are read where they
-// lie, a row at a time, and softmax needs no sum across a vector.
-#include "worker/interval_attention.h"
-
+// interval_attention_tile. A vector holds one number of several queries, so keys and values are read where
+// they lie, a row at a time, and softmax needs no sum across a vector.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+
+#include "worker/interval_attention.h"
 
 // Their vectors cannot be members of arrays.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -14,6 +14,7 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
+
 #include "presses/simd-inl.h"
 // clang-format on
 
@@ -51,7 +52,8 @@ class Tile {
     s_.maxima.assign(n_rows_, std::numeric_limits<T>::lowest());
     s_.sums.assign(n_rows_, 0);
     s_.outputs.assign(d_head_ * n_rows_, 0);
-    if (s_.weights.size() < (s_.keys.size() + kKeys) * n_rows_) s_.weights.resize((s_.keys.size() + kKeys) * n_rows_);
+    if (s_.weights.size() < (s_.keys.size() + kKeys) * n_rows_)
+      s_.weights.resize((s_.keys.size() + kKeys) * n_rows_);
     for_each_vector_group([&](auto n_vectors, std::size_t row) { logits<n_vectors()>(row); });
     for (std::size_t key = 0; key < s_.keys.size(); key += kKeyBlock)
       for_each_vector_group([&](auto n_vectors, std::size_t row) {
@@ -93,7 +95,8 @@ class Tile {
 
   T* query(std::size_t head, std::size_t i) const {
     const auto first_head = kv_head_ * heads_.group();
-    return heads_.q + ((first_query_ + static_cast<std::int64_t>(i)) * heads_.n_heads + first_head) * heads_.d_head +
+    return heads_.q +
+           ((first_query_ + static_cast<std::int64_t>(i)) * heads_.n_heads + first_head) * heads_.d_head +
            head * d_head_;
   }
 
@@ -164,9 +167,8 @@ class Tile {
       k[j] = k_ + static_cast<std::size_t>(s_.keys[std::min(key + j, s_.keys.size() - 1)]) * d_head_;
     V sum[kKeys][kN];
     HWY_UNROLL(8)
-    for (std::size_t j = 0; j < kKeys; ++j)
-      HWY_UNROLL(8)
-      for (std::size_t v = 0; v < kN; ++v) sum[j][v] = hn::Zero(d);
+    for (std::size_t j = 0; j < kKeys; ++j) HWY_UNROLL(8)
+    for (std::size_t v = 0; v < kN; ++v) sum[j][v] = hn::Zero(d);
     const T* q = s_.queries.data() + row;
     for (std::size_t c = 0; c < d_head_; ++c, q += n_rows_) {
       V x[kN];
@@ -180,10 +182,9 @@ class Tile {
       }
     }
     HWY_UNROLL(8)
-    for (std::size_t j = 0; j < kKeys; ++j)
-      HWY_UNROLL(8)
-      for (std::size_t v = 0; v < kN; ++v)
-        hn::StoreU(sum[j][v], d, s_.weights.data() + (key + j) * n_rows_ + row + v * lanes);
+    for (std::size_t j = 0; j < kKeys; ++j) HWY_UNROLL(8)
+    for (std::size_t v = 0; v < kN; ++v)
+      hn::StoreU(sum[j][v], d, s_.weights.data() + (key + j) * n_rows_ + row + v * lanes);
   }
 
   // -infinity for the queries that do not see the key.
@@ -224,9 +225,8 @@ class Tile {
     T* out = s_.outputs.data() + first * n_rows_ + row;
     V sum[kC][kN];
     HWY_UNROLL(8)
-    for (std::size_t c = 0; c < kC; ++c)
-      HWY_UNROLL(8)
-      for (std::size_t v = 0; v < kN; ++v) sum[c][v] = hn::LoadU(d, out + c * n_rows_ + v * lanes);
+    for (std::size_t c = 0; c < kC; ++c) HWY_UNROLL(8)
+    for (std::size_t v = 0; v < kN; ++v) sum[c][v] = hn::LoadU(d, out + c * n_rows_ + v * lanes);
     for (auto key = begin; key < end; ++key) {
       const T* weight = s_.weights.data() + key * n_rows_ + row;
       const T* value = v_ + static_cast<std::size_t>(s_.keys[key]) * d_head_ + first;
@@ -241,9 +241,8 @@ class Tile {
       }
     }
     HWY_UNROLL(8)
-    for (std::size_t c = 0; c < kC; ++c)
-      HWY_UNROLL(8)
-      for (std::size_t v = 0; v < kN; ++v) hn::StoreU(sum[c][v], d, out + c * n_rows_ + v * lanes);
+    for (std::size_t c = 0; c < kC; ++c) HWY_UNROLL(8)
+    for (std::size_t v = 0; v < kN; ++v) hn::StoreU(sum[c][v], d, out + c * n_rows_ + v * lanes);
   }
 
   const AttentionHeads<T>& heads_;
@@ -275,8 +274,8 @@ namespace kvcompare {
 HWY_EXPORT(tile_float);
 HWY_EXPORT(tile_double);
 
-void interval_attention_tile(const AttentionHeads<float>& heads, std::int64_t kv_head, std::int64_t first_query,
-                             AttentionScratch<float>& scratch) {
+void interval_attention_tile(const AttentionHeads<float>& heads, std::int64_t kv_head,
+                             std::int64_t first_query, AttentionScratch<float>& scratch) {
   HWY_DYNAMIC_DISPATCH(tile_float)(heads, kv_head, first_query, scratch);
 }
 void interval_attention_tile(const AttentionHeads<double>& heads, std::int64_t kv_head,

@@ -13,7 +13,8 @@ namespace kvcompare {
 
 class KeyLedger {
  public:
-  KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers, std::int64_t n_kv_heads);
+  KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers,
+            std::int64_t n_kv_heads);
 
   // Heads in order: all of layer 0, then all of layer 1, ... deaths: [n_tokens]
   void add_head(std::span<const DeathTime> deaths);

@@ -24,7 +24,8 @@ class LayerwiseEngine : public Engine {
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
-    return run_one_by_one(tasks, [this](const EngineTask& task) { return run_one(*task.sample, *task.method); });
+    return run_one_by_one(tasks,
+                          [this](const EngineTask& task) { return run_one(*task.sample, *task.method); });
   }
 
  private:
@@ -50,8 +51,8 @@ class LayerwiseEngine : public Engine {
   }
 
   // First query that does not see a key: [n_kv_heads, n_tokens], int32.
-  at::Tensor schedule(const LayerView& view, const Scorer& scorer, const MethodSpec& method, const Chunking& chunking,
-                      KeyLedger& ledger) const {
+  at::Tensor schedule(const LayerView& view, const Scorer& scorer, const MethodSpec& method,
+                      const Chunking& chunking, KeyLedger& ledger) const {
     const auto n_kv_heads = view.k.size(0), group = view.q.size(0) / n_kv_heads;
     at::Tensor scores;
     if (const auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer))
@@ -67,7 +68,8 @@ class LayerwiseEngine : public Engine {
                 .v = view.v.select(0, h).cpu()};
       std::span<const double> fixed_scores;
       if (scores.defined())
-        fixed_scores = {scores.const_data_ptr<double>() + h * scores.size(1), static_cast<std::size_t>(scores.size(1))};
+        fixed_scores = {scores.const_data_ptr<double>() + h * scores.size(1),
+                        static_cast<std::size_t>(scores.size(1))};
       const std::span row(until.mutable_data_ptr<std::int32_t>() + h * until.size(1),
                           static_cast<std::size_t>(until.size(1)));
       schedule_head(scorer, method, chunking, model_.rope(), head, fixed_scores, row);

@@ -66,10 +66,10 @@ PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkp
   const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
   const bool fits = !max_bytes || n_bytes_of_all_stages() <= *max_bytes;
   if (!fits && *max_bytes < n_bytes_streaming)
-    throw ConfigError("max_weight_memory",
-                      in_mebibytes(*max_bytes) + " is too little: reading this model layer by layer needs " +
-                          in_mebibytes(n_bytes_streaming) + ", keeping all of it " +
-                          in_mebibytes(n_bytes_of_all_stages()));
+    throw ConfigError("max_weight_memory", in_mebibytes(*max_bytes) +
+                                               " is too little: reading this model layer by layer needs " +
+                                               in_mebibytes(n_bytes_streaming) + ", keeping all of it " +
+                                               in_mebibytes(n_bytes_of_all_stages()));
   if (!config_.tied_embeddings) checkpoint_.check_embedding();
   for (std::int64_t i = 0; i < n_stages(); ++i) {
     auto loaded = load(i);
@@ -90,14 +90,16 @@ std::shared_ptr<const at::Tensor> PackedWeights::head_block(std::int64_t index) 
 std::int64_t PackedWeights::n_bytes_of_largest_stage() const {
   const auto& c = config_;
   const auto size = static_cast<std::int64_t>(final_norm_.element_size());
-  const auto layer = c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
+  const auto layer =
+      c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
   return size * std::max(layer, c.hidden_size * std::min(c.vocab_size, kHeadBlock));
 }
 
 std::int64_t PackedWeights::n_bytes_of_all_stages() const {
   const auto& c = config_;
   const auto size = static_cast<std::int64_t>(final_norm_.element_size());
-  const auto layer = c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
+  const auto layer =
+      c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
   return size * (c.n_layers * layer + c.hidden_size * c.vocab_size);
 }
 

@@ -1,7 +1,7 @@
-// Weights as the tiled engine multiplies with them: transposed, so that a product reads them in the order in which
-// they lie, and those that take the same input side by side. A layer, or a block of rows of the head, is a *stage*;
-// a pass over the model asks for its stages in order. If they do not fit the memory allowed, every pass reads them
-// from the checkpoint again: one stage is in use while the next is read.
+// Weights as the tiled engine multiplies with them: transposed, so that a product reads them in the order in
+// which they lie, and those that take the same input side by side. A layer, or a block of rows of the head,
+// is a *stage*; a pass over the model asks for its stages in order. If they do not fit the memory allowed,
+// every pass reads them from the checkpoint again: one stage is in use while the next is read.
 #pragma once
 
 #include <cstdint>
@@ -22,21 +22,22 @@ namespace kvcompare {
 
 // Matrices are [in, out]. A bias or norm that the model does not have is an undefined tensor.
 struct PackedLayer {
-  at::Tensor input_norm;           // [d_model]
-  at::Tensor qkv, qkv_bias;        // out: n_heads*d_head of q, then n_kv_heads*d_head of k, the same of v
-  at::Tensor q_norm, k_norm;       // [d_head]
-  at::Tensor o, o_bias;            // out: d_model
-  at::Tensor post_attention_norm;  // [d_model]
+  at::Tensor input_norm;             // [d_model]
+  at::Tensor qkv, qkv_bias;          // out: n_heads*d_head of q, then n_kv_heads*d_head of k, the same of v
+  at::Tensor q_norm, k_norm;         // [d_head]
+  at::Tensor o, o_bias;              // out: d_model
+  at::Tensor post_attention_norm;    // [d_model]
   at::Tensor gate_up, gate_up_bias;  // out: d_ff of gate, then d_ff of up
   at::Tensor down, down_bias;        // out: d_model
 };
 
 class PackedWeights {
  public:
-  // max_bytes: of weights in memory; all stay if absent, or if they fit. Reads and checks every weight once. Throws
-  // CheckpointError, and ConfigError("max_weight_memory") if it is less than streaming needs.
+  // max_bytes: of weights in memory; all stay if absent, or if they fit. Reads and checks every weight once.
+  // Throws CheckpointError, and ConfigError("max_weight_memory") if it is less than streaming needs.
   // `checkpoint`: of float32 or float64 on the CPU.
-  PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint, std::optional<std::int64_t> max_bytes);
+  PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint,
+                std::optional<std::int64_t> max_bytes);
 
   const ModelConfig& config() const { return config_; }
   bool streams() const { return resident_.empty(); }

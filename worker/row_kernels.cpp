@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 // clang-format off: after foreach_target.h
 #include <hwy/highway.h>
+
 #include "presses/simd-inl.h"
 // clang-format on
 
@@ -78,7 +79,8 @@ void accumulate(const T* x, std::size_t n, LogSumExp& total) {
     const auto y = exp_of_difference(d, hn::Sub(load(lanes, d, x + i), shift));
     sum = hn::Add(sum, inside_or(d, y, lanes, hn::Zero(d)));
   });
-  total.sum = total.sum * std::exp(total.max - max) + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum))) +
+  total.sum = total.sum * std::exp(total.max - max) +
+              static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum))) +
               static_cast<double>(zero_if_finite(x, n));
   total.max = max;
 }
@@ -96,7 +98,9 @@ void rotate_float(const float* x, const float* cos, const float* sin, std::size_
 void rotate_double(const double* x, const double* cos, const double* sin, std::size_t n_pairs, double* out) {
   rotate(x, cos, sin, n_pairs, out);
 }
-void silu_mul_float(const float* gate, const float* up, std::size_t n, float* out) { silu_mul(gate, up, n, out); }
+void silu_mul_float(const float* gate, const float* up, std::size_t n, float* out) {
+  silu_mul(gate, up, n, out);
+}
 void silu_mul_double(const double* gate, const double* up, std::size_t n, double* out) {
   silu_mul(gate, up, n, out);
 }

@@ -1,5 +1,5 @@
-// What a decoder does to single rows besides matrix products, in CPU memory, by Google Highway. T: float or double;
-// all in T.
+// What a decoder does to single rows besides matrix products, in CPU memory, by Google Highway. T: float or
+// double; all in T.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace kvcompare {
 void rms_norm_row(const float* x, const float* weight, double eps, std::size_t n, float* out);
 void rms_norm_row(const double* x, const double* weight, double eps, std::size_t n, double* out);
 
-// RoPE of one head at one position, channel c paired with c + n_pairs. x, out: [2 * n_pairs], apart or the same;
-// cos, sin: [n_pairs].
+// RoPE of one head at one position, channel c paired with c + n_pairs. x, out: [2 * n_pairs], apart or the
+// same; cos, sin: [n_pairs].
 void rotate_row(const float* x, const float* cos, const float* sin, std::size_t n_pairs, float* out);
 void rotate_row(const double* x, const double* cos, const double* sin, std::size_t n_pairs, double* out);
 

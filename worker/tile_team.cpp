@@ -9,8 +9,7 @@ namespace kvcompare {
 
 TileTeam::TileTeam(int n_threads) {
   at::set_num_threads(1);
-  for (int t = 1; t < n_threads; ++t)
-    helpers_.emplace_back([this, t] { help(static_cast<std::size_t>(t)); });
+  for (int t = 1; t < n_threads; ++t) helpers_.emplace_back([this, t] { help(static_cast<std::size_t>(t)); });
 }
 
 TileTeam::~TileTeam() {
@@ -49,7 +48,8 @@ void TileTeam::help(std::size_t thread) {
 void TileTeam::take_tiles(std::size_t thread) {
   const c10::InferenceMode no_autograd;  // holds for one thread
   try {
-    for (auto tile = next_tile_.fetch_add(1); tile < n_tiles_; tile = next_tile_.fetch_add(1)) (*work_)(thread, tile);
+    for (auto tile = next_tile_.fetch_add(1); tile < n_tiles_; tile = next_tile_.fetch_add(1))
+      (*work_)(thread, tile);
   } catch (...) {
     const std::scoped_lock lock(mutex_);
     if (!error_) error_ = std::current_exception();

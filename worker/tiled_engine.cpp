@@ -1,362 +1,28 @@
-// make_tiled_engine. A batch of units passes the model together, a phase after the other: every phase is a list of
-// tiles of all units, which the threads share. A tile begins at a fixed place of its own sample and sees nothing of
-// the others, so a unit's numbers depend neither on its company nor on the threads.
+// make_tiled_engine.
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cmath>
-#include <map>
-#include <mutex>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
 #include "common/log.h"
-#include "worker/interval_attention.h"
-#include "worker/key_ledger.h"
-#include "worker/layer_schedule.h"
 #include "worker/layerwise_engine.h"
 #include "worker/rope_frequencies.h"
-#include "worker/row_kernels.h"
-#include "worker/tile_team.h"
+#include "worker/tiled_batch.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kRows = 64;  // tokens of a row tile
 // Batches: enough tiles for the threads; with streamed weights enough work for one reading of them.
 constexpr std::int64_t kTokensAtOnce = 4096;
-constexpr std::int64_t kTokensAtOncePerThread = 8 * kRows;
+constexpr std::int64_t kTokensAtOncePerThread = 8 * kRowsInTile;
 constexpr std::int64_t kTokensAtOnceStreaming = 32768;
 
 using Clock = std::chrono::steady_clock;
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-enum class Phase { kProjections, kSchedules, kAttention, kMlp, kHead };
-constexpr std::array<const char*, 5> kPhaseNames{"projections", "schedules", "attention", "MLP", "head"};
-
-// One unit on its way through the model. T: float or double.
-template <class T>
-struct UnitInFlight {
-  UnitInFlight(const EngineTask& task, const ModelConfig& config, const ScorerResources& resources,
-               std::int64_t chunk_size)
-      : sample(*task.sample),
-        method(*task.method),
-        chunking{std::ssize(sample.ids), chunk_size},
-        scorer(make_scorer(method, resources)),
-        ledger(chunking, method, config.n_layers, config.n_kv_heads),
-        log_sums(size(chunking.n_tokens - 1)),
-        target_logits(size(chunking.n_tokens - 1)) {
-    const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
-    const auto n = chunking.n_tokens, d = config.head_dim;
-    q = at::empty({n, config.n_heads * d}, options);
-    k = at::empty({config.n_kv_heads, n, d}, options);
-    v = at::empty({config.n_kv_heads, n, d}, options);
-    if (drifts()) raw_q = at::empty({n, config.n_heads * d}, options);
-    if (fixed()) scores = at::empty({config.n_kv_heads, n}, options.dtype(at::kDouble));
-    deaths = at::empty({config.n_kv_heads, n}, options.dtype(at::kInt));
-  }
-
-  std::int64_t n_tokens() const { return chunking.n_tokens; }
-  const FixedScorer* fixed() const {
-    const auto* pointer = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
-    return pointer ? pointer->get() : nullptr;
-  }
-  bool drifts() const { return std::holds_alternative<std::unique_ptr<DriftingScorer>>(scorer); }
-
-  // By any thread, of the first failure; the unit's further tiles are left out.
-  void fail(std::exception_ptr error) {
-    const std::scoped_lock lock(mutex);
-    if (!failure) failure = std::move(error);
-    failed = true;
-  }
-
-  const Sample& sample;
-  const MethodSpec& method;
-  const Chunking chunking;
-  const Scorer scorer;
-  at::Tensor x;       // [n_tokens, d_model], the residual stream
-  at::Tensor q;       // [n_tokens, n_heads * d_head]; then the heads' outputs
-  at::Tensor raw_q;   // the same before RoPE, with a DriftingScorer only
-  at::Tensor k, v;    // [n_kv_heads, n_tokens, d_head]
-  at::Tensor scores;  // [n_kv_heads, n_tokens], with a FixedScorer only
-  at::Tensor deaths;  // [n_kv_heads, n_tokens]: DeathTime, then the first query that does not see the key
-  KeyLedger ledger;
-  std::vector<LogSumExp> log_sums;    // [n_tokens - 1]
-  std::vector<double> target_logits;  // [n_tokens - 1]
-  std::atomic<std::int64_t> busy_ns{0};
-  std::atomic<bool> failed{false};
-  std::mutex mutex;
-  std::exception_ptr failure;
-};
-
-// What one thread computes with; kept from tile to tile.
-template <class T>
-struct Lane {
-  Lane(const ModelConfig& c) {
-    const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
-    hidden = at::empty({kRows, c.hidden_size}, options);
-    qkv = at::empty({kRows, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, options);
-    gate_up = at::empty({kRows, 2 * c.intermediate_size}, options);
-    gated = at::empty({kRows, c.intermediate_size}, options);
-    logits = at::empty({kRows * std::min(c.vocab_size, PackedWeights::kHeadBlock)}, options);
-  }
-  at::Tensor hidden, qkv, gate_up, gated, logits;
-  AttentionScratch<T> attention;
-  std::array<std::int64_t, kPhaseNames.size()> busy_ns{};
-};
-
-template <class T>
-T* row(const at::Tensor& matrix, std::int64_t i) {
-  return matrix.mutable_data_ptr<T>() + i * matrix.stride(0);
-}
-
-void add_if_any(const at::Tensor& rows, const at::Tensor& bias) {
-  if (bias.defined()) rows.add_(bias);
-}
-
-// cos and sin of every position, in T: [n_positions, d_head / 2].
-struct RotationTable {
-  at::Tensor cos, sin;
-  std::int64_t n_positions = 0;
-};
-
-template <class T>
-class Batch {
- public:
-  Batch(PackedWeights& weights, const Rope& rope, const RotationTable& rotations, std::vector<Lane<T>>& lanes,
-        TileTeam& team, const LayerwiseOptions& options)
-      : weights_(weights),
-        config_(weights.config()),
-        rope_(rope),
-        rotations_(rotations),
-        lanes_(lanes),
-        team_(team),
-        options_(options) {}
-
-  // Units that share a sample share the reading of its embedding.
-  void add(UnitInFlight<T>& unit) {
-    auto& embedded = embedded_[unit.sample.index];
-    unit.x = embedded.defined() ? embedded.clone() : weights_.embed(unit.sample.ids);
-    embedded = unit.x;
-    units_.push_back(&unit);
-  }
-
-  void run() {
-    list_tiles();
-    std::shared_ptr<const PackedLayer> layer;
-    for (std::int64_t l = 0; l < config_.n_layers; ++l) {
-      layer.reset();
-      layer = weights_.layer(l);
-      each(Phase::kProjections, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        project(LayerIndex(l), *layer, lane, unit, t.begin);
-      });
-      each(Phase::kSchedules, heads_, [&](auto&, auto& unit, const Tile& t) { schedule(unit, t.kv_head); });
-      account(LayerIndex(l));
-      each(Phase::kAttention, attention_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        interval_attention_tile(heads_of(unit), t.kv_head, t.begin, lane.attention);
-      });
-      each(Phase::kMlp, row_tiles_,
-           [&](auto& lane, auto& unit, const Tile& t) { finish_layer(*layer, lane, unit, t.begin); });
-    }
-    layer.reset();
-    std::shared_ptr<const at::Tensor> block;
-    for (std::int64_t b = 0; b < weights_.n_head_blocks(); ++b) {
-      block.reset();
-      block = weights_.head_block(b);
-      each(Phase::kHead, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        add_logits(*block, b * PackedWeights::kHeadBlock, lane, unit, t.begin);
-      });
-    }
-  }
-
- private:
-  struct Tile {
-    UnitInFlight<T>* unit;
-    std::int64_t kv_head;
-    std::int64_t begin;  // first token
-  };
-
-  void list_tiles() {
-    const auto group = config_.n_heads / config_.n_kv_heads;
-    for (auto* unit : units_) {
-      for (std::int64_t i = 0; i < unit->n_tokens(); i += kRows) row_tiles_.push_back({unit, 0, i});
-      for (std::int64_t h = 0; h < config_.n_kv_heads; ++h) {
-        heads_.push_back({unit, h, 0});
-        for (std::int64_t i = 0; i < unit->n_tokens(); i += n_queries_in_tile(group))
-          attention_tiles_.push_back({unit, h, i});
-      }
-    }
-    // The largest first, so that the threads end together.
-    std::ranges::stable_sort(attention_tiles_, std::greater(), &Tile::begin);
-  }
-
-  // f(lane, unit, tile) for the tiles of all units that have not failed.
-  template <class F>
-  void each(Phase phase, const std::vector<Tile>& tiles, F f) {
-    team_.for_each(tiles.size(), [&](std::size_t thread, std::size_t t) {
-      auto& lane = lanes_[thread];
-      auto& unit = *tiles[t].unit;
-      if (unit.failed) return;
-      const auto start = Clock::now();
-      try {
-        f(lane, unit, tiles[t]);
-      } catch (...) {
-        unit.fail(std::current_exception());
-      }
-      const auto ns = std::chrono::nanoseconds(Clock::now() - start).count();
-      unit.busy_ns += ns;
-      lane.busy_ns[static_cast<std::size_t>(phase)] += ns;
-    });
-  }
-
-  void norm(const at::Tensor& x, std::int64_t begin, std::int64_t n, const at::Tensor& weight,
-            const at::Tensor& out) const {
-    for (std::int64_t r = 0; r < n; ++r)
-      rms_norm_row(row<T>(x, begin + r), weight.const_data_ptr<T>(), config_.rms_norm_eps, size(config_.hidden_size),
-                   row<T>(out, r));
-  }
-
-  // Input norm, q, k, v with RoPE, and the scores that are known from the token alone.
-  void project(LayerIndex index, const PackedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
-    const auto n = std::min(kRows, unit.n_tokens() - begin);
-    const auto hidden = lane.hidden.narrow(0, 0, n);
-    auto qkv = lane.qkv.narrow(0, 0, n);
-    norm(unit.x, begin, n, w.input_norm, hidden);
-    at::mm_out(qkv, hidden, w.qkv);
-    add_if_any(qkv, w.qkv_bias);
-    if (!all_finite(row<T>(qkv, 0), size(qkv.numel())))
-      throw std::domain_error("layer " + std::to_string(index.value) +
-                              ": a query, key or value is not finite; a wider --dtype may help");
-    for (std::int64_t r = 0; r < n; ++r) distribute(w, unit, row<T>(qkv, r), begin + r);
-    if (const auto* scorer = unit.fixed()) {
-      LayerView view;
-      view.hidden = hidden;
-      view.raw_k = qkv.narrow(1, config_.n_heads * config_.head_dim, config_.n_kv_heads * config_.head_dim)
-                       .unflatten(1, {config_.n_kv_heads, config_.head_dim})
-                       .transpose(0, 1);
-      view.k = view.raw_k;  // for its shape
-      view.layer = index;
-      view.sample = unit.sample.index;
-      view.first_position = begin;
-      unit.scores.narrow(1, begin, n).copy_(scorer->score(view));
-    }
-  }
-
-  // One token's q, k, v, side by side, to where they are kept.
-  void distribute(const PackedLayer& w, UnitInFlight<T>& unit, T* qkv, std::int64_t position) const {
-    const auto d = config_.head_dim;
-    const auto n_pairs = size(d / 2);
-    const T* cos = row<T>(rotations_.cos, position);
-    const T* sin = row<T>(rotations_.sin, position);
-    for (std::int64_t h = 0; h < config_.n_heads; ++h, qkv += d) {
-      if (w.q_norm.defined()) rms_norm_row(qkv, w.q_norm.const_data_ptr<T>(), config_.rms_norm_eps, size(d), qkv);
-      if (unit.drifts()) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
-      rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.q, position) + h * d);
-    }
-    for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, qkv += d) {
-      if (w.k_norm.defined()) rms_norm_row(qkv, w.k_norm.const_data_ptr<T>(), config_.rms_norm_eps, size(d), qkv);
-      rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.k, h) + position * d);
-    }
-    for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, qkv += d)
-      std::copy_n(qkv, d, row<T>(unit.v, h) + position * d);
-  }
-
-  void schedule(UnitInFlight<T>& unit, std::int64_t kv_head) const {
-    const auto group = config_.n_heads / config_.n_kv_heads;
-    const auto group_of = [&](const at::Tensor& q) {
-      return q.unflatten(1, {config_.n_heads, config_.head_dim}).narrow(1, kv_head * group, group).transpose(0, 1);
-    };
-    WholeHead head{.raw_q = {}, .q = group_of(unit.q), .k = unit.k.select(0, kv_head), .v = unit.v.select(0, kv_head)};
-    if (unit.drifts()) head.raw_q = group_of(unit.raw_q);
-    std::span<const double> scores;
-    if (unit.fixed()) scores = {row<double>(unit.scores, kv_head), size(unit.n_tokens())};
-    schedule_head(unit.scorer, unit.method, unit.chunking, rope_, head, scores, deaths_of(unit, kv_head));
-  }
-
-  static std::span<DeathTime> deaths_of(UnitInFlight<T>& unit, std::int64_t kv_head) {
-    return {row<std::int32_t>(unit.deaths, kv_head), size(unit.n_tokens())};
-  }
-
-  // Counts the keys, and turns death times into what attention reads.
-  void account(LayerIndex layer) {
-    for (auto* unit : units_) {
-      if (unit->failed) continue;
-      for (std::int64_t h = 0; h < config_.n_kv_heads; ++h) {
-        const auto deaths = deaths_of(*unit, h);
-        unit->ledger.add_head(deaths);
-        if (options_.observe_deaths) options_.observe_deaths(layer, h, deaths);
-        for (auto& death : deaths) death = static_cast<std::int32_t>(unit->chunking.sees_until(death));
-      }
-    }
-  }
-
-  AttentionHeads<T> heads_of(const UnitInFlight<T>& unit) const {
-    return {.n_heads = config_.n_heads,
-            .n_kv_heads = config_.n_kv_heads,
-            .n_tokens = unit.n_tokens(),
-            .d_head = config_.head_dim,
-            .q = row<T>(unit.q, 0),
-            .k = unit.k.template const_data_ptr<T>(),
-            .v = unit.v.template const_data_ptr<T>(),
-            .until = unit.deaths.template const_data_ptr<std::int32_t>()};
-  }
-
-  // What attention adds to the residual stream, and the MLP.
-  void finish_layer(const PackedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
-    const auto n = std::min(kRows, unit.n_tokens() - begin);
-    auto x = unit.x.narrow(0, begin, n);
-    x.addmm_(unit.q.narrow(0, begin, n), w.o);
-    add_if_any(x, w.o_bias);
-    const auto hidden = lane.hidden.narrow(0, 0, n);
-    auto gate_up = lane.gate_up.narrow(0, 0, n);
-    norm(unit.x, begin, n, w.post_attention_norm, hidden);
-    at::mm_out(gate_up, hidden, w.gate_up);
-    add_if_any(gate_up, w.gate_up_bias);
-    const auto d_ff = config_.intermediate_size;
-    for (std::int64_t r = 0; r < n; ++r)
-      silu_mul_row(row<T>(gate_up, r), row<T>(gate_up, r) + d_ff, size(d_ff), row<T>(lane.gated, r));
-    x.addmm_(lane.gated.narrow(0, 0, n), w.down);
-    add_if_any(x, w.down_bias);
-  }
-
-  // A block of the vocabulary, from `first` on.
-  void add_logits(const at::Tensor& block, std::int64_t first, Lane<T>& lane, UnitInFlight<T>& unit,
-                  std::int64_t begin) const {
-    const auto n = std::min(kRows, unit.n_tokens() - 1 - begin);
-    if (n <= 0) return;
-    const auto n_entries = block.size(1);
-    const auto hidden = lane.hidden.narrow(0, 0, n);
-    auto logits = lane.logits.narrow(0, 0, n * n_entries).view({n, n_entries});
-    norm(unit.x, begin, n, weights_.final_norm(), hidden);
-    at::mm_out(logits, hidden, block);
-    for (std::int64_t r = 0; r < n; ++r) {
-      add_block(row<T>(logits, r), size(n_entries), unit.log_sums[size(begin + r)]);
-      const auto target = unit.sample.ids[size(begin + r + 1)] - first;
-      if (target >= 0 && target < n_entries) unit.target_logits[size(begin + r)] = row<T>(logits, r)[target];
-    }
-  }
-
-  PackedWeights& weights_;
-  const ModelConfig& config_;
-  const Rope& rope_;
-  const RotationTable& rotations_;
-  std::vector<Lane<T>>& lanes_;
-  TileTeam& team_;
-  const LayerwiseOptions& options_;
-  std::vector<UnitInFlight<T>*> units_;
-  std::map<SampleIndex, at::Tensor> embedded_;
-  std::vector<Tile> row_tiles_, heads_, attention_tiles_;
-};
 
 template <class T>
 class TiledEngine : public Engine {
@@ -375,7 +41,8 @@ class TiledEngine : public Engine {
 
   std::int64_t n_tokens_at_once() const override {
     const auto n_threads = static_cast<std::int64_t>(team_.n_threads());
-    return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce, n_threads * kTokensAtOncePerThread);
+    return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce,
+                    n_threads * kTokensAtOncePerThread);
   }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
@@ -389,7 +56,8 @@ class TiledEngine : public Engine {
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-        auto unit = std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, options_.chunk_size);
+        auto unit =
+            std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, options_.chunk_size);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {
@@ -445,7 +113,8 @@ class TiledEngine : public Engine {
     for (std::size_t p = 0; p < kPhaseNames.size(); ++p) {
       std::int64_t ns = 0;
       for (const auto& lane : lanes_) ns += lane.busy_ns[p];
-      text += std::string(p > 0 ? ", " : "") + kPhaseNames[p] + " " + std::to_string(static_cast<double>(ns) * 1e-9);
+      text += std::string(p > 0 ? ", " : "") + kPhaseNames[p] + " " +
+              std::to_string(static_cast<double>(ns) * 1e-9);
     }
     log_debug("seconds of all threads: " + text);
   }
@@ -466,7 +135,8 @@ std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerRe
   require(options.chunk_size >= 1, "chunk_size is at least 1");
   if (weights.final_norm().scalar_type() == at::kDouble)
     return std::make_unique<TiledEngine<double>>(weights, resources, std::move(options));
-  require(weights.final_norm().scalar_type() == at::kFloat, "the tiled engine computes in float32 or float64");
+  require(weights.final_norm().scalar_type() == at::kFloat,
+          "the tiled engine computes in float32 or float64");
   return std::make_unique<TiledEngine<float>>(weights, resources, std::move(options));
 }
 

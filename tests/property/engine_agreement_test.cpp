@@ -1,6 +1,6 @@
-// The layerwise engines against the stepwise one, which goes chunk by chunk with a cache that is really pruned and
-// shares with them neither schedule, attention nor counting: every NLL, every count, and for every key the event at
-// which it dies. Set KVCOMPARE_TEST_SEED to try other models and samples.
+// The layerwise engines against the stepwise one, which goes chunk by chunk with a cache that is really
+// pruned and shares with them neither schedule, attention nor counting: every NLL, every count, and for every
+// key the event at which it dies. Set KVCOMPARE_TEST_SEED to try other models and samples.
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -9,10 +9,10 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <ATen/Parallel.h>
 #include <c10/core/ScalarType.h>
-#include <hwy/targets.h>
 
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
@@ -52,10 +52,10 @@ void expect_close(const std::vector<double>& a, const std::vector<double>& b, do
     ASSERT_NEAR(a[i], b[i], tolerance * std::max(1.0, std::abs(b[i]))) << "token " << i + 1;
 }
 
-// In float64: everything equal. kvzap under a ratio is left to samples without repeated tokens: equal tokens have
-// equal scores in layer 0, which two engines' rounding may break in different ways (docs/semantics.md).
-void expect_agreement(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size, const Sample& sample,
-                      const MethodSpec& method) {
+// In float64: everything equal. kvzap under a ratio is left to samples without repeated tokens: equal tokens
+// have equal scores in layer 0, which two engines' rounding may break in different ways (docs/semantics.md).
+void expect_agreement(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size,
+                      const Sample& sample, const MethodSpec& method) {
   const auto expected = run(EngineKind::kStepwise, loaded, chunk_size, sample, method);
   const auto actual = run(kind, loaded, chunk_size, sample, method);
   ASSERT_EQ(actual.deaths, expected.deaths);
@@ -71,7 +71,8 @@ class EngineAgreement : public testing::TestWithParam<std::tuple<EngineKind, std
 
   // kv_heads KV heads shared by `group` query heads each.
   void load(std::int64_t group) {
-    spec_ = {.seed = generator_(), .vocab = 2048, .layers = 2, .heads = 2 * group, .kv_heads = 2, .head_dim = 8};
+    spec_ = {
+        .seed = generator_(), .vocab = 2048, .layers = 2, .heads = 2 * group, .kv_heads = 2, .head_dim = 8};
     spec_.hidden = spec_.heads * spec_.head_dim;
     write_tiny_model(scratch_.path(), spec_);
     loaded_ = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kDouble);
@@ -92,16 +93,16 @@ class EngineAgreement : public testing::TestWithParam<std::tuple<EngineKind, std
   LoadedModel loaded_;
 };
 
-const std::vector<std::string> kMethods = {"baseline",           "random",   "streaming_llm", "expected_attention",
-                                           "observed_attention", "knorm", "kvzap"};
+const std::vector<std::string> kMethods = {
+    "baseline", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm", "kvzap"};
 
 // Every method under both policies, around the borders of tiles and blocks.
 TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
   const auto [kind, group] = GetParam();
   load(group);
   for (const std::int64_t n_tokens : {2, 3, 127, 128, 129, 130})
-    for (const std::int64_t chunk_size : {std::int64_t{1}, std::int64_t{2}, std::int64_t{3}, std::int64_t{8},
-                                          std::int64_t{64}, n_tokens})
+    for (const std::int64_t chunk_size :
+         {std::int64_t{1}, std::int64_t{2}, std::int64_t{3}, std::int64_t{8}, std::int64_t{64}, n_tokens})
       for (const char* policy : {"ratio", "threshold"})
         for (const auto& name : kMethods) {
           // The smallest steps take longest: every length and every chunk, not every pair of both.
@@ -111,11 +112,16 @@ TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
           run.policy = policy;
           run.sliding_window_size = 20;
           run.kvzap_n_sink = 2;
-          run.threshold = name == "knorm" ? -2.5 : name == "streaming_llm" ? 60 : name == "random" ? 0.5
-                          : name == "kvzap" ? 0 : name == "observed_attention" ? 0.02 : -4;
+          run.threshold = name == "knorm"                ? -2.5
+                          : name == "streaming_llm"      ? 60
+                          : name == "random"             ? 0.5
+                          : name == "kvzap"              ? 0
+                          : name == "observed_attention" ? 0.02
+                                                         : -4;
           SCOPED_TRACE(name + ", " + policy + ", chunk_size " + std::to_string(chunk_size) + ", T " +
                        std::to_string(n_tokens) + ", seed " + std::to_string(property_seed()));
-          expect_agreement(kind, loaded_, chunk_size, sample(n_tokens), make_method_spec(*find_method(name), run));
+          expect_agreement(kind, loaded_, chunk_size, sample(n_tokens),
+                           make_method_spec(*find_method(name), run));
           if (HasFatalFailure()) return;
         }
 }
@@ -140,9 +146,11 @@ TEST_P(EngineAgreement, OfALongSample) {
 
 INSTANTIATE_TEST_SUITE_P(Groups, EngineAgreement,
                          testing::Combine(testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
-                                          testing::Values(std::int64_t{1}, std::int64_t{2}, std::int64_t{4}, std::int64_t{7})),
+                                          testing::Values(std::int64_t{1}, std::int64_t{2}, std::int64_t{4},
+                                                          std::int64_t{7})),
                          [](const auto& param) {
-                           return name_of(std::get<0>(param.param)) + "_" + std::to_string(std::get<1>(param.param));
+                           return name_of(std::get<0>(param.param)) + "_" +
+                                  std::to_string(std::get<1>(param.param));
                          });
 
 // The kernels are compiled for every instruction set; here all that this machine can run, not only the best.
@@ -168,9 +176,11 @@ TEST(InstructionSets, AllAgree) {
       SCOPED_TRACE(name + " by " + hwy::TargetName(target));
       const auto method = make_method_spec(*find_method(name), run);
       expect_agreement(EngineKind::kTiled, loaded, 1, sample, method);
-      if (name == "expected_attention" || name == "observed_attention") continue;  // rounding may reorder float32 scores
+      if (name == "expected_attention" || name == "observed_attention")
+        continue;  // rounding may reorder float32 scores
       const auto exact = make_engine(EngineKind::kStepwise, loaded, 1)->run(sample, method).total_nll;
-      EXPECT_NEAR(make_engine(EngineKind::kTiled, loaded_float, 1)->run(sample, method).total_nll, exact, 1e-4 * exact);
+      EXPECT_NEAR(make_engine(EngineKind::kTiled, loaded_float, 1)->run(sample, method).total_nll, exact,
+                  1e-4 * exact);
     }
   }
   hwy::SetSupportedTargetsForTest(0);
@@ -203,16 +213,17 @@ TEST_P(RandomAgreement, OfAnyModelMethodAndParameters) {
       run.use_vnorm = up_to(3) > 0;
       run.seed = generator();
       const Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(200), spec.vocab)};
-      SCOPED_TRACE(name + ", round " + std::to_string(round) + ", chunk_size " + std::to_string(run.chunk_size) +
-                   ", T " + std::to_string(sample.ids.size()) + ", KVCOMPARE_TEST_SEED=" +
-                   std::to_string(property_seed()));
+      SCOPED_TRACE(name + ", round " + std::to_string(round) + ", chunk_size " +
+                   std::to_string(run.chunk_size) + ", T " + std::to_string(sample.ids.size()) +
+                   ", KVCOMPARE_TEST_SEED=" + std::to_string(property_seed()));
       expect_agreement(GetParam(), loaded, run.chunk_size, sample, make_method_spec(*find_method(name), run));
       if (HasFatalFailure()) return;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, RandomAgreement, testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
+INSTANTIATE_TEST_SUITE_P(Engines, RandomAgreement,
+                         testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
                          [](const auto& param) { return name_of(param.param); });
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What the tiled engine promises beyond the right numbers: they depend, bit for bit, on nothing but the unit itself.
-// Set KVCOMPARE_TEST_SEED to try other models and samples.
+// What the tiled engine promises beyond the right numbers: they depend, bit for bit, on nothing but the unit
+// itself. Set KVCOMPARE_TEST_SEED to try other models and samples.
 #include <cmath>
 #include <limits>
 #include <random>
@@ -19,21 +19,28 @@
 namespace kvcompare {
 namespace {
 
-const std::vector<std::string> kMethods = {"baseline",           "random",   "streaming_llm", "expected_attention",
-                                           "observed_attention", "knorm", "kvzap"};
+const std::vector<std::string> kMethods = {
+    "baseline", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm", "kvzap"};
 
 class TiledEngine : public testing::Test {
  protected:
   TiledEngine() : generator_(property_seed()) {
     RecordProperty("seed", std::to_string(property_seed()));
-    spec_ = {.seed = generator_(), .vocab = 20000, .hidden = 64, .layers = 3, .heads = 8, .kv_heads = 2, .head_dim = 8};
+    spec_ = {.seed = generator_(),
+             .vocab = 20000,
+             .hidden = 64,
+             .layers = 3,
+             .heads = 8,
+             .kv_heads = 2,
+             .head_dim = 8};
     write_tiny_model(scratch_.path(), spec_);
     loaded_ = load(std::nullopt);
     run_.sliding_window_size = 20;
     run_.threshold = 0;
     for (const auto& name : kMethods) methods_.push_back(make_method_spec(*find_method(name), run_));
     for (const std::int64_t n_tokens : {2, 300, 3, 64, 65, 129, 20})
-      samples_.push_back({SampleIndex(std::ssize(samples_)), random_sample(generator_, n_tokens, spec_.vocab)});
+      samples_.push_back(
+          {SampleIndex(std::ssize(samples_)), random_sample(generator_, n_tokens, spec_.vocab)});
   }
 
   LoadedModel load(std::optional<std::int64_t> max_weight_memory) const {
@@ -55,14 +62,17 @@ class TiledEngine : public testing::Test {
   // Every unit by itself, on one thread.
   std::vector<UnitResult> alone() const {
     std::vector<UnitResult> results;
-    for (const auto& task : all_tasks()) results.push_back(engine(loaded_, 1)->run(*task.sample, *task.method));
+    for (const auto& task : all_tasks())
+      results.push_back(engine(loaded_, 1)->run(*task.sample, *task.method));
     return results;
   }
 
-  void expect_bitwise(const std::vector<UnitResult>& expected, const std::vector<EngineOutcome>& outcomes) const {
+  void expect_bitwise(const std::vector<UnitResult>& expected,
+                      const std::vector<EngineOutcome>& outcomes) const {
     ASSERT_EQ(outcomes.size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      SCOPED_TRACE("sample " + std::to_string(i / methods_.size()) + ", " + methods_[i % methods_.size()].name);
+      SCOPED_TRACE("sample " + std::to_string(i / methods_.size()) + ", " +
+                   methods_[i % methods_.size()].name);
       const auto& result = std::get<UnitResult>(outcomes[i]);
       EXPECT_EQ(result.token_nll, expected[i].token_nll);
       EXPECT_EQ(result.total_nll, expected[i].total_nll);
@@ -137,15 +147,16 @@ TEST_F(TiledEngine, LetsAUnitFailAlone) {
   }
 }
 
-// float32 against the stepwise engine in float64. Scores that rounding cannot move past one another: fixed by position
-// or hash, or rounded.
+// float32 against the stepwise engine in float64. Scores that rounding cannot move past one another: fixed by
+// position or hash, or rounded.
 TEST_F(TiledEngine, IsNearFloat64InFloat32) {
   const auto exact = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kDouble);
   for (const auto& sample : samples_)
     for (const auto& method : methods_) {
       if (method.name == "expected_attention" || method.name == "observed_attention") continue;
       const auto expected = make_engine(EngineKind::kStepwise, exact, 1)->run(sample, method).total_nll;
-      EXPECT_NEAR(engine(loaded_, 2)->run(sample, method).total_nll, expected, 1e-4 * std::abs(expected)) << method.name;
+      EXPECT_NEAR(engine(loaded_, 2)->run(sample, method).total_nll, expected, 1e-4 * std::abs(expected))
+          << method.name;
     }
 }
 

@@ -16,7 +16,8 @@
 namespace kvcompare {
 
 enum class EngineKind { kStepwise, kLayerwise, kTiled };
-inline constexpr EngineKind kAllEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise, EngineKind::kTiled};
+inline constexpr EngineKind kAllEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise,
+                                             EngineKind::kTiled};
 
 inline std::string name_of(EngineKind kind) {
   return kind == EngineKind::kStepwise ? "stepwise" : kind == EngineKind::kLayerwise ? "layerwise" : "tiled";
@@ -67,26 +68,29 @@ class ReplayingEngine : public Engine {
   std::unique_ptr<Engine> engine_;
 };
 
-inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const LoadedModel& loaded, LayerwiseOptions options) {
-  return kind == EngineKind::kTiled ? make_tiled_engine(*loaded.packed, loaded.resources(), std::move(options))
-                                    : make_layerwise_engine(*loaded.model, loaded.resources(), std::move(options));
+inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const LoadedModel& loaded,
+                                              LayerwiseOptions options) {
+  return kind == EngineKind::kTiled
+             ? make_tiled_engine(*loaded.packed, loaded.resources(), std::move(options))
+             : make_layerwise_engine(*loaded.model, loaded.resources(), std::move(options));
 }
 
 // loaded outlives the engine. With an observer one unit is run at a time.
-inline std::unique_ptr<Engine> make_engine(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size,
-                                           AliveObserver observer = nullptr) {
+inline std::unique_ptr<Engine> make_engine(EngineKind kind, const LoadedModel& loaded,
+                                           std::int64_t chunk_size, AliveObserver observer = nullptr) {
   if (kind == EngineKind::kStepwise)
     return make_stepwise_engine(*loaded.model, loaded.resources(),
                                 {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
   if (!observer) return make_layerwise(kind, loaded, {.chunk_size = chunk_size});
   auto replaying =
       std::make_unique<ReplayingEngine>(loaded.model->config().n_kv_heads, chunk_size, std::move(observer));
-  replaying->set_engine(
-      make_layerwise(kind, loaded, {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
+  replaying->set_engine(make_layerwise(
+      kind, loaded, {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
   return replaying;
 }
 
-// Collects death times from what an AliveObserver is told: a key dies at the first event after which it is missing.
+// Collects death times from what an AliveObserver is told: a key dies at the first event after which it is
+// missing.
 class DeathCollector {
  public:
   DeathCollector(std::int64_t n_layers, std::int64_t n_kv_heads, const Chunking& chunking)

@@ -30,8 +30,8 @@ inline LoadedModel load_for_test(const std::filesystem::path& folder, const std:
   const ModelConfig config = read_model_config(folder / "config.json");
   LoadedModel loaded;
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
-  loaded.packed = std::make_unique<PackedWeights>(
-      config, CheckpointWeights(folder, config, dtype, at::kCPU), max_weight_memory);
+  loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
+                                                  max_weight_memory);
   loaded.kvzap =
       std::make_unique<KvzapSurrogate>(load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
   return loaded;

@@ -51,7 +51,8 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::drop_pages() const {
-  if (size_ > 0) ::madvise(const_cast<char*>(data_), size_, MADV_DONTNEED);  // a hint: failing costs memory only
+  if (size_ > 0)
+    ::madvise(const_cast<char*>(data_), size_, MADV_DONTNEED);  // a hint: failing costs memory only
 }
 
 }  // namespace kvcompare

@@ -91,7 +91,8 @@ void check_tensor_header(const SafetensorsFile& file, const ExpectedTensor& expe
 at::Tensor load_rows(const SafetensorsFile& file, const std::string& name, std::int64_t begin, std::int64_t n,
                      at::ScalarType dtype, at::Device device) {
   const at::Tensor whole = file.tensor(name);
-  return checked(whole.narrow(0, begin, n), begin * (whole.numel() / whole.size(0)), file, name, dtype, device);
+  return checked(whole.narrow(0, begin, n), begin * (whole.numel() / whole.size(0)), file, name, dtype,
+                 device);
 }
 
 at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name, at::ScalarType dtype,

@@ -78,7 +78,8 @@ at::Tensor CheckpointWeights::embedding_rows(std::span<const TokenId> ids) const
   const auto index =
       at::from_blob(const_cast<TokenId*>(ids.data()), {static_cast<std::int64_t>(ids.size())}, at::kLong);
   const auto name = embedding_name();
-  return files_.find(name)->tensor(name).index_select(0, index).to(at::TensorOptions().dtype(dtype_).device(device_));
+  return files_.find(name)->tensor(name).index_select(0, index).to(
+      at::TensorOptions().dtype(dtype_).device(device_));
 }
 
 at::Tensor CheckpointWeights::lm_head_rows(std::int64_t begin, std::int64_t n) const {

@@ -34,13 +34,14 @@ struct ModelWeights {
   at::Tensor lm_head;     // [vocab, d_model]; same storage as embedding if tied
 };
 
-// The weights of a checkpoint folder, read piece by piece. Tensors whose dtype and device match are views of the
-// mapped files (read-only), the others are converted. Every piece is checked when it is read: CheckpointError
-// naming file and tensor if it holds a NaN or infinity, be it stored or made by the conversion.
+// The weights of a checkpoint folder, read piece by piece. Tensors whose dtype and device match are views of
+// the mapped files (read-only), the others are converted. Every piece is checked when it is read:
+// CheckpointError naming file and tensor if it holds a NaN or infinity, be it stored or made by the
+// conversion.
 class CheckpointWeights {
  public:
-  // Opens model.safetensors, or the shards of model.safetensors.index.json. Throws CheckpointError naming file and
-  // tensor if one is missing, unexpected, misshaped, or of a dtype that is no floating point.
+  // Opens model.safetensors, or the shards of model.safetensors.index.json. Throws CheckpointError naming
+  // file and tensor if one is missing, unexpected, misshaped, or of a dtype that is no floating point.
   CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config, at::ScalarType dtype,
                     at::Device device);
 
