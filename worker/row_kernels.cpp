@@ -47,8 +47,10 @@ void silu_mul(const T* gate, const T* up, std::size_t n, T* out) {
   const auto one = hn::Set(d, T{1});
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
     const auto x = load(lanes, d, gate + i);
-    const auto silu = hn::Div(x, hn::Add(one, hn::Exp(d, hn::Neg(x))));
-    store(hn::Mul(silu, load(lanes, d, up + i)), lanes, d, out + i);
+    // Below this silu is 0 beside any number, and Highway's Exp would overflow to anything.
+    const auto least = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? -80 : -700));
+    const auto silu = hn::Div(x, hn::Add(one, hn::Exp(d, hn::Neg(hn::Max(x, least)))));
+    store(hn::Mul(hn::IfThenZeroElse(hn::Lt(x, least), silu), load(lanes, d, up + i)), lanes, d, out + i);
   });
 }
 

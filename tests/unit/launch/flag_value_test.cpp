@@ -30,6 +30,40 @@ TEST(ParseWhole, ReadsEveryUnsigned64BitNumber) {
   EXPECT_EQ(parse_whole<std::uint64_t>("-1", 0, kMost), std::nullopt);
 }
 
+TEST(ParseBytes, KnowsPowersOf1000AndOf1024) {
+  EXPECT_EQ(parse_bytes("1"), 1);
+  EXPECT_EQ(parse_bytes("4096"), 4096);
+  EXPECT_EQ(parse_bytes("+7"), 7);
+  EXPECT_EQ(parse_bytes("12B"), 12);
+  EXPECT_EQ(parse_bytes("3KB"), 3'000);
+  EXPECT_EQ(parse_bytes("500MB"), 500'000'000);
+  EXPECT_EQ(parse_bytes("24GB"), 24'000'000'000);
+  EXPECT_EQ(parse_bytes("5TB"), 5'000'000'000'000);
+  EXPECT_EQ(parse_bytes("3KiB"), 3'072);
+  EXPECT_EQ(parse_bytes("6MiB"), 6'291'456);
+  EXPECT_EQ(parse_bytes("2GiB"), 2'147'483'648);
+  EXPECT_EQ(parse_bytes("5TiB"), 5'497'558'138'880);
+}
+
+TEST(ParseBytes, RefusesWhatIsNoWholeNumberOfAKnownUnit) {
+  for (const char* bad : {"", "B", "GB", "GiB", "0", "0GB", "-1", "-1GB", "1.5GB", "1e3", "1e3MB", "1 GB", " 1GB", "1GB ",
+                          "1K", "1G", "1kB", "1gb", "1Gib", "1GIB", "1PB", "1PiB", "1iB", "1GBB", "1KBMB", "1KiBB",
+                          "0x10", "x", "GB1", "1,000", "nan", "inf"})
+    EXPECT_EQ(parse_bytes(bad), std::nullopt) << bad;
+}
+
+TEST(ParseBytes, RefusesMoreThanFits) {
+  EXPECT_EQ(parse_bytes("9223372036854775807"), 9223372036854775807);
+  EXPECT_EQ(parse_bytes("9223372036854775807B"), 9223372036854775807);
+  EXPECT_EQ(parse_bytes("9223372036854775808"), std::nullopt);
+  EXPECT_EQ(parse_bytes("8388607TiB"), 8388607LL << 40);
+  EXPECT_EQ(parse_bytes("8388608TiB"), std::nullopt);  // 2^63
+  EXPECT_EQ(parse_bytes("9223372TB"), 9'223'372'000'000'000'000);
+  EXPECT_EQ(parse_bytes("9223373TB"), std::nullopt);
+  EXPECT_EQ(parse_bytes("16777217TiB"), std::nullopt);  // 2^64 and a TiB: would wrap to a number that is allowed
+  EXPECT_EQ(parse_bytes("99999999999999999999TiB"), std::nullopt);
+}
+
 TEST(ParseSwitch, KnowsTheUsualWords) {
   for (const char* yes : {"true", "True", "TRUE", "1", "yes", "on"})
     EXPECT_EQ(parse_switch(yes), true) << yes;
