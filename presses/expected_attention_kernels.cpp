@@ -117,8 +117,9 @@ void log_mean_softmax(double* z, std::size_t n_heads, std::size_t n, double* sco
         highest = hn::Max(highest, load(lanes, d, z + head * n + i));
       auto sum = hn::Zero(d);
       for (std::size_t head = 0; head < n_heads; ++head)
-        sum = hn::Add(sum, hn::Exp(d, hn::Sub(load(lanes, d, z + head * n + i), highest)));
-      score = hn::Sub(hn::Add(highest, hn::Log(d, sum)), log_heads);
+        sum = hn::Add(sum, exp_of_difference(d, hn::Sub(load(lanes, d, z + head * n + i), highest)));
+      const auto mean = hn::Sub(hn::Add(highest, hn::Log(d, sum)), log_heads);
+      score = hn::IfThenElse(hn::Eq(sum, sum), mean, sum);  // Highway's Log knows no NaN
     }
     store(score, lanes, d, scores + i);
   });

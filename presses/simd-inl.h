@@ -66,12 +66,12 @@ hn::Vec<D> inside_or(D d, hn::Vec<D> v, FirstLanes lanes, hn::Vec<D> other) {
   return hn::IfThenElse(hn::FirstN(d, lanes.n), v, other);
 }
 
-// exp(v) for v <= 0, NaN for NaN (Highway's Exp gives 0), and 0 below what a sum beside a 1 could notice by
-// far: terms that small are subnormal before long, and a core takes a hundred times longer over those. A
+// exp(v) for v <= 0, NaN for NaN (Highway's Exp gives 0), and 0 where the result would soon be subnormal: far
+// below what a sum beside a 1 can notice, and a core takes a hundred times longer over such numbers. A
 // trained model has many.
 template <class D>
 hn::Vec<D> exp_of_difference(D d, hn::Vec<D> v) {
-  const auto least = hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) == 4 ? -60 : -600));
+  const auto least = hn::Set(d, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) == 4 ? -85 : -700));
   const auto exp = hn::IfThenElseZero(hn::Ge(v, least), hn::Exp(d, hn::Max(v, least)));
   return hn::IfThenElse(hn::Eq(v, v), exp, v);
 }

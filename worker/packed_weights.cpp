@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <iomanip>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -52,7 +54,11 @@ PackedLayer pack(const LayerWeights& w) {
   return packed;
 }
 
-std::string in_mebibytes(std::int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + "MiB"; }
+std::string in_mebibytes(double bytes) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << bytes / (1 << 20) << "MiB";
+  return text.str();
+}
 
 }  // namespace
 
@@ -66,10 +72,11 @@ PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkp
   const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
   const bool fits = !max_bytes || n_bytes_of_all_stages() <= *max_bytes;
   if (!fits && *max_bytes < n_bytes_streaming)
-    throw ConfigError("max_weight_memory", in_mebibytes(*max_bytes) +
+    throw ConfigError("max_weight_memory", in_mebibytes(static_cast<double>(*max_bytes)) +
                                                " is too little: reading this model layer by layer needs " +
-                                               in_mebibytes(n_bytes_streaming) + ", keeping all of it " +
-                                               in_mebibytes(n_bytes_of_all_stages()));
+                                               in_mebibytes(static_cast<double>(n_bytes_streaming)) +
+                                               ", keeping all of it " +
+                                               in_mebibytes(static_cast<double>(n_bytes_of_all_stages())));
   if (!config_.tied_embeddings) checkpoint_.check_embedding();
   for (std::int64_t i = 0; i < n_stages(); ++i) {
     auto loaded = load(i);
@@ -118,7 +125,9 @@ PackedWeights::StagePointer PackedWeights::load(std::int64_t stage) const {
 
 PackedWeights::StagePointer PackedWeights::stage(std::int64_t index) {
   if (!streams()) return resident_[static_cast<std::size_t>(index)];
-  auto current = read_ahead_index_ == index ? read_ahead_.get() : load(index);
+  // A reading ahead that failed is told once; who asks again has it tried again.
+  const bool is_under_way = std::exchange(read_ahead_index_, -1) == index;
+  auto current = is_under_way ? read_ahead_.get() : load(index);
   read_ahead_index_ = (index + 1) % n_stages();
   read_ahead_ = std::async(std::launch::async, [this, next = read_ahead_index_] {
     const c10::InferenceMode no_autograd;

@@ -9,10 +9,18 @@ namespace kvcompare {
 
 TileTeam::TileTeam(int n_threads) {
   at::set_num_threads(1);
-  for (int t = 1; t < n_threads; ++t) helpers_.emplace_back([this, t] { help(static_cast<std::size_t>(t)); });
+  try {
+    for (int t = 1; t < n_threads; ++t)
+      helpers_.emplace_back([this, t] { help(static_cast<std::size_t>(t)); });
+  } catch (...) {  // the system gives no more threads
+    send_home();
+    throw;
+  }
 }
 
-TileTeam::~TileTeam() {
+TileTeam::~TileTeam() { send_home(); }
+
+void TileTeam::send_home() {
   work_ = nullptr;
   round_.fetch_add(1);
   round_.notify_all();

@@ -32,6 +32,7 @@ class TileTeam {
 
  private:
   void help(std::size_t thread);
+  void send_home();
   void take_tiles(std::size_t thread);
 
   const Work* work_ = nullptr;  // null: the team is to end

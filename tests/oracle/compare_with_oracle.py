@@ -111,7 +111,7 @@ def run_program(args, bench, methods, flags, dtype, scratch):
     out = Path(tempfile.mkdtemp(dir=scratch))
     command = [str(args.kvcompare), "compare", f"--model_name={bench.folder}", f"--data_path={bench.data}",
                f"--methods={','.join(methods)}", f"--dtype={dtype}", "--device=cpu", f"--output_dir={out}",
-               "--log_level=warn", f"--threads={args.threads}"]
+               "--log_level=warn", f"--threads={args.threads}", f"--engine={args.engine}"]
     command += [f"--{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in flags.items() if v is not None]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -216,6 +216,7 @@ def main():
     parser.add_argument("--chunks", default="1,3,8,T")
     parser.add_argument("--dtypes", default="float64,float32")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--engine", default="auto", help="auto, layerwise or stepwise")
     parser.add_argument("--model", type=Path, help="a checkpoint that is there already, with --data and --scorer")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--scorer", type=Path)

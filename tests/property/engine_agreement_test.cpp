@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <ATen/Parallel.h>
 #include <c10/core/ScalarType.h>
@@ -17,6 +16,7 @@
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
+#include "tests/support/simd_targets.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
@@ -168,12 +168,9 @@ TEST(InstructionSets, AllAgree) {
   RunSpec run;
   run.threshold = 0;
   run.sliding_window_size = 20;
-  const auto targets = hwy::SupportedAndGeneratedTargets();
-  ASSERT_FALSE(targets.empty());
-  for (const auto target : targets) {
-    hwy::SetSupportedTargetsForTest(target);
+  on_every_simd_target([&] {
     for (const auto& name : kMethods) {
-      SCOPED_TRACE(name + " by " + hwy::TargetName(target));
+      SCOPED_TRACE(name);
       const auto method = make_method_spec(*find_method(name), run);
       expect_agreement(EngineKind::kTiled, loaded, 1, sample, method);
       if (name == "expected_attention" || name == "observed_attention")
@@ -182,8 +179,7 @@ TEST(InstructionSets, AllAgree) {
       EXPECT_NEAR(make_engine(EngineKind::kTiled, loaded_float, 1)->run(sample, method).total_nll, exact,
                   1e-4 * exact);
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 class RandomAgreement : public testing::TestWithParam<EngineKind> {};

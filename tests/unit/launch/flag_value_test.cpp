@@ -46,9 +46,10 @@ TEST(ParseBytes, KnowsPowersOf1000AndOf1024) {
 }
 
 TEST(ParseBytes, RefusesWhatIsNoWholeNumberOfAKnownUnit) {
-  for (const char* bad : {"", "B", "GB", "GiB", "0", "0GB", "-1", "-1GB", "1.5GB", "1e3", "1e3MB", "1 GB", " 1GB", "1GB ",
-                          "1K", "1G", "1kB", "1gb", "1Gib", "1GIB", "1PB", "1PiB", "1iB", "1GBB", "1KBMB", "1KiBB",
-                          "0x10", "x", "GB1", "1,000", "nan", "inf"})
+  for (const char* bad :
+       {"",     "B",    "GB",    "GiB",    "0",     "0GB",  "-1",  "-1GB", "1.5GB", "1e3", "1e3MB",
+        "1 GB", " 1GB", "1GB ",  "1K",     "1G",    "1kB",  "1gb", "1Gib", "1GIB",  "1PB", "1PiB",
+        "1iB",  "1GBB", "1KBMB", "1GBKiB", "1KiBB", "0x10", "x",   "GB1",  "1,000", "nan", "inf"})
     EXPECT_EQ(parse_bytes(bad), std::nullopt) << bad;
 }
 
@@ -60,7 +61,7 @@ TEST(ParseBytes, RefusesMoreThanFits) {
   EXPECT_EQ(parse_bytes("8388608TiB"), std::nullopt);  // 2^63
   EXPECT_EQ(parse_bytes("9223372TB"), 9'223'372'000'000'000'000);
   EXPECT_EQ(parse_bytes("9223373TB"), std::nullopt);
-  EXPECT_EQ(parse_bytes("16777217TiB"), std::nullopt);  // 2^64 and a TiB: would wrap to a number that is allowed
+  EXPECT_EQ(parse_bytes("16777217TiB"), std::nullopt);  // 2^64 and a TiB, which it would wrap to
   EXPECT_EQ(parse_bytes("99999999999999999999TiB"), std::nullopt);
 }
 

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/property/random_model.h"
-#include "tests/unit/presses/simd_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace kvcompare {
 namespace {

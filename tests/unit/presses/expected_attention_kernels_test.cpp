@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -9,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/property/random_model.h"
-#include "tests/unit/presses/simd_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace kvcompare {
 namespace {
@@ -260,6 +261,20 @@ TEST_F(ExpectedAttentionKernels, AverageSoftmaxesOfEveryLength) {
                 << j << " of " << n << " keys, " << n_heads << " heads, scale " << scale;
           }
         }
+  });
+}
+
+// A NaN in any one head makes every score NaN: the policy then refuses them.
+TEST(LogMeanSoftmax, LosesNoNanInAnyHead) {
+  on_every_simd_target([] {
+    for (const std::size_t n_heads : {1, 2, 3, 4, 7})
+      for (std::size_t bad = 0; bad < n_heads; ++bad) {
+        constexpr std::size_t kKeys = 11;
+        std::vector<double> z(n_heads * kKeys, 0.5), scores(kKeys);
+        z[bad * kKeys + 9] = std::numeric_limits<double>::quiet_NaN();
+        log_mean_softmax(z, n_heads, scores);
+        for (const double score : scores) EXPECT_TRUE(std::isnan(score)) << bad << " of " << n_heads;
+      }
   });
 }
 

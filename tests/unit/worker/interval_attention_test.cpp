@@ -8,28 +8,14 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
+
+#include "tests/support/simd_targets.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
 namespace kvcompare {
 namespace {
-
-// Runs f() once with the code for each instruction set that this machine has.
-template <class F>
-void on_every_simd_target(F f) {
-  const auto choose = [](std::int64_t targets) {  // 0: all
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  };
-  for (const auto target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    choose(target);
-    f();
-  }
-  choose(0);
-}
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 

@@ -371,8 +371,8 @@ TEST_F(PackedHead, SaysHowMuchMemoryIsNeeded) {
   write(all);
   const auto error = error_of<ConfigError>([&] { packed(11 * kMebibyte); });
   EXPECT_EQ(error.key, "max_weight_memory");
-  EXPECT_THAT(error.problem, AllOf(HasSubstr("11MiB is too little"), HasSubstr("needs 12MiB"),
-                                   HasSubstr("all of it 21MiB")));
+  EXPECT_THAT(error.problem, AllOf(HasSubstr("11.0MiB is too little"), HasSubstr("needs 12.0MiB"),
+                                   HasSubstr("all of it 20.")));
   EXPECT_THROW(packed(12 * kMebibyte - 1), ConfigError);
   EXPECT_TRUE(packed(12 * kMebibyte).streams());
   EXPECT_TRUE(packed(20 * kMebibyte).streams());

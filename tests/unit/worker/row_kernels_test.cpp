@@ -8,25 +8,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
+
+#include "tests/support/simd_targets.h"
 
 namespace kvcompare {
 namespace {
-
-// Runs f() once with the code for each instruction set that this machine has.
-template <class F>
-void on_every_simd_target(F f) {
-  const auto choose = [](std::int64_t targets) {  // 0: all
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  };
-  for (const auto target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    choose(target);
-    f();
-  }
-  choose(0);
-}
 
 constexpr std::size_t kLongest = 70;
 constexpr std::size_t kBeyond = 20;  // numbers after a row, which the kernels must leave alone
