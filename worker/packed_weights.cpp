@@ -54,9 +54,11 @@ PackedLayer pack(const LayerWeights& w) {
   return packed;
 }
 
-std::string in_mebibytes(double bytes) {
+std::string in_binary_units(std::int64_t bytes) {
+  const bool is_small = bytes < 1 << 20;
   std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << bytes / (1 << 20) << "MiB";
+  text << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / (is_small ? 1 << 10 : 1 << 20)
+       << (is_small ? "KiB" : "MiB");
   return text.str();
 }
 
@@ -72,11 +74,11 @@ PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkp
   const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
   const bool fits = !max_bytes || n_bytes_of_all_stages() <= *max_bytes;
   if (!fits && *max_bytes < n_bytes_streaming)
-    throw ConfigError("max_weight_memory", in_mebibytes(static_cast<double>(*max_bytes)) +
+    throw ConfigError("max_weight_memory", in_binary_units(*max_bytes) +
                                                " is too little: reading this model layer by layer needs " +
-                                               in_mebibytes(static_cast<double>(n_bytes_streaming)) +
+                                               in_binary_units(n_bytes_streaming) +
                                                ", keeping all of it " +
-                                               in_mebibytes(static_cast<double>(n_bytes_of_all_stages())));
+                                               in_binary_units(n_bytes_of_all_stages()));
   if (!config_.tied_embeddings) checkpoint_.check_embedding();
   for (std::int64_t i = 0; i < n_stages(); ++i) {
     auto loaded = load(i);

@@ -100,6 +100,26 @@ class Numbers(ProgramTest):
         for together, alone in zip(self.results("all")["results"], self.results("alone")["results"]):
             self.assertEqual(together["per_sample"][0], alone["per_sample"][0])
 
+    def test_both_engines_agree_in_float64(self):
+        for engine in ("layerwise", "stepwise"):
+            self.compare(engine, "--methods", ALL, "--dtype", "float64", "--engine", engine)
+            self.assertEqual(self.results(engine)["config"]["engine"], engine)
+        for fast, referee in zip(self.results("layerwise")["results"], self.results("stepwise")["results"]):
+            self.assertEqual(fast["compression_stats"], referee["compression_stats"])
+            for ours, theirs in zip(fast["per_sample"], referee["per_sample"]):
+                self.assertTrue(math.isclose(ours["total_nll"], theirs["total_nll"], rel_tol=1e-9))
+
+    def test_weights_read_layer_by_layer_give_the_same_bytes(self):
+        config = json.loads((self.model / "config.json").read_text())
+        heads = 2 * config["num_attention_heads"] + 2 * config["num_key_value_heads"]
+        layer = 4 * config["hidden_size"] * (heads * 12 + 3 * config["intermediate_size"])     # head_dim 12; float32
+        self.assertEqual(config["num_hidden_layers"], 3)    # so the three stages that streaming needs are all but the head
+        self.compare("resident", "--methods", ALL)
+        self.compare("streamed", "--methods", ALL, "--max_weight_memory", 3 * layer)
+        self.assertEqual(self.results_bytes("resident"), self.results_bytes("streamed"))
+        refused = self.compare("refused", "--max_weight_memory", 3 * layer - 1, code=2)
+        self.assertIn("max_weight_memory", refused.stderr)
+
     def test_totals_are_the_sums_of_the_samples(self):
         self.compare("sums", "--methods", ALL, "--chunk_size", 3)
         for result in self.results("sums")["results"]:
