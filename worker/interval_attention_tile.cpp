@@ -28,7 +28,7 @@ constexpr std::size_t kVectors = 2;  // of 16 registers
 constexpr std::size_t kVectors = 4;  // of 32
 #endif
 constexpr std::size_t kKeys = 6;      // keys whose logits are computed together
-constexpr std::size_t kChannels = 4;  // channels of the output that are computed together
+constexpr std::size_t kChannels = 6;  // channels of the output that are computed together
 
 template <class T>
 class Tile {
@@ -215,7 +215,7 @@ class Tile {
     }
     std::size_t c = 0;
     for (; c + kChannels <= d_head_; c += kChannels) add_channels<kN, kChannels>(row, c, begin, end);
-    for (; c < d_head_; ++c) add_channels<kN, 1>(row, c, begin, end);
+    for (; c < d_head_; c += 2) add_channels<kN, 2>(row, c, begin, end);  // d_head is even
   }
 
   template <std::size_t kN, std::size_t kC>
