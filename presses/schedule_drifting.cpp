@@ -50,8 +50,7 @@ class DriftingSchedule {
   }
 
   void run_block(const std::vector<std::int64_t>& block) {
-    candidates_.clear();
-    for (const auto c : alive_) candidates_.push_back(c);
+    candidates_ = alive_;
     const auto n_old = std::ssize(candidates_);
     for (auto j = n_entered_; j < chunking_.n_at(block.back()); ++j)
       candidates_.push_back(static_cast<std::int32_t>(j));

@@ -54,6 +54,11 @@ PackedLayer pack(const LayerWeights& w) {
   return packed;
 }
 
+// Of its matrices; norms and biases are nothing beside them.
+std::int64_t n_numbers_of_layer(const ModelConfig& c) {
+  return c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
+}
+
 std::string in_binary_units(std::int64_t bytes) {
   const bool is_small = bytes < 1 << 20;
   std::ostringstream text;
@@ -76,8 +81,7 @@ PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkp
   if (!fits && *max_bytes < n_bytes_streaming)
     throw ConfigError("max_weight_memory", in_binary_units(*max_bytes) +
                                                " is too little: reading this model layer by layer needs " +
-                                               in_binary_units(n_bytes_streaming) +
-                                               ", keeping all of it " +
+                                               in_binary_units(n_bytes_streaming) + ", keeping all of it " +
                                                in_binary_units(n_bytes_of_all_stages()));
   if (!config_.tied_embeddings) checkpoint_.check_embedding();
   for (std::int64_t i = 0; i < n_stages(); ++i) {
@@ -97,19 +101,14 @@ std::shared_ptr<const at::Tensor> PackedWeights::head_block(std::int64_t index) 
 }
 
 std::int64_t PackedWeights::n_bytes_of_largest_stage() const {
-  const auto& c = config_;
-  const auto size = static_cast<std::int64_t>(final_norm_.element_size());
-  const auto layer =
-      c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
-  return size * std::max(layer, c.hidden_size * std::min(c.vocab_size, kHeadBlock));
+  const auto head_block = config_.hidden_size * std::min(config_.vocab_size, kHeadBlock);
+  return static_cast<std::int64_t>(final_norm_.element_size()) *
+         std::max(n_numbers_of_layer(config_), head_block);
 }
 
 std::int64_t PackedWeights::n_bytes_of_all_stages() const {
-  const auto& c = config_;
-  const auto size = static_cast<std::int64_t>(final_norm_.element_size());
-  const auto layer =
-      c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
-  return size * (c.n_layers * layer + c.hidden_size * c.vocab_size);
+  return static_cast<std::int64_t>(final_norm_.element_size()) *
+         (config_.n_layers * n_numbers_of_layer(config_) + config_.hidden_size * config_.vocab_size);
 }
 
 PackedWeights::StagePointer PackedWeights::load(std::int64_t stage) const {

@@ -54,7 +54,7 @@ void silu_mul(const T* gate, const T* up, std::size_t n, T* out) {
   });
 }
 
-// 0, or NaN if a number is not finite. Highway's Exp turns NaN to 0, so nobody else would notice.
+// 0, or NaN if a number is not finite.
 template <class T>
 T zero_if_finite(const T* x, std::size_t n) {
   const hn::ScalableTag<T> d;

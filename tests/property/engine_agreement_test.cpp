@@ -16,6 +16,7 @@
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
+#include "tests/support/same_counts.h"
 #include "tests/support/simd_targets.h"
 #include "tests/support/temporary_folder.h"
 
@@ -33,17 +34,6 @@ Compared run(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size
   DeathCollector collector(config.n_layers, config.n_kv_heads, {std::ssize(sample.ids), chunk_size});
   auto result = make_engine(kind, loaded, chunk_size, collector.observer())->run(sample, method);
   return {std::move(result), collector.deaths()};
-}
-
-void expect_same_counts(const KeyCounts& a, const KeyCounts& b) {
-  EXPECT_EQ(a.original, b.original);
-  EXPECT_EQ(a.kept_per_head, b.kept_per_head);
-  EXPECT_EQ(a.attended, b.attended);
-  EXPECT_EQ(a.attendable, b.attendable);
-  EXPECT_EQ(a.withheld_from_scored, b.withheld_from_scored);
-  EXPECT_EQ(a.compressible, b.compressible);
-  EXPECT_EQ(a.compressible_kept, b.compressible_kept);
-  EXPECT_EQ(a.peak, b.peak);
 }
 
 void expect_close(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "tests/support/same_counts.h"
 
 namespace kvcompare {
 namespace {
@@ -194,16 +195,8 @@ TEST(KeyLedger, AgreesWithARecountOfRandomDeaths) {
     const auto expected = recount(c);
     SCOPED_TRACE("round " + std::to_string(round) + ": " + std::to_string(c.chunking.n_tokens) +
                  " tokens in chunks of " + std::to_string(c.chunking.chunk_size));
-    ASSERT_EQ(counts.n_layers, expected.n_layers);
-    ASSERT_EQ(counts.n_kv_heads, expected.n_kv_heads);
-    ASSERT_EQ(counts.original, expected.original);
-    ASSERT_EQ(counts.kept_per_head, expected.kept_per_head);
-    ASSERT_EQ(counts.attended, expected.attended);
-    ASSERT_EQ(counts.attendable, expected.attendable);
-    ASSERT_EQ(counts.withheld_from_scored, expected.withheld_from_scored);
-    ASSERT_EQ(counts.compressible, expected.compressible);
-    ASSERT_EQ(counts.compressible_kept, expected.compressible_kept);
-    ASSERT_EQ(counts.peak, expected.peak);
+    expect_same_counts(counts, expected);
+    ASSERT_FALSE(HasFailure());
   }
 }
 
