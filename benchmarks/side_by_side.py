@@ -119,7 +119,7 @@ def run_ours(options, case, n_samples):
     names = {name.replace("_", ""): name for name in ("baseline", *case.methods)}
     seconds = {names[line["method_name"].lower()]: line["seconds"] / n_samples for line in record["methods"]}
     samples = {names[line["method_name"].lower()]: line["per_sample"] for line in results}
-    return Timing(seconds, samples, peak_mib, record["versions"])
+    return Timing(seconds, samples, peak_mib, record["sessions"][-1]["versions"])
 
 
 def run_peer(options, case):

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,16 +12,17 @@
 #include "common/errors.h"
 
 namespace kvcompare {
-namespace {
 
 namespace fs = std::filesystem;
 
+namespace {
 std::string last_error() { return std::strerror(errno); }
+}  // namespace
 
-// An open file that removes itself unless it was renamed.
-class TemporaryFile {
+// An open file under a temporary name, that removes itself unless it was renamed.
+class StagedFiles::File {
  public:
-  explicit TemporaryFile(const fs::path& target) : target_(target) {
+  explicit File(const fs::path& target) : target_(target) {
     for (int attempt = 0; descriptor_ < 0; ++attempt) {
       path_ = target;
       path_.replace_filename("." + target.filename().string() + ".tmp." + std::to_string(::getpid()) + "." +
@@ -29,9 +31,9 @@ class TemporaryFile {
       if (descriptor_ < 0 && errno != EEXIST) fail("cannot create a file in this folder: " + last_error());
     }
   }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
     if (descriptor_ >= 0) ::close(descriptor_);
     if (!renamed_) ::unlink(path_.c_str());
   }
@@ -46,11 +48,12 @@ class TemporaryFile {
              " bytes: " + last_error());
       n_written += static_cast<std::size_t>(n);
     }
-    if (::fsync(descriptor_) != 0)
-      fail("cannot sync " + std::to_string(contents.size()) + " bytes to the disk: " + last_error());
   }
 
-  void close() {
+  const fs::path& path() const { return path_; }
+
+  void sync_and_close() {
+    if (::fsync(descriptor_) != 0) fail("cannot sync to the disk: " + last_error());
     const int status = ::close(descriptor_);
     descriptor_ = -1;
     if (status != 0) fail("cannot close: " + last_error());
@@ -71,8 +74,10 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
-void sync_folder(const fs::path& file) {
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+namespace {
+
+void sync_folder(const fs::path& path) {
+  const fs::path folder = path.empty() ? "." : path;
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) throw OutputError(folder.string(), "cannot open the folder: " + last_error());
   const int status = ::fsync(descriptor);
@@ -99,11 +104,33 @@ fs::path resolve_target(const fs::path& path) {
 
 void write_file_atomically(const fs::path& path, std::string_view contents) {
   const fs::path target = resolve_target(path);
-  TemporaryFile file(target);
-  file.write(contents);
-  file.close();
-  file.rename_to_target();
-  sync_folder(target);
+  StagedFiles staged(target.parent_path());
+  staged.write(target.filename(), contents);
+  staged.sync();
+  staged.publish();
+}
+
+StagedFiles::StagedFiles(fs::path folder) : folder_(std::move(folder)) {}
+
+StagedFiles::~StagedFiles() = default;
+
+fs::path StagedFiles::add(const std::string& name) {
+  files_.push_back(std::make_unique<File>(resolve_target(folder_ / name)));
+  return files_.back()->path();
+}
+
+void StagedFiles::write(const std::string& name, std::string_view contents) {
+  add(name);
+  files_.back()->write(contents);
+}
+
+void StagedFiles::sync() {
+  for (const auto& file : files_) file->sync_and_close();
+}
+
+void StagedFiles::publish() {
+  for (const auto& file : files_) file->rename_to_target();
+  sync_folder(folder_);
 }
 
 }  // namespace kvcompare

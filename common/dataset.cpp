@@ -1,9 +1,12 @@
 #include "common/dataset.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -136,25 +139,117 @@ JsonlRecord JsonlReader::parse(const std::string& text) const {
   return record;
 }
 
-std::vector<Sample> read_dataset(const DatasetOptions& options, const Encode& encode,
-                                 std::optional<std::int64_t> vocab_size) {
-  JsonlReader reader(options.path, options.text_field);
-  const std::string file = options.path.string();
-  const auto wanted = options.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
-  std::vector<Sample> samples;
-  while (std::ssize(samples) < wanted) {
-    const std::optional<JsonlRecord> record = reader.next();
-    if (!record) break;
-    const Place place{file, record->line};
-    Sample sample{SampleIndex(std::ssize(samples)), tokenise(*record, encode, place)};
-    check_vocabulary(sample.ids, vocab_size, place);
-    if (std::ssize(sample.ids) > options.max_length)
-      sample.ids.resize(static_cast<std::size_t>(options.max_length));
-    samples.push_back(std::move(sample));
+namespace {
+
+// Of one line: its ids, or what is wrong with it.
+struct Tokenised {
+  std::vector<TokenId> ids;
+  std::exception_ptr error;
+};
+
+class DatasetReader {
+ public:
+  DatasetReader(const DatasetOptions& options, const Encode& encode, std::optional<std::int64_t> vocab_size)
+      : options_(options),
+        encode_(encode),
+        vocab_size_(vocab_size),
+        file_(options.path.string()),
+        reader_(options.path, options.text_field) {}
+
+  Dataset read() {
+    const auto wanted = options_.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
+    while (std::ssize(dataset_.samples) < wanted) {
+      const auto block = next_block(std::min(kBlock, wanted - std::ssize(dataset_.samples)));
+      add(block, tokenised(block));
+      if (refused_) std::rethrow_exception(refused_);  // the lines ahead of it were in order
+      if (block.empty()) break;
+    }
+    if (dataset_.samples.empty() && wanted > 0)
+      throw DataError(file_, 0, "holds no sample; expected a JSON object a line");
+    return std::move(dataset_);
   }
-  if (samples.empty() && wanted > 0)
-    throw DataError(file, 0, "holds no sample; expected a JSON object a line");
-  return samples;
+
+ private:
+  static constexpr std::int64_t kBlock = 1024;  // lines in memory beside their ids
+
+  std::vector<JsonlRecord> next_block(std::int64_t n) {
+    std::vector<JsonlRecord> block;
+    while (std::ssize(block) < n) {
+      try {
+        auto record = reader_.next();
+        if (!record) break;
+        block.push_back(std::move(*record));
+      } catch (const DataError& error) {
+        if (!may_skip(error)) {
+          refused_ = std::current_exception();
+          break;
+        }
+        dataset_.bad_lines.push_back({error.line, error.problem});
+      }
+    }
+    return block;
+  }
+
+  bool may_skip(const DataError& error) const { return options_.skip_bad_lines && error.line > 0; }
+
+  std::vector<Tokenised> tokenised(const std::vector<JsonlRecord>& block) const {
+    std::vector<Tokenised> lines(block.size());
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < block.size(); i = next++) {
+        try {
+          lines[i].ids = ids_of(block[i]);
+        } catch (...) {
+          lines[i].error = std::current_exception();
+        }
+      }
+    };
+    std::vector<std::jthread> threads;
+    for (int t = 1; t < std::min(options_.n_threads, static_cast<int>(block.size())); ++t)
+      threads.emplace_back(work);
+    work();
+    threads.clear();
+    return lines;
+  }
+
+  std::vector<TokenId> ids_of(const JsonlRecord& record) const {
+    const Place place{file_, record.line};
+    auto ids = tokenise(record, encode_, place);
+    check_vocabulary(ids, vocab_size_, place);
+    if (std::ssize(ids) > options_.max_length) ids.resize(static_cast<std::size_t>(options_.max_length));
+    return ids;
+  }
+
+  void add(const std::vector<JsonlRecord>& block, std::vector<Tokenised> lines) {
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      try {
+        if (lines[i].error) std::rethrow_exception(lines[i].error);
+      } catch (const DataError& error) {
+        if (!may_skip(error)) throw;
+        dataset_.bad_lines.push_back({error.line, error.problem});
+        continue;
+      }
+      dataset_.samples.push_back({SampleIndex(std::ssize(dataset_.samples)), std::move(lines[i].ids)});
+    }
+  }
+
+  const DatasetOptions& options_;
+  const Encode& encode_;
+  const std::optional<std::int64_t> vocab_size_;
+  const std::string file_;
+  JsonlReader reader_;
+  Dataset dataset_;
+  std::exception_ptr refused_;  // of the line after the block
+};
+
+}  // namespace
+
+Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
+                     std::optional<std::int64_t> vocab_size) {
+  auto dataset = DatasetReader(options, encode, vocab_size).read();
+  // Lines are read before those ahead of them are tokenised.
+  std::ranges::sort(dataset.bad_lines, {}, &BadLine::line);
+  return dataset;
 }
 
 }  // namespace kvcompare

@@ -46,13 +46,21 @@ struct DatasetOptions {
   std::string text_field = "text";
   std::int64_t max_length = 8192;           // tokens; longer samples are truncated
   std::optional<std::int64_t> max_samples;  // the file is not read beyond
+  bool skip_bad_lines = false;
+  int n_threads = 1;  // that tokenise
 };
 
-using Encode = std::function<std::vector<TokenId>(std::string_view)>;
+struct Dataset {
+  std::vector<Sample> samples;
+  std::vector<BadLine> bad_lines;  // with skip_bad_lines; they have no SampleIndex
+};
+
+using Encode = std::function<std::vector<TokenId>(std::string_view)>;  // called by several threads at once
 
 // Samples in file order. Text is tokenised through `encode`; ConfigError("data_path") if there is text and
-// encode is null. DataError if a line is bad, an id is not below vocab_size, or there is no sample at all.
-std::vector<Sample> read_dataset(const DatasetOptions& options, const Encode& encode,
-                                 std::optional<std::int64_t> vocab_size);
+// encode is null. DataError if a line is bad (not JSON, no text, an id that is not below vocab_size) and
+// skip_bad_lines is off, or if there is no sample at all.
+Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
+                     std::optional<std::int64_t> vocab_size);
 
 }  // namespace kvcompare

@@ -29,12 +29,14 @@ struct ConfigError : Error {
 
 // The data set, with the line it happened on (1-based; 0: the file as a whole).
 struct DataError : Error {
-  DataError(std::string file_, std::int64_t line_, const std::string& problem)
-      : Error(ExitCode::kBadInput, file_ + (line_ > 0 ? ":" + std::to_string(line_) : "") + ": " + problem),
+  DataError(std::string file_, std::int64_t line_, std::string problem_)
+      : Error(ExitCode::kBadInput, file_ + (line_ > 0 ? ":" + std::to_string(line_) : "") + ": " + problem_),
         file(std::move(file_)),
-        line(line_) {}
+        line(line_),
+        problem(std::move(problem_)) {}
   std::string file;
   std::int64_t line;
+  std::string problem;
 };
 
 // A file of a checkpoint (config.json, tokenizer.json, *.safetensors) and the key or tensor in it (may be

@@ -1,16 +1,23 @@
 // What coordinator and workers say to each other.
 //
 //   worker      Hello                       ready for the first units
-//   coordinator Assign                      evaluate these units
-//   worker      Result | Failure            of each of them; after the last it is ready for the next
-//   coordinator Stop                        no unit will follow
+//   coordinator Assign                      evaluate these units; the next may come while it does
+//   worker      Result | Failure            of each of them
+//   coordinator Stop                        evaluate nothing more: what is in hand and not begun is dropped
+//   worker      Goodbye                     nothing follows
+//
+// In between, from another process that cannot go on:
+//   worker      WorkerFailed                why
+//   coordinator Abort                       everybody ends, and why
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "common/exit_code.h"
 #include "common/method_spec.h"
 #include "common/sample.h"
 #include "common/unit_result.h"
@@ -18,8 +25,10 @@
 namespace kvcompare {
 
 struct Hello {
+  std::string host;
   std::string device;                 // "cpu", "cuda:0"
   std::int64_t n_tokens_at_once = 0;  // of the units that it wants together; 0: one unit at a time
+  std::string model;                  // SHA-256 of the model it has read
 };
 
 // Carries the sample, so that a worker holds no data set. Model and chunk size are the same for a whole run.
@@ -31,6 +40,7 @@ struct Assignment {
 
 struct Assign {
   std::vector<Assignment> units;
+  bool with_token_nll = false;  // results bring UnitResult::token_nll
 };
 
 struct Result {
@@ -43,6 +53,27 @@ struct Failure {
 
 struct Stop {};
 
-using Message = std::variant<Hello, Assign, Result, Failure, Stop>;
+struct Goodbye {};
+
+struct WorkerFailed {
+  ExitCode code = ExitCode::kInternal;
+  std::string reason;
+};
+
+struct Abort {
+  ExitCode code = ExitCode::kInternal;
+  std::string reason;
+};
+
+using Message = std::variant<Hello, Assign, Result, Failure, Stop, Goodbye, WorkerFailed, Abort>;
+
+// As bytes, for processes of the same build on machines of the same byte order.
+std::string encode(const Message& message);
+
+// Throws InvariantError if `bytes` is not what encode() gave.
+Message decode(std::string_view bytes);
+
+// SHA-256 of the values of a result; not of its seconds.
+std::string digest(UnitResult result);
 
 }  // namespace kvcompare

@@ -16,6 +16,19 @@ struct RunOptions {
   std::optional<int> threads;   // CPU threads of this process; the cores it may use if absent
   std::optional<std::int64_t> max_weight_memory;  // bytes of weights in memory at once; all of them if absent
   std::string log_level = "info";
+
+  bool resume = false;                 // go on with the run in output_dir
+  bool retry_failed = false;           // with resume: units that have failed for good are tried again
+  bool salvage = false;                // with resume: do without the damaged lines of the journal
+  bool overwrite = false;              // remove what is in output_dir
+  std::filesystem::path computed_log;  // a line for every unit that is evaluated; none if empty
+
+  std::optional<int> workers;          // of this process, on the CPU; as many as suit the engine if absent
+  bool dedicated_coordinator = false;  // under MPI: rank 0 evaluates nothing
+  bool share_gpu = false;              // under MPI: several ranks may use one GPU
+  int stop_grace = 120;                // seconds that units may go on after a stop was asked for
+  int rank_timeout = 120;              // seconds after which a rank that says nothing is lost
+  int start_timeout = 1800;            // the same until it says something for the first time
 };
 
 }  // namespace kvcompare

@@ -18,6 +18,7 @@ struct RunSpec {
   std::string text_field = "text";
   std::int64_t max_length = 8192;           // tokens; longer samples are truncated
   std::optional<std::int64_t> max_samples;  // first samples of the data set; all if absent
+  bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing
   std::int64_t chunk_size = 1;              // tokens between two eviction events
 
   double compression_ratio = 0.5;  // fraction removed
@@ -36,6 +37,7 @@ struct RunSpec {
   std::optional<Dtype> dtype;       // absent: auto, until the model and the device are known
   std::string engine = "auto";      // layerwise | stepwise, once known
   std::string device_type;          // "cpu" | "cuda", once known: their rounding differs
+  bool save_token_nll = false;      // keep the NLL of every token: changes no number, but what there is
   std::vector<MethodSpec> methods;  // [0] is the baseline
 };
 

@@ -1,6 +1,8 @@
-// One line of the data set, tokenised.
+// One line of the data set, tokenised; and one that is none.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "common/ids.h"
@@ -10,6 +12,11 @@ namespace kvcompare {
 struct Sample {
   SampleIndex index;         // 0-based, blank lines not counted
   std::vector<TokenId> ids;  // at most max_length
+};
+
+struct BadLine {
+  std::int64_t line = 0;  // 1-based
+  std::string problem;
 };
 
 }  // namespace kvcompare

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <variant>
+#include <vector>
 
 #include "common/errors.h"
 
@@ -16,30 +16,30 @@ double share(std::int64_t part, std::int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
-SampleRow row(const UnitResult& result) {
-  return {.sample = result.unit.sample,
-          .n_scored = result.n_tokens - 1,
-          .total_nll = result.total_nll,
-          .keys_original = result.keys.original,
-          .keys_kept = result.keys.kept(),
-          .attended_density = share(result.keys.attended, result.keys.attendable),
-          .peak_keys = result.keys.peak};
+SampleRow row(SampleIndex sample, const UnitSummary& unit) {
+  return {.sample = sample,
+          .n_scored = unit.n_tokens - 1,
+          .total_nll = unit.total_nll,
+          .keys_original = unit.keys_original,
+          .keys_kept = unit.keys_kept,
+          .attended_density = share(unit.attended, unit.attendable),
+          .peak_keys = unit.peak};
 }
 
-// results: of all samples, in data-set order; not empty.
-Totals totals(const std::vector<const UnitResult*>& results) {
+// units: of all samples, in data-set order; not empty.
+Totals totals(const std::vector<const UnitSummary*>& units) {
   Totals sum;
   std::int64_t attended = 0, attendable = 0, compressible = 0, compressible_kept = 0;
-  for (const auto* result : results) {
-    sum.total_nll += result->total_nll;
-    sum.total_tokens += result->n_tokens - 1;
-    sum.keys_original += result->keys.original;
-    sum.keys_kept += result->keys.kept();
-    sum.peak_keys = std::max(sum.peak_keys, result->keys.peak);
-    attended += result->keys.attended;
-    attendable += result->keys.attendable;
-    compressible += result->keys.compressible;
-    compressible_kept += result->keys.compressible_kept;
+  for (const auto* unit : units) {
+    sum.total_nll += unit->total_nll;
+    sum.total_tokens += unit->n_tokens - 1;
+    sum.keys_original += unit->keys_original;
+    sum.keys_kept += unit->keys_kept;
+    sum.peak_keys = std::max(sum.peak_keys, unit->peak);
+    attended += unit->attended;
+    attendable += unit->attendable;
+    compressible += unit->compressible;
+    compressible_kept += unit->compressible_kept;
   }
   sum.avg_nll = sum.total_nll / static_cast<double>(sum.total_tokens);
   sum.perplexity = std::exp(sum.avg_nll);
@@ -49,21 +49,16 @@ Totals totals(const std::vector<const UnitResult*>& results) {
   return sum;
 }
 
-const UnitResult* result_of(const Gathered& gathered, UnitId unit) {
-  const auto found = gathered.units.find(unit);
-  return found == gathered.units.end() ? nullptr : std::get_if<UnitResult>(&found->second.outcome);
-}
-
-MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const Gathered& gathered) {
+MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
   MethodResult result{.spec = spec};
-  std::vector<const UnitResult*> done;
-  for (const auto& [unit, attempted] : gathered.units) {
+  std::vector<const UnitSummary*> done;
+  for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
-    if (const auto* failure = std::get_if<UnitFailure>(&attempted.outcome)) {
-      result.failed.push_back({unit.sample, failure->reason, attempted.n_attempts});
+    if (!record.summary) {
+      result.failed.push_back({unit.sample, record.reason, record.n_failed});
     } else {
-      done.push_back(&std::get<UnitResult>(attempted.outcome));
-      result.per_sample.push_back(row(*done.back()));
+      done.push_back(&*record.summary);
+      result.per_sample.push_back(row(unit.sample, *done.back()));
       result.seconds += done.back()->seconds;
     }
   }
@@ -71,20 +66,20 @@ MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const Gat
   return result;
 }
 
-void check_effect_of(const MethodSpec& spec, MethodIndex method, const Gathered& gathered) {
+void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
   std::int64_t n_different = 0, n_suspicious = 0;
-  for (const auto& [unit, attempted] : gathered.units) {
+  for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
-    const auto* with = std::get_if<UnitResult>(&attempted.outcome);
-    const auto* without = result_of(gathered, {unit.sample, MethodIndex(0)});
-    if (!with || !without) continue;
+    const auto baseline = units.find({unit.sample, MethodIndex(0)});
+    if (!record.summary || baseline == units.end() || !baseline->second.summary) continue;
+    const auto *with = &*record.summary, *without = &*baseline->second.summary;
     const bool equal = with->total_nll == without->total_nll;
-    if (with->keys.withheld_from_scored == 0) {
+    if (with->withheld_from_scored == 0) {
       require(equal, spec.display_name + " withheld no key from any scored query of sample " +
                          std::to_string(unit.sample.value) + ", yet its NLL differs from the baseline's");
     } else if (!equal) {
       ++n_different;
-    } else if (share(with->keys.withheld_from_scored, with->keys.attendable) >= kShowingShare) {
+    } else if (share(with->withheld_from_scored, with->attendable) >= kShowingShare) {
       ++n_suspicious;
     }
   }
@@ -97,17 +92,20 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const Gathered&
 
 }  // namespace
 
-void check_effect(const RunSpec& spec, const Gathered& gathered) {
+void check_effect(const RunSpec& spec, const UnitTable& units) {
   for (std::size_t m = 1; m < spec.methods.size(); ++m)
-    check_effect_of(spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), gathered);
+    check_effect_of(spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units);
 }
 
-Comparison aggregate(const RunSpec& spec, const Plan& plan, const Gathered& gathered) {
-  Comparison comparison{.spec = spec, .skipped = plan.skipped};
-  comparison.n_samples = std::ssize(plan.units) / std::ssize(spec.methods) + std::ssize(plan.skipped);
-  for (std::size_t m = 0; m < spec.methods.size(); ++m)
+Comparison aggregate(const JournalHeader& header, const UnitTable& units) {
+  Comparison comparison{.spec = header.spec,
+                        .fingerprint = fingerprint_of(header.identity),
+                        .n_samples = header.n_samples,
+                        .skipped = header.skipped,
+                        .bad_lines = header.bad_lines};
+  for (std::size_t m = 0; m < header.spec.methods.size(); ++m)
     comparison.methods.push_back(
-        gather_method(spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), gathered));
+        gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
   return comparison;
 }
 

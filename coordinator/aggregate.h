@@ -4,13 +4,13 @@
 
 #include "common/run_spec.h"
 #include "coordinator/comparison.h"
-#include "coordinator/coordinator_loop.h"
-#include "coordinator/plan.h"
+#include "coordinator/journal_record.h"
+#include "coordinator/unit_table.h"
 
 namespace kvcompare {
 
-// gathered holds every unit of the plan.
-Comparison aggregate(const RunSpec& spec, const Plan& plan, const Gathered& gathered);
+// units: every one of the run is settled.
+Comparison aggregate(const JournalHeader& header, const UnitTable& units);
 
 // A method must do what its counts say. Throws InvariantError if, against the baseline,
 //   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every such sample,
@@ -19,6 +19,6 @@ Comparison aggregate(const RunSpec& spec, const Plan& plan, const Gathered& gath
 //     drown in rounding);
 //   - it withheld none in a sample, yet its NLL there differs.
 // Samples with a failed unit are left out.
-void check_effect(const RunSpec& spec, const Gathered& gathered);
+void check_effect(const RunSpec& spec, const UnitTable& units);
 
 }  // namespace kvcompare

@@ -9,6 +9,7 @@
 #include "common/ids.h"
 #include "common/method_spec.h"
 #include "common/run_spec.h"
+#include "common/sample.h"
 
 namespace kvcompare {
 
@@ -54,8 +55,10 @@ struct MethodResult {
 
 struct Comparison {
   RunSpec spec;
+  std::string fingerprint;              // of all that can change a number, see fingerprint.h
   std::int64_t n_samples = 0;           // in the data set, after max_samples
   std::vector<SampleIndex> skipped;     // shorter than two tokens: nothing to predict
+  std::vector<BadLine> bad_lines{};     // of the data set, left out with skip_bad_lines
   std::vector<MethodResult> methods{};  // [0] is the baseline
 };
 

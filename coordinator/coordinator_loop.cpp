@@ -1,71 +1,124 @@
 #include "coordinator/coordinator_loop.h"
 
-#include <chrono>
+#include <map>
 #include <optional>
-#include <string>
 #include <utility>
 #include <variant>
 
 #include "common/errors.h"
+#include "common/fault_point.h"
 #include "common/log.h"
-#include "coordinator/scheduler.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr int kMaxAttempts = 3;
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kPollInterval{100};
+constexpr std::size_t kMostAtOnce = 1024;  // outcomes that are written before the disk is waited for
 
 class Coordinator {
  public:
-  Coordinator(Messenger& messenger, int n_workers, const Plan& plan, const std::vector<Sample>& samples,
-              const std::vector<MethodSpec>& methods)
+  Coordinator(Messenger& messenger, int n_workers, const Work& work, JournalWriter& journal,
+              const CoordinatorHooks& hooks)
       : messenger_(messenger),
-        samples_(samples),
-        methods_(methods),
-        scheduler_(plan.units, plan.n_tokens, n_workers, kMaxAttempts) {}
+        work_(work),
+        journal_(journal),
+        hooks_(hooks),
+        scheduler_(work.units, n_workers, kMaxAttempts) {}
 
-  Gathered run(const CoordinatorHooks& hooks) {
+  Evaluated run() {
     while (!scheduler_.finished()) {
       auto envelope = messenger_.receive(kPollInterval);
-      if (hooks.stop_requested()) scheduler_.stop();
-      if (envelope) handle(envelope->from, std::move(envelope->message));
+      heed_stop();
+      for (; envelope; envelope = messenger_.receive(std::chrono::milliseconds(0))) {
+        handle(envelope->from, std::move(envelope->message));
+        if (written_.size() >= kMostAtOnce) break;
+      }
+      acknowledge();
       act();
-      hooks.progress(scheduler_.n_settled(), scheduler_.n_units());
+      hooks_.progress(scheduler_.n_settled());
     }
-    gathered_.interrupted = scheduler_.n_settled() < scheduler_.n_units();
-    return std::move(gathered_);
+    evaluated_.interrupted = scheduler_.n_settled() < scheduler_.n_units();
+    return evaluated_;
   }
 
  private:
+  void heed_stop() {
+    if (!hooks_.stop_requested()) return;
+    if (!give_up_at_) {
+      scheduler_.stop();
+      give_up_at_ = Clock::now() + hooks_.stop_grace;
+    } else if (Clock::now() >= *give_up_at_) {
+      hooks_.give_up();
+    }
+  }
+
   void handle(Rank from, Message message) {
-    if (const auto* hello = std::get_if<Hello>(&message)) {
-      log_debug("worker " + std::to_string(from.value) + " is ready on " + hello->device);
-      scheduler_.worker_ready(from, hello->n_tokens_at_once);
+    if (auto* hello = std::get_if<Hello>(&message)) {
+      welcome(from, std::move(*hello));
     } else if (auto* result = std::get_if<Result>(&message)) {
-      scheduler_.unit_done(from, result->result.unit);
-      result->result.token_nll = {};  // 64 KiB a unit at 8192 tokens, and no report needs it
-      record(result->result.unit, std::move(result->result));
+      write(from, std::move(result->result));
     } else if (auto* failure = std::get_if<Failure>(&message)) {
-      fail(from, std::move(failure->failure));
+      write(from, std::move(failure->failure));
+    } else if (std::holds_alternative<Goodbye>(message)) {
+      // What this worker has sent is written, but does not count yet.
+      acknowledge();
+      scheduler_.worker_gone(from);
+    } else if (const auto* failed = std::get_if<WorkerFailed>(&message)) {
+      throw Error(failed->code, failed->reason);
     } else {
       throw InvariantError("the coordinator was sent a message that only a worker gets");
     }
   }
 
-  void fail(Rank from, UnitFailure failure) {
-    const auto unit = failure.unit;
+  void welcome(Rank from, Hello hello) {
+    log_debug("worker " + std::to_string(from.value) + " on " + hello.host + " is ready on " + hello.device);
+    if (hello.model != work_.model)
+      throw CheckpointError("model_name", "",
+                            "worker " + std::to_string(from.value) + " on " + hello.host +
+                                " has read another model (SHA-256 " + hello.model +
+                                ") than the coordinator (" + work_.model +
+                                "); every host must see the same files");
+    scheduler_.worker_ready(from, hello.n_tokens_at_once);
+    workers_[from] = std::move(hello);
+  }
+
+  void write(Rank from, UnitOutcome outcome) {
+    const auto unit = unit_of(outcome);
+    const auto worker = workers_.find(from);
+    require(worker != workers_.end(), "a worker reported a unit before it said hello");
+    journal_.append(
+        Attempt{outcome, scheduler_.n_attempts(unit), from, worker->second.host, worker->second.device});
+    ++evaluated_.n_evaluated;
+    if (auto* result = std::get_if<UnitResult>(&outcome)) {
+      written_.push_back({from, unit, result->seconds, std::nullopt});
+    } else {
+      written_.push_back({from, unit, 0, std::move(std::get<UnitFailure>(outcome).reason)});
+    }
+  }
+
+  // Only what is on the disk counts.
+  void acknowledge() {
+    if (written_.empty()) return;
+    journal_.sync();
+    fault_point("after_sync_before_ack");
+    for (const auto& written : std::exchange(written_, {})) {
+      if (written.failure)
+        fail(written.from, written.unit, *written.failure);
+      else
+        scheduler_.unit_done(written.from, written.unit, written.seconds);
+    }
+    if (first_dispatch_)
+      evaluated_.seconds = std::chrono::duration<double>(Clock::now() - *first_dispatch_).count();
+  }
+
+  void fail(Rank from, UnitId unit, const std::string& reason) {
     const auto verdict = scheduler_.unit_failed(from, unit);
     log_warning("sample " + std::to_string(unit.sample.value) + ", " + method(unit).display_name +
                 ": attempt " + std::to_string(scheduler_.n_attempts(unit)) + " failed on worker " +
-                std::to_string(from.value) + ": " + failure.reason);
-    if (verdict == FailureVerdict::kQuarantine) record(unit, std::move(failure));
-  }
-
-  void record(UnitId unit, UnitOutcome outcome) {
-    gathered_.units.insert_or_assign(unit, Attempted{std::move(outcome), scheduler_.n_attempts(unit)});
-    const auto elapsed = std::chrono::steady_clock::now() - *first_dispatch_;
-    gathered_.evaluate_seconds = std::chrono::duration<double>(elapsed).count();
+                std::to_string(from.value) +
+                (verdict == FailureVerdict::kQuarantine ? ", for good: " : ": ") + reason);
   }
 
   void act() {
@@ -74,32 +127,46 @@ class Coordinator {
         messenger_.send(stop->worker, Stop{});
         continue;
       }
+      fault_point("before_dispatch");
       const auto& [worker, units] = std::get<AssignUnits>(action);
-      if (!first_dispatch_) first_dispatch_ = std::chrono::steady_clock::now();
-      Assign assign;
+      if (!first_dispatch_) first_dispatch_ = Clock::now();
+      Assign assign{.units = {}, .with_token_nll = work_.save_token_nll};
       for (const auto unit : units)
-        assign.units.push_back({unit, samples_[static_cast<std::size_t>(unit.sample.value)], method(unit)});
+        assign.units.push_back(
+            {unit, work_.samples[static_cast<std::size_t>(unit.sample.value)], method(unit)});
       messenger_.send(worker, std::move(assign));
     }
   }
 
   const MethodSpec& method(UnitId unit) const {
-    return methods_[static_cast<std::size_t>(unit.method.value)];
+    return work_.methods[static_cast<std::size_t>(unit.method.value)];
   }
 
+  // An outcome that the journal holds and the scheduler does not know of yet.
+  struct Written {
+    Rank from;
+    UnitId unit;
+    double seconds;
+    std::optional<std::string> failure;
+  };
+
   Messenger& messenger_;
-  const std::vector<Sample>& samples_;
-  const std::vector<MethodSpec>& methods_;
+  const Work& work_;
+  JournalWriter& journal_;
+  const CoordinatorHooks& hooks_;
   Scheduler scheduler_;
-  Gathered gathered_;
-  std::optional<std::chrono::steady_clock::time_point> first_dispatch_;
+  std::map<Rank, Hello> workers_;
+  std::vector<Written> written_;
+  Evaluated evaluated_;
+  std::optional<Clock::time_point> first_dispatch_;
+  std::optional<Clock::time_point> give_up_at_;
 };
 
 }  // namespace
 
-Gathered coordinate(Messenger& messenger, int n_workers, const Plan& plan, const std::vector<Sample>& samples,
-                    const std::vector<MethodSpec>& methods, const CoordinatorHooks& hooks) {
-  return Coordinator(messenger, n_workers, plan, samples, methods).run(hooks);
+Evaluated coordinate(Messenger& messenger, int n_workers, const Work& work, JournalWriter& journal,
+                     const CoordinatorHooks& hooks) {
+  return Coordinator(messenger, n_workers, work, journal, hooks).run();
 }
 
 }  // namespace kvcompare

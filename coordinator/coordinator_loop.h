@@ -1,40 +1,48 @@
-// The coordinator's side of the protocol in common/messages.h: hands out the plan's units and gathers what
-// comes back.
+// The coordinator's side of the protocol in common/messages.h: hands out units, and writes what comes back
+// into the journal before it counts.
 #pragma once
 
+#include <chrono>
 #include <functional>
-#include <map>
+#include <string>
 #include <vector>
 
 #include "common/messenger.h"
 #include "common/method_spec.h"
 #include "common/sample.h"
-#include "common/unit_result.h"
-#include "coordinator/plan.h"
+#include "coordinator/journal.h"
+#include "coordinator/scheduler.h"
 
 namespace kvcompare {
 
-struct Attempted {
-  UnitOutcome outcome;  // of the last attempt
-  int n_attempts = 0;
-};
-
-struct Gathered {
-  std::map<UnitId, Attempted> units;  // all of the plan, unless interrupted; without token_nll
-  bool interrupted = false;
-  double evaluate_seconds = 0;  // wall, first unit dispatched to last done
+// samples and methods outlive the call.
+struct Work {
+  const std::vector<Sample>& samples;
+  const std::vector<MethodSpec>& methods;
+  std::vector<PlannedUnit> units;  // that are still to be evaluated
+  std::string model{};             // SHA-256 of the model that every worker must have read
+  bool save_token_nll = false;
 };
 
 struct CoordinatorHooks {
-  std::function<void(std::int64_t n_done, std::int64_t n_units)>
-      progress;                          // called often; decides itself what to show
-  std::function<bool()> stop_requested;  // true: no new unit
+  std::function<void(std::int64_t n_done)> progress;  // called often; decides itself what to show
+  std::function<bool()> stop_requested;               // true: no new unit
+  std::function<void()>
+      give_up{};  // called if units are still under way stop_grace after a stop was requested
+  std::chrono::seconds stop_grace{120};
 };
 
-// Until every unit is evaluated or has failed for good (three attempts), or a stop is requested.
-// Returns when each of the n_workers workers has said hello and been told to stop.
-// Runs on the calling thread; throws what the messenger throws.
-Gathered coordinate(Messenger& messenger, int n_workers, const Plan& plan, const std::vector<Sample>& samples,
-                    const std::vector<MethodSpec>& methods, const CoordinatorHooks& hooks);
+struct Evaluated {
+  bool interrupted = false;      // units are left
+  std::int64_t n_evaluated = 0;  // attempts, failed ones included
+  double seconds = 0;            // wall, first unit dispatched to last one done
+};
+
+// Until every unit is evaluated or has failed for good (kMaxAttempts), or a stop is requested.
+// Returns when each of the n_workers workers has said hello, been told to stop, and said goodbye.
+// Runs on the calling thread; throws what the messenger and the journal throw, and the error of a worker that
+// cannot go on.
+Evaluated coordinate(Messenger& messenger, int n_workers, const Work& work, JournalWriter& journal,
+                     const CoordinatorHooks& hooks);
 
 }  // namespace kvcompare

@@ -1,20 +1,24 @@
 // Which units a run consists of.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
-#include "common/ids.h"
+#include "common/method_spec.h"
+#include "common/run_spec.h"
 #include "common/sample.h"
+#include "coordinator/cost_model.h"
+#include "coordinator/scheduler.h"
+#include "coordinator/unit_table.h"
 
 namespace kvcompare {
 
-struct Plan {
-  std::vector<UnitId> units;  // in the order of dispatch: sample by sample, the baseline of a sample first
-  std::vector<std::int64_t> n_tokens;  // of each unit
-  std::vector<SampleIndex> skipped;    // samples of less than two tokens: nothing to predict
-};
+// Samples of less than two tokens: nothing to predict.
+std::vector<SampleIndex> too_short(const std::vector<Sample>& samples);
 
-Plan make_plan(const std::vector<Sample>& samples, std::size_t n_methods);
+enum class Quarantined { kLeave, kRetry };
+
+// The units that are still to be evaluated, given what is known already.
+std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
+                                    const CostShape& shape, const UnitTable& known, Quarantined quarantined);
 
 }  // namespace kvcompare

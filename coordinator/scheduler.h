@@ -23,48 +23,111 @@ using SchedulerAction = std::variant<AssignUnits, StopWorker>;
 
 enum class FailureVerdict { kRetry, kQuarantine };
 
+struct PlannedUnit {
+  UnitId unit;
+  std::int64_t n_tokens = 0;
+  double cost = 0;   // predicted, see cost_model.h
+  int n_failed = 0;  // attempts of earlier runs
+};
+
+// Longest unit first, so that what is left at the end is small. A worker has the next units in hand while it
+// evaluates, so that it never waits for a message; but neither that, nor how slow it is, may make the run
+// longer than leaving them to the others would. How long a unit takes is
+//     seconds = speed of the worker x factor of the method x predicted cost
+// with speeds and factors learned from the seconds measured. The first unit of a worker and of a
+// method is a short one, so that a slow worker is known as such before it is given a long unit, and a slow
+// method before its long units are left for last.
 class Scheduler {
  public:
-  // n_tokens: of each unit, in the same order.
-  Scheduler(const std::vector<UnitId>& units, const std::vector<std::int64_t>& n_tokens, int n_workers,
-            int max_attempts);
+  Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts);
 
   // Events. Each is followed by take_actions().
   void worker_ready(Rank worker, std::int64_t n_tokens_at_once);  // 0: one unit at a time
-  void unit_done(Rank worker, UnitId unit);
+  void unit_done(Rank worker, UnitId unit, double seconds);
   FailureVerdict unit_failed(Rank worker, UnitId unit);
-  void stop();  // no unit is assigned any more; those under way end
+  void worker_gone(Rank worker);  // after it was stopped; what it still had in hand was not evaluated
+  void stop();                    // no unit is assigned any more; workers are stopped at once
 
-  // What follows from the events so far; each action is given once. A worker gets the next units that make up
-  // at most n_tokens_at_once, or one; nothing more before all of them are done or failed. A unit that failed
-  // runs alone.
+  // What follows from the events so far; each action is given once. A worker has at most two assignments: the
+  // one it evaluates and the next. Each makes up at most n_tokens_at_once, or is one unit. A unit that failed
+  // runs alone, on another worker if there is one. A worker is stopped when nothing is left for it.
   std::vector<SchedulerAction> take_actions();
 
-  // Every unit is done or quarantined, or the run was stopped; and every worker, the latest too, was told so.
-  bool finished() const { return n_stopped_ == n_workers_; }
-  std::int64_t n_units() const { return n_units_; }
+  bool finished() const { return n_gone_ == n_workers_; }  // every worker, the latest too, came and went
+  std::int64_t n_units() const { return std::ssize(units_); }
   std::int64_t n_settled() const { return n_settled_; }  // done or quarantined
-  int n_attempts(UnitId unit) const;
+  int n_attempts(UnitId unit) const;                     // those of earlier runs included, and one under way
 
  private:
-  bool nothing_left() const { return stopped_ ? running_.empty() : n_settled_ == n_units_; }
-  Rank idle_worker_for(UnitId unit) const;
-  std::vector<UnitId> next_units(std::int64_t n_tokens_at_once);
-  void free(Rank worker, UnitId unit);
+  using UnitIndex = std::int32_t;  // into units_
 
-  std::int64_t n_units_;
+  struct Unit {
+    PlannedUnit planned;
+    int n_attempts = 0;  // those of earlier runs included
+    Rank failed_on{-1};  // worker of the last failed attempt
+    bool is_waiting = true;
+  };
+
+  // Waiting units of a method, most costly first. Those before `first`, and some after it, are taken.
+  struct Queue {
+    std::vector<UnitIndex> units;
+    std::size_t first = 0;
+    double cost = 0;  // of all that wait, as planned
+  };
+
+  struct Measured {
+    double actual = 0;
+    double predicted = 0;
+    bool is_tried = false;  // a unit has been given, to measure it
+  };
+
+  struct Assignment {
+    std::set<UnitIndex> units;  // not yet reported
+    double cost = 0;            // of these, corrected
+  };
+
+  struct Worker {
+    std::int64_t n_tokens_at_once = 0;
+    Measured measured;  // seconds
+    std::deque<Assignment> assignments;
+    bool is_stopped = false;
+  };
+
+  UnitIndex find(UnitId unit) const;
+  const PlannedUnit& planned(UnitIndex unit) const { return units_[static_cast<std::size_t>(unit)].planned; }
+  double factor(MethodIndex method) const;
+  double cost(UnitIndex unit) const;  // corrected by the method's factor
+  double speed(const Worker& worker) const;
+  double busy_seconds(const Worker& worker) const;
+  double seconds_to_the_end() const;
+
+  void settle_report(Rank worker, UnitIndex unit);
+  bool nothing_left() const;
+  void assign_waiting(std::vector<SchedulerAction>& actions);
+  bool assign_retries(std::vector<SchedulerAction>& actions);
+  void assign_to(Rank worker, std::vector<SchedulerAction>& actions);
+  std::vector<UnitIndex> choose(const Worker& worker);
+  UnitIndex cheapest();
+  UnitIndex cheapest_of(Queue& queue) const;
+  UnitIndex first_of_a_method();
+  UnitIndex costliest_within(double most_cost);
+  UnitIndex first_for(const Worker& worker, double most_cost);
+  bool another_is_sooner(const Worker& worker, UnitIndex unit) const;
+  void give(Rank worker, const std::vector<UnitIndex>& units, std::vector<SchedulerAction>& actions);
+
+  std::vector<Unit> units_;        // ascending by id
+  std::vector<Queue> waiting_;     // by method
+  std::vector<Measured> methods_;  // seconds at speed 1; by method
+  std::deque<UnitIndex> retries_;
+  std::map<Rank, Worker> workers_;  // that are here
+  Measured all_;                    // seconds of all units
+  std::int64_t n_waiting_ = 0;      // retries not included
+
   std::int64_t n_settled_ = 0;
   int n_workers_;
-  int n_stopped_ = 0;
+  int n_gone_ = 0;
   int max_attempts_;
   bool stopped_ = false;
-  std::map<UnitId, std::int64_t> n_tokens_;
-  std::map<Rank, std::int64_t> n_tokens_at_once_;
-  std::deque<UnitId> waiting_;
-  std::map<Rank, std::set<UnitId>> running_;  // of workers that have any
-  std::set<Rank> idle_;
-  std::map<UnitId, int> attempts_;
-  std::map<UnitId, Rank> failed_on_;  // the worker of the last failed attempt: another is tried first
 };
 
 }  // namespace kvcompare

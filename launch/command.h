@@ -26,6 +26,10 @@ struct TokenizeCommand {
   std::string text_field;
 };
 
+struct FinalizeCommand {
+  std::filesystem::path output_dir;
+};
+
 struct PressesCommand {};
 
 // --help, --version
@@ -33,6 +37,7 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command = std::variant<CompareCommand, TokenizeCommand, PressesCommand, ShowTextCommand>;
+using Command =
+    std::variant<CompareCommand, FinalizeCommand, TokenizeCommand, PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -47,6 +47,12 @@ void check_together(const Settings& settings) {
   const RunOptions& options = settings.options;
   if (options.num_gpus && options.device == "cpu")
     throw ConfigError("--num_gpus", "contradicts --device cpu; leave one of them out");
+  for (const auto& [flag, is_set] :
+       {std::pair{"retry_failed", options.retry_failed}, std::pair{"salvage", options.salvage}})
+    if (is_set && !options.resume)
+      throw ConfigError(std::string("--") + flag, "goes on with an earlier run; give --resume too");
+  if (options.overwrite && options.resume)
+    throw ConfigError("--overwrite", "removes what --resume would go on with; leave one of them out");
   if (options.num_gpus.value_or(1) > 1 && options.device.starts_with("cuda:"))
     throw ConfigError("--num_gpus",
                       "contradicts --device " + options.device + ", which is one GPU; give --device cuda");
@@ -104,6 +110,14 @@ Command parse_tokenize(const Arguments& flags) {
   return settings.tokenize;
 }
 
+Command parse_finalize(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{finalize_help()};
+  if (flags.size() != 1 || flags.front().starts_with("-"))
+    throw ConfigError("finalize",
+                      "give the one folder whose outputs are to be made again: kvcompare finalize OUT");
+  return FinalizeCommand{flags.front()};
+}
+
 Command parse_presses(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{presses_help()};
   if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare presses` takes no flags");
@@ -120,10 +134,11 @@ Command parse_command_line(const Arguments& arguments) {
   const std::string& name = arguments.front();
   const Arguments flags(arguments.begin() + 1, arguments.end());
   if (name == "compare") return parse_compare(flags, arguments);
+  if (name == "finalize") return parse_finalize(flags);
   if (name == "tokenize") return parse_tokenize(flags);
   if (name == "presses") return parse_presses(flags);
   if (name == "help") return ShowTextCommand{compare_help()};
-  const Arguments known{"compare", "tokenize", "presses", "help"};
+  const Arguments known{"compare", "finalize", "tokenize", "presses", "help"};
   throw ConfigError("command line", "'" + name + "' is no subcommand; " + suggestion(name, known) +
                                         " Flags are written --name VALUE (kvcompare --help)");
 }

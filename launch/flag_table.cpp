@@ -13,6 +13,7 @@ constexpr std::int64_t kMostSamples = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t kMostSeed = std::numeric_limits<std::uint64_t>::max();
 constexpr int kMostThreads = 4096;
 constexpr int kMostGpus = 1024;
+constexpr int kMostSeconds = 1000000;
 
 bool is_ratio(double value) { return value >= 0 && value < 1; }
 bool is_any(double) { return true; }
@@ -103,6 +104,8 @@ std::vector<Flag> data_flags() {
        "Longer samples are truncated.", ""},
       {"max_samples", kGroup, whole_number(&RunSpec::max_samples, std::int64_t{1}, kMostSamples), "samples",
        "Only the first samples of the data set.", "all"},
+      {"skip_bad_lines", kGroup, on_off(&RunSpec::skip_bad_lines), "",
+       "Leave out lines of the data set that are no sample, and list them, instead of refusing them.", ""},
       {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
        "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. A "
        "larger one approximates that as other programs do, and saves no time; at the length of a sample "
@@ -182,6 +185,21 @@ std::vector<Flag> machine_flags() {
        "all weights stay in memory"},
       {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
        "CPU threads of this process. No result depends on it.", "the cores it may use"},
+      {"workers", kGroup, whole_number(&RunOptions::workers, 1, kMostThreads), "workers",
+       "Workers of one process on the CPU; they share its threads, and each holds the model. No result "
+       "depends "
+       "on it.",
+       "one for --engine layerwise in float32 or float64, else one a thread"},
+      {"dedicated_coordinator", kGroup, on_off(&RunOptions::dedicated_coordinator), "",
+       "Under mpirun or srun: rank 0 evaluates nothing itself.", ""},
+      {"share_gpu", kGroup, on_off(&RunOptions::share_gpu), "",
+       "Under mpirun or srun: several ranks may use the same GPU.", ""},
+      {"rank_timeout", kGroup, whole_number(&RunOptions::rank_timeout, 1, kMostSeconds), "seconds",
+       "Under mpirun or srun: the run ends, to be resumed, when a rank has given no sign of life for so "
+       "long.",
+       ""},
+      {"start_timeout", kGroup, whole_number(&RunOptions::start_timeout, 1, kMostSeconds), "seconds",
+       "The same until a rank gives its first sign of life.", ""},
   };
 }
 
@@ -190,6 +208,21 @@ std::vector<Flag> output_flags() {
   return {
       {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
        "Gets comparison_summary.json, detailed_results.json and run.json. Made if it is not there.", ""},
+      {"resume", kGroup, on_off(&RunOptions::resume), "",
+       "Go on with the run in the output folder, with any number of processes; starts one if there is none.",
+       ""},
+      {"retry_failed", kGroup, on_off(&RunOptions::retry_failed), "",
+       "With --resume: try again what has failed for good.", ""},
+      {"salvage", kGroup, on_off(&RunOptions::salvage), "",
+       "With --resume: do without damaged lines of the journal; their units are evaluated again.", ""},
+      {"overwrite", kGroup, on_off(&RunOptions::overwrite), "",
+       "Remove the results of an earlier run from the output folder.", ""},
+      {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
+       "Keep the NLL of every token, in results.h5.", ""},
+      {"stop_grace", kGroup, whole_number(&RunOptions::stop_grace, 0, kMostSeconds), "seconds",
+       "After SIGUSR1, SIGTERM or Ctrl-C no unit is begun; those under way are dropped after this time.", ""},
+      {"computed_log", kGroup, text(&RunOptions::computed_log, "FILE", "a file to append to"), "",
+       "Gets a line for each unit evaluated, by any process: sample, method, SHA-256 of the values.", "none"},
       {"log_level", kGroup, log_level(), "", "Least important lines that the log on stderr shows.", ""},
   };
 }

@@ -29,6 +29,7 @@ kept keys of several compression methods on one data set.
 Usage
   kvcompare [compare] --data_path FILE.jsonl [--model_name FOLDER|ID] [FLAGS]
   kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl
+  kvcompare finalize OUT         make the results of a run again, from its journal
   kvcompare presses              list the methods with parameters and sources
   kvcompare --help | --version
 
@@ -57,13 +58,16 @@ constexpr const char* kResults = R"(Results
   The table goes to stdout, log and progress to stderr. In the output folder:
   comparison_summary.json        perplexity of each method against the baseline's
   detailed_results.json          configuration, key counts, every sample
-  run.json                       dates, host, versions, timings
+  results.h5                     the same and more, as arrays: by head, by position, by token
+  run.json                       dates, hosts, versions, timings
+  journal.jsonl                  every unit as it was evaluated: what --resume goes on from
+  COMPLETE                       is there when all of the above is
 
 Exit codes
   0  complete                    4  output cannot be written
   1  internal error              5  bad data set, tokenizer or model
   2  usage or configuration      6  finished, but some evaluations failed for good
-  3  output folder in use       75  interrupted; run again to continue
+  3  output folder in use       75  interrupted; run again with --resume to continue
 )";
 
 std::string explanation(const Flag& flag) {
@@ -96,6 +100,12 @@ std::string tokenize_help() {
          "that the tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
          "Usage\n  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl\n\n" +
          flag_lines(tokenize_flags());
+}
+
+std::string finalize_help() {
+  return "kvcompare finalize OUT writes all results of a run into its folder OUT again, from "
+         "OUT/journal.jsonl\n"
+         "alone. Units that are missing are not evaluated: that is what kvcompare --resume does.\n";
 }
 
 std::string presses_help() {

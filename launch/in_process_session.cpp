@@ -1,11 +1,9 @@
 #include "launch/in_process_session.h"
 
 #include <exception>
-#include <thread>
 
 #include <ATen/Parallel.h>
 
-#include "common/in_process_messenger.h"
 #include "worker/worker_loop.h"
 
 namespace kvcompare {
@@ -15,31 +13,39 @@ void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   try {
     at::set_num_threads(1);  // holds for this thread: what computes with several has its own
     const auto messenger = exchange.endpoint(rank);
-    const auto evaluator = worker.make_evaluator();
-    run_worker(*messenger, *evaluator, worker.device);
+    const auto ready = worker.get_ready();
+    run_worker(*messenger, *ready.evaluator, ready.hello, worker.computed_log);
   } catch (...) {
     exchange.abort(std::current_exception());
   }
 }
 
+// So that no worker goes on waiting for a coordinator that is no more.
+struct CoordinatorEnded : std::exception {
+  const char* what() const noexcept override { return "the coordinator has ended"; }
+};
+
 }  // namespace
 
-Gathered run_in_process(const std::vector<LocalWorker>& workers, const Plan& plan,
-                        const std::vector<Sample>& samples, const std::vector<MethodSpec>& methods,
-                        const CoordinatorHooks& hooks) {
-  InProcessExchange exchange(static_cast<int>(workers.size()) + 1);
-  std::vector<std::jthread> threads;
+LocalWorkers::LocalWorkers(const std::vector<LocalWorker>& workers)
+    : exchange_(static_cast<int>(workers.size()) + 1), endpoint_(exchange_.endpoint(kCoordinator)) {
   try {
     for (std::size_t w = 0; w < workers.size(); ++w) {
       const Rank rank(static_cast<std::int64_t>(w) + 1);
-      threads.emplace_back([&exchange, rank, &worker = workers[w]] { work(exchange, rank, worker); });
+      threads_.emplace_back([this, rank, worker = workers[w]] { work(exchange_, rank, worker); });
     }
-    return coordinate(*exchange.endpoint(kCoordinator), static_cast<int>(workers.size()), plan, samples,
-                      methods, hooks);
   } catch (...) {
-    exchange.abort(std::current_exception());
+    exchange_.abort(std::current_exception());
     throw;
   }
+}
+
+LocalWorkers::~LocalWorkers() { exchange_.abort(std::make_exception_ptr(CoordinatorEnded())); }
+
+Evaluated run_in_process(const std::vector<LocalWorker>& workers, const Work& work, JournalWriter& journal,
+                         const CoordinatorHooks& hooks) {
+  LocalWorkers threads(workers);
+  return coordinate(threads.coordinator_endpoint(), threads.size(), work, journal, hooks);
 }
 
 }  // namespace kvcompare

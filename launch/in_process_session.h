@@ -1,25 +1,47 @@
-// Coordinator and workers in one process: one thread a worker, the coordinator on the calling thread.
+// Workers as threads of this process, and the coordinator on the calling thread.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
+#include <thread>
 #include <vector>
 
+#include "common/in_process_messenger.h"
 #include "coordinator/coordinator_loop.h"
 #include "worker/evaluator.h"
 
 namespace kvcompare {
 
+struct ReadyWorker {
+  Hello hello;  // n_tokens_at_once is filled in later
+  std::unique_ptr<Evaluator> evaluator;
+};
+
 struct LocalWorker {
-  std::string device;                                          // as told to the coordinator
-  std::function<std::unique_ptr<Evaluator>()> make_evaluator;  // called on the worker's own thread
+  std::function<ReadyWorker()> get_ready;  // called on the worker's own thread; what it holds is kept
+  std::filesystem::path computed_log{};
+};
+
+// Starts the workers, as ranks 1 ... n; they end with the object. One that dies makes the coordinator's
+// endpoint throw what it threw.
+class LocalWorkers {
+ public:
+  explicit LocalWorkers(const std::vector<LocalWorker>& workers);
+  ~LocalWorkers();
+
+  int size() const { return static_cast<int>(threads_.size()); }
+  Messenger& coordinator_endpoint() { return *endpoint_; }
+
+ private:
+  InProcessExchange exchange_;
+  std::unique_ptr<Messenger> endpoint_;
+  std::vector<std::jthread> threads_;
 };
 
 // What coordinate() gives. Throws what the coordinator or the first worker to fail threw, when all threads
 // have ended.
-Gathered run_in_process(const std::vector<LocalWorker>& workers, const Plan& plan,
-                        const std::vector<Sample>& samples, const std::vector<MethodSpec>& methods,
-                        const CoordinatorHooks& hooks);
+Evaluated run_in_process(const std::vector<LocalWorker>& workers, const Work& work, JournalWriter& journal,
+                         const CoordinatorHooks& hooks);
 
 }  // namespace kvcompare

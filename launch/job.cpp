@@ -1,19 +1,22 @@
 #include "launch/job.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <future>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
-#include "common/dataset.h"
 #include "common/errors.h"
 #include "common/hub_cache.h"
 #include "common/log.h"
+#include "common/sha256.h"
 #include "common/tokenizer/tokenizer.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
-#include "worker/checkpoint/model_config.h"
+#include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/device.h"
+#include "worker/layerwise_engine.h"
+#include "worker/stepwise_engine.h"
 
 namespace kvcompare {
 namespace {
@@ -24,21 +27,25 @@ class LazyTokenizer {
   explicit LazyTokenizer(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   std::vector<TokenId> encode(std::string_view text) {
-    if (!tokenizer_) tokenizer_ = Tokenizer::load(folder_);
+    std::call_once(once_, [this] { tokenizer_ = Tokenizer::load(folder_); });
     return tokenizer_->encode(text);
   }
+  bool was_used() const { return tokenizer_.has_value(); }
 
  private:
   std::filesystem::path folder_;
+  std::once_flag once_;
   std::optional<Tokenizer> tokenizer_;
 };
 
-std::vector<Sample> read_samples(const RunSpec& spec, const std::filesystem::path& model_folder,
-                                 const ModelConfig& config) {
-  LazyTokenizer tokenizer(model_folder);
-  const DatasetOptions options{spec.data_path, spec.text_field, spec.max_length, spec.max_samples};
-  return read_dataset(
-      options, [&](std::string_view text) { return tokenizer.encode(text); }, config.vocab_size);
+std::string hash_of(const std::vector<Sample>& samples) {
+  Sha256 hash;
+  for (const auto& sample : samples) {
+    const auto n_tokens = std::ssize(sample.ids);
+    hash.add({reinterpret_cast<const char*>(&n_tokens), sizeof n_tokens});
+    hash.add({reinterpret_cast<const char*>(sample.ids.data()), sample.ids.size() * sizeof(TokenId)});
+  }
+  return hash.hex();
 }
 
 void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, const ModelConfig& config) {
@@ -82,48 +89,83 @@ bool is_for_tiles(const RunSpec& spec, const c10::Device& device) {
          (spec.dtype == Dtype::kFloat32 || spec.dtype == Dtype::kFloat64);
 }
 
-std::unique_ptr<LoadedModel> load_model(const std::filesystem::path& folder, const ModelConfig& config,
-                                        const RunSpec& spec, const c10::Device& device,
+}  // namespace
+
+Job read_job(const RunSpec& spec, const RunOptions& options) {
+  Job job{.spec = spec,
+          .model = resolve_model("model_name", spec.model_name),
+          .scorer = scorer_folder(spec),
+          .config = {},
+          .devices = choose_devices(options.device, options.num_gpus)};
+  job.config = read_model_config(job.model / "config.json");
+  job.spec.dtype = choose_dtype(spec.dtype, job.config.stored_dtype, job.devices.front());
+  if (spec.engine == "auto") job.spec.engine = "layerwise";
+  job.spec.device_type = job.devices.front().is_cpu() ? "cpu" : "cuda";
+  if (job.scorer)
+    job.spec.kvzap_model_type = kvzap_model_type(*job.scorer, job.config, spec.kvzap_model_type);
+  return job;
+}
+
+JobData read_data(const Job& job, int n_threads) {
+  auto model = std::async(std::launch::async, model_hash, job.model);
+  LazyTokenizer tokenizer(job.model);
+  const auto& spec = job.spec;
+  JobData data;
+  data.dataset = read_dataset(
+      {.path = spec.data_path,
+       .text_field = spec.text_field,
+       .max_length = spec.max_length,
+       .max_samples = spec.max_samples,
+       .skip_bad_lines = spec.skip_bad_lines,
+       .n_threads = n_threads},
+      [&](std::string_view text) { return tokenizer.encode(text); }, job.config.vocab_size);
+  check_lengths(data.dataset.samples, spec, job.config);
+  data.hashes.data = hash_of(data.dataset.samples);
+  if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");
+  if (job.scorer) data.hashes.scorer = model_hash(*job.scorer);
+  data.hashes.model = model.get();
+  return data;
+}
+
+CostShape cost_shape(const ModelConfig& config) {
+  return {.n_layers = config.n_layers,
+          .d_model = config.hidden_size,
+          .n_heads = config.n_heads,
+          .n_kv_heads = config.n_kv_heads,
+          .head_dim = config.head_dim,
+          .intermediate_size = config.intermediate_size,
+          .vocab_size = config.vocab_size};
+}
+
+bool uses_all_threads(const Job& job) { return is_for_tiles(job.spec, job.devices.front()); }
+
+std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device,
                                         std::optional<std::int64_t> max_weight_memory) {
   auto loaded = std::make_unique<LoadedModel>();
-  const auto dtype = scalar_type(*spec.dtype);
-  if (is_for_tiles(spec, device)) {
-    loaded->packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, device),
-                                                     max_weight_memory);
+  const auto dtype = scalar_type(*job.spec.dtype);
+  if (job.scorer)
+    loaded->kvzap = load_kvzap_surrogate(*job.scorer, job.config, job.spec.kvzap_model_type, dtype, device);
+  if (is_for_tiles(job.spec, device)) {
+    loaded->packed = std::make_unique<PackedWeights>(
+        job.config, CheckpointWeights(job.model, job.config, dtype, device), max_weight_memory);
   } else {
     if (max_weight_memory)
       throw ConfigError(
           "max_weight_memory",
           "weights are read layer by layer only with --engine layerwise on the CPU in float32 or float64");
-    loaded->model = std::make_unique<Model>(config, load_weights(folder, config, dtype, device));
+    loaded->model = std::make_unique<Model>(job.config, load_weights(job.model, job.config, dtype, device));
   }
   return loaded;
 }
 
-}  // namespace
-
-Job load_job(const RunSpec& spec, const RunOptions& options) {
-  Job job{
-      .spec = spec, .devices = choose_devices(options.device, options.num_gpus), .models = {}, .samples = {}};
-  const auto folder = resolve_model("model_name", spec.model_name);
-  const auto scorer = scorer_folder(spec);
-  const auto config = read_model_config(folder / "config.json");
-  job.spec.dtype = choose_dtype(spec.dtype, config.stored_dtype, job.devices.front());
-  if (spec.engine == "auto") job.spec.engine = "layerwise";
-  job.spec.device_type = job.devices.front().is_cpu() ? "cpu" : "cuda";
-  job.samples = read_samples(spec, folder, config);
-  check_lengths(job.samples, spec, config);
-  const auto dtype = scalar_type(*job.spec.dtype);
-  for (const auto& device : job.devices) {
-    std::optional<KvzapSurrogate> kvzap;
-    if (scorer) {
-      kvzap = load_kvzap_surrogate(*scorer, config, spec.kvzap_model_type, dtype, device);
-      job.spec.kvzap_model_type = kvzap->layers.front().linears.size() == 1 ? "linear" : "mlp";
-    }
-    job.models.push_back(load_model(folder, config, job.spec, device, options.max_weight_memory));
-    job.models.back()->kvzap = std::move(kvzap);
-  }
-  return job;
+std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads) {
+  const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
+  const auto chunk_size = job.spec.chunk_size;
+  if (loaded.packed)
+    return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
+  if (job.spec.engine == "layerwise")
+    return make_layerwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
+  return make_stepwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
 }
 
 }  // namespace kvcompare

@@ -1,21 +1,48 @@
-// What a comparison works on, read and checked before any unit is evaluated.
+// What a comparison works on: everything that is read before a unit is evaluated.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include <c10/core/Device.h>
 
+#include "common/dataset.h"
 #include "common/run_options.h"
 #include "common/run_spec.h"
-#include "common/sample.h"
+#include "coordinator/cost_model.h"
+#include "coordinator/fingerprint.h"
 #include "presses/kvzap_surrogate.h"
+#include "worker/checkpoint/model_config.h"
+#include "worker/engine.h"
 #include "worker/model.h"
 #include "worker/packed_weights.h"
 
 namespace kvcompare {
+
+// What every process reads for itself: small files alone.
+struct Job {
+  RunSpec spec;                                 // engine, dtype, device_type and kvzap_model_type filled in
+  std::filesystem::path model;                  // folder
+  std::optional<std::filesystem::path> scorer;  // folder; if the run has the method kvzap
+  ModelConfig config;
+  std::vector<c10::Device> devices;  // of the workers
+};
+
+// Throws ConfigError or CheckpointError.
+Job read_job(const RunSpec& spec, const RunOptions& options);
+
+// What the coordinator alone reads.
+struct JobData {
+  Dataset dataset;
+  InputHashes hashes;
+};
+
+// Throws ConfigError, DataError or CheckpointError.
+JobData read_data(const Job& job, int n_threads);
+
+CostShape cost_shape(const ModelConfig& config);
 
 // A model on one device, in the form that the engine computes with, and the scorer that kvzap needs there.
 struct LoadedModel {
@@ -24,14 +51,14 @@ struct LoadedModel {
   std::optional<KvzapSurrogate> kvzap;    // if the run has the method
 };
 
-struct Job {
-  RunSpec spec;                      // engine, dtype, device_type and kvzap_model_type filled in
-  std::vector<c10::Device> devices;  // of the workers
-  std::vector<std::unique_ptr<LoadedModel>> models;  // one a device
-  std::vector<Sample> samples;
-};
+// Whether one engine uses all threads of the process.
+bool uses_all_threads(const Job& job);
 
-// Throws ConfigError, DataError or CheckpointError.
-Job load_job(const RunSpec& spec, const RunOptions& options);
+// Throws ConfigError or CheckpointError.
+std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device,
+                                        std::optional<std::int64_t> max_weight_memory);
+
+// job and loaded outlive it.
+std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads);
 
 }  // namespace kvcompare

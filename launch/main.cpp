@@ -1,5 +1,4 @@
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <string>
 #include <variant>
@@ -9,7 +8,9 @@
 #include "common/log.h"
 #include "launch/command_line.h"
 #include "launch/compare_command.h"
+#include "launch/finalize_command.h"
 #include "launch/presses_command.h"
+#include "launch/report_error.h"
 #include "launch/standard_output.h"
 #include "launch/tokenize_command.h"
 
@@ -22,6 +23,7 @@ struct Dispatch {
     for (const std::string& warning : command.warnings) log_warning(warning);
     return run_compare(command);
   }
+  ExitCode operator()(const FinalizeCommand& command) const { return run_finalize(command); }
   ExitCode operator()(const TokenizeCommand& command) const { return run_tokenize(command); }
   ExitCode operator()(const PressesCommand&) const {
     print(presses_text());
@@ -34,7 +36,7 @@ struct Dispatch {
 };
 
 ExitCode fail(ExitCode code, const char* what) {
-  std::fprintf(stderr, "kvcompare: error: %s\n", what);
+  report_error(what);
   return code;
 }
 

@@ -7,9 +7,11 @@ ninja-build        | ninja      | runs the build
 ccache             | ccache     | makes the second build fast
 pkg-config         | pkg-config | finds PCRE2 and utf8proc
 python3            | python3    | finds an installed PyTorch; tests the include graph
+libssl-dev         |            | SHA-256 of models and data
+zlib1g-dev         |            | checksums of the journal
 openmpi-bin        | mpirun     | MPI: starts several processes
 libopenmpi-dev     |            | MPI: messages between processes and hosts
-libhdf5-dev        |            | HDF5 reports
+libhdf5-dev        |            | results.h5
 nlohmann-json3-dev |            | JSON
 libspdlog-dev      |            | log
 libcli11-dev       |            | command line

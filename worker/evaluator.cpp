@@ -4,6 +4,7 @@
 #include <cmath>
 #include <exception>
 #include <new>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <c10/util/Exception.h>
 
 #include "common/errors.h"
+#include "common/fault_point.h"
 
 namespace kvcompare {
 namespace {
@@ -50,6 +52,11 @@ UnitFailure failure_of(UnitId unit, const std::exception_ptr& thrown) {
 }
 
 UnitOutcome checked(UnitId unit, EngineOutcome outcome) {
+  try {
+    fault_point("in_unit");
+  } catch (const std::domain_error&) {
+    return failure_of(unit, std::current_exception());
+  }
   if (const auto* thrown = std::get_if<std::exception_ptr>(&outcome)) return failure_of(unit, *thrown);
   auto& result = std::get<UnitResult>(outcome);
   result.unit = unit;
@@ -83,6 +90,9 @@ void check_conservation(const UnitResult& result) {
   holds(std::ranges::all_of(keys.kept_per_head,
                             [&](auto kept) { return kept >= 0 && kept <= result.n_tokens; }),
         "0 <= kept <= tokens in every head");
+  holds(std::accumulate(keys.kept_by_position.begin(), keys.kept_by_position.end(), std::int64_t{0}) ==
+            keys.kept(),
+        "every kept key is at one position");
   holds(keys.attendable == n_heads * result.n_tokens * (result.n_tokens + 1) / 2,
         "attendable = sum of (i + 1)");
   holds(keys.attended > 0 && keys.attended <= keys.attendable, "0 < attended <= attendable");

@@ -12,7 +12,8 @@ KeyLedger::KeyLedger(const Chunking& chunking, const MethodSpec& method, std::in
     : chunking_(chunking),
       first_compressible_(method.parameters.n_sink),
       end_compressible_(chunking.n_tokens),
-      n_dying_(static_cast<std::size_t>(chunking.n_events()), 0) {
+      n_dying_(static_cast<std::size_t>(chunking.n_events()), 0),
+      n_kept_at_(static_cast<std::size_t>(chunking.n_tokens), 0) {
   if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
     end_compressible_ -= threshold->sliding_window_size;
   counts_.n_layers = n_layers;
@@ -31,6 +32,7 @@ void KeyLedger::add_head(std::span<const DeathTime> deaths) {
       continue;
     }
     ++n_kept;
+    ++n_kept_at_[static_cast<std::size_t>(j)];
     if (j >= first_compressible_ && j < end_compressible_) ++counts_.compressible_kept;
   }
   counts_.kept_per_head.push_back(n_kept);
@@ -40,6 +42,8 @@ KeyCounts KeyLedger::counts() const {
   const auto n_heads = counts_.n_layers * counts_.n_kv_heads;
   require(std::ssize(counts_.kept_per_head) == n_heads, "the keys of every head are counted, once");
   auto counts = counts_;
+  for (std::int64_t j = 0; j < chunking_.n_tokens; ++j)
+    counts.kept_by_position[position_bin(j, chunking_.n_tokens)] += n_kept_at_[static_cast<std::size_t>(j)];
   std::int64_t n_dead = 0;  // before the chunk, all heads
   for (std::int64_t e = 0; e < chunking_.n_events(); ++e) {
     const auto [begin, end] = chunking_.event(e);

@@ -27,7 +27,8 @@ class KeyLedger {
   std::int64_t first_compressible_;
   std::int64_t end_compressible_;
   KeyCounts counts_;
-  std::vector<std::int64_t> n_dying_;  // [n_events], all heads
+  std::vector<std::int64_t> n_dying_;    // [n_events], all heads
+  std::vector<std::int64_t> n_kept_at_;  // [n_tokens], heads that keep the position
 };
 
 }  // namespace kvcompare

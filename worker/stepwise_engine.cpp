@@ -87,6 +87,10 @@ class StepwiseRun {
       for (const auto& head : cache.heads()) {
         const auto& positions = head.keys.positions;
         keys.kept_per_head.push_back(head.n_alive());
+        const auto bins =
+            positions.mul(kPositionBins).floor_divide(result_.n_tokens).bincount({}, kPositionBins).cpu();
+        for (std::int64_t b = 0; b < kPositionBins; ++b)
+          keys.kept_by_position[static_cast<std::size_t>(b)] += bins[b].item<std::int64_t>();
         keys.compressible_kept += (positions.ge(first) & positions.lt(last)).sum().item<std::int64_t>();
       }
   }

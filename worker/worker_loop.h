@@ -2,14 +2,19 @@
 // stop.
 #pragma once
 
-#include <string>
+#include <filesystem>
 
 #include "common/messenger.h"
 #include "worker/evaluator.h"
 
 namespace kvcompare {
 
-// Runs on the calling thread. Throws what Evaluator::evaluate and the messenger throw.
-void run_worker(Messenger& messenger, Evaluator& evaluator, const std::string& device);
+// Runs on the calling thread, until the coordinator says Stop.
+//   hello        : n_tokens_at_once is filled in
+//   computed_log : gets a line for each unit evaluated, "SAMPLE METHOD digest"; several processes may append
+//   to it; none if empty
+// Throws what Evaluator::evaluate and the messenger throw, and OutputError.
+void run_worker(Messenger& messenger, Evaluator& evaluator, Hello hello,
+                const std::filesystem::path& computed_log = {});
 
 }  // namespace kvcompare

@@ -53,10 +53,13 @@ OrderedJson json_result(const MethodResult& method) {
 std::string detailed_json(const Comparison& comparison) {
   OrderedJson report;
   report["schema_version"] = kSchemaVersion;
+  report["fingerprint"] = comparison.fingerprint;
   report["config"] = json_run_spec(comparison.spec);
   report["n_samples"] = comparison.n_samples;
   report["skipped_samples"] = OrderedJson::array();
   for (const SampleIndex sample : comparison.skipped) report["skipped_samples"].push_back(sample.value);
+  for (const BadLine& bad : comparison.bad_lines)
+    report["bad_lines"].push_back({{"line", bad.line}, {"problem", bad.problem}});
   report["results"] = OrderedJson::array();
   for (const MethodResult& method : comparison.methods) report["results"].push_back(json_result(method));
   return json_text(report);

@@ -1,8 +1,5 @@
 #include "coordinator/reports/run_json.h"
 
-#include <array>
-#include <ctime>
-
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
@@ -16,31 +13,34 @@ void put_speed(OrderedJson& json, const MethodResult& method) {
     put_finite(json, "tokens_per_second", static_cast<double>(n_scored) / method.seconds);
 }
 
-}  // namespace
-
-std::string utc_text(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds =
-      std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time));
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 32> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return {text.data(), length};
+OrderedJson json_session(const Session& session) {
+  OrderedJson json;
+  json["started"] = utc_text(session.started);
+  if (session.end) json["finished"] = utc_text(session.end->finished);
+  json["host"] = session.host;
+  json["processes"] = session.n_processes;
+  json["workers"] = session.n_workers;
+  json["device"] = session.device;
+  json["threads"] = session.n_threads;
+  json["versions"] = {{"kvcompare", session.kvcompare_version},
+                      {"libtorch", session.libtorch_version},
+                      {"compiler", session.compiler}};
+  json["command_line"] = session.command_line;
+  put_finite(json, "load_seconds", session.load_seconds);
+  if (session.end) {
+    put_finite(json, "evaluate_seconds", session.end->evaluate_seconds);
+    json["evaluated_units"] = session.end->n_evaluated;
+    json["interrupted"] = session.end->interrupted;
+  }
+  return json;
 }
 
-std::string run_json(const Comparison& comparison, const RunRecord& record) {
+}  // namespace
+
+std::string run_json(const Comparison& comparison, const std::vector<Session>& sessions) {
   OrderedJson report;
-  report["started"] = utc_text(record.started);
-  report["finished"] = utc_text(record.finished);
-  report["host"] = record.host;
-  report["device"] = record.device;
-  report["threads"] = record.n_threads;
-  report["versions"] = {{"kvcompare", record.kvcompare_version},
-                        {"libtorch", record.libtorch_version},
-                        {"compiler", record.compiler}};
-  report["command_line"] = record.command_line;
-  put_finite(report, "load_seconds", record.load_seconds);
-  put_finite(report, "evaluate_seconds", record.evaluate_seconds);
+  report["sessions"] = OrderedJson::array();
+  for (const Session& session : sessions) report["sessions"].push_back(json_session(session));
   report["methods"] = OrderedJson::array();
   for (const MethodResult& method : comparison.methods) {
     OrderedJson line;

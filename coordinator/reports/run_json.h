@@ -2,12 +2,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "coordinator/comparison.h"
-#include "coordinator/reports/run_record.h"
+#include "coordinator/session.h"
 
 namespace kvcompare {
 
-std::string run_json(const Comparison& comparison, const RunRecord& record);
+std::string run_json(const Comparison& comparison, const std::vector<Session>& sessions);
 
 }  // namespace kvcompare

@@ -1,23 +1,57 @@
 #include "coordinator/reports/write_reports.h"
 
-#include <system_error>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <unistd.h>
 
 #include "common/atomic_file.h"
 #include "common/errors.h"
+#include "common/fault_point.h"
+#include "common/sha256.h"
 #include "coordinator/reports/detailed_json.h"
+#include "coordinator/reports/hdf5_results.h"
+#include "coordinator/reports/json_text.h"
 #include "coordinator/reports/run_json.h"
 #include "coordinator/reports/summary_json.h"
 
 namespace kvcompare {
+namespace {
+
+constexpr std::array kSameInEveryRun{"comparison_summary.json", "detailed_results.json", "results.h5"};
+
+void remove_marker(const std::filesystem::path& folder) {
+  const auto marker = folder / kCompleteMarker;
+  if (::unlink(marker.c_str()) != 0 && errno != ENOENT)
+    throw OutputError(marker.string(), std::string("cannot be removed: ") + std::strerror(errno));
+}
+
+void write_marker(const std::filesystem::path& folder, const std::string& fingerprint) {
+  OrderedJson marker;
+  marker["fingerprint"] = fingerprint;
+  for (const auto* name : kSameInEveryRun) marker["sha256"][name] = sha256_of_file(folder / name);
+  write_file_atomically(folder / kCompleteMarker, json_text(marker));
+}
+
+}  // namespace
 
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const RunRecord& record) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw OutputError(folder.string(), "cannot make this folder: " + error.message());
-  write_file_atomically(folder / "detailed_results.json", detailed_json(comparison));
-  write_file_atomically(folder / "comparison_summary.json", summary_json(comparison));
-  write_file_atomically(folder / "run.json", run_json(comparison, record));
+                   const std::vector<Session>& sessions, const std::function<UnitResult(UnitId)>& read_unit) {
+  fault_point("before_finalize");
+  StagedFiles files(folder);
+  write_results_hdf5(files.add("results.h5"), comparison, read_unit);
+  fault_point("mid_finalize");
+  files.write("detailed_results.json", detailed_json(comparison));
+  files.write("comparison_summary.json", summary_json(comparison));
+  files.write("run.json", run_json(comparison, sessions));
+  files.sync();
+  fault_point("before_rename");
+  remove_marker(folder);
+  files.publish();
+  fault_point("after_rename_before_marker");
+  write_marker(folder, comparison.fingerprint);
 }
 
 }  // namespace kvcompare

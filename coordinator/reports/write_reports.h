@@ -1,15 +1,23 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <vector>
 
+#include "common/unit_result.h"
 #include "coordinator/comparison.h"
-#include "coordinator/reports/run_record.h"
+#include "coordinator/session.h"
 
 namespace kvcompare {
 
-// Writes detailed_results.json, comparison_summary.json and run.json into `folder`, which is made if it is
-// not there; each file whole or not at all. Throws OutputError.
+inline constexpr const char* kCompleteMarker = "COMPLETE";
+
+// Writes detailed_results.json, comparison_summary.json, results.h5 and run.json into `folder`, then the
+// marker COMPLETE, which holds the SHA-256 of the first three. All are written before the first is replaced,
+// so what stops the writing leaves old results as they were.
+//   read_unit : the whole result of a unit that succeeded
+// Throws OutputError.
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const RunRecord& record);
+                   const std::vector<Session>& sessions, const std::function<UnitResult(UnitId)>& read_unit);
 
 }  // namespace kvcompare

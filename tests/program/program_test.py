@@ -157,7 +157,7 @@ class Machine(ProgramTest):
             [KVCOMPARE, "--model_name", self.model, "--data_path", self.model / "data.jsonl", "--methods", "random",
              "--output_dir", self.folder / "one_core"], capture_output=True, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(self.results("one_core", "run.json")["threads"], 1)
+        self.assertEqual(self.results("one_core", "run.json")["sessions"][-1]["threads"], 1)
 
 
 class UsageExamples(ProgramTest):
@@ -171,18 +171,21 @@ class UsageExamples(ProgramTest):
             (cache / "refs").mkdir(parents=True)
             (cache / "refs" / "main").write_text("0123abcd")
             shutil.copytree(source, cache / "snapshots" / "0123abcd")
-        shutil.copy(cls.model / "data.jsonl", cls.folder / "data.jsonl")
+
+    def setUp(self):
+        self.out = Path(tempfile.mkdtemp(dir=self.folder))
+        shutil.copy(self.model / "data.jsonl", self.out / "data.jsonl")
 
     def example(self, *flags):
         environment = {**os.environ, "HF_HOME": str(self.folder / "home")}
         environment.pop("HF_HUB_CACHE", None)
-        done = run("--data_path", "data.jsonl", *flags, env=environment, cwd=self.folder)
+        done = run("--data_path", "data.jsonl", *flags, env=environment, cwd=self.out)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return [r["method_name"] for r in self.results("comparison_results")["results"]]
+        return [r["method_name"] for r in self.results(self.out / "comparison_results")["results"]]
 
     def test_default_is_all_but_observed_attention(self):
         self.assertEqual(self.example(), ["Baseline", "KVzap", "Random", "StreamingLLM", "ExpectedAttention", "Knorm"])
-        config = self.results("comparison_results")["config"]
+        config = self.results(self.out / "comparison_results")["config"]
         self.assertEqual(config["model_name"], "meta-llama/Meta-Llama-3.1-8B-Instruct")
 
     def test_named_methods_in_chunks(self):
@@ -270,8 +273,10 @@ class Refusals(ProgramTest):
         self.assertEqual(len(self.results("no_effect")["results"]), 2)
 
     def test_results_that_cannot_be_written_are_still_printed(self):
-        (self.folder / "blocked" / "comparison_summary.json").mkdir(parents=True)
-        done = self.compare("blocked", "--methods", "random", code=4)
+        self.compare("blocked", "--methods", "random")
+        (self.folder / "blocked" / "comparison_summary.json").unlink()
+        (self.folder / "blocked" / "comparison_summary.json").mkdir()
+        done = self.compare("blocked", "--methods", "random", "--resume", code=4)
         self.assertIn("comparison_summary.json", done.stderr)
         self.assertIn("Random", done.stdout)
 

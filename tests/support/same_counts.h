@@ -12,6 +12,7 @@ inline void expect_same_counts(const KeyCounts& actual, const KeyCounts& expecte
   EXPECT_EQ(actual.n_kv_heads, expected.n_kv_heads);
   EXPECT_EQ(actual.original, expected.original);
   EXPECT_EQ(actual.kept_per_head, expected.kept_per_head);
+  EXPECT_EQ(actual.kept_by_position, expected.kept_by_position);
   EXPECT_EQ(actual.attended, expected.attended);
   EXPECT_EQ(actual.attendable, expected.attendable);
   EXPECT_EQ(actual.withheld_from_scored, expected.withheld_from_scored);

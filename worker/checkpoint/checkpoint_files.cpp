@@ -86,6 +86,13 @@ void CheckpointFiles::open_shards(const fs::path& folder) {
     }
 }
 
+std::vector<std::filesystem::path> CheckpointFiles::paths() const {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& file : files_) paths.push_back(file.path());
+  std::ranges::sort(paths);
+  return paths;
+}
+
 std::vector<std::string> CheckpointFiles::names() const {
   std::vector<std::string> names;
   names.reserve(file_of_.size());

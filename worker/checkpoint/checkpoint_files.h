@@ -18,8 +18,9 @@ class CheckpointFiles {
 
   const std::filesystem::path& list_path() const {
     return list_path_;
-  }                                        // the file that says which tensors there are
-  std::vector<std::string> names() const;  // ascending
+  }                                                  // the file that says which tensors there are
+  std::vector<std::string> names() const;            // ascending
+  std::vector<std::filesystem::path> paths() const;  // of the files, in a fixed order
   const SafetensorsFile* find(
       const std::string& name) const;  // the file that holds it; null if there is none
 

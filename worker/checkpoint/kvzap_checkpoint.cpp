@@ -54,11 +54,13 @@ void check_fits_model(const SurrogateConfig& scorer, const ModelConfig& model) {
                                 ": this scorer was made for another model");
 }
 
+std::string type_of(const SurrogateConfig& scorer) { return scorer.hidden_dim ? "mlp" : "linear"; }
+
 void check_type(const SurrogateConfig& scorer, const std::optional<std::string>& wanted) {
   if (!wanted) return;
   if (*wanted != "mlp" && *wanted != "linear")
     throw ConfigError("kvzap_model_type", "'" + *wanted + "' is unknown; accepted: mlp, linear");
-  const std::string actual = scorer.hidden_dim ? "mlp" : "linear";
+  const std::string actual = type_of(scorer);
   if (*wanted != actual)
     throw ConfigError("kvzap_model_type", "is " + *wanted + ", but the scorer is of type " + actual +
                                               " (hidden_dim in " + scorer.file + ")");
@@ -97,6 +99,14 @@ void check_tensors(const CheckpointFiles& files, const SurrogateConfig& scorer) 
 }
 
 }  // namespace
+
+std::string kvzap_model_type(const std::filesystem::path& folder, const ModelConfig& model,
+                             const std::optional<std::string>& wanted) {
+  const SurrogateConfig scorer = read_surrogate_config(folder / "config.json");
+  check_type(scorer, wanted);
+  check_fits_model(scorer, model);
+  return type_of(scorer);
+}
 
 KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const ModelConfig& model,
                                     const std::optional<std::string>& kvzap_model_type, at::ScalarType dtype,

@@ -20,4 +20,8 @@ KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const M
                                     const std::optional<std::string>& kvzap_model_type, at::ScalarType dtype,
                                     at::Device device);
 
+// "mlp" or "linear", by config.json alone. Throws as load_kvzap_surrogate for what that file says.
+std::string kvzap_model_type(const std::filesystem::path& folder, const ModelConfig& model,
+                             const std::optional<std::string>& wanted);
+
 }  // namespace kvcompare

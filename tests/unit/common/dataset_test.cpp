@@ -26,14 +26,14 @@ Ids bytes_as_ids(std::string_view text) {
   return ids;
 }
 
-class Dataset : public ::testing::Test {
+class ReadDataset : public ::testing::Test {
  protected:
   DatasetOptions options(const std::string& bytes) const {
     return {.path = folder_.write("d.jsonl", bytes), .max_samples = {}};
   }
   std::vector<Ids> ids_of(const DatasetOptions& opts) const {
     std::vector<Ids> all;
-    for (const Sample& sample : read_dataset(opts, bytes_as_ids, 256)) all.push_back(sample.ids);
+    for (const Sample& sample : read_dataset(opts, bytes_as_ids, 256).samples) all.push_back(sample.ids);
     return all;
   }
   std::vector<Ids> ids_of(const std::string& bytes) const { return ids_of(options(bytes)); }
@@ -43,9 +43,10 @@ class Dataset : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(Dataset, ReadsTextAndReadyIdsInFileOrder) {
+TEST_F(ReadDataset, ReadsTextAndReadyIdsInFileOrder) {
   const auto samples = read_dataset(options("{\"text\":\"ab\"}\n{\"input_ids\":[3,1,2]}\n{\"text\":\"\"}\n"),
-                                    bytes_as_ids, 256);
+                                    bytes_as_ids, 256)
+                           .samples;
   ASSERT_THAT(samples, SizeIs(3));
   EXPECT_EQ(samples[0].ids, (Ids{'a', 'b'}));
   EXPECT_EQ(samples[1].ids, (Ids{3, 1, 2}));
@@ -53,28 +54,28 @@ TEST_F(Dataset, ReadsTextAndReadyIdsInFileOrder) {
   for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(samples[static_cast<std::size_t>(i)].index.value, i);
 }
 
-TEST_F(Dataset, UsesReadyIdsWhereALineHoldsBoth) {
+TEST_F(ReadDataset, UsesReadyIdsWhereALineHoldsBoth) {
   EXPECT_EQ(ids_of("{\"text\":\"ab\",\"input_ids\":[7]}"), (std::vector<Ids>{{7}}));
   EXPECT_EQ(ids_of("{\"text\":\"ab\",\"input_ids\":null}"), (std::vector<Ids>{{'a', 'b'}}));
 }
 
-TEST_F(Dataset, AcceptsBlankLinesByteOrderMarkCrLfAndNoFinalNewline) {
+TEST_F(ReadDataset, AcceptsBlankLinesByteOrderMarkCrLfAndNoFinalNewline) {
   EXPECT_EQ(ids_of("\xef\xbb\xbf{\"text\":\"a\"}\r\n\r\n \t\n{\"text\":\"b\"}"),
             (std::vector<Ids>{{'a'}, {'b'}}));
 }
 
-TEST_F(Dataset, DecodesEscapesAndUtf8) {
+TEST_F(ReadDataset, DecodesEscapesAndUtf8) {
   EXPECT_EQ(ids_of("{\"text\":\"\\u00e9\\n\"}"), (std::vector<Ids>{{0xc3, 0xa9, '\n'}}));
   EXPECT_EQ(ids_of("{\"text\":\"\xc3\xa9\"}"), (std::vector<Ids>{{0xc3, 0xa9}}));
 }
 
-TEST_F(Dataset, TruncatesToMaxLength) {
+TEST_F(ReadDataset, TruncatesToMaxLength) {
   DatasetOptions opts = options("{\"text\":\"abcdef\"}\n{\"input_ids\":[1,2]}\n");
   opts.max_length = 3;
   EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'a', 'b', 'c'}, {1, 2}}));
 }
 
-TEST_F(Dataset, IsNotReadBeyondMaxSamples) {
+TEST_F(ReadDataset, IsNotReadBeyondMaxSamples) {
   DatasetOptions opts = options("{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nthis is not JSON\n");
   opts.max_samples = 2;
   EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'a'}, {'b'}}));
@@ -82,13 +83,13 @@ TEST_F(Dataset, IsNotReadBeyondMaxSamples) {
   EXPECT_EQ(error_of<DataError>([&] { ids_of(opts); }).line, 4);
 }
 
-TEST_F(Dataset, ReadsTheFieldThatIsAskedFor) {
+TEST_F(ReadDataset, ReadsTheFieldThatIsAskedFor) {
   DatasetOptions opts = options("{\"text\":1,\"content\":\"x\"}\n");
   opts.text_field = "content";
   EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'x'}}));
 }
 
-TEST_F(Dataset, NamesFileAndLineOfEveryBadLine) {
+TEST_F(ReadDataset, NamesFileAndLineOfEveryBadLine) {
   struct BadLine {
     std::string line;
     const char* message;
@@ -116,18 +117,18 @@ TEST_F(Dataset, NamesFileAndLineOfEveryBadLine) {
   }
 }
 
-TEST_F(Dataset, ListsTheFieldsOfALineWithoutText) {
+TEST_F(ReadDataset, ListsTheFieldsOfALineWithoutText) {
   EXPECT_THAT(error_of_data("{\"content\":\"x\",\"id\":1}").what(),
               AllOf(HasSubstr("'content', 'id'"), HasSubstr("--text_field")));
 }
 
-TEST_F(Dataset, ChecksIdsBeyondMaxLengthToo) {
+TEST_F(ReadDataset, ChecksIdsBeyondMaxLengthToo) {
   DatasetOptions opts = options("{\"input_ids\":[1,2,999]}\n");
   opts.max_length = 2;
   EXPECT_EQ(error_of<DataError>([&] { ids_of(opts); }).line, 1);
 }
 
-TEST_F(Dataset, RefusesAFileWithoutSamples) {
+TEST_F(ReadDataset, RefusesAFileWithoutSamples) {
   for (const char* bytes : {"", "\n\r\n  \n", "\xef\xbb\xbf"})
     EXPECT_THAT(error_of_data(bytes).what(), HasSubstr("no sample"));
   EXPECT_THAT(error_of<DataError>([&] {
@@ -139,20 +140,20 @@ TEST_F(Dataset, RefusesAFileWithoutSamples) {
       HasSubstr("is a folder"));
 }
 
-TEST_F(Dataset, ReadsALineOfTenMegabytes) {
+TEST_F(ReadDataset, ReadsALineOfTenMegabytes) {
   const std::string text(10'000'000, 'x');
   DatasetOptions opts = options("{\"text\":\"" + text + "\"}\n");
   opts.max_length = 20'000'000;
   EXPECT_THAT(ids_of(opts).front(), SizeIs(text.size()));
 }
 
-TEST_F(Dataset, KeepsTheMessageAboutALongBadLineShort) {
+TEST_F(ReadDataset, KeepsTheMessageAboutALongBadLineShort) {
   const DataError error = error_of_data("{\"text\":\"" + std::string(10'000'000, 'x'));
   EXPECT_THAT(std::string(error.what()).size(), Lt(500U));
 }
 
-TEST_F(Dataset, NeedsATokenizerForTextOnly) {
-  EXPECT_THAT(read_dataset(options("{\"input_ids\":[1]}"), nullptr, std::nullopt), SizeIs(1));
+TEST_F(ReadDataset, NeedsATokenizerForTextOnly) {
+  EXPECT_THAT(read_dataset(options("{\"input_ids\":[1]}"), nullptr, std::nullopt).samples, SizeIs(1));
   EXPECT_EQ(error_of<ConfigError>([&] { read_dataset(options("{\"text\":\"a\"}"), nullptr, 10); }).key,
             "data_path");
 }

@@ -1,5 +1,6 @@
 #include "common/in_process_messenger.h"
 
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -7,62 +8,31 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "tests/mpi/messenger_contract.h"
 
 namespace kvcompare {
 namespace {
 
 using namespace std::chrono_literals;
 
-Message assignment(std::int64_t sample) {
-  Assignment assignment;
-  assignment.unit = {SampleIndex(sample), MethodIndex(2)};
-  assignment.sample = {SampleIndex(sample), {1, 2, 3}};
-  assignment.method.name = "random";
-  return Assign{{assignment}};
-}
+class InProcessContract : public testing::TestWithParam<std::size_t> {};
 
-TEST(InProcessMessenger, DeliversWhatWasSentWithItsSender) {
-  InProcessExchange exchange(3);
-  const auto coordinator = exchange.endpoint(Rank(0));
-  const auto worker = exchange.endpoint(Rank(2));
-  worker->send(Rank(0), Hello{"cpu", 100});
-  const auto hello = coordinator->receive(1s);
-  ASSERT_TRUE(hello);
-  EXPECT_EQ(hello->from, Rank(2));
-  EXPECT_EQ(std::get<Hello>(hello->message).device, "cpu");
-  coordinator->send(Rank(2), assignment(7));
-  const auto envelope = worker->receive(1s);
-  ASSERT_TRUE(envelope);
-  const auto& assign = std::get<Assign>(envelope->message).units.at(0);
-  EXPECT_EQ(assign.unit, (UnitId{SampleIndex(7), MethodIndex(2)}));
-  EXPECT_EQ(assign.sample.ids, (std::vector<TokenId>{1, 2, 3}));
-  EXPECT_EQ(assign.method.name, "random");
-}
-
-TEST(InProcessMessenger, GivesNothingWhenNothingComes) {
-  InProcessExchange exchange(2);
-  EXPECT_FALSE(exchange.endpoint(Rank(1))->receive(1ms));
-}
-
-TEST(InProcessMessenger, KeepsTheOrderOfEachSender) {
-  constexpr std::int64_t kMessages = 500;
-  InProcessExchange exchange(4);
-  std::vector<std::jthread> senders;
-  for (std::int64_t rank = 1; rank < 4; ++rank)
-    senders.emplace_back([&exchange, rank] {
-      const auto endpoint = exchange.endpoint(Rank(rank));
-      for (std::int64_t i = 0; i < kMessages; ++i) endpoint->send(Rank(0), assignment(i));
+TEST_P(InProcessContract, Holds) {
+  InProcessExchange exchange(kContractRanks);
+  std::vector<std::jthread> ranks;
+  for (int r = 0; r < kContractRanks; ++r)
+    ranks.emplace_back([&exchange, rank = Rank(r)] {
+      try {
+        const auto endpoint = exchange.endpoint(rank);
+        Conversation talk(*endpoint, rank);
+        kContracts[GetParam()](talk);
+      } catch (const std::exception& error) {
+        ADD_FAILURE() << "rank " << rank.value << ": " << error.what();
+      }
     });
-  const auto coordinator = exchange.endpoint(Rank(0));
-  std::vector<std::int64_t> next(4, 0);
-  for (std::int64_t i = 0; i < 3 * kMessages; ++i) {
-    const auto envelope = coordinator->receive(10s);
-    ASSERT_TRUE(envelope);
-    const auto from = static_cast<std::size_t>(envelope->from.value);
-    EXPECT_EQ(std::get<Assign>(envelope->message).units.at(0).unit.sample.value, next[from]++);
-  }
-  EXPECT_FALSE(coordinator->receive(1ms));
 }
+
+INSTANTIATE_TEST_SUITE_P(Each, InProcessContract, testing::Range(std::size_t{0}, std::size(kContracts)));
 
 TEST(InProcessMessenger, WakesEveryoneWhenAThreadDies) {
   InProcessExchange exchange(2);
@@ -78,11 +48,6 @@ TEST(InProcessMessenger, WakesEveryoneWhenAThreadDies) {
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "first cause");
   }
-}
-
-TEST(InProcessMessenger, RefusesARankThatDoesNotExist) {
-  InProcessExchange exchange(2);
-  EXPECT_THROW(exchange.endpoint(Rank(0))->send(Rank(2), Stop{}), InvariantError);
 }
 
 }  // namespace

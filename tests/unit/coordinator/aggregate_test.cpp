@@ -17,25 +17,30 @@ RunSpec two_methods() {
   return spec;
 }
 
-Gathered gathered(const std::vector<ImaginaryUnit>& units) {
-  Gathered result;
+UnitTable table(const std::vector<ImaginaryUnit>& units) {
+  UnitTable result;
   for (const auto& unit : units) {
     const auto unit_result = imaginary_result(unit);
-    result.units.insert_or_assign(unit_result.unit, Attempted{unit_result, 1});
+    result[unit_result.unit].summary = summary_of(unit_result);
   }
   return result;
 }
 
-Plan plan_of(std::vector<SampleIndex> skipped = {}) { return {{}, {}, std::move(skipped)}; }
+JournalHeader header(std::vector<SampleIndex> skipped = {}) {
+  JournalHeader header;
+  header.spec = two_methods();
+  header.n_samples = std::ssize(skipped);
+  header.skipped = std::move(skipped);
+  return header;
+}
 
 TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
   const auto comparison = aggregate(
-      two_methods(), plan_of({SampleIndex(1)}),
-      gathered(
-          {{.sample = 0, .method = 0, .n_tokens = 4, .total_nll = 3},
-           {.sample = 2, .method = 0, .n_tokens = 8, .total_nll = 12},
-           {.sample = 0, .method = 1, .n_tokens = 4, .total_nll = 4, .n_evicted = 2, .n_withheld = 1},
-           {.sample = 2, .method = 1, .n_tokens = 8, .total_nll = 16, .n_evicted = 4, .n_withheld = 9}}));
+      header({SampleIndex(1)}),
+      table({{.sample = 0, .method = 0, .n_tokens = 4, .total_nll = 3},
+             {.sample = 2, .method = 0, .n_tokens = 8, .total_nll = 12},
+             {.sample = 0, .method = 1, .n_tokens = 4, .total_nll = 4, .n_evicted = 2, .n_withheld = 1},
+             {.sample = 2, .method = 1, .n_tokens = 8, .total_nll = 16, .n_evicted = 4, .n_withheld = 9}}));
   ASSERT_EQ(comparison.methods.size(), 2u);
   const auto& random = comparison.methods[1];
   ASSERT_TRUE(random.totals);
@@ -61,21 +66,21 @@ TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
 // In another order the large numbers would swallow another part of the small one.
 TEST(Aggregate, SumsInDataSetOrder) {
   const std::vector<double> nll{1e16, 1, -1e16, 3};  // in order: ((1e16 + 1) - 1e16) + 3 = 3; backwards 0
-  Gathered units;
+  UnitTable units;
   for (const std::int64_t s : {2, 0, 3, 1}) {
     const auto result = imaginary_result({.sample = s, .total_nll = nll[static_cast<std::size_t>(s)]});
-    units.units.insert_or_assign(result.unit, Attempted{result, 1});
+    units[result.unit].summary = summary_of(result);
   }
-  auto spec = two_methods();
-  spec.methods.pop_back();
-  EXPECT_EQ(aggregate(spec, plan_of(), units).methods[0].totals->total_nll, 3);
+  auto one_method = header();
+  one_method.spec.methods.pop_back();
+  EXPECT_EQ(aggregate(one_method, units).methods[0].totals->total_nll, 3);
 }
 
 TEST(Aggregate, LeavesOutTheTotalsOfAMethodWithAFailedUnit) {
-  auto units = gathered({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}, {.sample = 0, .method = 1}});
+  auto units = table({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}, {.sample = 0, .method = 1}});
   const UnitId failed{SampleIndex(1), MethodIndex(1)};
-  units.units.insert_or_assign(failed, Attempted{UnitFailure{failed, "not finite"}, 3});
-  const auto comparison = aggregate(two_methods(), plan_of(), units);
+  units[failed] = {.n_failed = 3, .reason = "not finite"};
+  const auto comparison = aggregate(header(), units);
   EXPECT_TRUE(comparison.methods[0].totals);
   EXPECT_FALSE(comparison.methods[1].totals);
   EXPECT_EQ(comparison.methods[1].per_sample.size(), 1u);
@@ -85,30 +90,30 @@ TEST(Aggregate, LeavesOutTheTotalsOfAMethodWithAFailedUnit) {
 }
 
 TEST(Aggregate, HasNoTotalsWhenEverySampleWasSkipped) {
-  const auto comparison = aggregate(two_methods(), plan_of({SampleIndex(0)}), gathered({}));
+  const auto comparison = aggregate(header({SampleIndex(0)}), {});
   EXPECT_FALSE(comparison.methods[0].totals);
   EXPECT_EQ(comparison.n_samples, 1);
 }
 
 TEST(CheckEffect, FailsAMethodThatEvictsYetEqualsTheBaselineEverywhere) {
-  EXPECT_THROW(check_effect(two_methods(), gathered({{.sample = 0, .method = 0},
-                                                     {.sample = 0, .method = 1, .n_withheld = 1}})),
+  EXPECT_THROW(check_effect(two_methods(),
+                            table({{.sample = 0, .method = 0}, {.sample = 0, .method = 1, .n_withheld = 1}})),
                InvariantError);
 }
 
 TEST(CheckEffect, AcceptsAnEvictionThatShowsInOneSample) {
   EXPECT_NO_THROW(
-      check_effect(two_methods(), gathered({{.sample = 0, .method = 0},
-                                            {.sample = 0, .method = 1, .n_withheld = 1},
-                                            {.sample = 1, .method = 0},
-                                            {.sample = 1, .method = 1, .total_nll = 3.5, .n_withheld = 1}})));
+      check_effect(two_methods(), table({{.sample = 0, .method = 0},
+                                         {.sample = 0, .method = 1, .n_withheld = 1},
+                                         {.sample = 1, .method = 0},
+                                         {.sample = 1, .method = 1, .total_nll = 3.5, .n_withheld = 1}})));
 }
 
 // 51 of 5050 keys are more than 1 %, 50 are less.
 TEST(CheckEffect, AsksForAnEffectOnlyWhereAHundredthOfTheKeysIsWithheld) {
   const auto withholding = [](std::int64_t n) {
-    return gathered({{.sample = 0, .method = 0, .n_tokens = 100},
-                     {.sample = 0, .method = 1, .n_tokens = 100, .n_withheld = n}});
+    return table({{.sample = 0, .method = 0, .n_tokens = 100},
+                  {.sample = 0, .method = 1, .n_tokens = 100, .n_withheld = n}});
   };
   EXPECT_NO_THROW(check_effect(two_methods(), withholding(50)));
   EXPECT_THROW(check_effect(two_methods(), withholding(51)), InvariantError);
@@ -116,24 +121,23 @@ TEST(CheckEffect, AsksForAnEffectOnlyWhereAHundredthOfTheKeysIsWithheld) {
 
 // What shows anywhere is an effect, however little was withheld there.
 TEST(CheckEffect, AcceptsASmallEvictionThatShowsBesideALargeOneThatDoesNot) {
-  EXPECT_NO_THROW(
-      check_effect(two_methods(),
-                   gathered({{.sample = 0, .method = 0},
-                             {.sample = 0, .method = 1, .n_withheld = 5},
-                             {.sample = 1, .method = 0, .n_tokens = 100},
-                             {.sample = 1, .method = 1, .n_tokens = 100, .total_nll = 4, .n_withheld = 1}})));
+  EXPECT_NO_THROW(check_effect(
+      two_methods(), table({{.sample = 0, .method = 0},
+                            {.sample = 0, .method = 1, .n_withheld = 5},
+                            {.sample = 1, .method = 0, .n_tokens = 100},
+                            {.sample = 1, .method = 1, .n_tokens = 100, .total_nll = 4, .n_withheld = 1}})));
 }
 
 TEST(CheckEffect, AcceptsAnEvictionAfterTheLastScoredQuery) {
   EXPECT_NO_THROW(check_effect(
-      two_methods(), gathered({{.sample = 0, .method = 0}, {.sample = 0, .method = 1, .n_evicted = 2}})));
+      two_methods(), table({{.sample = 0, .method = 0}, {.sample = 0, .method = 1, .n_evicted = 2}})));
 }
 
 TEST(CheckEffect, FailsAMethodThatDiffersWithoutWithholdingAKey) {
-  EXPECT_THROW(check_effect(two_methods(),
-                            gathered({{.sample = 0, .method = 0},
-                                      {.sample = 0, .method = 1, .total_nll = std::nextafter(3.0, 4.0)}})),
-               InvariantError);
+  EXPECT_THROW(
+      check_effect(two_methods(), table({{.sample = 0, .method = 0},
+                                         {.sample = 0, .method = 1, .total_nll = std::nextafter(3.0, 4.0)}})),
+      InvariantError);
 }
 
 }  // namespace

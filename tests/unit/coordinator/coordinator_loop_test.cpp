@@ -1,7 +1,9 @@
 #include "coordinator/coordinator_loop.h"
 
 #include <atomic>
+#include <deque>
 #include <functional>
+#include <map>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -9,6 +11,9 @@
 
 #include "common/errors.h"
 #include "common/in_process_messenger.h"
+#include "coordinator/plan.h"
+#include "tests/support/error_of.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/coordinator/unit_results.h"
 
 namespace kvcompare {
@@ -16,18 +21,30 @@ namespace {
 
 using Answer = std::function<Message(const Assignment&, int n_seen)>;
 
-// A worker that answers as it is told, without a model. Returns what it was assigned.
-std::vector<UnitId> work(Messenger& messenger, const Answer& answer, std::int64_t n_tokens_at_once) {
-  std::vector<UnitId> seen;
-  messenger.send(Rank(0), Hello{"imaginary", n_tokens_at_once});
+constexpr const char* kModel = "0123";
+
+// A worker that answers as it is told, without a model.
+void work(Messenger& messenger, const Answer& answer, std::int64_t n_tokens_at_once) {
+  int n_seen = 0;
+  messenger.send(Rank(0), Hello{"imaginary host", "imaginary", n_tokens_at_once, kModel});
+  std::deque<Assign> in_hand;
   for (;;) {
-    const auto envelope = messenger.receive(std::chrono::seconds(60));
-    if (!envelope) ADD_FAILURE() << "a worker was never told to stop";
-    if (!envelope || std::holds_alternative<Stop>(envelope->message)) return seen;
-    for (const auto& assigned : std::get<Assign>(envelope->message).units) {
-      seen.push_back(assigned.unit);
-      messenger.send(Rank(0), answer(assigned, static_cast<int>(seen.size())));
+    const auto envelope =
+        messenger.receive(in_hand.empty() ? std::chrono::seconds(60) : std::chrono::seconds(0));
+    if (envelope && std::holds_alternative<Stop>(envelope->message)) {
+      messenger.send(Rank(0), Goodbye{});
+      return;
     }
+    if (envelope) {
+      in_hand.push_back(std::get<Assign>(envelope->message));
+      continue;
+    }
+    if (in_hand.empty()) {
+      ADD_FAILURE() << "a worker was never told to stop";
+      return;
+    }
+    for (const auto& assigned : in_hand.front().units) messenger.send(Rank(0), answer(assigned, ++n_seen));
+    in_hand.pop_front();
   }
 }
 
@@ -36,118 +53,181 @@ Message done(const Assignment& assign) {
   return Result{imaginary_result({.sample = assign.unit.sample.value, .method = assign.unit.method.value})};
 }
 
-const std::vector<MethodSpec> kMethods{{"baseline", "Baseline", KeepAll{}, {}},
-                                       {"random", "Random", RatioBudget{0.5}, {}}};
-
 std::vector<Sample> samples(std::int64_t n) {
   std::vector<Sample> result;
   for (std::int64_t i = 0; i < n; ++i) result.push_back({SampleIndex(i), {1, 2, 3, 4}});
   return result;
 }
 
+JournalHeader header_of(const std::vector<Sample>& data) {
+  JournalHeader header;
+  header.spec.methods = {{"baseline", "Baseline", KeepAll{}, {}}, {"random", "Random", RatioBudget{0.5}, {}}};
+  header.n_samples = std::ssize(data);
+  return header;
+}
+
 class CoordinatorLoop : public testing::Test {
  protected:
-  Gathered run(
+  // Every unit of n_samples samples under two methods.
+  Evaluated run(
       std::int64_t n_samples, int n_workers, const Answer& answer,
       const std::function<bool()>& stop = [] { return false; }) {
+    const auto data = samples(n_samples);
+    const auto header = header_of(data);
+    JournalWriter journal(journal_, header);
     InProcessExchange exchange(n_workers + 1);
     std::vector<std::jthread> workers;
     for (int rank = 1; rank <= n_workers; ++rank)
       workers.emplace_back([&, rank] { work(*exchange.endpoint(Rank(rank)), answer, n_tokens_at_once_); });
-    const auto data = samples(n_samples);
-    return coordinate(
-        *exchange.endpoint(Rank(0)), n_workers, make_plan(data, kMethods.size()), data, kMethods,
-        {[this](std::int64_t n_done, std::int64_t n) { progress_.emplace_back(n_done, n); }, stop});
+    const Work work{.samples = data,
+                    .methods = header.spec.methods,
+                    .units = plan_units(data, header.spec, {}, {}, Quarantined::kLeave),
+                    .model = kModel};
+    return coordinate(*exchange.endpoint(Rank(0)), n_workers, work, journal,
+                      {.progress = [this](std::int64_t n_done) { progress_.push_back(n_done); },
+                       .stop_requested = stop,
+                       .give_up = [] { ADD_FAILURE() << "nobody is to be given up"; }});
   }
+  UnitTable units() const { return Journal(journal_).units(); }
+
+  TemporaryFolder folder_;
+  std::filesystem::path journal_ = folder_.path() / "journal.jsonl";
   std::int64_t n_tokens_at_once_ = 0;  // of every worker
-  std::vector<std::pair<std::int64_t, std::int64_t>> progress_;
+  std::vector<std::int64_t> progress_;
 };
 
-TEST_F(CoordinatorLoop, GathersEveryUnitOnce) {
-  const auto gathered = run(5, 3, [](const Assignment& assign, int) { return done(assign); });
-  EXPECT_EQ(gathered.units.size(), 10u);
-  EXPECT_FALSE(gathered.interrupted);
-  for (const auto& [unit, attempted] : gathered.units) {
-    EXPECT_EQ(std::get<UnitResult>(attempted.outcome).unit, unit);
-    EXPECT_EQ(attempted.n_attempts, 1);
-  }
-  EXPECT_EQ(progress_.back(), (std::pair<std::int64_t, std::int64_t>{10, 10}));
+TEST_F(CoordinatorLoop, WritesEveryUnitOnce) {
+  const auto evaluated = run(5, 3, [](const Assignment& assign, int) { return done(assign); });
+  EXPECT_FALSE(evaluated.interrupted);
+  EXPECT_EQ(evaluated.n_evaluated, 10);
+  EXPECT_EQ(units().size(), 10u);
+  for (const auto& [unit, record] : units()) EXPECT_TRUE(record.summary);
+  EXPECT_EQ(progress_.back(), 10);
 }
 
-TEST_F(CoordinatorLoop, GathersEveryUnitOnceFromWorkersThatTakeSeveral) {
+TEST_F(CoordinatorLoop, WritesEveryUnitOnceFromWorkersThatTakeSeveral) {
   n_tokens_at_once_ = 12;  // three samples of four tokens
-  const auto gathered = run(5, 2, [](const Assignment& assign, int) { return done(assign); });
-  EXPECT_EQ(gathered.units.size(), 10u);
-  for (const auto& [unit, attempted] : gathered.units)
-    EXPECT_EQ(std::get<UnitResult>(attempted.outcome).unit, unit);
+  const auto evaluated = run(5, 2, [](const Assignment& assign, int) { return done(assign); });
+  EXPECT_EQ(evaluated.n_evaluated, 10);
+  EXPECT_EQ(units().size(), 10u);
 }
 
 TEST_F(CoordinatorLoop, RetriesAUnitThatFailsOnce) {
-  const auto gathered = run(1, 1, [](const Assignment& assign, int n_seen) -> Message {
+  const auto evaluated = run(1, 1, [](const Assignment& assign, int n_seen) -> Message {
     if (n_seen == 1) return Failure{{assign.unit, "by chance"}};
     return done(assign);
   });
-  const auto& attempted = gathered.units.at({SampleIndex(0), MethodIndex(0)});
-  EXPECT_TRUE(std::holds_alternative<UnitResult>(attempted.outcome));
-  EXPECT_EQ(attempted.n_attempts, 2);
+  EXPECT_EQ(evaluated.n_evaluated, 3);
+  int n_failed = 0;
+  for (const auto& [unit, record] : units()) {
+    EXPECT_TRUE(record.summary);
+    n_failed += record.n_failed;
+  }
+  EXPECT_EQ(n_failed, 1);
 }
 
 TEST_F(CoordinatorLoop, KeepsTheReasonOfAUnitThatAlwaysFails) {
-  const auto gathered = run(2, 2, [](const Assignment& assign, int) -> Message {
-    if (assign.unit == UnitId{SampleIndex(1), MethodIndex(1)}) return Failure{{assign.unit, "always"}};
+  const UnitId failing{SampleIndex(1), MethodIndex(1)};
+  const auto evaluated = run(2, 2, [&](const Assignment& assign, int) -> Message {
+    if (assign.unit == failing) return Failure{{assign.unit, "always"}};
     return done(assign);
   });
-  EXPECT_EQ(gathered.units.size(), 4u);
-  const auto& attempted = gathered.units.at({SampleIndex(1), MethodIndex(1)});
-  EXPECT_EQ(std::get<UnitFailure>(attempted.outcome).reason, "always");
-  EXPECT_EQ(attempted.n_attempts, 3);
+  EXPECT_FALSE(evaluated.interrupted);
+  EXPECT_EQ(units().size(), 4u);
+  EXPECT_FALSE(units().at(failing).summary);
+  EXPECT_EQ(units().at(failing).reason, "always");
+  EXPECT_EQ(units().at(failing).n_failed, 3);
 }
 
 TEST_F(CoordinatorLoop, StopsWhenToldToAndKeepsWhatIsDone) {
-  const auto gathered = run(
+  const auto evaluated = run(
       50, 1, [](const Assignment& assign, int) { return done(assign); },
-      [&] { return !progress_.empty() && progress_.back().first >= 3; });
-  EXPECT_TRUE(gathered.interrupted);
-  EXPECT_GE(gathered.units.size(), 3u);
-  EXPECT_LT(gathered.units.size(), 100u);
+      [&] { return !progress_.empty() && progress_.back() >= 3; });
+  EXPECT_TRUE(evaluated.interrupted);
+  EXPECT_GE(units().size(), 3u);
+  EXPECT_LT(units().size(), 100u);
 }
 
 TEST_F(CoordinatorLoop, IsNotInterruptedByAStopDuringTheLastUnit) {
   std::atomic<bool> is_last = false;
-  const auto gathered = run(
+  const auto evaluated = run(
       1, 1,
       [&](const Assignment& assign, int n_seen) {
         is_last = n_seen == 2;  // read by the coordinator when this unit's result is there
         return done(assign);
       },
-      [&] { return !progress_.empty() && progress_.back().first == 1 && is_last; });
-  EXPECT_FALSE(gathered.interrupted);
-  EXPECT_EQ(gathered.units.size(), 2u);
+      [&] { return !progress_.empty() && progress_.back() == 1 && is_last; });
+  EXPECT_FALSE(evaluated.interrupted);
+  EXPECT_EQ(units().size(), 2u);
 }
 
 // Workers that say hello after the end must be told so too, or they would wait for ever.
 TEST_F(CoordinatorLoop, StopsEveryWorkerOfAnEmptyPlan) {
-  EXPECT_TRUE(run(0, 3, [](const Assignment& assign, int) { return done(assign); }).units.empty());
+  EXPECT_EQ(run(0, 3, [](const Assignment& assign, int) { return done(assign); }).n_evaluated, 0);
 }
 
-TEST_F(CoordinatorLoop, RefusesAMessageThatOnlyAWorkerGets) {
-  InProcessExchange exchange(2);
-  exchange.endpoint(Rank(1))->send(Rank(0), Stop{});
-  const auto data = samples(1);
-  EXPECT_THROW(coordinate(*exchange.endpoint(Rank(0)), 1, make_plan(data, 1), data, kMethods,
-                          {[](std::int64_t, std::int64_t) {}, [] { return false; }}),
-               InvariantError);
+// What one worker says to a coordinator that has one unit to give.
+class OneMessage : public CoordinatorLoop {
+ protected:
+  void coordinate_with(
+      const std::vector<Message>& messages, const std::function<void()>& give_up = [] {}) {
+    InProcessExchange exchange(2);
+    for (const auto& message : messages) exchange.endpoint(Rank(1))->send(Rank(0), message);
+    const auto data = samples(1);
+    const auto header = header_of(data);
+    JournalWriter journal(journal_, header);
+    const Work work{.samples = data,
+                    .methods = header.spec.methods,
+                    .units = {{.unit = {SampleIndex(0), MethodIndex(0)}, .n_tokens = 4, .cost = 1}},
+                    .model = kModel};
+    coordinate(*exchange.endpoint(Rank(0)), 1, work, journal,
+               {.progress = [](std::int64_t) {},
+                .stop_requested = [&] { return static_cast<bool>(give_up); },
+                .give_up = give_up,
+                .stop_grace = std::chrono::seconds(0)});
+  }
+};
+
+TEST_F(OneMessage, ThatOnlyAWorkerGetsIsRefused) { EXPECT_THROW(coordinate_with({Stop{}}), InvariantError); }
+
+TEST_F(OneMessage, FromAWorkerWithAnotherModelIsRefused) {
+  const auto error = error_of<CheckpointError>([&] { coordinate_with({Hello{"far", "cpu", 0, "4567"}}); });
+  EXPECT_THAT(error.what(), testing::HasSubstr("on far has read another model (SHA-256 4567)"));
 }
 
-TEST(Plan, LeavesOutSamplesWithNothingToPredict) {
+TEST_F(OneMessage, ThatAWorkerCannotGoOnEndsTheRunWithItsExitCode) {
+  const auto error = error_of<Error>([&] {
+    coordinate_with({WorkerFailed{ExitCode::kBadInput, "no weights"}});
+  });
+  EXPECT_EQ(error.exit_code(), ExitCode::kBadInput);
+  EXPECT_STREQ(error.what(), "no weights");
+}
+
+struct GivenUp {};
+
+TEST_F(OneMessage, IsNotWaitedForLongerThanTheGrace) {
+  EXPECT_THROW(coordinate_with({Hello{"here", "cpu", 0, kModel}}, [] { throw GivenUp(); }), GivenUp);
+}
+
+TEST(PlanUnits, LeavesOutSamplesWithNothingToPredictAndWhatIsKnown) {
   const std::vector<Sample> data{
       {SampleIndex(0), {1, 2}}, {SampleIndex(1), {1}}, {SampleIndex(2), {}}, {SampleIndex(3), {1, 2, 3}}};
-  const auto plan = make_plan(data, 2);
-  EXPECT_THAT(plan.skipped, testing::ElementsAre(SampleIndex(1), SampleIndex(2)));
-  EXPECT_EQ(plan.units, (std::vector<UnitId>{{SampleIndex(0), MethodIndex(0)},
-                                             {SampleIndex(0), MethodIndex(1)},
-                                             {SampleIndex(3), MethodIndex(0)},
-                                             {SampleIndex(3), MethodIndex(1)}}));
+  EXPECT_THAT(too_short(data), testing::ElementsAre(SampleIndex(1), SampleIndex(2)));
+  const auto spec = header_of(data).spec;
+  const UnitId done{SampleIndex(0), MethodIndex(0)}, tried{SampleIndex(0), MethodIndex(1)},
+      quarantined{SampleIndex(3), MethodIndex(0)}, fresh{SampleIndex(3), MethodIndex(1)};
+  UnitTable known;
+  known[done].summary = UnitSummary{};
+  known[done].n_failed = 1;
+  known[tried].n_failed = 2;
+  known[quarantined].n_failed = 3;
+  const auto plan = [&](Quarantined what) {
+    std::map<UnitId, int> n_failed;
+    for (const auto& unit : plan_units(data, spec, {}, known, what)) n_failed[unit.unit] = unit.n_failed;
+    return n_failed;
+  };
+  EXPECT_EQ(plan(Quarantined::kLeave), (std::map<UnitId, int>{{tried, 2}, {fresh, 0}}));
+  EXPECT_EQ(plan(Quarantined::kRetry), (std::map<UnitId, int>{{tried, 2}, {quarantined, 0}, {fresh, 0}}));
 }
 
 }  // namespace

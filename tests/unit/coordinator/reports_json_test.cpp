@@ -29,8 +29,8 @@ Json summary(const Comparison& comparison) { return Json::parse(summary_json(com
 
 TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   const Json report = detailed(example_comparison());
-  EXPECT_THAT(keys(report),
-              ElementsAre("schema_version", "config", "n_samples", "skipped_samples", "results"));
+  EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "n_samples",
+                                        "skipped_samples", "results"));
   const Json& baseline = report["results"][0];
   EXPECT_THAT(keys(baseline),
               ElementsAre("method_name", "perplexity", "avg_nll", "total_tokens", "compression_stats",
@@ -111,11 +111,12 @@ TEST(DetailedJson, ConfigHoldsAllThatCanChangeANumber) {
   comparison.spec.kvzap_model_type = "mlp";
   comparison.spec.seed = 18446744073709551615u;
   const Json config = detailed(comparison)["config"];
-  EXPECT_THAT(keys(config), ElementsAre("model_name", "data_path", "text_field", "max_length", "max_samples",
-                                        "chunk_size", "compression_ratio", "threshold", "sliding_window_size",
-                                        "policy", "n_sink", "n_future_positions", "use_covariance",
-                                        "use_vnorm", "kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink",
-                                        "seed", "dtype", "engine", "device_type", "methods"));
+  EXPECT_THAT(keys(config),
+              ElementsAre("model_name", "data_path", "text_field", "max_length", "max_samples",
+                          "skip_bad_lines", "save_token_nll", "chunk_size", "compression_ratio", "threshold",
+                          "sliding_window_size", "policy", "n_sink", "n_future_positions", "use_covariance",
+                          "use_vnorm", "kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink", "seed",
+                          "dtype", "engine", "device_type", "methods"));
   EXPECT_EQ(config["seed"].get<std::uint64_t>(), 18446744073709551615u);
   EXPECT_EQ(config["dtype"], "float32");
   EXPECT_EQ(config["device_type"], "cpu");
@@ -192,37 +193,51 @@ TEST(SummaryJson, AnOverflowingBaselineLeavesNoDelta) {
   EXPECT_FALSE(report["results"][0].contains("ppl_delta"));
 }
 
-RunRecord example_record() {
-  RunRecord record;
-  record.started =
+Session example_session() {
+  Session session;
+  session.started =
       std::chrono::sys_days(std::chrono::year(2024) / 2 / 29) + std::chrono::milliseconds(3723999);
-  record.finished = record.started + std::chrono::hours(24);
-  record.host = "node7";
-  record.kvcompare_version = "0.1.0";
-  record.libtorch_version = "2.11.0";
-  record.compiler = "GCC 12.2.0";
-  record.command_line = {"kvcompare", "--data_path", "texts.jsonl"};
-  record.device = "cpu";
-  record.n_threads = 2;
-  record.load_seconds = 0.5;
-  record.evaluate_seconds = 5.25;
-  return record;
+  session.host = "node7";
+  session.kvcompare_version = "0.1.0";
+  session.libtorch_version = "2.11.0";
+  session.compiler = "GCC 12.2.0";
+  session.command_line = {"kvcompare", "--data_path", "texts.jsonl"};
+  session.n_processes = 4;
+  session.n_workers = 3;
+  session.device = "cpu";
+  session.n_threads = 2;
+  session.load_seconds = 0.5;
+  return session;
 }
 
-TEST(RunJson, HoldsDatesHostVersionsAndTimings) {
-  const Json report = Json::parse(run_json(example_comparison(), example_record()));
+TEST(RunJson, HoldsDatesHostVersionsAndTimingsOfEverySession) {
+  auto killed = example_session(), ended = example_session();
+  ended.end = SessionEnd{.finished = ended.started + std::chrono::hours(24),
+                         .evaluate_seconds = 5.25,
+                         .n_evaluated = 21,
+                         .interrupted = false};
+  const Json sessions = Json::parse(run_json(example_comparison(), {killed, ended}))["sessions"];
+  ASSERT_EQ(sessions.size(), 2u);
+  EXPECT_FALSE(sessions[0].contains("finished"));
+  EXPECT_FALSE(sessions[0].contains("evaluate_seconds"));
+  const Json& report = sessions[1];
   EXPECT_EQ(report["started"], "2024-02-29T01:02:03Z");
   EXPECT_EQ(report["finished"], "2024-03-01T01:02:03Z");
   EXPECT_EQ(report["host"], "node7");
+  EXPECT_EQ(report["processes"], 4);
+  EXPECT_EQ(report["workers"], 3);
+  EXPECT_EQ(report["threads"], 2);
   EXPECT_EQ(report["versions"],
             Json::parse(R"({"kvcompare": "0.1.0", "libtorch": "2.11.0", "compiler": "GCC 12.2.0"})"));
   EXPECT_EQ(report["command_line"], Json::parse(R"(["kvcompare", "--data_path", "texts.jsonl"])"));
   EXPECT_EQ(report["load_seconds"].get<double>(), 0.5);
   EXPECT_EQ(report["evaluate_seconds"].get<double>(), 5.25);
+  EXPECT_EQ(report["evaluated_units"], 21);
+  EXPECT_EQ(report["interrupted"], false);
 }
 
 TEST(RunJson, SpeedIsPredictedTokensASecondAndAbsentIfNothingWasTimed) {
-  const Json lines = Json::parse(run_json(example_comparison(), example_record()))["methods"];
+  const Json lines = Json::parse(run_json(example_comparison(), {}))["methods"];
   EXPECT_EQ(lines[0],
             Json::parse(R"({"method_name": "Baseline", "seconds": 4.0, "tokens_per_second": 2.0})"));
   EXPECT_EQ(lines[1], Json::parse(R"({"method_name": "Random", "seconds": 0.0})"));
@@ -232,6 +247,13 @@ TEST(RunJson, SpeedIsPredictedTokensASecondAndAbsentIfNothingWasTimed) {
 TEST(UtcText, RoundsDownBeforeTheEpoch) {
   EXPECT_EQ(utc_text(std::chrono::system_clock::time_point(std::chrono::milliseconds(-1))),
             "1969-12-31T23:59:59Z");
+}
+
+TEST(UtcText, ReadsBack) {
+  const auto time = example_session().started;
+  EXPECT_EQ(parse_utc(utc_text(time)), std::chrono::floor<std::chrono::seconds>(time));
+  EXPECT_THROW(parse_utc("2024-02-29 01:02:03"), std::invalid_argument);
+  EXPECT_THROW(parse_utc("2024-02-29T01:02:03Z and more"), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,38 +1,70 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "common/errors.h"
+#include "common/sha256.h"
 #include "coordinator/reports/detailed_json.h"
 #include "coordinator/reports/run_json.h"
 #include "coordinator/reports/summary_json.h"
 #include "coordinator/reports/write_reports.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/coordinator/example_comparison.h"
+#include "tests/unit/coordinator/unit_results.h"
 
 namespace kvcompare {
 namespace {
 
 namespace fs = std::filesystem;
 
-TEST(WriteReports, MakesTheFolderAndExactlyThreeFiles) {
-  const TemporaryFolder folder;
-  const fs::path out = folder.path() / "a" / "b";
-  const Comparison comparison = example_comparison();
-  write_reports(out, comparison, {});
+UnitResult read_unit(UnitId unit) {
+  return imaginary_result({.sample = unit.sample.value, .method = unit.method.value});
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
   std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(out)) names.insert(entry.path().filename());
-  EXPECT_EQ(names, (std::set<std::string>{"comparison_summary.json", "detailed_results.json", "run.json"}));
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
+}
+
+TEST(WriteReports, MakesTheFilesAndTheMarkerThatVouchesForThem) {
+  const TemporaryFolder folder;
+  const auto& out = folder.path();
+  const Comparison comparison = example_comparison();
+  write_reports(out, comparison, {}, read_unit);
+  EXPECT_EQ(names_in(out), (std::set<std::string>{"COMPLETE", "comparison_summary.json",
+                                                  "detailed_results.json", "results.h5", "run.json"}));
   EXPECT_EQ(file_contents(out / "detailed_results.json"), detailed_json(comparison));
   EXPECT_EQ(file_contents(out / "comparison_summary.json"), summary_json(comparison));
   EXPECT_EQ(file_contents(out / "run.json"), run_json(comparison, {}));
+  const auto marker = nlohmann::json::parse(file_contents(out / "COMPLETE"));
+  EXPECT_EQ(marker["fingerprint"], comparison.fingerprint);
+  EXPECT_EQ(marker["sha256"].size(), 3u);
+  for (const auto& [name, hash] : marker["sha256"].items())
+    EXPECT_EQ(hash, sha256(file_contents(out / name))) << name;
+}
+
+TEST(WriteReports, LeavesOldFilesAsTheyWereIfAUnitCannotBeRead) {
+  const TemporaryFolder folder;
+  const auto& out = folder.path();
+  write_reports(out, example_comparison(), {}, read_unit);
+  const auto names = names_in(out);
+  const auto old = file_contents(out / "detailed_results.json"), marker = file_contents(out / "COMPLETE");
+  auto other = example_comparison();
+  other.spec.model_name = "another";
+  EXPECT_THROW(
+      write_reports(out, other, {}, [](UnitId) -> UnitResult { throw DataError("journal", 3, "gone"); }),
+      DataError);
+  EXPECT_EQ(names_in(out), names);
+  EXPECT_EQ(file_contents(out / "detailed_results.json"), old);
+  EXPECT_EQ(file_contents(out / "COMPLETE"), marker);
 }
 
 TEST(WriteReports, RefusesAFolderThatIsAFile) {
   const TemporaryFolder folder;
   const fs::path file = folder.write("taken", "");
-  EXPECT_THROW(write_reports(file, example_comparison(), {}), OutputError);
-  EXPECT_THROW(write_reports(file / "sub", example_comparison(), {}), OutputError);
+  EXPECT_THROW(write_reports(file, example_comparison(), {}, read_unit), OutputError);
 }
 
 }  // namespace

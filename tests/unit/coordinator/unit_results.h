@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/unit_result.h"
-#include "coordinator/coordinator_loop.h"
+#include "coordinator/unit_table.h"
 
 namespace kvcompare {
 
@@ -24,6 +24,8 @@ inline UnitResult imaginary_result(const ImaginaryUnit& unit) {
   result.keys.n_kv_heads = 1;
   result.keys.original = unit.n_tokens;
   result.keys.kept_per_head = {unit.n_tokens - unit.n_evicted};
+  for (std::int64_t j = unit.n_evicted; j < unit.n_tokens; ++j)
+    ++result.keys.kept_by_position[position_bin(j, unit.n_tokens)];
   result.keys.attendable = unit.n_tokens * (unit.n_tokens + 1) / 2;
   result.keys.attended = result.keys.attendable - unit.n_withheld;
   result.keys.withheld_from_scored = unit.n_withheld;

@@ -1,11 +1,15 @@
 #include "launch/in_process_session.h"
 
 #include <atomic>
+#include <fstream>
+#include <set>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "coordinator/plan.h"
+#include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
 namespace {
@@ -31,51 +35,78 @@ class FakeEngine : public Engine {
                    .n_kv_heads = 1,
                    .original = n,
                    .kept_per_head = {n},
+                   .kept_by_position = {},
                    .attended = n * (n + 1) / 2,
                    .attendable = n * (n + 1) / 2,
                    .withheld_from_scored = 0,
                    .compressible = n,
                    .compressible_kept = n,
                    .peak = n};
+    result.keys.kept_by_position[0] = n;
     return result;
   }
 
   std::function<void()> fail_;
 };
 
-std::unique_ptr<Evaluator> working() { return std::make_unique<Evaluator>(std::make_unique<FakeEngine>()); }
+ReadyWorker working() { return {{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>())}; }
 
-Gathered run(const std::vector<LocalWorker>& workers) {
-  std::vector<Sample> samples;
-  for (std::int64_t s = 0; s < 20; ++s) samples.push_back({SampleIndex(s), {1, 2, 3}});
-  const std::vector<MethodSpec> methods{{"baseline", "Baseline", KeepAll{}, {}}};
-  return run_in_process(workers, make_plan(samples, 1), samples, methods,
-                        {[](std::int64_t, std::int64_t) {}, [] { return false; }});
+class InProcessSession : public testing::Test {
+ protected:
+  // Twenty samples under one method.
+  Evaluated run(const std::vector<LocalWorker>& workers) {
+    std::vector<Sample> samples;
+    for (std::int64_t s = 0; s < 20; ++s) samples.push_back({SampleIndex(s), {1, 2, 3}});
+    JournalHeader header;
+    header.spec.methods = {{"baseline", "Baseline", KeepAll{}, {}}};
+    header.n_samples = std::ssize(samples);
+    JournalWriter journal(journal_, header);
+    const Work work{.samples = samples,
+                    .methods = header.spec.methods,
+                    .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
+    return run_in_process(workers, work, journal,
+                          {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }});
+  }
+
+  TemporaryFolder folder_;
+  std::filesystem::path journal_ = folder_.path() / "journal.jsonl";
+};
+
+TEST_F(InProcessSession, GathersWhatItsThreadsEvaluate) {
+  EXPECT_EQ(run({{working}, {working}, {working}}).n_evaluated, 20);
+  const Journal journal(journal_);
+  EXPECT_EQ(journal.units().size(), 20u);
+  for (const auto& [unit, record] : journal.units()) EXPECT_EQ(record.summary.value().total_nll, 2);
 }
 
-TEST(InProcessSession, GathersWhatItsThreadsEvaluate) {
-  const auto gathered = run({{"cpu", working}, {"cpu", working}, {"cpu", working}});
-  EXPECT_EQ(gathered.units.size(), 20u);
-  for (const auto& [unit, attempted] : gathered.units)
-    EXPECT_EQ(std::get<UnitResult>(attempted.outcome).total_nll, 2) << unit.sample.value;
+TEST_F(InProcessSession, LogsWhatWasComputed) {
+  const auto log = folder_.path() / "computed";
+  run({{working, log}, {working, log}});
+  std::set<std::string> units;
+  std::ifstream lines(log);
+  for (std::string sample, method, hash; lines >> sample >> method >> hash;) {
+    EXPECT_EQ(hash.size(), 64u);
+    EXPECT_TRUE(units.insert(sample + " " + method).second);
+  }
+  EXPECT_EQ(units.size(), 20u);
 }
 
-TEST(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
+TEST_F(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
   const auto breaking = [] {
-    return std::make_unique<Evaluator>(
-        std::make_unique<FakeEngine>([] { throw InvariantError("broken engine"); }));
+    return ReadyWorker{{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>([] {
+                         throw InvariantError("broken engine");
+                       }))};
   };
   try {
-    run({{"cpu", breaking}, {"cpu", breaking}});  // a working one might do all units before the other begins
+    run({{breaking}, {breaking}});  // a working one might do all units before the other begins
     FAIL() << "nothing was thrown";
   } catch (const InvariantError& error) {
     EXPECT_STREQ(error.what(), "broken engine");
   }
 }
 
-TEST(InProcessSession, RethrowsWhatKeepsAWorkerFromStarting) {
-  EXPECT_THROW(run({{"cpu", []() -> std::unique_ptr<Evaluator> { throw std::runtime_error("no device"); }},
-                    {"cpu", working}}),
+TEST_F(InProcessSession, RethrowsWhatKeepsAWorkerFromStarting) {
+  EXPECT_THROW(run({{[]() -> ReadyWorker { throw std::runtime_error("no device"); }}, {working}}),
                std::runtime_error);
 }
 

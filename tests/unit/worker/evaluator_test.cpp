@@ -25,12 +25,15 @@ UnitResult consistent_result() {
                  .n_kv_heads = 2,
                  .original = 8,
                  .kept_per_head = {4, 2},
+                 .kept_by_position = {},
                  .attended = 18,
                  .attendable = 20,
                  .withheld_from_scored = 0,
                  .compressible = 8,
                  .compressible_kept = 6,
                  .peak = 6};
+  result.keys.kept_by_position[0] = 4;
+  result.keys.kept_by_position[48] = 2;
   return result;
 }
 
@@ -118,6 +121,7 @@ INSTANTIATE_TEST_SUITE_P(EachLaw, CheckConservation,
                              {"heads", [](auto& r) { r.keys.kept_per_head.push_back(1); }},
                              {"kept", [](auto& r) { r.keys.kept_per_head[0] = 5; }},
                              {"negative", [](auto& r) { r.keys.kept_per_head[1] = -1; }},
+                             {"position", [](auto& r) { ++r.keys.kept_by_position[1]; }},
                              {"attendable", [](auto& r) { ++r.keys.attendable; }},
                              {"attended", [](auto& r) { r.keys.attended = 21; }},
                              {"withheld", [](auto& r) { r.keys.withheld_from_scored = 3; }},

@@ -137,6 +137,10 @@ KeyCounts recount(const Case& c) {
     for (std::int64_t j = 0; j < t; ++j) {
       const auto death = deaths[static_cast<std::size_t>(j)];
       ++counts.original;
+      for (std::size_t bin = 0; bin < counts.kept_by_position.size(); ++bin)
+        if (const auto b = static_cast<std::int64_t>(bin);
+            death == kNever && b * t <= 64 * j && 64 * j < (b + 1) * t)
+          ++counts.kept_by_position[bin];
       if (c.n_sink <= j && j < t - window) {
         ++counts.compressible;
         if (death == kNever) ++counts.compressible_kept;

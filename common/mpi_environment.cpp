@@ -1,0 +1,135 @@
+#include "common/mpi_environment.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <numeric>
+#include <string_view>
+
+#include <mpi.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+#include "common/log.h"
+#include "common/mpi_check.h"
+
+namespace kvcompare {
+namespace {
+
+// 0 if it is not set to a number.
+int number_in_environment(const char* name) {
+  const char* text = std::getenv(name);
+  int number = 0;
+  if (text) std::from_chars(text, text + std::strlen(text), number);
+  return number;
+}
+
+std::string host_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return host.data();
+}
+
+cpu_set_t usable_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  sched_getaffinity(0, sizeof cores, &cores);
+  return cores;
+}
+
+// masks: of all ranks of the host, this one's among them.
+int fair_share(const cpu_set_t& mine, const std::vector<cpu_set_t>& masks) {
+  double share = 0;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &mine))
+      share += 1.0 / static_cast<double>(std::ranges::count_if(
+                         masks, [&](const auto& mask) { return CPU_ISSET(core, &mask) != 0; }));
+  return std::max(1, static_cast<int>(share + 1e-6));
+}
+
+}  // namespace
+
+void mpi_check(int status, const char* call) {
+  if (status == MPI_SUCCESS) return;
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
+  int length = 0;
+  MPI_Error_string(status, text.data(), &length);
+  throw MpiError(call, std::string(text.data(), static_cast<std::size_t>(length)));
+}
+
+int n_launched_processes() {
+  if (const int n = number_in_environment("OMPI_COMM_WORLD_SIZE"); n > 0) return n;
+  const bool is_in_step = std::getenv("SLURM_STEP_ID") && std::getenv("SLURM_PROCID");
+  const int n_tasks = is_in_step ? number_in_environment("SLURM_STEP_NUM_TASKS") : 1;
+  if (n_tasks <= 1) return 1;
+  if (!std::getenv("PMIX_RANK"))
+    throw ConfigError("srun", "started " + std::to_string(n_tasks) +
+                                  " tasks that cannot find each other; use srun --mpi=pmix, or mpirun");
+  return n_tasks;
+}
+
+MpiEnvironment::MpiEnvironment() : host_(host_name()), n_exceptions_(std::uncaught_exceptions()) {
+  int provided = 0;
+  mpi_check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+  mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
+  mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+  if (provided < MPI_THREAD_FUNNELED) throw MpiError("MPI_Init_thread", "this MPI does not allow threads");
+}
+
+MpiEnvironment::~MpiEnvironment() {
+  if (finalized_) return;
+  if (std::uncaught_exceptions() > n_exceptions_)
+    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::kInternal));
+  MPI_Finalize();
+}
+
+PlaceOnHost MpiEnvironment::place_on_host(bool computes) const {
+  MPI_Comm on_host = MPI_COMM_NULL, computing = MPI_COMM_NULL;
+  mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &on_host),
+            "MPI_Comm_split_type");
+  mpi_check(MPI_Comm_split(on_host, computes ? 0 : MPI_UNDEFINED, rank_, &computing), "MPI_Comm_split");
+  mpi_check(MPI_Comm_free(&on_host), "MPI_Comm_free");
+  PlaceOnHost place{0, 0, 1};
+  if (computing == MPI_COMM_NULL) return place;
+  mpi_check(MPI_Comm_rank(computing, &place.index), "MPI_Comm_rank");
+  mpi_check(MPI_Comm_size(computing, &place.n_ranks), "MPI_Comm_size");
+  std::vector<cpu_set_t> masks(static_cast<std::size_t>(place.n_ranks));
+  const auto mine = usable_cores();
+  mpi_check(MPI_Allgather(&mine, sizeof mine, MPI_BYTE, masks.data(), sizeof mine, MPI_BYTE, computing),
+            "MPI_Allgather");
+  place.n_cores = fair_share(mine, masks);
+  mpi_check(MPI_Comm_free(&computing), "MPI_Comm_free");
+  return place;
+}
+
+std::vector<std::string> MpiEnvironment::gather(const std::string& text) const {
+  const int n_bytes = static_cast<int>(text.size());
+  std::vector<int> sizes(rank_ == 0 ? static_cast<std::size_t>(size_) : 0), offsets(sizes.size());
+  mpi_check(MPI_Gather(&n_bytes, 1, MPI_INT, sizes.data(), 1, MPI_INT, 0, MPI_COMM_WORLD), "MPI_Gather");
+  std::exclusive_scan(sizes.begin(), sizes.end(), offsets.begin(), 0);
+  std::string all(static_cast<std::size_t>(std::accumulate(sizes.begin(), sizes.end(), 0)), '\0');
+  mpi_check(MPI_Gatherv(text.data(), n_bytes, MPI_CHAR, all.data(), sizes.data(), offsets.data(), MPI_CHAR, 0,
+                        MPI_COMM_WORLD),
+            "MPI_Gatherv");
+  std::vector<std::string> texts;
+  for (std::size_t r = 0; r < sizes.size(); ++r)
+    texts.push_back(all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(sizes[r])));
+  return texts;
+}
+
+void MpiEnvironment::finalize() {
+  finalized_ = true;
+  mpi_check(MPI_Finalize(), "MPI_Finalize");
+}
+
+void MpiEnvironment::abort(ExitCode code) const {
+  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+  std::_Exit(static_cast<int>(code));
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,29 @@
+// SHA-256, as 64 lower-case hexadecimal digits.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace kvcompare {
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+
+  void add(std::string_view bytes);
+  std::string hex();  // of all that was added; the last call
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+std::string sha256(std::string_view bytes);
+
+// Throws CheckpointError if the file cannot be read.
+std::string sha256_of_file(const std::filesystem::path& path);
+
+}  // namespace kvcompare

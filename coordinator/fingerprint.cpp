@@ -1,0 +1,63 @@
+#include "coordinator/fingerprint.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "common/sha256.h"
+#include "coordinator/reports/json_run_spec.h"
+
+namespace kvcompare {
+namespace {
+
+// Names of places: what lies there is hashed.
+constexpr std::array kPlaces{"model_name", "data_path", "kvzap_scorer_model"};
+
+// "/methods/1/name" as "methods.1.name"
+std::string field_name(std::string pointer) {
+  pointer.erase(0, 1);
+  std::ranges::replace(pointer, '/', '.');
+  return pointer;
+}
+
+std::string value_in(const Identity& identity, const std::string& name) {
+  const auto found = identity.find(name);
+  return found == identity.end() ? "absent" : found->second;
+}
+
+}  // namespace
+
+Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions) {
+  auto config = json_run_spec(spec);
+  for (const auto* place : kPlaces) config.erase(place);
+  Identity identity;
+  const auto flat = config.flatten();
+  for (const auto& [pointer, value] : flat.items())
+    identity[field_name(pointer)] = value.is_string() ? value.get<std::string>() : value.dump();
+  identity["model"] = inputs.model;
+  identity["data"] = inputs.data;
+  if (!inputs.tokenizer.empty()) identity["tokenizer"] = inputs.tokenizer;
+  if (!inputs.scorer.empty()) identity["kvzap_scorer"] = inputs.scorer;
+  identity["version.kvcompare"] = versions.kvcompare;
+  identity["version.libtorch"] = versions.libtorch;
+  return identity;
+}
+
+std::string fingerprint_of(const Identity& identity) {
+  OrderedJson sorted = OrderedJson::object();
+  for (const auto& [name, value] : identity) sorted[name] = value;
+  return sha256(sorted.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+}
+
+std::vector<std::string> drift(const Identity& then, const Identity& now) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : then) names.insert(name);
+  for (const auto& [name, value] : now) names.insert(name);
+  std::vector<std::string> differences;
+  for (const auto& name : names)
+    if (const auto old = value_in(then, name), current = value_in(now, name); old != current)
+      differences.push_back(name + ": was " + old + ", is " + current);
+  return differences;
+}
+
+}  // namespace kvcompare

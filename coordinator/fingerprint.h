@@ -1,0 +1,34 @@
+// Which run a journal belongs to: all that can change a number, as names and values, and its SHA-256.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/run_spec.h"
+
+namespace kvcompare {
+
+// SHA-256 of what was read. Where files lie is not part of it.
+struct InputHashes {
+  std::string model;      // config.json and weights
+  std::string tokenizer;  // empty if the data set holds ready token ids only
+  std::string data;       // token ids of every sample
+  std::string scorer;     // of kvzap; empty if the run does without
+};
+
+struct Versions {
+  std::string kvcompare;
+  std::string libtorch;
+};
+
+using Identity = std::map<std::string, std::string>;  // "dtype": "float32", "methods.1.name": "random", ...
+
+Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions);
+
+std::string fingerprint_of(const Identity& identity);
+
+// What differs, a line each: "dtype: was float32, is float64". Empty if nothing does.
+std::vector<std::string> drift(const Identity& then, const Identity& now);
+
+}  // namespace kvcompare

@@ -1,0 +1,211 @@
+#include "coordinator/journal.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/atomic_file.h"
+#include "common/errors.h"
+#include "common/fault_point.h"
+#include "coordinator/journal_line.h"
+
+namespace kvcompare {
+namespace {
+
+std::string last_error() { return std::strerror(errno); }
+
+std::ifstream open_to_read(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw DataError(file.string(), 0, "cannot be read: " + last_error());
+  return stream;
+}
+
+NumberedRecord parse(std::string_view line) {
+  const auto json = json_of_journal_line(line);
+  if (!json) throw std::invalid_argument("is damaged: its checksum is wrong");
+  return record_of_json(*json);
+}
+
+}  // namespace
+
+Journal::Journal(std::filesystem::path file, Damage damage) : file_(std::move(file)), on_damage_(damage) {
+  auto stream = open_to_read(file_);
+  std::int64_t offset = 0;
+  for (std::string line; std::getline(stream, line);) {
+    ++line_;
+    const auto n_bytes = std::ssize(line);
+    if (stream.eof()) {  // no line break
+      torn_bytes_ = n_bytes;
+      break;
+    }
+    take_line(line, offset);
+    offset += n_bytes + 1;
+  }
+  if (stream.bad()) throw DataError(file_.string(), line_ + 1, "cannot be read");
+  intact_bytes_ = offset;
+  if (!has_header_)
+    throw DataError(file_.string(), 1, "holds no whole header; this folder cannot be continued");
+}
+
+void Journal::take_line(const std::string& line, std::int64_t offset) {
+  try {
+    const auto [number, record] = parse(line);
+    if (std::holds_alternative<JournalHeader>(record) != (line_ == 1))
+      throw std::invalid_argument(line_ == 1 ? "is not the header of a journal" : "is a second header");
+    if (number != next_number_)
+      note_damage("is record " + std::to_string(number) + ", expected record " +
+                  std::to_string(next_number_) + ": lines are missing or out of order");
+    next_number_ = number + 1;
+    take(record, offset);
+    ++n_lines_;
+  } catch (const std::invalid_argument& error) {
+    if (line_ == 1) throw DataError(file_.string(), line_, error.what());
+    note_damage(error.what());
+    ++next_number_;
+  }
+}
+
+void Journal::note_damage(const std::string& problem) {
+  if (on_damage_ == Damage::kRefuse)
+    throw DataError(file_.string(), line_,
+                    problem + "; --salvage keeps the intact lines and evaluates the other units again");
+  damage_.push_back("line " + std::to_string(line_) + " " + problem);
+}
+
+void Journal::take(const JournalRecord& record, std::int64_t offset) {
+  if (const auto* attempt = std::get_if<Attempt>(&record)) {
+    take(*attempt, offset);
+  } else if (const auto* session = std::get_if<Session>(&record)) {
+    sessions_.push_back(*session);
+  } else if (const auto* end = std::get_if<SessionEnd>(&record)) {
+    if (!sessions_.empty()) sessions_.back().end = *end;
+  } else {
+    header_ = std::get<JournalHeader>(record);
+    has_header_ = true;
+  }
+}
+
+void Journal::take(const Attempt& attempt, std::int64_t offset) {
+  const auto unit = unit_of(attempt.outcome);
+  const bool is_planned = unit.sample.value >= 0 && unit.sample.value < header_.n_samples &&
+                          unit.method.value >= 0 && unit.method.value < std::ssize(header_.spec.methods);
+  if (!is_planned) throw std::invalid_argument("is of a unit that the run does not have");
+  auto& record = units_[unit];
+  if (const auto* failure = std::get_if<UnitFailure>(&attempt.outcome)) {
+    ++record.n_failed;
+    record.reason = failure->reason;
+    return;
+  }
+  const auto& result = std::get<UnitResult>(attempt.outcome);
+  if (!record.summary) {
+    record.summary = summary_of(result);
+    offsets_[unit] = offset;
+  } else if (values_text(read_unit(unit)) != values_text(result)) {
+    contradictions_.push_back(unit);
+  }
+}
+
+std::int64_t Journal::n_units() const {
+  return (header_.n_samples - std::ssize(header_.skipped)) * std::ssize(header_.spec.methods);
+}
+
+std::int64_t Journal::n_settled() const {
+  return std::ranges::count_if(units_, [](const auto& entry) { return is_settled(entry.second); });
+}
+
+UnitResult Journal::read_unit(UnitId unit) const {
+  auto stream = open_to_read(file_);
+  stream.seekg(offsets_.at(unit));
+  std::string line;
+  std::getline(stream, line);
+  try {
+    return std::get<UnitResult>(std::get<Attempt>(parse(line).record).outcome);
+  } catch (const std::exception& error) {
+    throw DataError(file_.string(), 0, std::string("has changed while it was read: ") + error.what());
+  }
+}
+
+JournalWriter::JournalWriter(const std::filesystem::path& file, const JournalHeader& header, Sync sync)
+    : file_(file), sync_(sync), n_lines_(1) {
+  const auto line = journal_line(json_of_record(header, 1));
+  write_file_atomically(file_, line);
+  n_bytes_ = std::ssize(line);
+  open();
+}
+
+JournalWriter::JournalWriter(const Journal& so_far, Sync sync)
+    : file_(so_far.file()), sync_(sync), n_lines_(so_far.n_lines()), n_bytes_(so_far.intact_bytes()) {
+  if (!so_far.damage().empty()) {
+    auto stream = open_to_read(file_);
+    std::string intact;
+    n_lines_ = 0;
+    for (std::string line; std::getline(stream, line) && !stream.eof();) {
+      try {
+        intact += journal_line(json_of_record(parse(line).record, n_lines_ + 1));
+        ++n_lines_;
+      } catch (const std::invalid_argument&) {
+        continue;  // Journal has told of it
+      }
+    }
+    const auto kept = file_.string() + ".damaged";
+    std::error_code error;
+    std::filesystem::copy_file(file_, kept, std::filesystem::copy_options::overwrite_existing, error);
+    if (error) throw OutputError(kept, "cannot be written: " + error.message());
+    write_file_atomically(file_, intact);
+    n_bytes_ = std::ssize(intact);
+  }
+  open();
+  if (::ftruncate(descriptor_, n_bytes_) != 0)
+    throw OutputError(file_.string(), "the torn last line cannot be cut off: " + last_error());
+}
+
+JournalWriter::~JournalWriter() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void JournalWriter::open() {
+  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor_ < 0) throw OutputError(file_.string(), "cannot be written: " + last_error());
+}
+
+void JournalWriter::append(const JournalRecord& record) {
+  fault_point("before_journal_write");
+  write(journal_line(json_of_record(record, n_lines_ + 1)));
+  fault_point("after_write_before_sync");
+  ++n_lines_;
+}
+
+void JournalWriter::write(const std::string& line) {
+  const auto n_first = bytes_before_fault("mid_journal_write", line.size());
+  std::size_t n_written = 0;
+  while (n_written < line.size()) {
+    const auto end = n_written < n_first ? n_first : line.size();
+    const auto n = ::write(descriptor_, line.data() + n_written, end - n_written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const auto problem = last_error();
+      // What is left of the line would be cut off by the next reader, too.
+      [[maybe_unused]] const int ignored = ::ftruncate(descriptor_, n_bytes_);
+      throw OutputError(file_.string(), "wrote " + std::to_string(n_written) + " of " +
+                                            std::to_string(line.size()) + " bytes of a record: " + problem);
+    }
+    n_written += static_cast<std::size_t>(n);
+    if (n_written == n_first) fault_point("mid_journal_write");
+  }
+  n_bytes_ += std::ssize(line);
+}
+
+void JournalWriter::sync() {
+  if (sync_ == Sync::kDisk && ::fdatasync(descriptor_) != 0)
+    throw OutputError(file_.string(),
+                      "cannot sync " + std::to_string(n_bytes_) + " bytes to the disk: " + last_error());
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,203 @@
+#include "coordinator/journal_record.h"
+
+#include <stdexcept>
+
+#include "coordinator/reports/json_run_spec.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr const char* kFormat = "kvcompare journal";
+constexpr int kVersion = 1;
+
+std::string compact(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+// ---- header
+
+OrderedJson body(const JournalHeader& header) {
+  OrderedJson json;
+  json["format"] = kFormat;
+  json["version"] = kVersion;
+  json["fingerprint"] = fingerprint_of(header.identity);
+  json["identity"] = header.identity;
+  json["config"] = json_run_spec(header.spec);
+  json["n_samples"] = header.n_samples;
+  json["skipped"] = OrderedJson::array();
+  for (const auto sample : header.skipped) json["skipped"].push_back(sample.value);
+  json["bad_lines"] = OrderedJson::array();
+  for (const auto& bad : header.bad_lines) json["bad_lines"].push_back({bad.line, bad.problem});
+  return json;
+}
+
+JournalHeader header_of(const OrderedJson& json) {
+  if (json.at("format") != kFormat || json.at("version") != kVersion)
+    throw std::invalid_argument("is of format '" + compact(json.at("format")) + "', version " +
+                                compact(json.at("version")) + "; this program reads '" + kFormat +
+                                "', version " + std::to_string(kVersion));
+  JournalHeader header;
+  header.spec = run_spec_of(json.at("config"));
+  json.at("identity").get_to(header.identity);
+  json.at("n_samples").get_to(header.n_samples);
+  for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(sample.get<std::int64_t>());
+  for (const auto& bad : json.at("bad_lines"))
+    header.bad_lines.push_back({bad.at(0).get<std::int64_t>(), bad.at(1).get<std::string>()});
+  return header;
+}
+
+// ---- session
+
+OrderedJson body(const Session& session) {
+  return {{"session",
+           {{"started", utc_text(session.started)},
+            {"host", session.host},
+            {"kvcompare", session.kvcompare_version},
+            {"libtorch", session.libtorch_version},
+            {"compiler", session.compiler},
+            {"command_line", session.command_line},
+            {"processes", session.n_processes},
+            {"workers", session.n_workers},
+            {"device", session.device},
+            {"threads", session.n_threads},
+            {"load_seconds", session.load_seconds}}}};
+}
+
+Session session_of(const OrderedJson& json) {
+  Session session;
+  session.started = parse_utc(json.at("started"));
+  json.at("host").get_to(session.host);
+  json.at("kvcompare").get_to(session.kvcompare_version);
+  json.at("libtorch").get_to(session.libtorch_version);
+  json.at("compiler").get_to(session.compiler);
+  json.at("command_line").get_to(session.command_line);
+  json.at("processes").get_to(session.n_processes);
+  json.at("workers").get_to(session.n_workers);
+  json.at("device").get_to(session.device);
+  json.at("threads").get_to(session.n_threads);
+  json.at("load_seconds").get_to(session.load_seconds);
+  return session;
+}
+
+OrderedJson body(const SessionEnd& end) {
+  return {{"end",
+           {{"finished", utc_text(end.finished)},
+            {"evaluate_seconds", end.evaluate_seconds},
+            {"evaluated", end.n_evaluated},
+            {"interrupted", end.interrupted}}}};
+}
+
+SessionEnd end_of(const OrderedJson& json) {
+  SessionEnd end;
+  end.finished = parse_utc(json.at("finished"));
+  json.at("evaluate_seconds").get_to(end.evaluate_seconds);
+  json.at("evaluated").get_to(end.n_evaluated);
+  json.at("interrupted").get_to(end.interrupted);
+  return end;
+}
+
+// ---- attempts
+
+OrderedJson values(const UnitResult& result) {
+  const auto& keys = result.keys;
+  OrderedJson json = {{"n_tokens", result.n_tokens},
+                      {"total_nll", result.total_nll},
+                      {"n_layers", keys.n_layers},
+                      {"n_kv_heads", keys.n_kv_heads},
+                      {"original", keys.original},
+                      {"kept_per_head", keys.kept_per_head},
+                      {"kept_by_position", keys.kept_by_position},
+                      {"attended", keys.attended},
+                      {"attendable", keys.attendable},
+                      {"withheld_from_scored", keys.withheld_from_scored},
+                      {"compressible", keys.compressible},
+                      {"compressible_kept", keys.compressible_kept},
+                      {"peak", keys.peak}};
+  if (!result.token_nll.empty()) json["token_nll"] = result.token_nll;
+  return json;
+}
+
+UnitResult result_of(const OrderedJson& json) {
+  UnitResult result;
+  auto& keys = result.keys;
+  json.at("n_tokens").get_to(result.n_tokens);
+  json.at("total_nll").get_to(result.total_nll);
+  json.at("n_layers").get_to(keys.n_layers);
+  json.at("n_kv_heads").get_to(keys.n_kv_heads);
+  json.at("original").get_to(keys.original);
+  json.at("kept_per_head").get_to(keys.kept_per_head);
+  json.at("kept_by_position").get_to(keys.kept_by_position);
+  json.at("attended").get_to(keys.attended);
+  json.at("attendable").get_to(keys.attendable);
+  json.at("withheld_from_scored").get_to(keys.withheld_from_scored);
+  json.at("compressible").get_to(keys.compressible);
+  json.at("compressible_kept").get_to(keys.compressible_kept);
+  json.at("peak").get_to(keys.peak);
+  if (json.contains("token_nll")) json.at("token_nll").get_to(result.token_nll);
+  return result;
+}
+
+OrderedJson body(const Attempt& attempt) {
+  const auto* result = std::get_if<UnitResult>(&attempt.outcome);
+  const auto unit = unit_of(attempt.outcome);
+  OrderedJson json = {{"unit", {unit.sample.value, unit.method.value}},
+                      {"attempt", attempt.number},
+                      {"ok", result != nullptr}};
+  if (result) {
+    json["values"] = values(*result);
+    json["seconds"] = result->seconds;
+  } else {
+    json["reason"] = std::get<UnitFailure>(attempt.outcome).reason;
+  }
+  json["worker"] = attempt.worker.value;
+  json["host"] = attempt.host;
+  json["device"] = attempt.device;
+  return json;
+}
+
+Attempt attempt_of(const OrderedJson& json) {
+  const UnitId unit{SampleIndex(json.at("unit").at(0).get<std::int64_t>()),
+                    MethodIndex(json.at("unit").at(1).get<std::int64_t>())};
+  Attempt attempt;
+  if (json.at("ok").get<bool>()) {
+    auto result = result_of(json.at("values"));
+    result.unit = unit;
+    json.at("seconds").get_to(result.seconds);
+    attempt.outcome = std::move(result);
+  } else {
+    attempt.outcome = UnitFailure{unit, json.at("reason").get<std::string>()};
+  }
+  json.at("attempt").get_to(attempt.number);
+  attempt.worker = Rank(json.at("worker").get<std::int64_t>());
+  json.at("host").get_to(attempt.host);
+  json.at("device").get_to(attempt.device);
+  return attempt;
+}
+
+JournalRecord record_of(const OrderedJson& json) {
+  if (json.contains("unit")) return attempt_of(json);
+  if (json.contains("session")) return session_of(json.at("session"));
+  if (json.contains("end")) return end_of(json.at("end"));
+  return header_of(json);
+}
+
+}  // namespace
+
+std::string json_of_record(const JournalRecord& record, std::int64_t line) {
+  OrderedJson json = {{"line", line}};
+  json.update(std::visit([](const auto& one) { return body(one); }, record));
+  return compact(json);
+}
+
+NumberedRecord record_of_json(std::string_view text) {
+  try {
+    const auto json = OrderedJson::parse(text);
+    return {json.at("line").get<std::int64_t>(), record_of(json)};
+  } catch (const OrderedJson::exception& error) {
+    throw std::invalid_argument(error.what());
+  }
+}
+
+std::string values_text(const UnitResult& result) { return compact(values(result)); }
+
+}  // namespace kvcompare

@@ -1,0 +1,56 @@
+// What the lines of the journal say.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/run_spec.h"
+#include "common/sample.h"
+#include "common/unit_result.h"
+#include "coordinator/fingerprint.h"
+#include "coordinator/session.h"
+
+namespace kvcompare {
+
+// The first line: which run this is. Together with the attempts it is all that the results are made of.
+struct JournalHeader {
+  RunSpec spec;
+  Identity identity;
+  std::int64_t n_samples = 0;
+  std::vector<SampleIndex> skipped;  // of less than two tokens
+  std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
+};
+
+// One evaluation of a unit, successful or not.
+struct Attempt {
+  UnitOutcome outcome;  // token_nll is there with save_token_nll only
+  int number = 1;       // of this unit, from 1
+  Rank worker;
+  std::string host;
+  std::string device;
+};
+
+using JournalRecord = std::variant<JournalHeader, Session, SessionEnd, Attempt>;
+
+inline UnitId unit_of(const UnitOutcome& outcome) {
+  return std::visit([](const auto& one) { return one.unit; }, outcome);
+}
+
+// One line of JSON without a line break. `line` is 1 for the header and counts on: a line that is missing
+// shows.
+std::string json_of_record(const JournalRecord& record, std::int64_t line);
+
+struct NumberedRecord {
+  std::int64_t line = 0;
+  JournalRecord record;
+};
+
+// Throws std::invalid_argument saying what is wrong with the text.
+NumberedRecord record_of_json(std::string_view json);
+
+// The values alone, which every attempt at a unit must have in common, as text.
+std::string values_text(const UnitResult& result);
+
+}  // namespace kvcompare

@@ -1,0 +1,28 @@
+#include "coordinator/reports/hdf5_handle.h"
+
+namespace kvcompare {
+namespace {
+
+// The innermost reason is the one that the system gave.
+std::string last_reason() {
+  std::string reason;
+  const auto take = [](unsigned, const H5E_error2_t* error, void* text) -> herr_t {
+    if (error->desc) *static_cast<std::string*>(text) = error->desc;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, take, &reason);
+  return reason.empty() ? "no reason given" : reason;
+}
+
+}  // namespace
+
+template <class Result>
+Result hdf5_check(Result result, const std::string& path, const char* call) {
+  if (result < 0) throw Hdf5Error(path, std::string(call) + ": " + last_reason());
+  return result;
+}
+
+template herr_t hdf5_check(herr_t, const std::string&, const char*);
+template hid_t hdf5_check(hid_t, const std::string&, const char*);
+
+}  // namespace kvcompare

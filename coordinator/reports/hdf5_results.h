@@ -1,0 +1,19 @@
+// results.h5: every number of the run as arrays. Layout: docs/results.md.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "common/unit_result.h"
+#include "coordinator/comparison.h"
+
+namespace kvcompare {
+
+// The whole result of a unit that succeeded: counts by head and position, NLLs by token with save_token_nll.
+using ReadUnit = std::function<UnitResult(UnitId)>;
+
+// Replaces the file at `path`. Reads each unit once, and holds a few at a time. Throws OutputError.
+void write_results_hdf5(const std::filesystem::path& path, const Comparison& comparison,
+                        const ReadUnit& read_unit);
+
+}  // namespace kvcompare

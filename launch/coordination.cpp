@@ -1,0 +1,109 @@
+#include "launch/coordination.h"
+
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include <unistd.h>
+
+#include "common/errors.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "coordinator/plan.h"
+#include "coordinator/progress.h"
+#include "launch/publish.h"
+#include "launch/stop_signal.h"
+
+namespace kvcompare {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+JournalHeader header_of(const Job& job, const JobData& data) {
+  JournalHeader header;
+  header.spec = job.spec;
+  header.identity = identity_of(job.spec, data.hashes, {kVersion, KVCOMPARE_TORCH_VERSION});
+  header.n_samples = std::ssize(data.dataset.samples);
+  header.skipped = too_short(data.dataset.samples);
+  header.bad_lines = data.dataset.bad_lines;
+  return header;
+}
+
+void check_and_tell(const JournalHeader& header) {
+  const auto& spec = header.spec;
+  for (const auto& bad : header.bad_lines)
+    log_warning(spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
+  if (header.n_samples == std::ssize(header.skipped))
+    throw DataError(spec.data_path, 0, "no sample has two tokens or more: there is nothing to predict");
+  log_info(std::to_string(header.n_samples) + " samples, " + std::to_string(spec.methods.size()) +
+           " methods, chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) +
+           " on " + spec.device_type +
+           (header.bad_lines.empty()
+                ? ""
+                : ", " + std::to_string(header.bad_lines.size()) + " bad lines left out"));
+}
+
+std::string host_name() {
+  char host[256] = "";
+  return gethostname(host, sizeof host - 1) == 0 ? host : "";
+}
+
+}  // namespace
+
+Coordination::Coordination(const CompareCommand& command, int n_threads)
+    : command_(command),
+      started_(std::chrono::system_clock::now()),
+      loading_since_(Clock::now()),
+      folder_(command.options),
+      job_(read_job(command.spec, command.options)),
+      data_(read_data(job_, n_threads)),
+      header_(header_of(job_, data_)),
+      work_{.samples = data_.dataset.samples,
+            .methods = job_.spec.methods,
+            .units = {},
+            .model = data_.hashes.model,
+            .save_token_nll = job_.spec.save_token_nll} {
+  check_and_tell(header_);
+  folder_.check_same_run(header_);
+  work_.units = plan_units(work_.samples, job_.spec, cost_shape(job_.config), folder_.known(),
+                           command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
+  if (const auto n_known = folder_.known().size(); n_known > 0)
+    log_info(std::to_string(n_known) + " units are known from the journal, " +
+             std::to_string(work_.units.size()) + " are still to be evaluated");
+  load_seconds_ = std::chrono::duration<double>(Clock::now() - loading_since_).count();
+}
+
+Session Coordination::session(const Crew& crew) const {
+  return {.started = started_,
+          .host = host_name(),
+          .kvcompare_version = kVersion,
+          .libtorch_version = KVCOMPARE_TORCH_VERSION,
+          .compiler = KVCOMPARE_COMPILER,
+          .command_line = command_.arguments,
+          .n_processes = crew.n_processes,
+          .n_workers = crew.n_workers,
+          .device = crew.device,
+          .n_threads = crew.n_threads,
+          .load_seconds = load_seconds_};
+}
+
+void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& give_up) {
+  auto journal = folder_.open_journal(header_);
+  journal.append(session(crew));
+  Progress progress(std::cerr, stderr_style(), std::ssize(work_.units));
+  const CoordinatorHooks hooks{.progress = [&](std::int64_t n_done) { progress.update(n_done); },
+                               .stop_requested = stop_signalled,
+                               .give_up = give_up,
+                               .stop_grace = std::chrono::seconds(command_.options.stop_grace)};
+  const auto evaluated = coordinate(messenger, crew.n_workers, work_, journal, hooks);
+  journal.append(SessionEnd{.finished = std::chrono::system_clock::now(),
+                            .evaluate_seconds = evaluated.seconds,
+                            .n_evaluated = evaluated.n_evaluated,
+                            .interrupted = evaluated.interrupted});
+  journal.sync();
+}
+
+ExitCode Coordination::finish() const { return publish(folder_.path()); }
+
+}  // namespace kvcompare

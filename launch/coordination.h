@@ -1,0 +1,52 @@
+// The coordinator's part of a run, whoever the workers are: from the command to the reports.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "coordinator/coordinator_loop.h"
+#include "launch/command.h"
+#include "launch/job.h"
+#include "launch/output_folder.h"
+
+namespace kvcompare {
+
+class Coordination {
+ public:
+  // Locks the output folder, reads job and data, and plans what is still to be evaluated.
+  Coordination(const CompareCommand& command, int n_threads);
+
+  const Job& job() const { return job_; }
+  const std::string& model_hash() const { return data_.hashes.model; }
+  std::size_t n_units() const { return work_.units.size(); }  // still to be evaluated
+
+  // Who works on it, for run.json.
+  struct Crew {
+    int n_processes = 1;
+    int n_workers = 1;
+    int n_threads = 1;
+    std::string device;
+  };
+
+  // Evaluates the units.
+  //   give_up : ends the process, if units go on too long after a stop was asked for
+  void evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& give_up);
+
+  // Writes the reports and prints the table.
+  ExitCode finish() const;
+
+ private:
+  Session session(const Crew& crew) const;
+
+  const CompareCommand& command_;
+  std::chrono::system_clock::time_point started_;
+  std::chrono::steady_clock::time_point loading_since_;
+  OutputFolder folder_;
+  Job job_;
+  JobData data_;
+  JournalHeader header_;
+  Work work_;
+  double load_seconds_;
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,18 @@
+#include "launch/finalize_command.h"
+
+#include "common/directory_lock.h"
+#include "common/errors.h"
+#include "launch/output_folder.h"
+#include "launch/publish.h"
+
+namespace kvcompare {
+
+ExitCode run_finalize(const FinalizeCommand& command) {
+  if (!std::filesystem::exists(journal_path(command.output_dir)))
+    throw ConfigError(
+        "finalize", command.output_dir.string() + " holds no journal.jsonl; give the --output_dir of a run");
+  const DirectoryLock lock(command.output_dir);
+  return publish(command.output_dir);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,150 @@
+#include "launch/mpi_session.h"
+
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "common/backoff.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "launch/report_error.h"
+
+namespace kvcompare {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kNow{0};
+constexpr std::chrono::seconds kFarewell{5};  // for messages to be delivered at the end
+const Rank kLocalWorker{1};                   // in the exchange inside a process
+
+}  // namespace
+
+CoordinatorSession::CoordinatorSession(const MpiEnvironment& environment, MpiMessenger& remote,
+                                       LocalWorkers* local)
+    : environment_(environment), remote_(remote), local_(local) {}
+
+int CoordinatorSession::n_workers() const { return n_local() + environment_.size() - 1; }
+
+void CoordinatorSession::send(Rank to, Message message) {
+  if (to.value <= n_local())
+    local_->coordinator_endpoint().send(to, std::move(message));
+  else
+    remote_.send(Rank(to.value - n_local()), std::move(message));
+}
+
+std::optional<Envelope> CoordinatorSession::receive(std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  for (Backoff backoff;; backoff.wait()) {
+    if (auto envelope = poll()) return envelope;
+    if (Clock::now() >= deadline) return std::nullopt;
+  }
+}
+
+std::optional<Envelope> CoordinatorSession::poll() {
+  if (local_)
+    if (auto envelope = local_->coordinator_endpoint().receive(kNow)) return envelope;
+  auto envelope = remote_.receive(kNow);
+  if (!envelope) return std::nullopt;
+  if (std::holds_alternative<Goodbye>(envelope->message)) remote_.release(envelope->from);
+  envelope->from = Rank(envelope->from.value + n_local());
+  return envelope;
+}
+
+void end_other_ranks(const MpiEnvironment& environment, MpiMessenger& remote, const Error& error) {
+  try {
+    for (int rank = 1; rank < environment.size(); ++rank)
+      remote.send(Rank(rank), Abort{error.exit_code(), error.what()});
+    const auto deadline = Clock::now() + kFarewell;
+    int n_left = environment.size() - 1;
+    while (n_left > 0 && Clock::now() < deadline)
+      if (const auto envelope = remote.receive(std::chrono::milliseconds(100)))
+        if (std::holds_alternative<Goodbye>(envelope->message)) --n_left;
+    if (n_left == 0 && remote.flush(kFarewell)) return;
+  } catch (const Error& second) {
+    log_debug(std::string("while the other ranks were told: ") + second.what());
+  }
+  environment.abort(error.exit_code());
+}
+
+namespace {
+
+class WorkerRank {
+ public:
+  WorkerRank(MpiEnvironment& environment, MpiMessenger& remote, const LocalWorker& worker)
+      : environment_(environment), remote_(remote), local_({worker}) {}
+
+  // Until the worker has said goodbye, or rank 0 that all is over.
+  ExitCode run() {
+    for (Backoff backoff;;) {
+      bool has_moved = false;
+      if (auto envelope = remote_.receive(kNow)) {
+        if (const auto* abort = std::get_if<Abort>(&envelope->message)) end(abort->code);
+        if (!has_failed_) local_.coordinator_endpoint().send(kLocalWorker, std::move(envelope->message));
+        has_moved = true;
+      }
+      if (auto envelope = from_worker()) {
+        const bool is_last = std::holds_alternative<Goodbye>(envelope->message);
+        remote_.send(kCoordinator, std::move(envelope->message));
+        if (is_last) return farewell();
+        has_moved = true;
+      }
+      if (has_moved)
+        backoff.reset();
+      else
+        backoff.wait();
+    }
+  }
+
+ private:
+  // A worker that has died says so, once.
+  std::optional<Envelope> from_worker() {
+    if (has_failed_) return std::nullopt;
+    try {
+      return local_.coordinator_endpoint().receive(kNow);
+    } catch (const Error& error) {
+      return failed(error.exit_code(), error.what());
+    } catch (const std::exception& error) {
+      return failed(ExitCode::kInternal, error.what());
+    }
+  }
+
+  std::optional<Envelope> failed(ExitCode code, const std::string& reason) {
+    has_failed_ = true;
+    return Envelope{kLocalWorker, WorkerFailed{code, "rank " + std::to_string(environment_.rank()) + " on " +
+                                                         environment_.host() + ": " + reason}};
+  }
+
+  ExitCode farewell() {
+    if (!remote_.flush(kFarewell)) environment_.abort(ExitCode::kInternal);
+    return ExitCode::kComplete;
+  }
+
+  // Does not wait for the worker thread, which may be computing.
+  [[noreturn]] void end(ExitCode code) {
+    remote_.send(kCoordinator, Goodbye{});
+    if (!remote_.flush(kFarewell)) environment_.abort(code);
+    environment_.finalize();
+    std::_Exit(static_cast<int>(code));
+  }
+
+  MpiEnvironment& environment_;
+  MpiMessenger& remote_;
+  LocalWorkers local_;
+  bool has_failed_ = false;
+};
+
+}  // namespace
+
+ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWorker& worker) {
+  WorkerRank rank(environment, remote, worker);
+  try {
+    return rank.run();
+  } catch (const Error& error) {
+    // Unwinding would wait for the worker thread, which may be computing.
+    report_error(error.what());
+    environment.abort(error.exit_code());
+  }
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,42 @@
+// Coordinator and workers as MPI processes. Each has its main thread for messages, so that it answers while
+// another thread computes.
+#pragma once
+
+#include <optional>
+
+#include "common/mpi_messenger.h"
+#include "launch/in_process_session.h"
+
+namespace kvcompare {
+
+// Rank 0's side: the coordinator's endpoint to its own worker thread, if it has one, and to the other ranks.
+// Workers are numbered from 1, the local one first.
+class CoordinatorSession : public Messenger {
+ public:
+  // local: of at most one worker. All outlive the session.
+  CoordinatorSession(const MpiEnvironment& environment, MpiMessenger& remote, LocalWorkers* local);
+
+  int n_workers() const;
+
+  void send(Rank to, Message message) override;
+  std::optional<Envelope> receive(std::chrono::milliseconds timeout) override;
+
+ private:
+  int n_local() const { return local_ ? local_->size() : 0; }
+  std::optional<Envelope> poll();
+
+  const MpiEnvironment& environment_;
+  MpiMessenger& remote_;
+  LocalWorkers* local_;
+};
+
+// Rank 0 cannot go on: all other ranks learn why, and end. Returns when they have; ends them at once if they
+// do not within a few seconds.
+void end_other_ranks(const MpiEnvironment& environment, MpiMessenger& remote, const Error& error);
+
+// Another rank's side: passes messages between rank 0 and a worker thread until the work is done. What the
+// worker throws is told to rank 0, which then ends all ranks. Returns when the work is done; where it ends
+// otherwise, the process ends here.
+ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWorker& worker);
+
+}  // namespace kvcompare

@@ -1,0 +1,89 @@
+#include "launch/output_folder.h"
+
+#include <array>
+#include <system_error>
+
+#include "common/errors.h"
+#include "common/fault_point.h"
+#include "common/log.h"
+#include "coordinator/fingerprint.h"
+#include "coordinator/reports/write_reports.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The marker first: results without it do not count.
+constexpr std::array kFiles{kCompleteMarker, "comparison_summary.json", "detailed_results.json", "results.h5",
+                            "run.json",      "journal.jsonl",           "journal.jsonl.damaged"};
+
+std::optional<std::string> first_result_in(const fs::path& folder) {
+  for (const auto* name : kFiles)
+    if (fs::exists(folder / name)) return name;
+  return std::nullopt;
+}
+
+std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
+  const auto file = journal_path(folder);
+  if (!fs::exists(file)) return std::nullopt;
+  Journal journal(file, salvage ? Damage::kSalvage : Damage::kRefuse);
+  if (journal.torn_bytes() > 0)
+    log_warning(file.string() + ": the last line was being written when the run ended; its " +
+                std::to_string(journal.torn_bytes()) + " bytes are left out");
+  for (const auto& line : journal.damage()) log_warning(file.string() + ": " + line + "; left out");
+  return journal;
+}
+
+}  // namespace
+
+fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
+
+OutputFolder::OutputFolder(const RunOptions& options) : path_(options.output_dir), lock_(path_) {
+  fault_point("after_lock");
+  if (options.overwrite) remove_results();
+  const auto found = first_result_in(path_);
+  if (!found) return;
+  if (!options.resume) {
+    // A run that ended before its first unit was evaluated has nothing to lose.
+    if (*found == "journal.jsonl" && Journal(journal_path(path_)).units().empty()) return;
+    throw ConfigError("output_dir",
+                      path_.string() + " holds " + *found +
+                          " of an earlier run; --resume goes on with it, --overwrite removes it, "
+                          "or choose another folder");
+  }
+  so_far_ = read_journal(path_, options.salvage);
+  if (!so_far_)
+    throw ConfigError("resume", path_.string() + " holds " + *found +
+                                    " but no journal.jsonl to go on from; --overwrite starts anew");
+  if (so_far_->units().empty()) so_far_.reset();
+}
+
+void OutputFolder::remove_results() const {
+  for (const auto* name : kFiles) {
+    std::error_code error;
+    fs::remove(path_ / name, error);
+    if (error) throw OutputError((path_ / name).string(), "cannot be removed: " + error.message());
+  }
+}
+
+void OutputFolder::check_same_run(const JournalHeader& header) const {
+  if (!so_far_) return;
+  const auto differences = drift(so_far_->header().identity, header.identity);
+  if (differences.empty()) return;
+  std::string text = "this is not the run that " + journal_path(path_).string() + " was begun with:";
+  for (const auto& difference : differences) text += "\n  " + difference;
+  throw ConfigError("resume", text + "\ngive the old values, or choose another --output_dir");
+}
+
+const UnitTable& OutputFolder::known() const {
+  static const UnitTable nothing;
+  return so_far_ ? so_far_->units() : nothing;
+}
+
+JournalWriter OutputFolder::open_journal(const JournalHeader& header) const {
+  if (so_far_) return JournalWriter(*so_far_);
+  return {journal_path(path_), header};
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,43 @@
+// The folder that a run writes into: who may write, what is there already, and the journal.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "common/directory_lock.h"
+#include "common/run_options.h"
+#include "coordinator/journal.h"
+
+namespace kvcompare {
+
+class OutputFolder {
+ public:
+  // Locks the folder, which is made if it is not there, and reads the journal of an earlier run.
+  // Throws ConfigError("output_dir") if there are results or a journal and the run is neither to be resumed
+  // nor overwritten, DirectoryInUse, OutputError, DataError for a damaged journal.
+  explicit OutputFolder(const RunOptions& options);
+
+  const std::filesystem::path& path() const { return path_; }
+
+  // The run is as it was begun: throws ConfigError("resume") naming what has changed, old and new.
+  void check_same_run(const JournalHeader& header) const;
+
+  // What is known of the units; nothing if the run begins.
+  const UnitTable& known() const;
+
+  // Begins the journal, or goes on with it.
+  JournalWriter open_journal(const JournalHeader& header) const;
+
+ private:
+  void remove_results() const;
+
+  std::filesystem::path path_;
+  DirectoryLock lock_;
+  std::optional<Journal> so_far_;  // with an attempt at least; a header alone is no run yet
+};
+
+// OUT/journal.jsonl
+std::filesystem::path journal_path(const std::filesystem::path& folder);
+
+}  // namespace kvcompare

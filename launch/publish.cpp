@@ -1,0 +1,59 @@
+#include "launch/publish.h"
+
+#include <algorithm>
+#include <string>
+
+#include "common/errors.h"
+#include "common/log.h"
+#include "coordinator/aggregate.h"
+#include "coordinator/journal.h"
+#include "coordinator/reports/table.h"
+#include "coordinator/reports/write_reports.h"
+#include "launch/output_folder.h"
+#include "launch/standard_output.h"
+
+namespace kvcompare {
+namespace {
+
+// The table is printed even where the files cannot be written: the numbers have cost hours.
+void write_and_print(const std::filesystem::path& folder, const Comparison& comparison,
+                     const Journal& journal) {
+  try {
+    write_reports(folder, comparison, journal.sessions(),
+                  [&](UnitId unit) { return journal.read_unit(unit); });
+  } catch (const OutputError&) {
+    print(table(comparison));
+    throw;
+  }
+  print(table(comparison));
+}
+
+void check_attempts_agree(const Journal& journal) {
+  if (journal.contradictions().empty()) return;
+  const auto unit = journal.contradictions().front();
+  throw InvariantError(std::to_string(journal.contradictions().size()) +
+                       " units gave other values when they were evaluated again, the first of them sample " +
+                       std::to_string(unit.sample.value) + ", method " + std::to_string(unit.method.value) +
+                       "; the first values are reported. Were they evaluated on different hardware?");
+}
+
+}  // namespace
+
+ExitCode publish(const std::filesystem::path& folder) {
+  const Journal journal(journal_path(folder));
+  if (journal.n_settled() < journal.n_units()) {
+    log_warning("interrupted: " + std::to_string(journal.n_settled()) + " of " +
+                std::to_string(journal.n_units()) + " units are done and safe in " + journal.file().string() +
+                "; run again with --resume to continue");
+    return ExitCode::kInterrupted;
+  }
+  const auto comparison = aggregate(journal.header(), journal.units());
+  write_and_print(folder, comparison, journal);
+  check_attempts_agree(journal);
+  check_effect(journal.header().spec, journal.units());
+  const bool any_failed =
+      std::ranges::any_of(comparison.methods, [](const auto& method) { return !method.failed.empty(); });
+  return any_failed ? ExitCode::kQuarantinedUnits : ExitCode::kComplete;
+}
+
+}  // namespace kvcompare

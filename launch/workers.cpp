@@ -1,0 +1,121 @@
+#include "launch/workers.h"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+#include "worker/checkpoint/model_hash.h"
+
+namespace kvcompare {
+namespace {
+
+std::string host_name() {
+  char host[256] = "";
+  return gethostname(host, sizeof host - 1) == 0 ? host : "an unknown host";
+}
+
+// A model that the first of the workers that use it loads.
+class SharedModel {
+ public:
+  const LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options) {
+    std::call_once(once_, [&] { loaded_ = load_model(job, device, options.max_weight_memory); });
+    return *loaded_;
+  }
+
+ private:
+  std::once_flag once_;
+  std::unique_ptr<LoadedModel> loaded_;
+};
+
+struct WorkerPlace {
+  c10::Device device;
+  int n_threads;
+  std::string model_hash;
+};
+
+ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPlace& place,
+                      SharedModel& model) {
+  const auto& loaded = model.get(job, place.device, options);
+  return {.hello = {.host = host_name(),
+                    .device = place.device.str(),
+                    .n_tokens_at_once = 0,
+                    .model = place.model_hash},
+          .evaluator = std::make_unique<Evaluator>(make_engine(job, loaded, place.n_threads))};
+}
+
+LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerPlace& place,
+                        const std::shared_ptr<SharedModel>& model) {
+  return {[&job, options, place, model] { return get_ready(job, options, place, *model); },
+          options.computed_log};
+}
+
+c10::Device device_of(const Job& job, const RunOptions& options, const PlaceOnHost& place) {
+  const auto n_devices = static_cast<int>(job.devices.size());
+  if (job.devices.front().is_cpu()) return job.devices.front();
+  if (place.n_ranks > n_devices && !options.share_gpu)
+    throw ConfigError("share_gpu", std::to_string(place.n_ranks) + " ranks on " + host_name() + " have " +
+                                       std::to_string(n_devices) +
+                                       " GPUs; start one a GPU, or let them share with --share_gpu");
+  return job.devices[static_cast<std::size_t>(place.index % n_devices)];
+}
+
+int threads_of(const RunOptions& options, const PlaceOnHost& place) {
+  return options.threads.value_or(place.n_cores);
+}
+
+}  // namespace
+
+int n_usable_cores() {
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // more than CPU_SETSIZE cores
+}
+
+std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,
+                                      int n_threads, std::size_t n_units) {
+  std::vector<LocalWorker> workers;
+  if (!job.devices.front().is_cpu()) {
+    for (const auto& device : job.devices)
+      workers.push_back(make_worker(job, options, {device, 1, model}, std::make_shared<SharedModel>()));
+    return workers;
+  }
+  const bool greedy = uses_all_threads(job);
+  const auto n_workers = options.workers.value_or(
+      greedy ? 1
+             : static_cast<int>(std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_threads))));
+  auto loaded = std::make_shared<SharedModel>();
+  for (int w = 0; w < n_workers; ++w) {
+    workers.push_back(
+        make_worker(job, options, {job.devices.front(), std::max(1, n_threads / n_workers), model}, loaded));
+    // Weights that may be streamed belong to one engine.
+    if (greedy) loaded = std::make_shared<SharedModel>();
+  }
+  return workers;
+}
+
+LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
+                             const PlaceOnHost& place) {
+  return make_worker(job, options, {device_of(job, options, place), threads_of(options, place), model},
+                     std::make_shared<SharedModel>());
+}
+
+LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const PlaceOnHost& place) {
+  // The job lives as long as the worker that is made of it.
+  const auto job = std::make_shared<Job>();
+  return {[job, spec, options, place, model = std::make_shared<SharedModel>()] {
+            *job = read_job(spec, options);
+            return get_ready(
+                *job, options,
+                {device_of(*job, options, place), threads_of(options, place), model_hash(job->model)},
+                *model);
+          },
+          options.computed_log};
+}
+
+}  // namespace kvcompare

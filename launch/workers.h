@@ -1,0 +1,30 @@
+// The workers of a process.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/mpi_environment.h"
+#include "common/run_options.h"
+#include "launch/in_process_session.h"
+#include "launch/job.h"
+
+namespace kvcompare {
+
+// The cores that this process may use.
+int n_usable_cores();
+
+// Of a process that is alone: one worker a GPU. On the CPU options.workers; by default one for an engine that
+// uses all threads by itself, else one a thread, as many as there are units for. job outlives them.
+std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,
+                                      int n_threads, std::size_t n_units);
+
+// Of the coordinator's rank: one, on the device that its place on the host gives it. job outlives it.
+// Throws ConfigError if another rank has that GPU and they are not to share.
+LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
+                             const PlaceOnHost& place);
+
+// Of another rank: reads everything for itself when it gets ready.
+LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const PlaceOnHost& place);
+
+}  // namespace kvcompare
