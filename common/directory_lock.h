@@ -1,6 +1,7 @@
 // One writer per output directory.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 
 namespace kvcompare {
@@ -11,7 +12,8 @@ class DirectoryLock {
  public:
   // Makes the folder if it is not there. Throws OutputError if that, or writing into it, is impossible, and
   // DirectoryInUse naming the other run if there is one.
-  explicit DirectoryLock(const std::filesystem::path& folder);
+  // patience: how long to wait for a run that is just ending.
+  explicit DirectoryLock(const std::filesystem::path& folder, std::chrono::milliseconds patience = {});
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;

@@ -66,6 +66,7 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
             .save_token_nll = job_.spec.save_token_nll} {
   check_and_tell(header_);
   folder_.check_same_run(header_);
+  journal_ = folder_.open_journal(header_);
   work_.units = plan_units(work_.samples, job_.spec, cost_shape(job_.config), folder_.known(),
                            command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
   if (const auto n_known = folder_.known().size(); n_known > 0)
@@ -89,19 +90,18 @@ Session Coordination::session(const Crew& crew) const {
 }
 
 void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& give_up) {
-  auto journal = folder_.open_journal(header_);
-  journal.append(session(crew));
+  journal_->append(session(crew));
   Progress progress(std::cerr, stderr_style(), std::ssize(work_.units));
   const CoordinatorHooks hooks{.progress = [&](std::int64_t n_done) { progress.update(n_done); },
                                .stop_requested = stop_signalled,
                                .give_up = give_up,
                                .stop_grace = std::chrono::seconds(command_.options.stop_grace)};
-  const auto evaluated = coordinate(messenger, crew.n_workers, work_, journal, hooks);
-  journal.append(SessionEnd{.finished = std::chrono::system_clock::now(),
-                            .evaluate_seconds = evaluated.seconds,
-                            .n_evaluated = evaluated.n_evaluated,
-                            .interrupted = evaluated.interrupted});
-  journal.sync();
+  const auto evaluated = coordinate(messenger, crew.n_workers, work_, *journal_, hooks);
+  journal_->append(SessionEnd{.finished = std::chrono::system_clock::now(),
+                              .evaluate_seconds = evaluated.seconds,
+                              .n_evaluated = evaluated.n_evaluated,
+                              .interrupted = evaluated.interrupted});
+  journal_->sync();
 }
 
 ExitCode Coordination::finish() const { return publish(folder_.path()); }

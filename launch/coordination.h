@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "coordinator/coordinator_loop.h"
@@ -13,7 +14,7 @@ namespace kvcompare {
 
 class Coordination {
  public:
-  // Locks the output folder, reads job and data, and plans what is still to be evaluated.
+  // Locks the output folder, reads job and data, opens the journal, and plans what is still to be evaluated.
   Coordination(const CompareCommand& command, int n_threads);
 
   const Job& job() const { return job_; }
@@ -46,6 +47,7 @@ class Coordination {
   JobData data_;
   JournalHeader header_;
   Work work_;
+  std::unique_ptr<JournalWriter> journal_;
   double load_seconds_;
 };
 

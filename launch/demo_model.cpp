@@ -1,7 +1,7 @@
 // kvcompare_demo_model FOLDER: writes a small Llama with random weights, its byte-level tokenizer and a KVzap
 // scorer, so that the program can be tried before a model is at hand. Nothing is trained: its numbers say
-// nothing about methods. The weights come from a fixed seed; they are the same on every machine whose std::log and
-// std::cos round alike.
+// nothing about methods. The weights come from a fixed seed; they are the same on every machine whose
+// std::log and std::cos round alike.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>

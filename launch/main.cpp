@@ -23,7 +23,10 @@ struct Dispatch {
     for (const std::string& warning : command.warnings) log_warning(warning);
     return run_compare(command);
   }
-  ExitCode operator()(const FinalizeCommand& command) const { return run_finalize(command); }
+  ExitCode operator()(const FinalizeCommand& command) const {
+    configure_log(RunOptions{}.log_level);
+    return run_finalize(command);
+  }
   ExitCode operator()(const TokenizeCommand& command) const { return run_tokenize(command); }
   ExitCode operator()(const PressesCommand&) const {
     print(presses_text());

@@ -1,6 +1,7 @@
 #include "launch/output_folder.h"
 
 #include <array>
+#include <chrono>
 #include <system_error>
 
 #include "common/errors.h"
@@ -13,6 +14,9 @@ namespace kvcompare {
 namespace {
 
 namespace fs = std::filesystem;
+
+// When mpirun was killed its processes live on for a second.
+constexpr std::chrono::seconds kPatience{5};
 
 // The marker first: results without it do not count.
 constexpr std::array kFiles{kCompleteMarker, "comparison_summary.json", "detailed_results.json", "results.h5",
@@ -39,7 +43,8 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
 
 fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
 
-OutputFolder::OutputFolder(const RunOptions& options) : path_(options.output_dir), lock_(path_) {
+OutputFolder::OutputFolder(const RunOptions& options)
+    : path_(options.output_dir), lock_(path_, options.resume ? kPatience : std::chrono::seconds(0)) {
   fault_point("after_lock");
   if (options.overwrite) remove_results();
   const auto found = first_result_in(path_);
@@ -81,9 +86,9 @@ const UnitTable& OutputFolder::known() const {
   return so_far_ ? so_far_->units() : nothing;
 }
 
-JournalWriter OutputFolder::open_journal(const JournalHeader& header) const {
-  if (so_far_) return JournalWriter(*so_far_);
-  return {journal_path(path_), header};
+std::unique_ptr<JournalWriter> OutputFolder::open_journal(const JournalHeader& header) const {
+  if (so_far_) return std::make_unique<JournalWriter>(*so_far_);
+  return std::make_unique<JournalWriter>(journal_path(path_), header);
 }
 
 }  // namespace kvcompare

@@ -26,8 +26,8 @@ class OutputFolder {
   // What is known of the units; nothing if the run begins.
   const UnitTable& known() const;
 
-  // Begins the journal, or goes on with it.
-  JournalWriter open_journal(const JournalHeader& header) const;
+  // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on.
+  std::unique_ptr<JournalWriter> open_journal(const JournalHeader& header) const;
 
  private:
   void remove_results() const;

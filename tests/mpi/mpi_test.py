@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Real mpirun: mpi_test.py BUILD_FOLDER [unittest options]"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import N_METHODS, Histories, RunsTest, descendants, main, wait_until_gone
+
+
+class SameBytes(RunsTest):
+    def test_whatever_the_number_of_workers_and_ranks(self):
+        self.run_once("alone", "--save_token_nll")
+        self.run_once("workers2", "--save_token_nll", "--workers", "2")
+        self.assert_same_results("workers2", "alone")
+        for ranks in (1, 2, 3, 4, 8):
+            self.run_once(f"ranks{ranks}", "--save_token_nll", ranks=ranks)
+            self.assert_same_results(f"ranks{ranks}", "alone")
+            session = json.loads((self.out(f"ranks{ranks}") / "run.json").read_text())["sessions"][0]
+            self.assertEqual((session["processes"], session["workers"]), (ranks, ranks))
+        for ranks in (2, 4):
+            self.run_once(f"dedicated{ranks}", "--save_token_nll", "--dedicated_coordinator", ranks=ranks)
+            self.assert_same_results(f"dedicated{ranks}", "alone")
+            session = json.loads((self.out(f"dedicated{ranks}") / "run.json").read_text())["sessions"][0]
+            self.assertEqual(session["workers"], ranks - 1)
+            self.assertEqual({r["worker"] for r in self.journal(f"dedicated{ranks}") if "unit" in r} - {*range(1, ranks)}, set())
+
+    def test_whatever_the_engine_and_when_ranks_come_and_go(self):
+        self.run_once("stepwise", "--engine", "stepwise")
+        out = "changing"
+        for ranks in (1, 4):
+            process = self.start(out, "--engine", "stepwise", "--resume", ranks=ranks)
+            done = len(self.journal(out)) if (self.out(out) / "journal.jsonl").exists() else 0
+            self.wait_for_units(out, done + 15, process)
+            process.send_signal(signal.SIGUSR1)
+            rest = process.stderr.read()
+            self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.run_once(out, "--engine", "stepwise", "--resume", ranks=2)
+        self.assert_same_results(out, "stepwise")
+        sessions = json.loads((self.out(out) / "run.json").read_text())["sessions"]
+        self.assertEqual([s["processes"] for s in sessions], [1, 4, 2])
+
+
+class StartUp(RunsTest):
+    def refused(self, code, *words, flags=(), out="refused", **options):
+        start = time.monotonic()
+        done = self.run_once(out, *flags, ranks=3, code=code, **options)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertEqual(done.stderr.count("kvcompare: error:"), 1, done.stderr)
+        self.assertLess(time.monotonic() - start, 60)
+        self.assertFalse((self.out(out) / "COMPLETE").exists())
+
+    def test_what_the_coordinator_finds_wrong_ends_all_ranks_with_one_message_and_its_code(self):
+        self.refused(5, "cannot be opened", data=self.folder / "nowhere.jsonl")
+        self.refused(2, "model_name", model=self.folder / "nowhere")
+        (self.folder / "file").write_text("")
+        self.refused(4, "file/below", out="file/below")
+
+    def test_what_a_worker_finds_wrong_ends_all_ranks_too(self):
+        model = self.folder / "nan"
+        shutil.copytree(self.model, model)
+        weights = bytearray((model / "model.safetensors").read_bytes())
+        weights[-4:] = b"\xff\xff\xff\xff"
+        (model / "model.safetensors").write_bytes(weights)
+        self.refused(5, "model.safetensors", flags=["--dedicated_coordinator"], model=model)
+
+    def test_a_rank_that_reads_another_model_is_refused(self):
+        other = self.folder / "other"
+        shutil.copytree(self.model, other)
+        weights = bytearray((other / "model.safetensors").read_bytes())
+        weights[-4:] = b"\x00\x00\x80\x3e"
+        (other / "model.safetensors").write_bytes(weights)
+        script = self.folder / "rank.sh"  # as if /model were another folder on the host of rank 1
+        script.write_text('#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "$1" --model_name "$OTHER" "$@" || set -- "$1" "$@"\n'
+                          'program=$1; shift 1; [ "$1" = --model_name ] && { shift; other=$1; shift; shift; '
+                          'for a; do shift; [ "$a" = "$MODEL" ] && a=$other; set -- "$@" "$a"; done; } || shift\nexec "$program" "$@"\n')
+        script.chmod(0o755)
+        command = self.command("different", ranks=2)
+        command.insert(3, str(script))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120,
+                              env=self.environment(OTHER=str(other), MODEL=str(self.model)))
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("has read another model", done.stderr)
+
+    def test_srun_without_pmix_is_told_what_to_do(self):
+        done = self.run_once("srun", code=2, environment={"SLURM_STEP_ID": "0", "SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "4"})
+        self.assertIn("srun --mpi=pmix", done.stderr)
+
+
+class Stops(RunsTest):
+    n_samples = 24
+
+    def test_sigusr1_to_mpirun_loses_nothing_and_computes_nothing_twice(self):
+        self.run_once("undisturbed", "--engine", "stepwise", ranks=2)
+        log = self.out("computed")
+        process = self.start("stopped", "--engine", "stepwise", "--resume", "--computed_log", log, ranks=3)
+        self.wait_for_units("stopped", 20, process)
+        process.send_signal(signal.SIGUSR1)
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.run_once("stopped", "--engine", "stepwise", "--resume", "--computed_log", log, ranks=2)
+        self.assert_same_results("stopped", "undisturbed")
+        self.assertEqual(Histories(self.out("stopped"), log).verdict(),
+                         {"units": self.n_samples * N_METHODS, "lost": 0, "recomputed": 0, "differing": 0})
+
+    def test_a_rank_that_hangs_is_lost_after_the_timeout_and_the_run_can_go_on(self):
+        process = self.start("hangs", "--engine", "stepwise", "--rank_timeout", "3", ranks=3)
+        self.wait_for_units("hangs", 20, process)
+        ranks = descendants(process.pid)
+        worker = max(ranks)
+        os.kill(worker, signal.SIGSTOP)
+        rest = process.stderr.read()
+        code = process.wait(timeout=60)
+        os.kill(worker, signal.SIGKILL) if worker in descendants(process.pid) else None
+        self.assertEqual(code, 75, rest)
+        self.assertIn("has not been heard of for 3 s", rest)
+        self.assertTrue(wait_until_gone(ranks))
+        self.run_once("hangs", "--engine", "stepwise", "--resume", ranks=2)
+
+
+class Large(RunsTest):
+    def test_a_sample_of_two_hundred_thousand_tokens(self):
+        data = self.folder / "long.jsonl"
+        data.write_text(json.dumps({"input_ids": [1 + i % 50 for i in range(200_000)]}) + "\n" + self.data.read_text())
+        self.run_once("long", "--max_length", "300000", "--threshold", "100", "--sliding_window_size", "64", "--policy",
+                      "threshold", "--save_token_nll", ranks=2, data=data, methods="streaming_llm", timeout=800)
+        rows = json.loads((self.out("long") / "detailed_results.json").read_text())["results"][1]["per_sample"]
+        self.assertEqual(rows[0]["tokens"], 199_999)
+
+    def test_a_hundred_thousand_samples(self):
+        data = self.folder / "many.jsonl"
+        data.write_text('{"input_ids": [1, 2]}\n{"input_ids": [3, 4, 5]}\n' * 50_000)
+        self.run_once("many", "--log_level", "warning", ranks=2, data=data, methods="random", timeout=800)
+        results = json.loads((self.out("many") / "detailed_results.json").read_text())["results"]
+        self.assertEqual([r["total_tokens"] for r in results], [150_000, 150_000])
+
+
+if __name__ == "__main__":
+    main(sys.argv)

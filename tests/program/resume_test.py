@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""A run that is interrupted and goes on: resume_test.py BUILD_FOLDER [unittest options]"""
+import json
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import FINAL_FILES, N_METHODS, Histories, RunsTest, main
+
+
+class ResumeTest(RunsTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.done = "undisturbed"
+        cls().run_once(cls.done)
+
+    def runTest(self):  # so that setUpClass can run the program
+        pass
+
+
+class Continues(ResumeTest):
+    n_samples = 24
+
+    def interrupted(self, out, number, *flags, **options):
+        log = self.out(out + ".computed")
+        process = self.start(out, "--resume", "--computed_log", log, "--engine", "stepwise", *flags, **options)
+        self.wait_for_units(out, 20, process)
+        process.send_signal(number)
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.assertIn("--resume", rest)
+        self.assertFalse((self.out(out) / "COMPLETE").exists())
+        return log
+
+    def test_after_each_of_the_stop_signals_nothing_is_lost_and_nothing_computed_twice(self):
+        self.run_once("stepwise", "--engine", "stepwise")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            out = number.name
+            log = self.interrupted(out, number)
+            histories = Histories(self.out(out), log)
+            histories.look()
+            self.assertLess(len(histories.acknowledged), self.n_samples * N_METHODS)
+            self.run_once(out, "--resume", "--computed_log", log, "--engine", "stepwise")
+            self.assert_same_results(out, "stepwise")
+            self.assertEqual(histories.verdict(),
+                             {"units": self.n_samples * N_METHODS, "lost": 0, "recomputed": 0, "differing": 0})
+            sessions = json.loads((self.out(out) / "run.json").read_text())["sessions"]
+            self.assertEqual([s["interrupted"] for s in sessions], [True, False])
+
+    def test_a_second_sigint_ends_at_once(self):
+        process = self.start("twice", "--engine", "stepwise")
+        self.wait_for_units("twice", 3, process)
+        process.send_signal(signal.SIGSTOP)  # so that both are there before the program can react to one
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        self.assertIn(process.returncode, (-signal.SIGINT, 75))
+
+    def test_units_that_take_longer_than_the_grace_are_dropped(self):
+        data = self.folder / "long.jsonl"
+        data.write_text(json.dumps({"input_ids": [1 + i % 50 for i in range(20000)]}) + "\n" + self.data.read_text())
+        process = self.start("grace", "--engine", "stepwise", "--stop_grace", "0", "--workers", "1", data=data,
+                             methods="random")
+        self.wait_for_units("grace", 2, process)  # header and session
+        process.send_signal(signal.SIGUSR1)
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.assertIn("dropped", rest)
+
+    def test_an_absent_or_empty_folder_simply_starts(self):
+        self.run_once("absent", "--resume")
+        self.out("empty").mkdir()
+        self.run_once("empty", "--resume")
+        self.assert_same_results("absent", self.done)
+        self.assert_same_results("empty", self.done)
+
+    def test_a_finished_run_computes_nothing(self):
+        self.copy(self.done, "finished")
+        log = self.out("finished.computed")
+        self.run_once("finished", "--resume", "--computed_log", log)
+        self.assertFalse(log.exists())
+        self.assert_same_results("finished", self.done)
+
+    def test_paths_threads_and_workers_may_change(self):
+        self.copy(self.done, "moved")
+        lines = (self.out("moved") / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        (self.out("moved") / "journal.jsonl").write_bytes(b"".join(lines[:40]))
+        shutil.copytree(self.model, self.folder / "another place")
+        shutil.copy(self.data, self.folder / "another.jsonl")
+        self.run_once("moved", "--resume", "--workers", "2", model=self.folder / "another place",
+                      data=self.folder / "another.jsonl")
+        self.assert_same_results("moved", self.done)
+
+    def test_token_nll_is_kept_over_an_interruption(self):
+        self.run_once("tokens", "--save_token_nll", "--engine", "stepwise")
+        self.interrupted("tokens_again", signal.SIGUSR1, "--save_token_nll")
+        self.run_once("tokens_again", "--resume", "--save_token_nll", "--engine", "stepwise")
+        self.assert_same_results("tokens_again", "tokens")
+        self.assertTrue(all("token_nll" in r["values"] for r in self.journal("tokens") if r.get("ok")))
+
+
+class Refuses(ResumeTest):
+    def refused(self, out, *words, flags=(), code=2, **options):
+        before = {f.name: f.read_bytes() for f in self.out(out).iterdir() if f.name != "LOCK"}
+        done = self.run_once(out, *flags, code=code, **options)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        after = {f.name: f.read_bytes() for f in self.out(out).iterdir() if f.name != "LOCK"}
+        self.assertEqual(before, after)
+
+    def test_what_is_there_already_unless_it_is_told_what_to_do_with_it(self):
+        self.refused(self.done, "COMPLETE of an earlier run", "--resume", "--overwrite")
+        self.copy(self.done, "begun")
+        for name in (*FINAL_FILES, "run.json"):
+            (self.out("begun") / name).unlink()
+        self.refused("begun", "journal.jsonl of an earlier run")
+        (self.out("begun") / "journal.jsonl").rename(self.out("begun") / "results.h5")
+        self.refused("begun", "no journal.jsonl", flags=["--resume"])
+        self.run_once("begun", "--overwrite")
+        self.assert_same_results("begun", self.done)
+
+    def test_another_configuration_naming_field_old_and_new(self):
+        for flags, words in ((["--compression_ratio", "0.25"], ["compression_ratio: was 0.5, is 0.25",
+                                                                "methods.2.compression_ratio: was 0.5, is 0.25"]),
+                             (["--dtype", "float64"], ["dtype: was float32, is float64"]),
+                             (["--chunk_size", "4"], ["chunk_size: was 1, is 4"]),
+                             (["--engine", "stepwise"], ["engine: was layerwise, is stepwise"]),
+                             (["--skip_bad_lines"], ["skip_bad_lines: was false, is true"]),
+                             (["--max_length", "9"], ["max_length: was 8192, is 9", "data: was "]),
+                             (["--seed", "7"], ["methods.2.parameters.seed: was 42, is 7"])):
+            self.refused(self.done, *words, flags=["--resume", *flags])
+        self.refused(self.done, "methods.6.name: was knorm, is absent", flags=["--resume"],
+                     methods="kvzap,random,streaming_llm,expected_attention,observed_attention")
+
+    def test_another_model_or_other_data(self):
+        model = self.folder / "other_model"
+        shutil.copytree(self.model, model)
+        weights = bytearray((model / "model.safetensors").read_bytes())
+        weights[-4:] = struct.pack("<f", 0.25)
+        (model / "model.safetensors").write_bytes(weights)
+        self.refused(self.done, "  model: was ", flags=["--resume"], model=model)
+        data = self.folder / "other.jsonl"
+        self.write_data(data, self.n_samples + 1)
+        self.refused(self.done, "  data: was ", flags=["--resume"], data=data)
+
+    def test_flags_that_go_on_with_nothing(self):
+        self.refused(self.done, "give --resume too", flags=["--retry_failed"])
+        self.refused(self.done, "give --resume too", flags=["--salvage"])
+        self.refused(self.done, "leave one of them out", flags=["--resume", "--overwrite"])
+
+
+class Finalize(ResumeTest):
+    def finalize(self, out, code=0):
+        done = subprocess.run([self.build / "kvcompare", "finalize", self.out(out)], capture_output=True, text=True)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def test_makes_every_file_again_from_the_journal_alone(self):
+        self.copy(self.done, "again")
+        run = (self.out("again") / "run.json").read_bytes()
+        for name in (*FINAL_FILES, "run.json", "LOCK"):
+            (self.out("again") / name).unlink()
+        self.assertIn("StreamingLLM", self.finalize("again").stdout)
+        self.assert_same_results("again", self.done)
+        self.assertEqual((self.out("again") / "run.json").read_bytes(), run)
+
+    def test_does_not_finish_what_is_unfinished(self):
+        self.out("half").mkdir()
+        lines = (self.out(self.done) / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        (self.out("half") / "journal.jsonl").write_bytes(b"".join(lines[:30]))
+        done = self.finalize("half", code=75)
+        self.assertIn("28 of 84 units", done.stderr)
+        self.assertFalse((self.out("half") / "COMPLETE").exists())
+
+    def test_refuses_a_folder_without_a_journal(self):
+        self.assertIn("holds no journal.jsonl", self.finalize("nowhere", code=2).stderr)
+
+
+class DamagedJournals(ResumeTest):
+    n_samples = 4
+
+    def with_journal(self, out, contents):
+        shutil.rmtree(self.out(out), ignore_errors=True)
+        self.out(out).mkdir()
+        (self.out(out) / "journal.jsonl").write_bytes(contents)
+
+    def test_cut_at_any_byte_of_the_last_record_it_goes_on_to_the_same_results(self):
+        whole = (self.out(self.done) / "journal.jsonl").read_bytes()
+        *_, last_unit, end = whole.splitlines(keepends=True)
+        body = whole[: -len(end)]
+        for cut in range(1, len(last_unit) + 1, 29):
+            self.with_journal("cut", body[:-cut])
+            done = self.run_once("cut", "--resume")
+            if cut < len(last_unit):
+                self.assertIn(f"its {len(last_unit) - cut} bytes are left out", done.stderr)
+            self.assert_same_results("cut", self.done)
+
+    def test_one_flipped_bit_is_refused_with_its_line_and_can_be_salvaged(self):
+        whole = (self.out(self.done) / "journal.jsonl").read_bytes()
+        choose = random.Random(7)
+        for trial in range(200):
+            at = choose.randrange(len(whole) - 1)
+            damaged = bytearray(whole)
+            damaged[at] ^= 1 << choose.randrange(8)
+            line = whole.count(b"\n", 0, at) + 1
+            self.with_journal("flipped", damaged)
+            done = self.run_once("flipped", "--resume", code=5)
+            self.assertIn(f"journal.jsonl:{line}: ", done.stderr)
+            self.assertEqual((self.out("flipped") / "journal.jsonl").read_bytes(), damaged)
+            if trial % 20 == 0 and line > 1:
+                self.run_once("flipped", "--resume", "--salvage")
+                self.assert_same_results("flipped", self.done)
+                self.assertEqual((self.out("flipped") / "journal.jsonl.damaged").read_bytes(), damaged)
+
+    def test_a_line_removed_is_refused_and_its_unit_computed_again_when_salvaged(self):
+        lines = (self.out(self.done) / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        self.with_journal("removed", b"".join(lines[:5] + lines[6:]))
+        done = self.run_once("removed", "--resume", code=5)
+        self.assertIn("journal.jsonl:6: is record 7, expected record 6", done.stderr)
+        log = self.out("removed.computed")
+        self.run_once("removed", "--resume", "--salvage", "--computed_log", log)
+        self.assertEqual(len(log.read_text().splitlines()), 1)
+        self.assert_same_results("removed", self.done)
+
+
+class BadLines(RunsTest):
+    def test_are_refused_with_their_number_or_left_out_and_listed(self):
+        good = self.data.read_text().splitlines()
+        cases = {"not JSON": b'{"input_ids": [1, 2', "no object": b"[1, 2]", "missing field": b'{"other": 1}',
+                 "invalid UTF-8": b'{"text": "\xff"}', "outside the vocabulary": b'{"input_ids": [1, 99999999]}'}
+        data = self.folder / "bad.jsonl"
+        for name, line in cases.items():
+            data.write_bytes(good[0].encode() + b"\n" + line + b"\n" + good[1].encode() + b"\n")
+            done = self.run_once("bad", data=data, code=5)
+            self.assertIn("bad.jsonl:2: ", done.stderr, name)
+        data.write_bytes(b"\n".join([good[0].encode(), *cases.values(), good[1].encode(), good[2].encode()]) + b"\n")
+        clean = self.folder / "clean.jsonl"
+        clean.write_text("\n".join(good[:3]) + "\n")
+        done = self.run_once("skipped", "--skip_bad_lines", data=data)
+        self.assertIn("5 bad lines left out", done.stderr)
+        self.run_once("clean", data=clean)
+        results, expected = (json.loads((self.out(o) / "detailed_results.json").read_text())
+                             for o in ("skipped", "clean"))
+        self.assertEqual(results["results"], expected["results"])
+        self.assertEqual([bad["line"] for bad in results["bad_lines"]], [2, 3, 4, 5, 6])
+        self.assertTrue(all(bad["problem"] for bad in results["bad_lines"]))
+        self.assertNotIn("bad_lines", expected)
+        self.assertNotEqual(results["fingerprint"], expected["fingerprint"])
+
+    def test_byte_order_mark_crlf_empty_lines_and_a_missing_last_line_break_are_none(self):
+        good = self.data.read_text().splitlines()[:3]
+        self.run_once("plain", data=self.data, methods="random")
+        data = self.folder / "crlf.jsonl"
+        data.write_bytes(b"\xef\xbb\xbf" + "\r\n\r\n".join(good).encode())
+        self.run_once("crlf", data=data, methods="random")
+        plain, crlf = (json.loads((self.out(o) / "detailed_results.json").read_text())["results"][1]["per_sample"]
+                       for o in ("plain", "crlf"))
+        self.assertEqual(crlf, plain[:3])
+
+    def test_a_line_of_ten_megabytes_is_read(self):
+        data = self.folder / "huge.jsonl"
+        data.write_text(json.dumps({"input_ids": [1, 2, 3], "note": "x" * 10_000_000}) + "\n" + self.data.read_text())
+        self.run_once("huge", "--max_samples", "2", data=data, methods="random")
+
+
+class FailedUnits(RunsTest):
+    n_samples = 3
+    program = "kvcompare_with_faults"
+
+    def test_one_that_fails_once_is_tried_again(self):
+        self.run_once("plain")
+        self.run_once("once", program=self.program, environment={"KVCOMPARE_FAULT": "in_unit:5:fail_unit"})
+        self.assert_same_results("once", "plain")
+        self.assertEqual([r["ok"] for r in self.journal("once") if "unit" in r].count(False), 1)
+
+    def test_those_that_always_fail_are_quarantined_until_they_are_to_be_retried(self):
+        self.run_once("plain2")
+        done = self.run_once("always", program=self.program, code=6,
+                             environment={"KVCOMPARE_FAULT": "in_unit:0:fail_unit"})
+        self.assertIn("attempt 3 failed", done.stderr)
+        attempts = [r for r in self.journal("always") if "unit" in r]
+        self.assertEqual(len(attempts), 3 * self.n_samples * N_METHODS)
+        results = json.loads((self.out("always") / "detailed_results.json").read_text())["results"]
+        for result in results:
+            self.assertEqual([(f["sample"], f["attempts"]) for f in result["failed"]], [(0, 3), (1, 3), (2, 3)])
+            self.assertNotIn("perplexity", result)
+        log = self.out("always.computed")
+        self.run_once("always", "--resume", "--computed_log", log, code=6)
+        self.assertFalse(log.exists())
+        self.run_once("always", "--resume", "--retry_failed")
+        self.assert_same_results("always", "plain2")
+
+
+if __name__ == "__main__":
+    main(sys.argv)
