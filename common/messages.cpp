@@ -202,6 +202,11 @@ void members(Failure& failure, Visitor& visit) {
 }
 
 template <class Visitor>
+void members(Acknowledge& acknowledge, Visitor& visit) {
+  visit(acknowledge.n);
+}
+
+template <class Visitor>
 void members(Stop&, Visitor&) {}
 
 template <class Visitor>

@@ -3,8 +3,9 @@
 //   worker      Hello                       ready for the first units
 //   coordinator Assign                      evaluate these units; the next may come while it does
 //   worker      Result | Failure            of each of them
-//   coordinator Stop                        evaluate nothing more: what is in hand and not begun is dropped
-//   worker      Goodbye                     nothing follows
+//   coordinator Acknowledge                 as many of these are on the disk; only then come those of the
+//   next units coordinator Stop                        evaluate nothing more: what is in hand and not begun
+//   is dropped worker      Goodbye                     nothing follows
 //
 // In between, from another process that cannot go on:
 //   worker      WorkerFailed                why
@@ -51,6 +52,10 @@ struct Failure {
   UnitFailure failure;
 };
 
+struct Acknowledge {
+  std::int64_t n = 0;  // more results and failures
+};
+
 struct Stop {};
 
 struct Goodbye {};
@@ -65,7 +70,7 @@ struct Abort {
   std::string reason;
 };
 
-using Message = std::variant<Hello, Assign, Result, Failure, Stop, Goodbye, WorkerFailed, Abort>;
+using Message = std::variant<Hello, Assign, Result, Failure, Acknowledge, Stop, Goodbye, WorkerFailed, Abort>;
 
 // As bytes, for processes of the same build on machines of the same byte order.
 std::string encode(const Message& message);

@@ -103,12 +103,15 @@ class Coordinator {
     if (written_.empty()) return;
     journal_.sync();
     fault_point("after_sync_before_ack");
+    std::map<Rank, std::int64_t> n_written;
     for (const auto& written : std::exchange(written_, {})) {
+      ++n_written[written.from];
       if (written.failure)
         fail(written.from, written.unit, *written.failure);
       else
         scheduler_.unit_done(written.from, written.unit, written.seconds);
     }
+    for (const auto& [worker, n] : n_written) messenger_.send(worker, Acknowledge{n});
     if (first_dispatch_)
       evaluated_.seconds = std::chrono::duration<double>(Clock::now() - *first_dispatch_).count();
   }

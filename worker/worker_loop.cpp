@@ -56,33 +56,74 @@ class ComputedLog {
   int descriptor_ = -1;
 };
 
+// A worker's side of the conversation.
+class WorkerLoop {
+ public:
+  WorkerLoop(Messenger& messenger, Evaluator& evaluator, const std::filesystem::path& computed_log)
+      : messenger_(messenger), evaluator_(evaluator), log_(computed_log) {}
+
+  void run(Hello hello) {
+    hello.n_tokens_at_once = evaluator_.n_tokens_at_once();
+    messenger_.send(kCoordinator, std::move(hello));
+    while (!is_stopped_) {
+      listen([&] { return in_hand_.empty(); });
+      if (is_stopped_) break;
+      const auto assign = std::move(in_hand_.front());
+      in_hand_.pop_front();
+      auto outcomes = evaluator_.evaluate(assign.units);
+      // At most the results of one assignment are on their way: what a crash can cost.
+      listen([&] { return n_unacknowledged_ > 0; });
+      for (auto& outcome : outcomes) deliver(std::move(outcome), assign.with_token_nll);
+    }
+    messenger_.send(kCoordinator, Goodbye{});
+  }
+
+ private:
+  // Takes what has arrived, and waits for more as long as there is something to wait for.
+  template <class Condition>
+  void listen(Condition must_wait) {
+    for (;;) {
+      const bool waits = must_wait() && !(is_stopped_ && n_unacknowledged_ == 0);
+      auto envelope = messenger_.receive(waits ? kPatience : std::chrono::milliseconds(0));
+      if (envelope)
+        take(std::move(envelope->message));
+      else if (!waits)
+        return;
+    }
+  }
+
+  void take(Message message) {
+    if (std::holds_alternative<Stop>(message)) {
+      is_stopped_ = true;
+    } else if (const auto* acknowledge = std::get_if<Acknowledge>(&message)) {
+      n_unacknowledged_ -= acknowledge->n;
+    } else {
+      auto* assign = std::get_if<Assign>(&message);
+      require(assign != nullptr, "a worker was sent a message that only a coordinator gets");
+      in_hand_.push_back(std::move(*assign));
+    }
+  }
+
+  void deliver(UnitOutcome outcome, bool with_token_nll) {
+    log_.note(outcome);
+    fault_point("worker_before_send");
+    messenger_.send(kCoordinator, answer(std::move(outcome), with_token_nll));
+    ++n_unacknowledged_;
+  }
+
+  Messenger& messenger_;
+  Evaluator& evaluator_;
+  ComputedLog log_;
+  std::deque<Assign> in_hand_;
+  std::int64_t n_unacknowledged_ = 0;
+  bool is_stopped_ = false;
+};
+
 }  // namespace
 
 void run_worker(Messenger& messenger, Evaluator& evaluator, Hello hello,
                 const std::filesystem::path& computed_log) {
-  ComputedLog log(computed_log);
-  hello.n_tokens_at_once = evaluator.n_tokens_at_once();
-  messenger.send(kCoordinator, std::move(hello));
-  std::deque<Assign> in_hand;
-  for (;;) {
-    while (auto envelope = messenger.receive(in_hand.empty() ? kPatience : std::chrono::milliseconds(0))) {
-      if (std::holds_alternative<Stop>(envelope->message)) {
-        messenger.send(kCoordinator, Goodbye{});
-        return;
-      }
-      auto* assign = std::get_if<Assign>(&envelope->message);
-      require(assign != nullptr, "a worker was sent a message that is neither Assign nor Stop");
-      in_hand.push_back(std::move(*assign));
-    }
-    if (in_hand.empty()) continue;
-    const auto assign = std::move(in_hand.front());
-    in_hand.pop_front();
-    for (auto& outcome : evaluator.evaluate(assign.units)) {
-      log.note(outcome);
-      fault_point("worker_before_send");
-      messenger.send(kCoordinator, answer(std::move(outcome), assign.with_token_nll));
-    }
-  }
+  WorkerLoop(messenger, evaluator, computed_log).run(std::move(hello));
 }
 
 }  // namespace kvcompare

@@ -16,6 +16,7 @@ constexpr unsigned kDeflateLevel = 4;
 hid_t new_file(const std::string& path) {
   // Not every network file system can lock; the folder's own lock keeps other writers away.
   ::setenv("HDF5_USE_FILE_LOCKING", "BEST_EFFORT", /*overwrite=*/0);
+  H5dont_atexit();  // what could not be written cannot be written then either, and the library crashes on it
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are thrown, not printed
   const Hdf5Handle access(hdf5_check(H5Pcreate(H5P_FILE_ACCESS), path, "H5Pcreate"), H5Pclose);
   // Every HDF5 since 1.8 reads it; older forms have no attributes over 64 KiB.

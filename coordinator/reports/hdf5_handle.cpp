@@ -11,6 +11,12 @@ std::string last_reason() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, take, &reason);
+  // Of a long line with addresses and dates, what the system said.
+  const std::string mark = "error message = '";
+  if (const auto at = reason.find(mark); at != std::string::npos) {
+    const auto begin = at + mark.size();
+    return reason.substr(begin, reason.find('\'', begin) - begin);
+  }
   return reason.empty() ? "no reason given" : reason;
 }
 

@@ -161,6 +161,7 @@ void carries_every_kind_of_message(Conversation& talk) {
     talk.messenger.send(kCoordinator, WorkerFailed{ExitCode::kBadInput, "gone"});
     talk.messenger.send(kCoordinator, Goodbye{});
     EXPECT_EQ(std::get<Abort>(talk.next().message).code, ExitCode::kOutput);
+    EXPECT_EQ(std::get<Acknowledge>(talk.next().message).n, 17);
     EXPECT_TRUE(std::holds_alternative<Stop>(talk.next().message));
     const auto methods = std::get<Assign>(talk.next().message).units;
     EXPECT_TRUE(std::holds_alternative<KeepAll>(methods.at(0).method.policy));
@@ -186,6 +187,7 @@ void carries_every_kind_of_message(Conversation& talk) {
     EXPECT_EQ(failed.reason, "gone");
     EXPECT_TRUE(std::holds_alternative<Goodbye>(talk.next().message));
     talk.messenger.send(Rank(1), Abort{ExitCode::kOutput, "full"});
+    talk.messenger.send(Rank(1), Acknowledge{17});
     talk.messenger.send(Rank(1), Stop{});
     Assignment all, threshold;
     threshold.method.policy = ScoreThreshold{-7.5, 16};

@@ -35,6 +35,7 @@ void work(Messenger& messenger, const Answer& answer, std::int64_t n_tokens_at_o
       messenger.send(Rank(0), Goodbye{});
       return;
     }
+    if (envelope && std::holds_alternative<Acknowledge>(envelope->message)) continue;
     if (envelope) {
       in_hand.push_back(std::get<Assign>(envelope->message));
       continue;

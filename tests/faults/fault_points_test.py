@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Every fault point, at its first, second, ... passage until a run passes untouched, with every action:
+fault_points_test.py BUILD_FOLDER [unittest options]
+
+The program is started again as a supervisor would, without limit to what it has to survive, and ends with the
+results of an undisturbed run; nothing that was acknowledged is lost.
+"""
+import re
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import Histories, RunsTest, main
+
+POINTS = re.findall(r'"(\w+)"', (Path(__file__).resolve().parents[2] / "common" / "fault_point.h").read_text()
+                    .split("kFaultPoints[]")[1].split("}")[0])
+# Exit code of the run in which the fault happens.
+CODES = {"kill9": {-signal.SIGKILL}, "throw": {1}, "enospc": {4}, "eio": {4}, "stop": {75, 0}}
+
+
+class EveryPoint(RunsTest):
+    n_samples = 1
+    methods = "random,streaming_llm"
+
+    def test_and_every_action_leaves_a_run_that_goes_on_to_the_same_results(self):
+        self.assertEqual(len(POINTS), 12)
+        self.run_once("undisturbed", methods=self.methods)
+        n_faults = 0
+        for point in POINTS:
+            for action, codes in CODES.items():
+                n = 1
+                while self.happens(point, n, action, codes):
+                    n += 1
+                self.assertGreater(n, 1, f"{point} is never passed")
+                n_faults += n - 1
+        print(f"{n_faults} faults at {len(POINTS)} points", file=sys.stderr)
+
+    def happens(self, point, n, action, codes):
+        """Whether a run has an n-th passage of the point. Then that run is disturbed, and the next one goes on."""
+        out = f"{point}-{n}-{action}"
+        log, faults = self.out(out + ".computed"), self.out(out + ".faults")
+        environment = {"KVCOMPARE_FAULT": f"{point}:{n}:{action}", "KVCOMPARE_FAULT_LOG": str(faults)}
+        histories = Histories(self.out(out), log)
+        done = self.run_once(out, "--resume", "--computed_log", log, "--log_level", "error", code=None, methods=self.methods,
+                             program="kvcompare_with_faults", environment=environment)
+        if not faults.exists():
+            self.assertEqual(done.returncode, 0, f"{out}: {done.stderr}")
+            return False
+        self.assertIn(done.returncode, codes, f"{out}: {done.stderr}")
+        if action in ("enospc", "eio", "throw"):
+            self.assertIn("fault point " + point, done.stderr)
+        histories.look()
+        self.run_once(out, "--resume", "--computed_log", log, program="kvcompare_with_faults", methods=self.methods, environment=environment)
+        self.assert_same_results(out, "undisturbed")
+        verdict = histories.verdict()
+        self.assertEqual((verdict["units"], verdict["lost"], verdict["differing"]), (3, 0, 0), out)
+        self.assertLessEqual(verdict["recomputed"], 3, out)
+        return True
+
+
+if __name__ == "__main__":
+    main(sys.argv)
