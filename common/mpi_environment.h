@@ -12,6 +12,9 @@ namespace kvcompare {
 // Throws ConfigError if srun started several but gave them no way to find each other.
 int n_launched_processes();
 
+// "Open MPI v4.1.4". May be called without an environment.
+std::string mpi_library_version();
+
 // Where a rank stands among those that share its host.
 struct PlaceOnHost {
   int index = 0;

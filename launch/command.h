@@ -30,6 +30,11 @@ struct FinalizeCommand {
   std::filesystem::path output_dir;
 };
 
+struct DoctorCommand {
+  std::filesystem::path output_dir = RunOptions{}.output_dir;
+  std::string device = RunOptions{}.device;
+};
+
 struct PressesCommand {};
 
 // --help, --version
@@ -37,7 +42,7 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command =
-    std::variant<CompareCommand, FinalizeCommand, TokenizeCommand, PressesCommand, ShowTextCommand>;
+using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand, PressesCommand,
+                             ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -118,6 +118,13 @@ Command parse_finalize(const Arguments& flags) {
   return FinalizeCommand{flags.front()};
 }
 
+Command parse_doctor(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{doctor_help()};
+  Settings settings;
+  for (const GivenValue& given : match_arguments(flags, doctor_flags())) apply(given, settings);
+  return DoctorCommand{settings.options.output_dir, settings.options.device};
+}
+
 Command parse_presses(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{presses_help()};
   if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare presses` takes no flags");
@@ -134,11 +141,12 @@ Command parse_command_line(const Arguments& arguments) {
   const std::string& name = arguments.front();
   const Arguments flags(arguments.begin() + 1, arguments.end());
   if (name == "compare") return parse_compare(flags, arguments);
+  if (name == "doctor") return parse_doctor(flags);
   if (name == "finalize") return parse_finalize(flags);
   if (name == "tokenize") return parse_tokenize(flags);
   if (name == "presses") return parse_presses(flags);
   if (name == "help") return ShowTextCommand{compare_help()};
-  const Arguments known{"compare", "finalize", "tokenize", "presses", "help"};
+  const Arguments known{"compare", "doctor", "finalize", "tokenize", "presses", "help"};
   throw ConfigError("command line", "'" + name + "' is no subcommand; " + suggestion(name, known) +
                                         " Flags are written --name VALUE (kvcompare --help)");
 }

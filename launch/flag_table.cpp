@@ -207,7 +207,7 @@ std::vector<Flag> output_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kOutput;
   return {
       {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
-       "Gets comparison_summary.json, detailed_results.json and run.json. Made if it is not there.", ""},
+       "Gets the results and the journal. Made if it is not there.", ""},
       {"resume", kGroup, on_off(&RunOptions::resume), "",
        "Go on with the run in the output folder, with any number of processes; starts one if there is none.",
        ""},
@@ -236,6 +236,16 @@ const std::vector<Flag>& compare_flags() {
          {data_flags(), method_flags(), eviction_flags(), kvzap_flags(), machine_flags(), output_flags()})
       all.insert(all.end(), group.begin(), group.end());
     return all;
+  }();
+  return flags;
+}
+
+const std::vector<Flag>& doctor_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> some;
+    for (const Flag& flag : compare_flags())
+      if (flag.name == "output_dir" || flag.name == "device") some.push_back(flag);
+    return some;
   }();
   return flags;
 }

@@ -29,6 +29,7 @@ kept keys of several compression methods on one data set.
 Usage
   kvcompare [compare] --data_path FILE.jsonl [--model_name FOLDER|ID] [FLAGS]
   kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl
+  kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
   kvcompare presses              list the methods with parameters and sources
   kvcompare --help | --version
@@ -106,6 +107,14 @@ std::string finalize_help() {
   return "kvcompare finalize OUT writes all results of a run into its folder OUT again, from "
          "OUT/journal.jsonl\n"
          "alone. Units that are missing are not evaluated: that is what kvcompare --resume does.\n";
+}
+
+std::string doctor_help() {
+  return "kvcompare doctor tells what of this machine the program can use, and what is missing. Under mpirun "
+         "one\n"
+         "table for all ranks. Exit code 2 if something is wrong that the main job needs.\n\n"
+         "Usage\n  [mpirun -n N] kvcompare doctor [--output_dir FOLDER] [--device auto|cpu|cuda:N]\n\n" +
+         flag_lines(doctor_flags());
 }
 
 std::string presses_help() {

@@ -7,6 +7,7 @@ namespace kvcompare {
 std::string compare_help();
 std::string tokenize_help();
 std::string finalize_help();
+std::string doctor_help();
 std::string presses_help();
 std::string version_text();
 

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "launch/command_line.h"
 #include "launch/compare_command.h"
+#include "launch/doctor_command.h"
 #include "launch/finalize_command.h"
 #include "launch/presses_command.h"
 #include "launch/report_error.h"
@@ -23,6 +24,7 @@ struct Dispatch {
     for (const std::string& warning : command.warnings) log_warning(warning);
     return run_compare(command);
   }
+  ExitCode operator()(const DoctorCommand& command) const { return run_doctor(command); }
   ExitCode operator()(const FinalizeCommand& command) const {
     configure_log(RunOptions{}.log_level);
     return run_finalize(command);

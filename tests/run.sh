@@ -38,6 +38,7 @@ if [ "$preset" = tsan ]; then
 else
   "$root/launch/build.sh" "$preset"
 fi
+"$root/tests/slurm/install.sh"
 source "$root/launch/setup.sh"
 ctest=$(dirname "$(find_cmake)")/ctest
 [ -x "$ctest" ] || ctest=ctest

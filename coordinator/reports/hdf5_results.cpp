@@ -175,4 +175,10 @@ void write_results_hdf5(const std::filesystem::path& path, const Comparison& com
   file.close();
 }
 
+std::string hdf5_library_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  hdf5_check(H5get_libversion(&major, &minor, &release), "libhdf5", "H5get_libversion");
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
 }  // namespace kvcompare

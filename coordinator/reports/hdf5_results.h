@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 
 #include "common/unit_result.h"
 #include "coordinator/comparison.h"
@@ -15,5 +16,8 @@ using ReadUnit = std::function<UnitResult(UnitId)>;
 // Replaces the file at `path`. Reads each unit once, and holds a few at a time. Throws OutputError.
 void write_results_hdf5(const std::filesystem::path& path, const Comparison& comparison,
                         const ReadUnit& read_unit);
+
+// "1.10.8", of the library that is loaded.
+std::string hdf5_library_version();
 
 }  // namespace kvcompare

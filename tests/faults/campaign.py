@@ -117,7 +117,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     choose = random.Random(options.seed)
-    RunsTest.build = options.build_folder
+    RunsTest.build = options.build_folder.resolve()
     Campaign.setUpClass()
     campaign = Campaign()
     begun = time.monotonic()

@@ -171,5 +171,5 @@ def wait_until_gone(pids, seconds=20):
 
 
 def main(argv):
-    RunsTest.build = Path(argv[1])
+    RunsTest.build = Path(argv[1]).resolve()
     unittest.main(argv=[argv[0], *argv[2:]], verbosity=2)

@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# What the batch scripts of this folder have in common. Sourced by them, with their arguments.
+#
+#   sbatch [SBATCH OPTIONS] launch/slurm/one_node.sbatch     [--] KVCOMPARE FLAGS...
+#   sbatch [SBATCH OPTIONS] launch/slurm/several_nodes.sbatch [--] KVCOMPARE FLAGS...
+#
+# --resume is added to the flags. Environment, passed on by sbatch:
+#
+#   KVCOMPARE               the program (default: build/release/kvcompare of this project)
+#   KVCOMPARE_LAUNCHER      srun (default) or mpirun
+#   KVCOMPARE_MAX_RESTARTS  requeues of the job at most (default 20)
+#
+# Slurm sends SIGUSR1 some time before the limit (--signal=B:USR1@180). It is passed on to kvcompare, which ends cleanly
+# with exit code 75; the job is then requeued, and goes on where it ended. So it is after a crash.
+set -uo pipefail
+
+say() { echo "$(date +%T) batch: $*" >&2; }
+
+[ -n "${SLURM_JOB_ID:-}" ] || { echo "this is a batch script: sbatch $0 [--] KVCOMPARE FLAGS..." >&2; exit 2; }
+[ "${1:-}" != -- ] || shift
+[ $# -gt 0 ] || { say "no flags for kvcompare: sbatch SCRIPT --model_name M --data_path D --output_dir OUT"; exit 2; }
+program=${KVCOMPARE:-$KVCOMPARE_ROOT/build/release/kvcompare}
+[ -x "$program" ] || { say "there is no program $program; build it (launch/build.sh release) or set KVCOMPARE"; exit 2; }
+launcher=${KVCOMPARE_LAUNCHER:-srun}
+case $launcher in
+  # A rank that dies ends the step; without that the others would wait for it.
+  srun) command=(srun --mpi=pmix --kill-on-bad-exit=1) ;;
+  mpirun) command=(mpirun) ;;
+  *) say "KVCOMPARE_LAUNCHER is '$launcher'; give srun or mpirun"; exit 2 ;;
+esac
+restarts=${SLURM_RESTART_COUNT:-0} max_restarts=${KVCOMPARE_MAX_RESTARTS:-20}
+
+out=comparison_results previous=
+for argument in "$@"; do
+  case $argument in --output_dir=* | --output-dir=*) out=${argument#*=} ;; esac
+  case $previous in --output_dir | --output-dir) out=$argument ;; esac
+  previous=$argument
+done
+
+child=
+# shellcheck disable=SC2317  # called by the trap
+stop() {
+  say "told to stop: passing it on"
+  [ -n "$child" ] || return 0
+  # srun itself would take a signal for its own; mpirun passes SIGUSR1 on.
+  if [ "$launcher" = srun ]; then scancel --signal=USR1 "$SLURM_JOB_ID.0"; else kill -USR1 "$child"; fi
+}
+trap stop USR1
+
+say "job $SLURM_JOB_ID on ${SLURM_JOB_NODELIST:-?}, ${SLURM_NTASKS:-?} tasks by $launcher, restart $restarts"
+"${command[@]}" "$program" "$@" --resume &
+child=$!
+wait "$child"
+code=$?
+while kill -0 "$child" 2>/dev/null; do  # wait returns early for a signal
+  wait "$child"
+  code=$?
+done
+say "kvcompare ended with exit code $code"
+if [ "$code" = 0 ] && [ ! -e "$out/COMPLETE" ]; then
+  say "but $out/COMPLETE is not there: $launcher has not started it"  # srun returns 0 if a step cannot be launched
+  code=1
+fi
+
+case $code in
+  1 | 75 | 110 | 134 | 137 | 139 | 143)
+    if [ "$restarts" -ge "$max_restarts" ]; then
+      say "requeued $restarts times already (KVCOMPARE_MAX_RESTARTS=$max_restarts): giving up"
+      exit "$code"
+    fi
+    say "requeueing the job"
+    if scontrol requeue "$SLURM_JOB_ID"; then
+      exec sleep 600  # until Slurm ends it: an exit code of our own would end the job
+    fi
+    say "the job cannot be requeued; submit it again with the same flags to go on"
+    ;;
+esac
+exit "$code"

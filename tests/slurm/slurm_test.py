@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""The batch scripts of launch/slurm on a real Slurm of two emulated nodes: slurm_test.py BUILD_FOLDER [unittest options]"""
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import N_METHODS, Histories, RunsTest, main
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = HERE.parents[1] / "launch" / "slurm"
+NEEDED = ("sbatch", "slurmctld", "slurmd", "munged", "mpirun")
+
+
+class SlurmTest(RunsTest):
+    n_samples = 24
+
+    @classmethod
+    def setUpClass(cls):
+        missing = [program for program in NEEDED if not shutil.which(program)]
+        if missing:
+            raise unittest.SkipTest(f"no {', '.join(missing)} here; tests/slurm/install.sh installs Slurm")
+        super().setUpClass()
+        cls.cluster = cls.folder / "cluster"
+        up = subprocess.run([HERE / "cluster.sh", "up", cls.cluster, "2", "4"], capture_output=True, text=True, timeout=90)
+        cls.addClassCleanup(subprocess.run, [HERE / "cluster.sh", "down", cls.cluster], timeout=60)
+        if up.returncode:
+            raise AssertionError("the cluster did not come up: " + up.stderr)
+        cls().run_once("undisturbed", "--engine", "stepwise")
+
+    def runTest(self):
+        pass
+
+    def slurm(self, *command, check=True):
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, cwd=self.folder,
+                              env=self.environment(SLURM_CONF=str(self.cluster / "slurm.conf")))
+        if check:
+            self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def submit(self, out, *flags, nodes=1, launcher="srun", options=(), **environment):
+        """Returns the number of the job. One task a CPU, without GPUs; the limit is Slurm's shortest."""
+        script = SCRIPTS / ("one_node.sbatch" if nodes == 1 else "several_nodes.sbatch")
+        arguments = self.command(out, "--engine", "stepwise", "--computed_log", self.out(out + ".computed"), *flags)[1:]
+        more = {"KVCOMPARE": str(self.build / "kvcompare"), "KVCOMPARE_LAUNCHER": launcher, **environment}
+        if nodes > 1:
+            more["OMPI_MCA_btl"] = "self,tcp"  # emulated nodes have one shared memory and no network of their own
+        done = subprocess.run(
+            ["sbatch", "--parsable", "--gpus-per-node=0", "--ntasks-per-node=2", "--output", str(self.out(out + ".log")),
+             *options, str(script), "--", *arguments],
+            capture_output=True, text=True, timeout=60, cwd=self.folder,
+            env=self.environment(SLURM_CONF=str(self.cluster / "slurm.conf"), **more))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def state(self, job):
+        shown = self.slurm("scontrol", "show", "job", "-o", job).stdout
+        return dict(word.split("=", 1) for word in shown.split() if "=" in word)
+
+    def log(self, out):
+        file = self.out(out + ".log")
+        return file.read_text() if file.exists() else ""
+
+    def wait_for(self, job, out, condition, seconds=100):
+        deadline = time.monotonic() + seconds
+        hastened = set()
+        while not condition(state := self.state(job)):
+            if time.monotonic() > deadline or state["JobState"] == "COMPLETED":
+                self.fail(f"job {job}: {state}\n{self.log(out)}")
+            # A requeued job has to wait two minutes. The test waits some seconds: at once the node would still refuse it.
+            is_requeued = state["JobState"] == "PENDING" and state["Reason"] == "BeginTime"
+            if is_requeued and state["Restarts"] not in hastened:
+                hastened.add(state["Restarts"])
+                self.slurm("scontrol", "update", f"JobId={job}", "StartTime=now+5", check=False)
+            time.sleep(0.2)
+        return state
+
+    def wait_for_lines(self, job, out, n):
+        journal = self.out(out) / "journal.jsonl"
+        self.wait_for(job, out, lambda _: journal.exists() and journal.read_bytes().count(b"\n") >= n)
+
+    def assert_nothing_was_recomputed(self, out):
+        self.assertEqual(Histories(self.out(out), self.out(out + ".computed")).verdict(),
+                         {"units": self.n_samples * N_METHODS, "lost": 0, "recomputed": 0, "differing": 0})
+
+    def stopped_and_requeued(self, out, **options):
+        """As at the time limit: Slurm sends SIGUSR1 to the batch script, which passes it on."""
+        job = self.submit(out, **options)
+        self.wait_for_lines(job, out, 20)
+        self.slurm("scancel", "--batch", "--signal=USR1", job)
+        # While it is requeued it may look failed for some seconds.
+        state = self.wait_for(job, out, lambda s: s["JobState"] == "COMPLETED")
+        self.assertGreater(int(state["Restarts"]), 0)
+        self.assertIn("kvcompare ended with exit code 75", self.log(out))
+        self.assert_same_results(out, "undisturbed")
+        self.assert_nothing_was_recomputed(out)
+
+
+class OneNode(SlurmTest):
+    def test_a_job_stopped_and_requeued_completes_by_srun(self):
+        self.stopped_and_requeued("srun")
+
+    def test_a_job_stopped_and_requeued_completes_by_mpirun(self):
+        self.stopped_and_requeued("mpirun", launcher="mpirun")
+
+    def test_a_cancelled_job_submitted_again_completes(self):
+        job = self.submit("cancelled")
+        self.wait_for_lines(job, "cancelled", 20)
+        self.slurm("scancel", job)
+        self.wait_for(job, "cancelled", lambda s: s["JobState"] == "CANCELLED")
+        histories = Histories(self.out("cancelled"), self.out("cancelled.computed"))
+        histories.look()
+        self.assertLess(len(histories.acknowledged), self.n_samples * N_METHODS)
+        again = self.submit("cancelled")
+        state = self.wait_for(again, "cancelled", lambda s: s["JobState"] in ("COMPLETED", "FAILED"))
+        self.assertEqual((state["JobState"], state["ExitCode"]), ("COMPLETED", "0:0"), self.log("cancelled"))
+        self.assert_same_results("cancelled", "undisturbed")
+        self.assertEqual(histories.verdict()["lost"], 0)
+
+    def test_a_job_is_requeued_no_more_often_than_allowed(self):
+        job = self.submit("capped", KVCOMPARE_MAX_RESTARTS="0")
+        self.wait_for_lines(job, "capped", 20)
+        self.slurm("scancel", "--batch", "--signal=USR1", job)
+        state = self.wait_for(job, "capped", lambda s: s["JobState"] in ("COMPLETED", "FAILED"))
+        self.assertEqual((state["JobState"], state["ExitCode"], state["Restarts"]), ("FAILED", "75:0", "0"))
+        self.assertIn("giving up", self.log("capped"))
+
+    def test_wrong_input_is_not_tried_again(self):
+        job = self.submit("wrong", "--max_samples", "0")
+        state = self.wait_for(job, "wrong", lambda s: s["JobState"] in ("COMPLETED", "FAILED"))
+        self.assertEqual((state["JobState"], state["ExitCode"], state["Restarts"]), ("FAILED", "2:0", "0"), self.log("wrong"))
+
+
+class TwoNodes(SlurmTest):
+    def test_a_job_stopped_and_requeued_completes_by_srun(self):
+        self.stopped_and_requeued("srun2", nodes=2)
+
+    def test_a_job_stopped_and_requeued_completes_by_mpirun(self):
+        self.stopped_and_requeued("mpirun2", nodes=2, launcher="mpirun")
+
+
+class TimeLimit(SlurmTest):
+    """Slurm's own signal before a real limit of one minute, its shortest."""
+
+    n_samples = 200
+
+    def test_is_heeded_and_the_job_requeued_until_it_completes(self):
+        job = self.submit("limit", options=["--time=1", "--signal=B:USR1@50"], nodes=2)
+        state = self.wait_for(job, "limit", lambda s: s["JobState"] == "COMPLETED", seconds=280)
+        self.assertGreater(int(state["Restarts"]), 0)
+        self.assert_same_results("limit", "undisturbed")
+        self.assert_nothing_was_recomputed("limit")
+
+
+class WithoutSlurm(unittest.TestCase):
+    def test_a_batch_script_says_what_it_is(self):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")}
+        done = subprocess.run([SCRIPTS / "one_node.sbatch"], capture_output=True, text=True,
+                              env={**environment, "KVCOMPARE_ROOT": str(HERE.parents[1])})
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("sbatch", done.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

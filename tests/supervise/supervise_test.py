@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""launch/kvcompare-supervise with a command that ends as it is told: supervise_test.py [unittest options]"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+SUPERVISE = Path(__file__).resolve().parents[2] / "launch" / "kvcompare-supervise"
+# Ends with the next of its codes, and adds lines to the journal before. Code "wait": until SIGUSR1, then 75.
+COMMAND = """#!/bin/bash
+state=$1; shift
+echo start >> $state/starts
+n=$(wc -l < $state/starts)
+line=$(sed -n "${n}p" $state/plan)
+set -- $line
+for i in $(seq ${2:-0}); do echo line >> $state/out/journal.jsonl; done
+if [ "$1" = wait ]; then trap 'kill $s; exit 75' USR1; touch $state/ready; sleep 60 >/dev/null 2>&1 & s=$!; wait $s; exit 99; fi
+if [ "$1" = deaf ]; then trap '' USR1; touch $state/ready; sleep 60 >/dev/null 2>&1 & wait $!; wait $!; exit 99; fi
+exit $1
+"""
+
+
+class Supervise(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        (self.folder / "out").mkdir()
+        self.command = self.folder / "command"
+        self.command.write_text(COMMAND)
+        self.command.chmod(0o755)
+
+    def start(self, plan, *options):
+        """plan: for each start an exit code and the lines by which the journal grows."""
+        (self.folder / "plan").write_text("".join(f"{code} {lines}\n" for code, lines in plan))
+        return subprocess.Popen([SUPERVISE, "--backoff", "0", *options, "--", self.command, self.folder, "--resume",
+                                 "--output_dir", self.folder / "out"], stderr=subprocess.PIPE, text=True)
+
+    def run_plan(self, plan, *options):
+        process = self.start(plan, *options)
+        _, self.said = process.communicate(timeout=60)
+        return process.returncode
+
+    def n_starts(self):
+        return (self.folder / "starts").read_text().count("\n")
+
+    def test_starts_again_after_every_code_that_says_so(self):
+        for code in (1, 75, 110, 134, 137, 139, 143):
+            (self.folder / "starts").write_text("")
+            self.assertEqual(self.run_plan([(code, 0), (code, 0), (0, 0)]), 0)
+            self.assertEqual(self.n_starts(), 3)
+
+    def test_does_not_after_any_other(self):
+        for code in (0, 2, 3, 4, 5, 6, 64):
+            (self.folder / "starts").write_text("")
+            self.assertEqual(self.run_plan([(code, 0), (0, 0)]), code)
+            self.assertEqual(self.n_starts(), 1)
+
+    def test_gives_up_after_restarts_without_progress(self):
+        self.assertEqual(self.run_plan([(137, 0)] * 9, "--max_restarts", "3"), 137)
+        self.assertEqual(self.n_starts(), 4)
+        self.assertIn("no progress after 3 restarts", self.said)
+
+    def test_goes_on_as_long_as_there_is_progress(self):
+        self.assertEqual(self.run_plan([(137, 1)] * 9 + [(0, 0)], "--max_restarts", "1"), 0)
+        self.assertEqual(self.n_starts(), 10)
+
+    def test_doubles_the_pause_up_to_its_limit(self):
+        self.run_plan([(1, 0)] * 4, "--max_restarts", "3", "--backoff", "0", "--max_backoff", "0")
+        self.assertEqual(self.said.count("in 0 s"), 3)
+        (self.folder / "starts").unlink()
+        self.run_plan([(1, 0)] * 4, "--max_restarts", "3", "--backoff", "1", "--max_backoff", "2")
+        pauses = [line.split(" in ")[1].split()[0] for line in self.said.splitlines() if " in " in line]
+        self.assertEqual(pauses, ["1", "2", "2"])
+
+    def test_passes_a_stop_on_and_does_not_start_again(self):
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
+            (self.folder / "starts").write_text("")
+            process = self.start([("wait", 0), (0, 0)])
+            while not (self.folder / "ready").exists():
+                self.assertIsNone(process.poll())
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 75, said)
+            self.assertEqual(self.n_starts(), 1)
+            (self.folder / "ready").unlink()
+
+    def test_a_second_stop_kills_what_does_not_listen(self):
+        process = self.start([("deaf", 0), (0, 0)])
+        while not (self.folder / "ready").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        self.assertIn("asking the command to stop", process.stderr.readline())
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+        self.assertEqual(process.wait(timeout=30), 137, said)
+
+    def test_refuses_a_command_that_would_not_go_on(self):
+        done = subprocess.run([SUPERVISE, "--", "kvcompare", "--data_path", "x"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no --resume", done.stderr)
+        for arguments in (["--max_restarts", "few", "--", "x", "--resume"], ["--unknown", "--", "x"], [], ["--"]):
+            done = subprocess.run([SUPERVISE, *arguments], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn("--help", done.stderr)
+
+    def test_tells_how_it_is_used(self):
+        done = subprocess.run([SUPERVISE, "--help"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("--max_restarts N", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
