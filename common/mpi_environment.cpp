@@ -130,6 +130,8 @@ std::vector<std::string> MpiEnvironment::gather(const std::string& text) const {
   return texts;
 }
 
+void MpiEnvironment::barrier() const { mpi_check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }
+
 void MpiEnvironment::finalize() {
   finalized_ = true;
   mpi_check(MPI_Finalize(), "MPI_Finalize");

@@ -43,6 +43,9 @@ class MpiEnvironment {
   // Collective. Rank 0 gets the text of every rank, in order; the others get nothing.
   std::vector<std::string> gather(const std::string& text) const;
 
+  // Collective: nobody goes on before all have come.
+  void barrier() const;
+
   // All ranks have come here, or will: nothing may be sent any more.
   void finalize();
 

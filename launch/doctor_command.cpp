@@ -350,7 +350,7 @@ ExitCode run_doctor(const DoctorCommand& command) {
   std::vector<Finding> findings;
   for (int turn = 0; turn < mpi.size(); ++turn) {
     if (turn == mpi.rank()) findings = examine(command);
-    mpi.gather("");
+    mpi.barrier();
   }
   std::vector<std::vector<Finding>> all;
   for (const auto& text : mpi.gather(text_of(findings))) all.push_back(findings_of(text));

@@ -17,7 +17,7 @@ down() {
   [ ${#pids[@]} -gt 0 ] || return 0
   kill "${pids[@]}" 2>/dev/null || true
   for _ in $(seq 100); do
-    kill -0 "${pids[@]}" 2>/dev/null || break  # fails when none, or not all, are there any more
+    kill -0 "${pids[@]}" 2>/dev/null || break  # fails when none is there any more
     sleep 0.1
   done
   kill -KILL "${pids[@]}" 2>/dev/null || true

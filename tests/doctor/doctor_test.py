@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""kvcompare doctor against what other programs say of the same machine: doctor_test.py BUILD_FOLDER [unittest options]"""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import RunsTest, main
+
+
+class Doctor(RunsTest):
+    def doctor(self, *flags, ranks=0, code=0, **environment):
+        mpirun = ["mpirun", "-n", str(ranks)] if ranks else []
+        done = subprocess.run([*mpirun, self.build / "kvcompare", "doctor", *map(str, flags)], capture_output=True, text=True,
+                              timeout=60, env=self.environment(**environment))
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        return {line[7:23].strip(): line for line in done.stdout.splitlines() if line[:7].strip() in ("ok", "absent", "BAD")}
+
+    def printed(self, *command):
+        return subprocess.run(command, capture_output=True, text=True).stdout
+
+    def test_says_what_others_say(self):
+        found = self.doctor("--output_dir", self.out("new"))
+        self.assertFalse(self.out("new").exists())
+        self.assertIn("Open MPI v" + self.printed("mpirun", "--version").split("\n")[0].split()[-1], found["MPI"])
+        self.assertIn(self.printed("pkg-config", "--modversion", "hdf5-serial").strip(), found["HDF5"])
+        self.assertIn(f"{len(os.sched_getaffinity(0))} cores", found["processor"])
+        self.assertIn("locks, syncs a record in", found["output folder"])
+        self.assertNotIn("BAD", "".join(found.values()))
+
+    def test_a_folder_that_cannot_be_written_is_bad(self):
+        (self.folder / "file").write_text("")
+        found = self.doctor("--output_dir", self.folder / "file" / "below", code=2)
+        self.assertTrue(found["output folder"].startswith("BAD"))
+
+    def test_a_device_that_is_not_there_is_bad(self):
+        self.assertTrue(self.doctor("--device", "cuda:99", "--output_dir", self.out("x"), code=2)["devices"].startswith("BAD"))
+
+    def test_no_mpirun_is_no_fault(self):
+        found = self.doctor("--output_dir", self.out("x"), PATH="/nowhere")
+        self.assertIn("no mpirun on PATH", found["MPI"])
+
+    def test_ranks_make_one_table(self):
+        found = self.doctor("--output_dir", self.out("x"), ranks=2)
+        self.assertEqual(len(found), 12)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

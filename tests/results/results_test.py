@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""results.h5 as its readers see it: h5py, pandas, h5dump, and the examples of docs/results.md.
+
+    results_test.py BUILD_FOLDER [unittest options]
+
+h5py and pandas may belong to the system's Python while another one comes first in PATH; then that one goes on.
+"""
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+NEEDED = ("h5py", "pandas")
+MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+if MISSING and os.path.exists("/usr/bin/python3") and os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3"):
+    os.execv("/usr/bin/python3", ["/usr/bin/python3", "-B", *sys.argv])
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import N_METHODS, RunsTest, acknowledged_units, main
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "results.md"
+
+
+@unittest.skipIf(MISSING, f"no {' and '.join(MISSING)} here: apt-get install python3-h5py python3-pandas")
+class Readers(RunsTest):
+    n_samples = 5
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls().run_once("results", "--save_token_nll", "--max_length", "40")
+        cls.values = acknowledged_units(cls.folder / "results" / "journal.jsonl")
+        cls.detailed = json.loads((cls.folder / "results" / "detailed_results.json").read_text())
+
+    def runTest(self):
+        pass
+
+    def file(self):
+        import h5py
+        return h5py.File(self.out("results") / "results.h5")
+
+    def test_h5py_finds_the_values_of_every_unit(self):
+        with self.file() as file:
+            units = file["units"]
+            keys = list(zip(units["sample"][:].tolist(), units["method"][:].tolist()))
+            self.assertEqual(keys, [(s, m) for m in range(N_METHODS) for s in range(self.n_samples)])
+            offsets = units["token_nll/offsets"][:]
+            for row, key in enumerate(keys):
+                values = self.values[key]
+                for name in ("n_tokens", "total_nll", "attended", "attendable", "compressible", "compressible_kept"):
+                    self.assertEqual(units[name][row], values[name], name)
+                self.assertEqual(units["keys_original"][row], values["original"])
+                self.assertEqual(units["peak_keys"][row], values["peak"])
+                self.assertEqual(units["n_scored"][row], values["n_tokens"] - 1)
+                self.assertEqual(units["kept_per_head"][row].ravel().tolist(), values["kept_per_head"])
+                self.assertEqual(units["keys_kept"][row], sum(values["kept_per_head"]))
+                self.assertEqual(units["kept_by_position"][row].tolist(), values["kept_by_position"])
+                nll = units["token_nll/values"][offsets[row]:offsets[row + 1]].tolist()
+                self.assertEqual(nll, values["token_nll"])
+                self.assertAlmostEqual(sum(nll), values["total_nll"], places=9)
+
+    def test_they_are_those_of_the_json_reports(self):
+        with self.file() as file:
+            nll = file["units/total_nll"][:].reshape(N_METHODS, self.n_samples)
+            labels = file["methods/label"].asstr()[:].tolist()
+            self.assertEqual(json.loads(file.attrs["configuration"]), self.detailed["config"])
+            self.assertEqual(file.attrs["fingerprint"].decode(), self.detailed["fingerprint"])
+            self.assertEqual((file.attrs["complete"], file.attrs["schema_version"], file.attrs["n_samples"]), (1, 1, 5))
+        self.assertEqual(labels, [result["method_name"] for result in self.detailed["results"]])
+        self.assertEqual(nll.tolist(), [[row["total_nll"] for row in r["per_sample"]] for r in self.detailed["results"]])
+
+    def test_arrays_are_compressed_checked_and_bear_their_unit_and_no_date(self):
+        import h5py
+        with self.file() as file:
+            for path in ("units/total_nll", "units/kept_per_head", "units/token_nll/values", "failed/sample"):
+                array = file[path]
+                self.assertEqual((array.compression, array.shuffle, array.fletcher32), ("gzip", True, True), path)
+                self.assertIn("units", array.attrs)
+                self.assertEqual(h5py.h5g.get_objinfo(array.id).mtime, 0)
+            self.assertEqual(file["units/total_nll"].attrs["units"], b"nats")
+            self.assertEqual(file["units/kept_by_position"].attrs["units"], b"keys")
+
+    def test_h5dump_reads_it(self):
+        if not shutil.which("h5dump"):
+            self.skipTest("no h5dump here: apt-get install hdf5-tools")
+        done = subprocess.run(["h5dump", "-d", "/units/n_tokens", self.out("results") / "results.h5"], capture_output=True,
+                              text=True, check=True)
+        shown = re.sub(r"\(\d+\):", "", done.stdout.split("DATA {")[1].split("}")[0])
+        with self.file() as file:
+            self.assertEqual([int(n) for n in re.findall(r"\d+", shown)], file["units/n_tokens"][:].tolist())
+
+    def test_the_example_of_the_documentation_gives_the_averages_of_the_report(self):
+        example = DOCS.read_text().split("```python\n")[1].split("```")[0]
+        done = subprocess.run([sys.executable, "-c", example + "\nprint(repr(sums['avg_nll'].tolist()))"], text=True,
+                              cwd=self.folder, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        averages = json.loads(done.stdout.splitlines()[-1])
+        for ours, reported in zip(averages, [result["avg_nll"] for result in self.detailed["results"]], strict=True):
+            self.assertAlmostEqual(ours, reported, places=12)
+
+    def test_every_path_of_the_documentation_is_there_and_no_other(self):
+        table = DOCS.read_text().split("## results.h5")[1].split("Attributes of the root")[0]
+        documented = set()
+        for cell in re.findall(r"^\| (`/.*?) \|", table, re.M):
+            names = re.findall(r"`([^`]+)`", cell)
+            folder = names[0].rsplit("/", 1)[0]
+            documented |= {name if name.startswith("/") else f"{folder}/{name}" for name in names}
+        found = set()
+        import h5py
+        with self.file() as file:
+            file.visititems(lambda name, item: found.add("/" + name) if isinstance(item, h5py.Dataset) else None)
+        self.assertEqual(documented, found)
+
+
+if __name__ == "__main__":
+    main(sys.argv)
