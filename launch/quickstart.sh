@@ -35,7 +35,7 @@ END
 
 cat <<END
 
-The results are in $demo/results: comparison_summary.json, detailed_results.json, run.json.
+The results are in $demo/results: comparison_summary.json, detailed_results.json, results.h5, run.json.
 
 Your own model and data: a folder with config.json, tokenizer.json and *.safetensors (or the id of a model that
 the Hugging Face cache holds), and a file with one {"text": "..."} a line. For example

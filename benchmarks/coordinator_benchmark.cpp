@@ -1,0 +1,92 @@
+// What the coordinator costs: dispatch, gathering and the journal, with a worker that takes no time. Its
+// memory a unit is printed, too.
+#include <filesystem>
+
+#include <benchmark/benchmark.h>
+#include <malloc.h>
+
+#include "coordinator/coordinator_loop.h"
+#include "coordinator/plan.h"
+
+namespace kvcompare {
+namespace {
+
+// Answers at once.
+class InstantWorker : public Messenger {
+ public:
+  InstantWorker() { inbox_.push_back({Rank(1), Hello{"here", "none", 4096, ""}}); }
+
+  void send(Rank, Message message) override {
+    if (auto* assign = std::get_if<Assign>(&message)) {
+      for (auto& unit : assign->units) {
+        result_.unit = unit.unit;
+        result_.n_tokens = std::ssize(unit.sample.ids);
+        inbox_.push_back({Rank(1), Result{result_}});
+      }
+    } else if (std::holds_alternative<Stop>(message)) {
+      inbox_.push_back({Rank(1), Goodbye{}});
+    }
+  }
+
+  std::optional<Envelope> receive(std::chrono::milliseconds) override {
+    if (next_ == inbox_.size()) {
+      inbox_.clear();
+      next_ = 0;
+      return std::nullopt;
+    }
+    return std::move(inbox_[next_++]);
+  }
+
+ private:
+  std::vector<Envelope> inbox_;
+  std::size_t next_ = 0;
+  UnitResult result_ = [] {  // of 32 layers with 8 KV heads
+    UnitResult result;
+    result.total_nll = 1234.5678901234;
+    result.seconds = 0.0123456789;
+    result.keys.n_layers = 32;
+    result.keys.n_kv_heads = 8;
+    result.keys.kept_per_head.assign(256, 4096);
+    result.keys.kept_by_position.fill(16384);
+    return result;
+  }();
+};
+
+void run_units(benchmark::State& state) {
+  const auto n_samples = state.range(0);
+  std::vector<Sample> samples;
+  for (std::int64_t s = 0; s < n_samples; ++s)
+    samples.push_back({SampleIndex(s), std::vector<TokenId>(40, 1)});
+  JournalHeader header;
+  for (const auto* name : {"a", "b", "c", "d", "e", "f", "g"})
+    header.spec.methods.push_back({name, name, RatioBudget{}, {}});
+  header.n_samples = n_samples;
+  const auto file = std::filesystem::temp_directory_path() / "kvcompare-coordinator-benchmark.jsonl";
+  double bytes = 0;
+  for (auto _ : state) {
+    const auto before = mallinfo2();
+    Work work{.samples = samples,
+              .methods = header.spec.methods,
+              .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
+    JournalWriter journal(file, header, Sync::kNone);
+    InstantWorker worker;
+    benchmark::DoNotOptimize(coordinate(
+        worker, 1, work, journal, {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }}));
+    state.PauseTiming();
+    const Journal known(file);  // what the reports are made of
+    const auto after = mallinfo2();
+    bytes = static_cast<double>(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd);
+    state.ResumeTiming();
+  }
+  std::filesystem::remove(file);
+  const auto n_units = static_cast<double>(n_samples) * 7;
+  state.counters["units/s"] = benchmark::Counter(n_units, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["bytes/unit"] = bytes / n_units;
+}
+
+BENCHMARK(run_units)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+}  // namespace
+}  // namespace kvcompare
+
+BENCHMARK_MAIN();
