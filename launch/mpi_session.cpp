@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <thread>
 
 #include "common/backoff.h"
 #include "common/errors.h"
@@ -17,6 +18,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kNow{0};
 constexpr std::chrono::seconds kFarewell{5};  // for messages to be delivered at the end
 const Rank kLocalWorker{1};                   // in the exchange inside a process
+
+// A pause that a message from within the process ends.
+std::optional<Envelope> wait_for_local(Messenger& local, std::chrono::microseconds pause) {
+  if (pause >= std::chrono::milliseconds(1))
+    return local.receive(std::chrono::floor<std::chrono::milliseconds>(pause));
+  std::this_thread::sleep_for(pause);
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -35,9 +44,13 @@ void CoordinatorSession::send(Rank to, Message message) {
 
 std::optional<Envelope> CoordinatorSession::receive(std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
-  for (Backoff backoff;; backoff.wait()) {
+  for (Backoff backoff;;) {
     if (auto envelope = poll()) return envelope;
     if (Clock::now() >= deadline) return std::nullopt;
+    if (!local_)
+      backoff.wait();
+    else if (auto envelope = wait_for_local(local_->coordinator_endpoint(), backoff.next()))
+      return envelope;
   }
 }
 
@@ -83,25 +96,26 @@ class WorkerRank {
         if (!has_failed_) local_.coordinator_endpoint().send(kLocalWorker, std::move(envelope->message));
         has_moved = true;
       }
-      if (auto envelope = from_worker()) {
+      if (auto envelope = from_worker(has_moved ? std::chrono::microseconds(0) : backoff.next())) {
         const bool is_last = std::holds_alternative<Goodbye>(envelope->message);
         remote_.send(kCoordinator, std::move(envelope->message));
         if (is_last) return farewell();
         has_moved = true;
       }
-      if (has_moved)
-        backoff.reset();
-      else
-        backoff.wait();
+      if (has_moved) backoff.reset();
     }
   }
 
  private:
   // A worker that has died says so, once.
-  std::optional<Envelope> from_worker() {
-    if (has_failed_) return std::nullopt;
+  std::optional<Envelope> from_worker(std::chrono::microseconds pause) {
     try {
-      return local_.coordinator_endpoint().receive(kNow);
+      if (!has_failed_) {
+        auto envelope = local_.coordinator_endpoint().receive(kNow);
+        return envelope ? std::move(envelope) : wait_for_local(local_.coordinator_endpoint(), pause);
+      }
+      std::this_thread::sleep_for(pause);
+      return std::nullopt;
     } catch (const Error& error) {
       return failed(error.exit_code(), error.what());
     } catch (const std::exception& error) {
