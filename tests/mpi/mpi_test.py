@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Real mpirun: mpi_test.py BUILD_FOLDER [unittest options]"""
 import json
+import math
 import os
+import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -124,14 +127,40 @@ class Stops(RunsTest):
         self.run_once("hangs", "--engine", "stepwise", "--resume", ranks=2)
 
 
+def write_smallest_model(folder):
+    """A Llama of one layer with one head of four channels: what a long sample can be read with in a test."""
+    folder.mkdir()
+    d, inner, vocab = 4, 4, 64
+    shapes = {"model.embed_tokens.weight": [vocab, d], "lm_head.weight": [vocab, d], "model.norm.weight": [d],
+              **{f"model.layers.0.{name}.weight": shape for name, shape in {
+                  "input_layernorm": [d], "post_attention_layernorm": [d], "self_attn.q_proj": [d, d],
+                  "self_attn.k_proj": [d, d], "self_attn.v_proj": [d, d], "self_attn.o_proj": [d, d],
+                  "mlp.gate_proj": [inner, d], "mlp.up_proj": [inner, d], "mlp.down_proj": [d, inner]}.items()}}
+    header, body, choose = {}, b"", random.Random(1)
+    for name, shape in shapes.items():
+        values = [choose.gauss(0, 0.5) for _ in range(math.prod(shape))]
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(body), len(body) + 4 * len(values)]}
+        body += struct.pack(f"<{len(values)}f", *values)
+    text = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + body)
+    (folder / "config.json").write_text(json.dumps(
+        {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": vocab, "hidden_size": d,
+         "intermediate_size": inner, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": d,
+         "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "max_position_embeddings": 300000, "hidden_act": "silu",
+         "tie_word_embeddings": False, "torch_dtype": "float32"}))
+
+
 class Large(RunsTest):
     def test_a_sample_of_two_hundred_thousand_tokens(self):
+        write_smallest_model(self.folder / "smallest")
         data = self.folder / "long.jsonl"
-        data.write_text(json.dumps({"input_ids": [1 + i % 50 for i in range(200_000)]}) + "\n" + self.data.read_text())
-        self.run_once("long", "--max_length", "300000", "--threshold", "100", "--sliding_window_size", "64", "--policy",
-                      "threshold", "--save_token_nll", ranks=2, data=data, methods="streaming_llm", timeout=800)
-        rows = json.loads((self.out("long") / "detailed_results.json").read_text())["results"][1]["per_sample"]
-        self.assertEqual(rows[0]["tokens"], 199_999)
+        rows = [[1 + i * i % 61 for i in range(n)] for n in (200_000, 40, 30)]
+        data.write_text("".join(json.dumps({"input_ids": row}) + "\n" for row in rows))
+        self.run_once("long", "--max_length", "300000", "--sliding_window_size", "64", "--threshold", "1e9", "--policy",
+                      "threshold", "--save_token_nll", ranks=2, data=data, methods="random", timeout=800,
+                      model=self.folder / "smallest")
+        for result in json.loads((self.out("long") / "detailed_results.json").read_text())["results"]:
+            self.assertEqual(result["per_sample"][0]["tokens"], 199_999)
 
     def test_a_hundred_thousand_samples(self):
         data = self.folder / "many.jsonl"
