@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/errors.h"
+#include "common/host_name.h"
 
 namespace kvcompare {
 namespace {
@@ -19,9 +20,7 @@ namespace {
 std::string reason(int error) { return std::generic_category().message(error); }
 
 std::string this_run() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return std::string("host ") + host.data() + ", process " + std::to_string(::getpid()) + ", started " +
+  return "host " + host_name() + ", process " + std::to_string(::getpid()) + ", started " +
          std::to_string(std::time(nullptr)) + " (seconds since 1970)\n";
 }
 

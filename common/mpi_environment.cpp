@@ -11,9 +11,9 @@
 
 #include <mpi.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include "common/errors.h"
+#include "common/host_name.h"
 #include "common/log.h"
 #include "common/mpi_check.h"
 
@@ -26,12 +26,6 @@ int number_in_environment(const char* name) {
   int number = 0;
   if (text) std::from_chars(text, text + std::strlen(text), number);
   return number;
-}
-
-std::string host_name() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return host.data();
 }
 
 cpu_set_t usable_cores() {

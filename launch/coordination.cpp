@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include <unistd.h>
 
 #include "common/errors.h"
+#include "common/host_name.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "coordinator/plan.h"
@@ -42,11 +42,6 @@ void check_and_tell(const JournalHeader& header) {
            (header.bad_lines.empty()
                 ? ""
                 : ", " + std::to_string(header.bad_lines.size()) + " bad lines left out"));
-}
-
-std::string host_name() {
-  char host[256] = "";
-  return gethostname(host, sizeof host - 1) == 0 ? host : "";
 }
 
 }  // namespace

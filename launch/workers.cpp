@@ -7,18 +7,13 @@
 #include <utility>
 
 #include <sched.h>
-#include <unistd.h>
 
 #include "common/errors.h"
+#include "common/host_name.h"
 #include "worker/checkpoint/model_hash.h"
 
 namespace kvcompare {
 namespace {
-
-std::string host_name() {
-  char host[256] = "";
-  return gethostname(host, sizeof host - 1) == 0 ? host : "an unknown host";
-}
 
 // A model that the first of the workers that use it loads.
 class SharedModel {

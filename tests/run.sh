@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything, and runs every test through ctest.
+# Installs what is missing (Slurm, h5py and pandas for the tests among it), builds everything, and runs every test through ctest.
 #
 #   tests/run.sh [--preset PRESET] [CTEST OPTIONS...]
 #
@@ -38,7 +38,7 @@ if [ "$preset" = tsan ]; then
 else
   "$root/launch/build.sh" "$preset"
 fi
-"$root/tests/slurm/install.sh"
+"$root/tests/install_packages.sh"
 source "$root/launch/setup.sh"
 ctest=$(dirname "$(find_cmake)")/ctest
 [ -x "$ctest" ] || ctest=ctest

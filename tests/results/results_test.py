@@ -26,7 +26,7 @@ from kvcompare_runs import N_METHODS, RunsTest, acknowledged_units, main
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 
 
-@unittest.skipIf(MISSING, f"no {' and '.join(MISSING)} here: apt-get install python3-h5py python3-pandas")
+@unittest.skipIf(MISSING, f"no {' and '.join(MISSING)} here; tests/install_packages.sh installs them")
 class Readers(RunsTest):
     n_samples = 5
 

@@ -23,7 +23,7 @@ class SlurmTest(RunsTest):
     def setUpClass(cls):
         missing = [program for program in NEEDED if not shutil.which(program)]
         if missing:
-            raise unittest.SkipTest(f"no {', '.join(missing)} here; tests/slurm/install.sh installs Slurm")
+            raise unittest.SkipTest(f"no {', '.join(missing)} here; tests/install_packages.sh installs Slurm")
         super().setUpClass()
         cls.cluster = cls.folder / "cluster"
         up = subprocess.run([HERE / "cluster.sh", "up", cls.cluster, "2", "4"], capture_output=True, text=True, timeout=90)

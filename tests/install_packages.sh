@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what only tests use, where that is possible; otherwise those tests are skipped, and say so.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/launch/setup.sh"
+
+# package | what it is for
+TEST_PACKAGES='
+slurm-wlm               | a Slurm that the tests start for themselves
+slurm-wlm-basic-plugins | its PMIx
+slurm-client            | its commands
+munge                   | its keys
+libpmix2                | ranks under srun
+hdf5-tools              | h5dump
+python3-h5py            | reads results.h5
+python3-pandas          | reads results.h5
+'
+command -v dpkg-query >/dev/null || exit 0
+missing=()
+while read -r package _; do
+  [ -z "$package" ] || package_installed "$package" || missing+=("$package")
+done <<<"$TEST_PACKAGES"
+[ ${#missing[@]} -gt 0 ] || exit 0
+skipped="tests that need ${missing[*]} will be skipped; to run them: apt-get install ${missing[*]}"
+if ! command -v apt-get >/dev/null || ! can_become_root; then
+  echo "tests: $skipped" >&2
+  exit 0
+fi
+# The services of these packages are not wanted: the tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+  as_root chmod +x $policy
+  trap 'as_root rm -f $policy' EXIT
+fi
+apt_install "${missing[@]}" || { apt_update && apt_install "${missing[@]}"; } || echo "tests: $skipped" >&2
