@@ -37,9 +37,10 @@ for argument in "$@"; do
   previous=$argument
 done
 
-child=
+child= n_stops=0
 # shellcheck disable=SC2317  # called by the trap
 stop() {
+  n_stops=$((n_stops + 1))
   say "told to stop: passing it on"
   [ -n "$child" ] || return 0
   # srun itself would take a signal for its own; mpirun passes SIGUSR1 on.
@@ -50,11 +51,14 @@ trap stop USR1
 say "job $SLURM_JOB_ID on ${SLURM_JOB_NODELIST:-?}, ${SLURM_NTASKS:-?} tasks by $launcher, restart $restarts"
 "${command[@]}" "$program" "$@" --resume &
 child=$!
-wait "$child"
-code=$?
-while kill -0 "$child" 2>/dev/null; do  # wait returns early for a signal
+previous=
+while :; do  # wait returns early for a signal, with a code that is not the child's
+  stops=$n_stops
   wait "$child"
   code=$?
+  if [ "$code" = 127 ] && [ -n "$previous" ]; then code=$previous; break; fi  # it had told its code before
+  if [ "$stops" = "$n_stops" ]; then break; fi
+  previous=$code
 done
 say "kvcompare ended with exit code $code"
 if [ "$code" = 0 ] && [ ! -e "$out/COMPLETE" ]; then
