@@ -46,6 +46,7 @@ ctest=$(dirname "$(find_cmake)")/ctest
 # Stricter than the sanitizers' defaults; what the user sets wins.
 # An allocation too large fails, as it does without a sanitizer: a test asks for one.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$root/tests/leaks_of_libraries.txt}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
 # Open MPI refuses to start as root, and more processes than cores, unless told to.
