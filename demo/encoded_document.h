@@ -1,0 +1,31 @@
+// Documents as the model sees them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/tokenizer/tokenizer.h"
+#include "demo/corpus.h"
+
+namespace kvcompare::demo {
+
+struct EncodedDocument {
+  std::vector<TokenId> ids;           // those of Tokenizer::encode(text_of(document))
+  std::vector<char> is_answer;        // of each token
+};
+
+// Pieces are tokenised once each: the demo's tokenizer never joins two of them in a token.
+class DocumentEncoder {
+ public:
+  explicit DocumentEncoder(Tokenizer tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  EncodedDocument encode(const Document& document);
+  std::int64_t vocab_size() const { return tokenizer_.vocab_size(); }
+
+ private:
+  Tokenizer tokenizer_;
+  std::unordered_map<std::string, std::vector<TokenId>> ids_of_piece_;
+};
+
+}  // namespace kvcompare::demo

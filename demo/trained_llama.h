@@ -1,0 +1,66 @@
+// A small Llama as a function that can be differentiated, with the optimiser's state beside its weights.
+// Layout and names of the weights are those of Hugging Face (LlamaForCausalLM, tied embeddings).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "worker/checkpoint/safetensors_writer.h"
+
+namespace kvcompare::demo {
+
+struct LlamaShape {
+  std::int64_t vocab_size = 2048;
+  std::int64_t hidden_size = 128;
+  std::int64_t intermediate_size = 352;
+  std::int64_t n_layers = 4;
+  std::int64_t n_heads = 4;
+  std::int64_t n_kv_heads = 2;
+  std::int64_t head_dim = 32;
+  std::int64_t max_positions = 8192;
+  double rope_theta = 100000;
+  double norm_eps = 1e-5;
+};
+
+class TrainedLlama {
+ public:
+  // Random weights by seed.
+  TrainedLlama(const LlamaShape& shape, std::uint64_t seed);
+
+  const LlamaShape& shape() const { return shape_; }
+  const NamedTensors& weights() const { return weights_; }  // float32
+
+  // Cross-entropy of the next token, in nats: [n_rows, n_tokens - 1], float32.
+  //   ids       : [n_rows, n_tokens], int64
+  //   positions : [n_tokens], int64, ascending, below max_positions
+  at::Tensor nll(const at::Tensor& ids, const at::Tensor& positions) const;
+
+  // One step of AdamW against the gradient of `loss` (a scalar), whose norm is cut at 1; returns that norm.
+  double step(const at::Tensor& loss, double learning_rate);
+  std::int64_t n_steps() const { return n_steps_; }
+
+  // All that the next step depends on.
+  void save_training(const std::filesystem::path& file) const;
+  void load_training(const std::filesystem::path& file);
+
+  // config.json and model.safetensors (bfloat16) as transformers has them.
+  void export_model(const std::filesystem::path& folder) const;
+
+ private:
+  const at::Tensor& weight(const std::string& name) const;
+  at::Tensor attention(const std::string& prefix, const at::Tensor& hidden, const at::Tensor& cos,
+                       const at::Tensor& sin) const;
+  at::Tensor mlp(const std::string& prefix, const at::Tensor& hidden) const;
+
+  LlamaShape shape_;
+  NamedTensors weights_;
+  std::vector<at::Tensor> first_moments_;
+  std::vector<at::Tensor> second_moments_;
+  std::int64_t n_steps_ = 0;
+};
+
+}  // namespace kvcompare::demo

@@ -1,0 +1,137 @@
+#include "demo/training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/where.h>
+
+#include "demo/curriculum.h"
+#include "demo/encoded_document.h"
+#include "demo/random_source.h"
+#include "demo/trained_llama.h"
+
+namespace kvcompare::demo {
+namespace {
+
+constexpr std::int64_t kWarmUp = 200;         // steps
+constexpr double kFinalShare = 0.05;          // of the learning rate
+constexpr double kAnswerWeight = 4;           // of a token that is an answer, in the loss
+constexpr std::int64_t kReportEvery = 50;     // steps
+constexpr std::uint64_t kGapStream = 1 << 20; // far from the documents' streams of a seed
+
+struct Batch {
+  at::Tensor ids;        // [n_rows, n_tokens], int64
+  at::Tensor is_answer;  // [n_rows, n_tokens - 1], bool; of the predicted tokens
+  at::Tensor positions;  // [n_tokens], int64
+};
+
+at::Tensor draw_positions(const Stage& stage, RandomSource random) {
+  at::Tensor positions = at::arange(stage.n_tokens, at::kLong);
+  if (!random.chance(stage.gap_probability)) return positions;
+  auto left = static_cast<int>(stage.max_gap);
+  for (int gap = 0; gap < 2; ++gap) {
+    const auto place = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(stage.n_tokens)));
+    const int width = random.between(0, left);
+    positions.narrow(0, place, stage.n_tokens - place).add_(width);
+    left -= width;
+  }
+  return positions;
+}
+
+Batch draw_batch(const Stage& stage, DocumentEncoder& encoder, std::uint64_t seed, std::int64_t step) {
+  Batch batch;
+  batch.ids = at::empty({stage.n_rows, stage.n_tokens}, at::kLong);
+  batch.is_answer = at::empty({stage.n_rows, stage.n_tokens - 1}, at::kBool);
+  DocumentShape shape = stage.shape;
+  shape.n_words = static_cast<int>(stage.n_tokens);
+  for (std::int64_t row = 0; row < stage.n_rows; ++row) {
+    const auto index = static_cast<std::uint64_t>(step * 64 + row);
+    const EncodedDocument document = encoder.encode(make_document(shape, seed, index));
+    auto* ids = batch.ids[row].data_ptr<std::int64_t>();
+    auto* is_answer = batch.is_answer[row].data_ptr<bool>();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(stage.n_tokens); ++i) {
+      ids[i] = document.ids.at(i);
+      if (i > 0) is_answer[i - 1] = document.is_answer[i] != 0;
+    }
+  }
+  batch.positions = draw_positions(stage, RandomSource(seed + kGapStream, static_cast<std::uint64_t>(step)));
+  return batch;
+}
+
+double learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t n_steps) {
+  if (step < kWarmUp) return options.learning_rate * static_cast<double>(step + 1) / kWarmUp;
+  const double progress = static_cast<double>(step - kWarmUp) / static_cast<double>(n_steps - kWarmUp);
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  return options.learning_rate * (kFinalShare + (1 - kFinalShare) * cosine);
+}
+
+// Means since the last line.
+struct Report {
+  double answers = 0, others = 0, norm = 0;
+  std::int64_t n_steps = 0, n_tokens = 0;
+  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+
+  void print(const std::string& stage, std::int64_t step, std::int64_t tokens) const {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const auto n = static_cast<double>(n_steps);
+    std::printf("step %lld  stage %s  tokens %.1fM  nll of answers %.3f  of others %.3f  gradient %.2f  %.0f tokens/s\n",
+                static_cast<long long>(step), stage.c_str(), static_cast<double>(tokens) / 1e6, answers / n,
+                others / n, norm / n, static_cast<double>(n_tokens) / seconds);
+    std::fflush(stdout);
+  }
+};
+
+}  // namespace
+
+void train(const TrainingOptions& options) {
+  DocumentEncoder encoder(Tokenizer::load(options.tokenizer));
+  LlamaShape shape;
+  shape.vocab_size = encoder.vocab_size();
+  TrainedLlama model(shape, options.seed);
+  const std::filesystem::path checkpoint = options.output_dir / "training.safetensors";
+  std::filesystem::create_directories(options.output_dir);
+  if (std::filesystem::exists(checkpoint)) model.load_training(checkpoint);
+
+  const std::vector<Stage> stages = curriculum();
+  std::int64_t n_steps = 0;
+  for (const Stage& stage : stages) n_steps += stage.n_steps;
+  const std::int64_t end = options.max_steps > 0 ? std::min(options.max_steps, n_steps) : n_steps;
+
+  std::int64_t stage_begin = 0, tokens = 0;
+  Report report;
+  for (const Stage& stage : stages) {
+    const std::int64_t stage_end = std::min(stage_begin + stage.n_steps, end);
+    tokens += std::max<std::int64_t>(0, std::min(model.n_steps(), stage_end) - stage_begin) * stage.n_rows * stage.n_tokens;
+    for (std::int64_t step = std::max(stage_begin, model.n_steps()); step < stage_end; ++step) {
+      const Batch batch = draw_batch(stage, encoder, options.seed, step);
+      const at::Tensor nll = model.nll(batch.ids, batch.positions);
+      const at::Tensor weight = at::where(batch.is_answer, kAnswerWeight, 1.0).to(at::kFloat);
+      const at::Tensor loss = (nll * weight).sum() / weight.sum();
+      report.norm += model.step(loss, learning_rate(options, step, n_steps));
+      const at::Tensor measured = nll.detach();
+      report.answers += measured.masked_select(batch.is_answer).mean().item<double>();
+      report.others += measured.masked_select(batch.is_answer.logical_not()).mean().item<double>();
+      ++report.n_steps;
+      report.n_tokens += batch.ids.numel();
+      tokens += batch.ids.numel();
+      if (model.n_steps() % kReportEvery == 0 || step + 1 == stage_end) {
+        report.print(stage.name, model.n_steps(), tokens);
+        report = Report();
+      }
+      if (model.n_steps() % options.save_every == 0) model.save_training(checkpoint);
+    }
+    stage_begin += stage.n_steps;
+  }
+  model.save_training(checkpoint);
+  model.export_model(options.output_dir);
+}
+
+}  // namespace kvcompare::demo

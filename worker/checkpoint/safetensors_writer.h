@@ -1,0 +1,20 @@
+// Writes a .safetensors file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace kvcompare {
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;  // any device, any floating-point dtype
+
+// The tensors in the order given, each in its own dtype, row-major; metadata {"format": "pt"}, which transformers
+// asks for. The file is there whole or not at all (write_file_atomically). The same tensors give the same bytes.
+// Throws OutputError.
+void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors);
+
+}  // namespace kvcompare
