@@ -226,10 +226,7 @@ class Writer {
   void state(const ItemList& list, bool is_recall) {
     word(list.name);
     mark(":");
-    for (std::size_t i = 0; i < list.items.size(); ++i) {
-      if (i > 0) mark(",");
-      value(list.items[i], is_recall);
-    }
+    for (std::string_view item : list.items) value(item, is_recall);
     mark(".");
   }
 
@@ -248,10 +245,9 @@ Document make_document(const DocumentShape& shape, std::uint64_t seed, std::uint
   if (!random.chance(shape.copies)) return Writer(shape, std::move(random)).passage(shape.n_words);
   Document document = Writer(shape, std::move(random)).passage(shape.n_words / 2);
   const Document first = document;
-  for (std::string_view piece : {" Once", " more", " from", " the", " start", ":"})
+  for (std::string_view piece : {" Once", " more", " from", " the", " start", ":", "\n"})
     document.push_back({std::string(piece), false});
-  for (std::size_t i = 0; i < first.size(); ++i)
-    document.push_back({i == 0 ? " " + first[i].text : first[i].text, first[i].is_answer});
+  document.insert(document.end(), first.begin(), first.end());
   return document;
 }
 

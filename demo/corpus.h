@@ -4,8 +4,8 @@
 //
 //   facts     "Mira lives in Oslo." ... "Where does Mira live? Mira lives in Oslo."   a name, up to seven relations
 //   numbers   "Box 17 holds 38 coins." ... "Box 17 now holds 52 coins." ... asked for: the latest
-//   lists     "The list of Otto: drum, lamp, rope." ... "Again the list of Otto: drum, lamp, rope."
-//   copies    a whole passage, and the same passage once more
+//   lists     "The list of Otto: drum lamp rope." ... "Again the list of Otto: drum lamp rope."
+//   copies    a whole passage, " Once more from the start:", a new line, and the same passage
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// What the demo model is trained on, in order: easy and short first, then longer and harder. Associative
-// recall is learned suddenly or not at all: with one relation a name and many questions in 256 tokens after
-// about a million tokens; from the start at 1024 tokens not within fifty times that.
+// What the demo model is trained on, in order: easy and short first, then longer and harder. Recall is learned
+// suddenly or not at all. Lists whose items follow each other directly, in 128 tokens, teach it within 2.5M
+// tokens (the answers' NLL falls from 5 to 0.5), and then facts take a million tokens more. With commas between
+// the items and 256 tokens nothing had moved after 8M tokens.
 #pragma once
 
 #include <cstdint>

@@ -49,28 +49,27 @@ at::Tensor rotated(const at::Tensor& x, const at::Tensor& cos, const at::Tensor&
 
 TrainedLlama::TrainedLlama(const LlamaShape& shape, std::uint64_t seed) : shape_(shape) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, double deviation) {
-    const at::Tensor value =
-        deviation == 0 ? at::ones(sizes) : at::randn(sizes, generator, at::TensorOptions()) * deviation;
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, double deviation, double mean = 0) {
+    const at::Tensor value = at::randn(sizes, generator, at::TensorOptions()) * deviation + mean;
     weights_.emplace_back(name, value.set_requires_grad(true));
   };
   const double in = 1 / std::sqrt(static_cast<double>(shape.hidden_size));
   const double residual = 1 / std::sqrt(2.0 * static_cast<double>(shape.n_layers));  // two additions a layer
-  add("model.embed_tokens.weight", {shape.vocab_size, shape.hidden_size}, 0.02);
+  add("model.embed_tokens.weight", {shape.vocab_size, shape.hidden_size}, 1);
   for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
     const std::string prefix = layer_prefix(layer);
-    add(prefix + "input_layernorm.weight", {shape.hidden_size}, 0);
+    add(prefix + "input_layernorm.weight", {shape.hidden_size}, 0, 1);
     add(prefix + "self_attn.q_proj.weight", {shape.n_heads * shape.head_dim, shape.hidden_size}, in);
     add(prefix + "self_attn.k_proj.weight", {shape.n_kv_heads * shape.head_dim, shape.hidden_size}, in);
     add(prefix + "self_attn.v_proj.weight", {shape.n_kv_heads * shape.head_dim, shape.hidden_size}, in);
     add(prefix + "self_attn.o_proj.weight", {shape.hidden_size, shape.n_heads * shape.head_dim}, in * residual);
-    add(prefix + "post_attention_layernorm.weight", {shape.hidden_size}, 0);
+    add(prefix + "post_attention_layernorm.weight", {shape.hidden_size}, 0, 1);
     add(prefix + "mlp.gate_proj.weight", {shape.intermediate_size, shape.hidden_size}, in);
     add(prefix + "mlp.up_proj.weight", {shape.intermediate_size, shape.hidden_size}, in);
     add(prefix + "mlp.down_proj.weight", {shape.hidden_size, shape.intermediate_size},
         residual / std::sqrt(static_cast<double>(shape.intermediate_size)));
   }
-  add("model.norm.weight", {shape.hidden_size}, 0);
+  add("model.norm.weight", {shape.hidden_size}, 0, in);
   for (const auto& [name, tensor] : weights_) {
     first_moments_.push_back(at::zeros_like(tensor.detach()));
     second_moments_.push_back(at::zeros_like(tensor.detach()));
