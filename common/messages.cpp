@@ -202,6 +202,26 @@ void members(Failure& failure, Visitor& visit) {
 }
 
 template <class Visitor>
+void members(RepeatedPrompt& prompt, Visitor& visit) {
+  visit(prompt.sample.value);
+  visit(prompt.ids);
+  visit(prompt.n_context);
+  visit(prompt.repeat_begin);
+  visit(prompt.positions);
+}
+
+template <class Visitor>
+void members(AssignPrompts& assign, Visitor& visit) {
+  visit(assign.prompts);
+}
+
+template <class Visitor>
+void members(PromptTargets& targets, Visitor& visit) {
+  visit(targets.sample.value);
+  visit(targets.table);
+}
+
+template <class Visitor>
 void members(Acknowledge& acknowledge, Visitor& visit) {
   visit(acknowledge.n);
 }

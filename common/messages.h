@@ -4,8 +4,13 @@
 //   coordinator Assign                      evaluate these units; the next may come while it does
 //   worker      Result | Failure            of each of them
 //   coordinator Acknowledge                 as many of these are on the disk; only then come those of the
-//   next units coordinator Stop                        evaluate nothing more: what is in hand and not begun
-//   is dropped worker      Goodbye                     nothing follows
+//                                           next units
+//   coordinator Stop                        evaluate nothing more: what is in hand and not begun is dropped
+//   worker      Goodbye                     nothing follows
+//
+// Where a scorer is trained, a worker is given prompts, and answers each with its targets:
+//   coordinator AssignPrompts
+//   worker      PromptTargets               of each of them
 //
 // In between, from another process that cannot go on:
 //   worker      WorkerFailed                why
@@ -20,6 +25,7 @@
 
 #include "common/exit_code.h"
 #include "common/method_spec.h"
+#include "common/repeated_prompt.h"
 #include "common/sample.h"
 #include "common/unit_result.h"
 
@@ -52,6 +58,15 @@ struct Failure {
   UnitFailure failure;
 };
 
+struct AssignPrompts {
+  std::vector<RepeatedPrompt> prompts;
+};
+
+struct PromptTargets {
+  SampleIndex sample;
+  std::string table;  // a .safetensors file; see worker/training/target_table.h
+};
+
 struct Acknowledge {
   std::int64_t n = 0;  // more results and failures
 };
@@ -70,7 +85,8 @@ struct Abort {
   std::string reason;
 };
 
-using Message = std::variant<Hello, Assign, Result, Failure, Acknowledge, Stop, Goodbye, WorkerFailed, Abort>;
+using Message = std::variant<Hello, Assign, Result, Failure, Acknowledge, Stop, Goodbye, WorkerFailed, Abort,
+                             AssignPrompts, PromptTargets>;
 
 // As bytes, for processes of the same build on machines of the same byte order.
 std::string encode(const Message& message);

@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "demo/random_source.h"
+#include "common/random_source.h"
 #include "demo/words.h"
 
 namespace kvcompare::demo {

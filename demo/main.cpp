@@ -12,7 +12,7 @@
 #include "common/errors.h"
 #include "demo/corpus.h"
 #include "demo/encoded_document.h"
-#include "demo/random_source.h"
+#include "common/random_source.h"
 #include "demo/training.h"
 
 namespace kvcompare::demo {

@@ -15,7 +15,7 @@
 
 #include "demo/curriculum.h"
 #include "demo/encoded_document.h"
-#include "demo/random_source.h"
+#include "common/random_source.h"
 #include "demo/trained_llama.h"
 
 namespace kvcompare::demo {

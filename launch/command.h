@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/kvzap_training_spec.h"
 #include "common/run_options.h"
 #include "common/run_spec.h"
 
@@ -26,6 +27,13 @@ struct TokenizeCommand {
   std::string text_field;
 };
 
+// Of `spec` model_name, data_path and how it is read, dtype and seed count.
+struct TrainKvzapCommand {
+  RunSpec spec;
+  RunOptions options;
+  KvzapTrainingSpec training;
+};
+
 struct FinalizeCommand {
   std::filesystem::path output_dir;
 };
@@ -42,7 +50,7 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand, PressesCommand,
-                             ShowTextCommand>;
+using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand, TrainKvzapCommand,
+                             PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -110,6 +110,22 @@ Command parse_tokenize(const Arguments& flags) {
   return settings.tokenize;
 }
 
+Command parse_train_kvzap(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{train_kvzap_help()};
+  Settings settings;
+  for (const GivenValue& given : match_arguments(flags, train_kvzap_flags())) apply(given, settings);
+  for (const char* required : {"model_name", "data_path", "output"})
+    if (!settings.origins.contains(required))
+      throw ConfigError(std::string("--") + required,
+                        "is missing; for example: kvcompare train_kvzap --model_name ./Llama-3.2-1B --data_path "
+                        "texts.jsonl --output ./Llama-3.2-1B-kvzap (more: kvcompare train_kvzap --help)");
+  if (settings.training.max_tokens < settings.training.min_tokens)
+    throw ConfigError("--max_tokens", "is " + std::to_string(settings.training.max_tokens) +
+                                          ", less than --min_tokens " + std::to_string(settings.training.min_tokens) +
+                                          ": no sample would be used");
+  return TrainKvzapCommand{std::move(settings.spec), std::move(settings.options), std::move(settings.training)};
+}
+
 Command parse_finalize(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{finalize_help()};
   if (flags.size() != 1 || flags.front().starts_with("-"))
@@ -144,9 +160,10 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "doctor") return parse_doctor(flags);
   if (name == "finalize") return parse_finalize(flags);
   if (name == "tokenize") return parse_tokenize(flags);
+  if (name == "train_kvzap" || name == "train-kvzap") return parse_train_kvzap(flags);
   if (name == "presses") return parse_presses(flags);
   if (name == "help") return ShowTextCommand{compare_help()};
-  const Arguments known{"compare", "doctor", "finalize", "tokenize", "presses", "help"};
+  const Arguments known{"compare", "doctor", "finalize", "tokenize", "train_kvzap", "presses", "help"};
   throw ConfigError("command line", "'" + name + "' is no subcommand; " + suggestion(name, known) +
                                         " Flags are written --name VALUE (kvcompare --help)");
 }

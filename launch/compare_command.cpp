@@ -1,6 +1,5 @@
 #include "launch/compare_command.h"
 
-#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -12,7 +11,6 @@
 #include "common/mpi_messenger.h"
 #include "launch/coordination.h"
 #include "launch/mpi_session.h"
-#include "launch/report_error.h"
 #include "launch/stop_signal.h"
 #include "launch/workers.h"
 
@@ -55,10 +53,10 @@ ExitCode run_alone(const CompareCommand& command) {
 ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, MpiMessenger& remote,
                           const PlaceOnHost& place) {
   const auto& options = command.options;
-  const int n_threads = options.threads.value_or(place.n_cores);
+  const int n_threads = threads_of(options, place);
   std::optional<Coordination> run;
   std::optional<LocalWorkers> local;
-  try {
+  while_others_wait(mpi, remote, [&] {
     run.emplace(command, n_threads);
     if (!options.dedicated_coordinator)
       local.emplace(std::vector{make_rank_worker(run->job(), options, run->model_hash(), place)});
@@ -72,38 +70,21 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
                     log_warning(told_to_give_up(options));
                     mpi.abort(ExitCode::kInterrupted);
                   });
-  } catch (const Error& error) {
-    report_error(error.what());
-    end_other_ranks(mpi, remote, error);
-    mpi.finalize();
-    std::_Exit(static_cast<int>(error.exit_code()));  // not waiting for a worker thread that may be computing
-  }
+  });
   return run->finish();
-}
-
-ExitCode run_as_rank(const CompareCommand& command) {
-  const auto& options = command.options;
-  MpiEnvironment mpi;
-  MpiMessenger remote(mpi, {.silence = std::chrono::seconds(options.rank_timeout),
-                            .first_silence = std::chrono::seconds(options.start_timeout)});
-  const auto place = mpi.place_on_host(mpi.rank() > 0 || !options.dedicated_coordinator);
-  at::set_num_threads(options.threads.value_or(place.n_cores));
-  try {
-    const auto code = mpi.rank() == 0 ? coordinate_ranks(command, mpi, remote, place)
-                                      : serve(mpi, remote, make_remote_worker(command.spec, options, place));
-    mpi.finalize();
-    return code;
-  } catch (const Error& error) {
-    report_error(error.what());
-    mpi.abort(error.exit_code());
-  }
 }
 
 }  // namespace
 
 ExitCode run_compare(const CompareCommand& command) {
   install_stop_signals();
-  return n_launched_processes() > 1 ? run_as_rank(command) : run_alone(command);
+  if (n_launched_processes() == 1) return run_alone(command);
+  return run_as_rank(command.options,
+                     {.coordinate = [&](auto& mpi, auto& remote,
+                                        const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
+                      .worker = [&](const auto& place) {
+                        return make_remote_worker(command.spec, command.options, place);
+                      }});
 }
 
 }  // namespace kvcompare

@@ -20,10 +20,11 @@ struct Settings {
   bool include_observed_attention = false;
   std::filesystem::path config;
   TokenizeCommand tokenize;
+  KvzapTrainingSpec training;
   std::map<std::string, std::string> origins;  // name of a flag: where its value was given
 };
 
-enum class FlagGroup { kData, kMethods, kEviction, kKvzap, kMachine, kOutput };
+enum class FlagGroup { kData, kMethods, kEviction, kKvzap, kPrompts, kSurrogate, kMachine, kOutput };
 
 // Decides which JSON type the configuration file must use.
 enum class FlagKind { kText, kWholeNumber, kNumber, kSwitch, kList };

@@ -59,6 +59,25 @@ FlagValue max_weight_memory() {
           }};
 }
 
+bool is_share(double value) { return value > 0 && value < 1; }
+bool is_positive(double value) { return value > 0; }
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  return text;
+}
+
+// New lines are written \n, on the command line and in the help.
+FlagValue repeat_prompt() {
+  return {FlagKind::kText, "TEXT", "a text, in which \\n is a new line; it may be empty",
+          [](Settings& settings, const std::string& given) {
+            settings.training.repeat_prompt = replaced(given, "\\n", "\n");
+            return true;
+          },
+          [](const Settings& settings) { return replaced(settings.training.repeat_prompt, "\n", "\\n"); }};
+}
+
 FlagValue log_level() {
   std::string names;
   for (const std::string& name : log_level_names()) names += (names.empty() ? "" : "|") + name;
@@ -227,6 +246,65 @@ std::vector<Flag> output_flags() {
   };
 }
 
+std::vector<Flag> prompt_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kPrompts;
+  return {
+      {"min_tokens", kGroup, whole_number(&KvzapTrainingSpec::min_tokens, std::int64_t{2}, kMostTokens), "tokens",
+       "Shorter samples are left out.", ""},
+      {"max_tokens", kGroup, whole_number(&KvzapTrainingSpec::max_tokens, std::int64_t{2}, kMostTokens), "tokens",
+       "Longer samples are cut. The model reads each twice, with the repeat prompt in between.", ""},
+      {"positions_per_prompt", kGroup,
+       whole_number(&KvzapTrainingSpec::positions_per_prompt, std::int64_t{1}, kMostTokens), "positions",
+       "Of each prompt, drawn by seed: those that the surrogate is fitted to.", ""},
+      {"repeat_prompt", kGroup, repeat_prompt(), "",
+       "Stands between a text and its repetition; \\n is a new line. What the model was taught to repeat after.", ""},
+      {"held_out", kGroup,
+       number(&KvzapTrainingSpec::held_out, "a number between 0 and 1, both excluded", is_share), "of the prompts",
+       "Share that nothing is fitted to: R2 is measured there.", ""},
+      {"seed", kGroup, whole_number(&RunSpec::seed, std::uint64_t{0}, kMostSeed), "",
+       "Of held-out prompts, positions, first weights and order of the examples.", ""},
+  };
+}
+
+std::vector<Flag> surrogate_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kSurrogate;
+  return {
+      {"kvzap_model_type", kGroup, choice(&KvzapTrainingSpec::kvzap_model_type, {"mlp", "linear"}), "",
+       "Kind of surrogate: mlp by AdamW, linear by ridge regression.", ""},
+      {"hidden_dim", kGroup, whole_number(&KvzapTrainingSpec::hidden_dim, std::int64_t{1}, kMostTokens), "channels",
+       "mlp: of its hidden layer.", ""},
+      {"epochs", kGroup, whole_number(&KvzapTrainingSpec::n_epochs, std::int64_t{1}, kMostTokens), "passes",
+       "mlp: over all positions.", ""},
+      {"batch_size", kGroup, whole_number(&KvzapTrainingSpec::batch_size, std::int64_t{1}, kMostTokens), "positions",
+       "mlp: of a step.", ""},
+      {"learning_rate", kGroup, number(&KvzapTrainingSpec::learning_rate, "a number above 0", is_positive), "",
+       "mlp: the highest; it falls to 0 along a cosine.", ""},
+      {"ridge", kGroup, number(&KvzapTrainingSpec::ridge, "a number above 0", is_positive), "",
+       "linear: penalty on the squared weights.", ""},
+  };
+}
+
+// A row whose value has no default here.
+Flag required(Flag flag) {
+  flag.value.shown = [](const Settings&) { return std::string(); };
+  flag.absent = "required";
+  return flag;
+}
+
+Flag surrogate_output_flag() {
+  return required({"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
+                   "Gets config.json and model.safetensors of the surrogate, and while it is trained all that --resume "
+                   "needs. Made if it is not there.",
+                   ""});
+}
+
+// Rows of compare_flags().
+std::vector<Flag> shared_flags(std::initializer_list<const char*> names) {
+  std::vector<Flag> flags;
+  for (const char* name : names) flags.push_back(*find_flag(compare_flags(), name));
+  return flags;
+}
+
 }  // namespace
 
 const std::vector<Flag>& compare_flags() {
@@ -241,11 +319,19 @@ const std::vector<Flag>& compare_flags() {
 }
 
 const std::vector<Flag>& doctor_flags() {
+  static const std::vector<Flag> flags = shared_flags({"output_dir", "device"});
+  return flags;
+}
+
+const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    std::vector<Flag> some;
-    for (const Flag& flag : compare_flags())
-      if (flag.name == "output_dir" || flag.name == "device") some.push_back(flag);
-    return some;
+    auto all = shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines", "device", "dtype",
+                             "threads", "dedicated_coordinator", "share_gpu", "rank_timeout", "start_timeout",
+                             "resume", "log_level"});
+    all.front() = required(all.front());
+    for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
+      all.insert(all.end(), group.begin(), group.end());
+    return all;
   }();
   return flags;
 }

@@ -37,6 +37,28 @@ std::string joined(const std::vector<std::string>& words, const std::string& sep
   return result;
 }
 
+template <class Owner>
+FlagValue any_number(double Owner::*pointer, std::string accepted, bool (*fits)(double)) {
+  return {FlagKind::kNumber, "X", std::move(accepted),
+          [=](Settings& settings, const std::string& given) {
+            const std::optional<double> value = parse_finite(given);
+            if (!value || !fits(*value)) return false;
+            member(settings, pointer) = *value;
+            return true;
+          },
+          [=](const Settings& settings) { return shortest(member(settings, pointer)); }};
+}
+
+template <class Owner>
+FlagValue any_choice(std::string Owner::*pointer, const std::vector<std::string>& choices) {
+  return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
+          [=](Settings& settings, const std::string& given) {
+            if (contains(choices, given)) member(settings, pointer) = given;
+            return contains(choices, given);
+          },
+          [=](const Settings& settings) { return member(settings, pointer); }};
+}
+
 }  // namespace
 
 std::optional<double> parse_finite(std::string_view text) {
@@ -99,23 +121,17 @@ template std::optional<std::int64_t> parse_whole(std::string_view, std::int64_t,
 template std::optional<std::uint64_t> parse_whole(std::string_view, std::uint64_t, std::uint64_t);
 
 FlagValue number(double RunSpec::*pointer, std::string accepted, bool (*fits)(double)) {
-  return {FlagKind::kNumber, "X", std::move(accepted),
-          [=](Settings& settings, const std::string& given) {
-            const std::optional<double> value = parse_finite(given);
-            if (!value || !fits(*value)) return false;
-            settings.spec.*pointer = *value;
-            return true;
-          },
-          [=](const Settings& settings) { return shortest(settings.spec.*pointer); }};
+  return any_number(pointer, std::move(accepted), fits);
+}
+FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool (*fits)(double)) {
+  return any_number(pointer, std::move(accepted), fits);
 }
 
 FlagValue choice(std::string RunSpec::*pointer, std::vector<std::string> choices) {
-  return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
-          [=](Settings& settings, const std::string& given) {
-            if (contains(choices, given)) settings.spec.*pointer = given;
-            return contains(choices, given);
-          },
-          [=](const Settings& settings) { return settings.spec.*pointer; }};
+  return any_choice(pointer, choices);
+}
+FlagValue choice(std::string KvzapTrainingSpec::*pointer, std::vector<std::string> choices) {
+  return any_choice(pointer, choices);
 }
 
 FlagValue choice(std::optional<std::string> RunSpec::*pointer, std::vector<std::string> choices) {

@@ -29,13 +29,15 @@ extern template std::optional<std::uint64_t> parse_whole(std::string_view, std::
 // Positions in a sequence, and counts of them.
 inline constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
-// The member of RunSpec, RunOptions, TokenizeCommand or Settings that a pointer to member names.
+// The member of RunSpec, RunOptions, KvzapTrainingSpec, TokenizeCommand or Settings that a pointer to member names.
 template <class AnySettings, class Owner, class Value>
 auto& member(AnySettings& settings, Value Owner::*pointer) {
   if constexpr (std::is_same_v<Owner, RunSpec>)
     return settings.spec.*pointer;
   else if constexpr (std::is_same_v<Owner, RunOptions>)
     return settings.options.*pointer;
+  else if constexpr (std::is_same_v<Owner, KvzapTrainingSpec>)
+    return settings.training.*pointer;
   else if constexpr (std::is_same_v<Owner, TokenizeCommand>)
     return settings.tokenize.*pointer;
   else
@@ -71,11 +73,13 @@ FlagValue whole_number(Value Owner::*pointer, typename Unwrapped<Value>::type le
           }};
 }
 
-// A number of RunSpec for which `fits` holds.
+// A number for which `fits` holds.
 FlagValue number(double RunSpec::*pointer, std::string accepted, bool (*fits)(double));
+FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool (*fits)(double));
 
 // `choices` may be joined by '|' in the help.
 FlagValue choice(std::string RunSpec::*pointer, std::vector<std::string> choices);
+FlagValue choice(std::string KvzapTrainingSpec::*pointer, std::vector<std::string> choices);
 FlagValue choice(std::optional<std::string> RunSpec::*pointer, std::vector<std::string> choices);
 
 // Any text but the empty one; std::string or std::filesystem::path.

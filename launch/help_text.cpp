@@ -13,11 +13,13 @@ namespace {
 
 constexpr std::size_t kFlagColumn = 34;
 
-constexpr std::array<std::pair<FlagGroup, const char*>, 6> kGroupTitles{{
+constexpr std::array<std::pair<FlagGroup, const char*>, 8> kGroupTitles{{
     {FlagGroup::kData, "Model and data"},
     {FlagGroup::kMethods, "Methods"},
     {FlagGroup::kEviction, "Eviction"},
     {FlagGroup::kKvzap, "KVzap"},
+    {FlagGroup::kPrompts, "Prompts"},
+    {FlagGroup::kSurrogate, "Surrogate"},
     {FlagGroup::kMachine, "Machine"},
     {FlagGroup::kOutput, "Output"},
 }};
@@ -29,6 +31,8 @@ kept keys of several compression methods on one data set.
 Usage
   kvcompare [compare] --data_path FILE.jsonl [--model_name FOLDER|ID] [FLAGS]
   kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl
+  kvcompare train_kvzap --model_name FOLDER|ID --data_path FILE.jsonl --output FOLDER
+                                 train a scorer for the method kvzap
   kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
   kvcompare presses              list the methods with parameters and sources
@@ -101,6 +105,16 @@ std::string tokenize_help() {
          "that the tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
          "Usage\n  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl\n\n" +
          flag_lines(tokenize_flags());
+}
+
+std::string train_kvzap_help() {
+  return "kvcompare train_kvzap trains the surrogate by which the method kvzap scores keys (arXiv 2601.07891), for a\n"
+         "model that has none. The model reads each text twice; what a key is attended to the second time is what\n"
+         "the surrogate learns to predict. Held-out R2 of each layer on stdout. docs/train_kvzap.md\n\n"
+         "Usage\n  [mpirun -n N] kvcompare train_kvzap --model_name FOLDER|ID --data_path FILE.jsonl --output FOLDER\n"
+         "                                      [--kvzap_model_type mlp|linear] [FLAGS]\n"
+         "  kvcompare --methods kvzap --kvzap_scorer_model FOLDER ...   uses it\n\n" +
+         flag_lines(train_kvzap_flags());
 }
 
 std::string finalize_help() {

@@ -6,6 +6,7 @@ namespace kvcompare {
 
 std::string compare_help();
 std::string tokenize_help();
+std::string train_kvzap_help();
 std::string finalize_help();
 std::string doctor_help();
 std::string presses_help();

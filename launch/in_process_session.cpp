@@ -1,6 +1,7 @@
 #include "launch/in_process_session.h"
 
 #include <exception>
+#include <utility>
 
 #include <ATen/Parallel.h>
 
@@ -13,8 +14,7 @@ void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   try {
     at::set_num_threads(1);  // holds for this thread: what computes with several has its own
     const auto messenger = exchange.endpoint(rank);
-    const auto ready = worker.get_ready();
-    run_worker(*messenger, *ready.evaluator, ready.hello, worker.computed_log);
+    worker(*messenger);
   } catch (...) {
     exchange.abort(std::current_exception());
   }
@@ -26,6 +26,13 @@ struct CoordinatorEnded : std::exception {
 };
 
 }  // namespace
+
+LocalWorker evaluating_worker(std::function<ReadyWorker()> get_ready, std::filesystem::path computed_log) {
+  return [get_ready = std::move(get_ready), computed_log = std::move(computed_log)](Messenger& messenger) {
+    const auto ready = get_ready();
+    run_worker(messenger, *ready.evaluator, ready.hello, computed_log);
+  };
+}
 
 LocalWorkers::LocalWorkers(const std::vector<LocalWorker>& workers)
     : exchange_(static_cast<int>(workers.size()) + 1), endpoint_(exchange_.endpoint(kCoordinator)) {

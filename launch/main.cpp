@@ -14,6 +14,7 @@
 #include "launch/report_error.h"
 #include "launch/standard_output.h"
 #include "launch/tokenize_command.h"
+#include "launch/train_kvzap_command.h"
 
 namespace kvcompare {
 namespace {
@@ -30,6 +31,10 @@ struct Dispatch {
     return run_finalize(command);
   }
   ExitCode operator()(const TokenizeCommand& command) const { return run_tokenize(command); }
+  ExitCode operator()(const TrainKvzapCommand& command) const {
+    configure_log(command.options.log_level);
+    return run_train_kvzap(command);
+  }
   ExitCode operator()(const PressesCommand&) const {
     print(presses_text());
     return ExitCode::kComplete;

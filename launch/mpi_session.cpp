@@ -5,6 +5,8 @@
 #include <string>
 #include <thread>
 
+#include <ATen/Parallel.h>
+
 #include "common/backoff.h"
 #include "common/errors.h"
 #include "common/log.h"
@@ -158,6 +160,34 @@ ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWor
     // Unwinding would wait for the worker thread, which may be computing.
     report_error(error.what());
     environment.abort(error.exit_code());
+  }
+}
+
+ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
+  MpiEnvironment mpi;
+  MpiMessenger remote(mpi, {.silence = std::chrono::seconds(options.rank_timeout),
+                            .first_silence = std::chrono::seconds(options.start_timeout)});
+  const auto place = mpi.place_on_host(mpi.rank() > 0 || !options.dedicated_coordinator);
+  at::set_num_threads(options.threads.value_or(place.n_cores));
+  try {
+    const auto code =
+        mpi.rank() == 0 ? roles.coordinate(mpi, remote, place) : serve(mpi, remote, roles.worker(place));
+    mpi.finalize();
+    return code;
+  } catch (const Error& error) {
+    report_error(error.what());
+    mpi.abort(error.exit_code());
+  }
+}
+
+void while_others_wait(MpiEnvironment& environment, MpiMessenger& remote, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    report_error(error.what());
+    end_other_ranks(environment, remote, error);
+    environment.finalize();
+    std::_Exit(static_cast<int>(error.exit_code()));  // not waiting for a worker thread that may be computing
   }
 }
 

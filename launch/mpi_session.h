@@ -2,9 +2,11 @@
 // another thread computes.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "common/mpi_messenger.h"
+#include "common/run_options.h"
 #include "launch/in_process_session.h"
 
 namespace kvcompare {
@@ -38,5 +40,18 @@ void end_other_ranks(const MpiEnvironment& environment, MpiMessenger& remote, co
 // worker throws is told to rank 0, which then ends all ranks. Returns when the work is done; where it ends
 // otherwise, the process ends here.
 ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWorker& worker);
+
+// What the ranks of a run do.
+struct RankRoles {
+  // Rank 0's. Throws Error only after end_other_ranks or when the others have ended.
+  std::function<ExitCode(MpiEnvironment&, MpiMessenger&, const PlaceOnHost&)> coordinate;
+  std::function<LocalWorker(const PlaceOnHost&)> worker;  // another rank's
+};
+
+// This process as one of several that mpirun or srun started; from MPI_Init to MPI_Finalize.
+ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles);
+
+// Rank 0's work as long as others wait for it: what it throws is told to all ranks, and ends them and this one.
+void while_others_wait(MpiEnvironment& environment, MpiMessenger& remote, const std::function<void()>& work);
 
 }  // namespace kvcompare

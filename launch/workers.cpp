@@ -46,9 +46,11 @@ ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPla
 
 LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerPlace& place,
                         const std::shared_ptr<SharedModel>& model) {
-  return {[&job, options, place, model] { return get_ready(job, options, place, *model); },
-          options.computed_log};
+  return evaluating_worker([&job, options, place, model] { return get_ready(job, options, place, *model); },
+                           options.computed_log);
 }
+
+}  // namespace
 
 c10::Device device_of(const Job& job, const RunOptions& options, const PlaceOnHost& place) {
   const auto n_devices = static_cast<int>(job.devices.size());
@@ -63,8 +65,6 @@ c10::Device device_of(const Job& job, const RunOptions& options, const PlaceOnHo
 int threads_of(const RunOptions& options, const PlaceOnHost& place) {
   return options.threads.value_or(place.n_cores);
 }
-
-}  // namespace
 
 int n_usable_cores() {
   cpu_set_t cores;
@@ -103,14 +103,14 @@ LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const st
 LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const PlaceOnHost& place) {
   // The job lives as long as the worker that is made of it.
   const auto job = std::make_shared<Job>();
-  return {[job, spec, options, place, model = std::make_shared<SharedModel>()] {
-            *job = read_job(spec, options);
-            return get_ready(
-                *job, options,
-                {device_of(*job, options, place), threads_of(options, place), model_hash(job->model)},
-                *model);
-          },
-          options.computed_log};
+  return evaluating_worker(
+      [job, spec, options, place, model = std::make_shared<SharedModel>()] {
+        *job = read_job(spec, options);
+        return get_ready(*job, options,
+                         {device_of(*job, options, place), threads_of(options, place), model_hash(job->model)},
+                         *model);
+      },
+      options.computed_log);
 }
 
 }  // namespace kvcompare

@@ -14,13 +14,17 @@ namespace kvcompare {
 // The cores that this process may use.
 int n_usable_cores();
 
+// Of the rank at this place. Throws ConfigError if another rank has that GPU and they are not to share.
+c10::Device device_of(const Job& job, const RunOptions& options, const PlaceOnHost& place);
+
+int threads_of(const RunOptions& options, const PlaceOnHost& place);
+
 // Of a process that is alone: one worker a GPU. On the CPU options.workers; by default one for an engine that
 // uses all threads by itself, else one a thread, as many as there are units for. job outlives them.
 std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,
                                       int n_threads, std::size_t n_units);
 
-// Of the coordinator's rank: one, on the device that its place on the host gives it. job outlives it.
-// Throws ConfigError if another rank has that GPU and they are not to share.
+// Of the coordinator's rank: one, on the device that its place on the host gives it (device_of). job outlives it.
 LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
                              const PlaceOnHost& place);
 

@@ -2,14 +2,17 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <ATen/OpMathType.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/stack.h>
 
 #include "worker/rope_frequencies.h"
 
@@ -72,6 +75,17 @@ at::Tensor Model::finish_layer(LayerIndex index, const at::Tensor& x, const at::
   const auto hidden = norm(attended, w.post_attention_norm);
   const auto gated = at::silu(linear(hidden, w.gate, w.gate_bias)) * linear(hidden, w.up, w.up_bias);
   return attended + linear(gated, w.down, w.down_bias);
+}
+
+at::Tensor Model::value_norms(LayerIndex index, const at::Tensor& v) const {
+  const auto wide = at::toOpMathType(v.scalar_type());
+  const auto group = config_.n_heads / config_.n_kv_heads;
+  std::vector<at::Tensor> norms;  // head by head: all [n_tokens, d_model] at once may be large
+  for (std::int64_t h = 0; h < config_.n_heads; ++h) {
+    const auto w = layer(index).o.narrow(1, h * config_.head_dim, config_.head_dim).to(wide);  // [d_model, d_head]
+    norms.push_back(at::linalg_vector_norm(at::linear(v.select(0, h / group).to(wide), w), 2, at::IntArrayRef(-1)));
+  }
+  return at::stack(norms);
 }
 
 at::Tensor Model::logits(const at::Tensor& x) const {

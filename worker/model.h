@@ -34,6 +34,11 @@ class Model {
   //   heads : [n_heads, n_tokens, d_head]
   at::Tensor finish_layer(LayerIndex layer, const at::Tensor& x, const at::Tensor& heads) const;
 
+  // How much one unit of attention to a key can move the residual stream: |W_O v| of each query head.
+  //   v       : [n_kv_heads, n_tokens, d_head]
+  //   returns : [n_heads, n_tokens], float32 at least
+  at::Tensor value_norms(LayerIndex layer, const at::Tensor& v) const;
+
   // Final norm and head of the tokens whose residual stream is x: [n_tokens, vocab].
   at::Tensor logits(const at::Tensor& x) const;
 

@@ -3,9 +3,13 @@
 #include <limits>
 #include <set>
 
+#include <nlohmann/json.hpp>
+
+#include "common/atomic_file.h"
 #include "common/errors.h"
 #include "worker/checkpoint/checkpoint_files.h"
 #include "worker/checkpoint/json_object.h"
+#include "worker/checkpoint/safetensors_writer.h"
 #include "worker/checkpoint/tensor_loading.h"
 
 namespace kvcompare {
@@ -128,6 +132,32 @@ KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const M
     surrogate.layers.push_back(std::move(layer));
   }
   return surrogate;
+}
+
+void save_kvzap_surrogate(const std::filesystem::path& folder, const KvzapSurrogate& surrogate) {
+  const auto& first = surrogate.layers.at(0).linears;
+  SurrogateConfig config;
+  config.n_modules = std::ssize(surrogate.layers);
+  config.input_dim = first.front().weight.size(1);
+  config.output_dim = first.back().weight.size(0);
+  if (first.size() > 1) config.hidden_dim = first.front().weight.size(0);
+
+  NamedTensors tensors;
+  for (std::int64_t layer = 0; layer < config.n_modules; ++layer) {
+    const auto names = layer_names(config, layer);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto& linear = surrogate.layers[static_cast<std::size_t>(layer)].linears.at(i);
+      tensors.emplace_back(names[i].weight.name, linear.weight);
+      tensors.emplace_back(names[i].bias.name, linear.bias);
+    }
+  }
+  nlohmann::ordered_json json = {{"architectures", {"KVzapModel"}},   {"model_type", "kvzap"},
+                                 {"dtype", "float32"},                {"n_modules", config.n_modules},
+                                 {"input_dim", config.input_dim},     {"hidden_dim", nullptr},
+                                 {"output_dim", config.output_dim}};
+  if (config.hidden_dim) json["hidden_dim"] = *config.hidden_dim;
+  write_safetensors(folder / "model.safetensors", tensors);
+  write_file_atomically(folder / "config.json", json.dump(1) + "\n");
 }
 
 }  // namespace kvcompare

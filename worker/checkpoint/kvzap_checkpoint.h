@@ -24,4 +24,7 @@ KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const M
 std::string kvzap_model_type(const std::filesystem::path& folder, const ModelConfig& model,
                              const std::optional<std::string>& wanted);
 
+// Writes config.json and model.safetensors (float32) as kvcompare and kvpress read them. Throws OutputError.
+void save_kvzap_surrogate(const std::filesystem::path& folder, const KvzapSurrogate& surrogate);
+
 }  // namespace kvcompare

@@ -30,7 +30,7 @@ std::string size_bytes(std::uint64_t size) {
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors) {
+std::string safetensors_bytes(const NamedTensors& tensors) {
   nlohmann::ordered_json header;
   header["__metadata__"] = {{"format", "pt"}};
   std::string data;
@@ -44,7 +44,11 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data
-  write_file_atomically(path, size_bytes(text.size()) + text + data);
+  return size_bytes(text.size()) + text + data;
+}
+
+void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors) {
+  write_file_atomically(path, safetensors_bytes(tensors));
 }
 
 }  // namespace kvcompare

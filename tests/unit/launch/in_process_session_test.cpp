@@ -49,7 +49,10 @@ class FakeEngine : public Engine {
   std::function<void()> fail_;
 };
 
-ReadyWorker working() { return {{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>())}; }
+LocalWorker working(const std::filesystem::path& computed_log = {}) {
+  return evaluating_worker(
+      [] { return ReadyWorker{{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>())}; }, computed_log);
+}
 
 class InProcessSession : public testing::Test {
  protected:
@@ -73,7 +76,7 @@ class InProcessSession : public testing::Test {
 };
 
 TEST_F(InProcessSession, GathersWhatItsThreadsEvaluate) {
-  EXPECT_EQ(run({{working}, {working}, {working}}).n_evaluated, 20);
+  EXPECT_EQ(run({working(), working(), working()}).n_evaluated, 20);
   const Journal journal(journal_);
   EXPECT_EQ(journal.units().size(), 20u);
   for (const auto& [unit, record] : journal.units()) EXPECT_EQ(record.summary.value().total_nll, 2);
@@ -81,7 +84,7 @@ TEST_F(InProcessSession, GathersWhatItsThreadsEvaluate) {
 
 TEST_F(InProcessSession, LogsWhatWasComputed) {
   const auto log = folder_.path() / "computed";
-  run({{working, log}, {working, log}});
+  run({working(log), working(log)});
   std::set<std::string> units;
   std::ifstream lines(log);
   for (std::string sample, method, hash; lines >> sample >> method >> hash;) {
@@ -92,13 +95,13 @@ TEST_F(InProcessSession, LogsWhatWasComputed) {
 }
 
 TEST_F(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
-  const auto breaking = [] {
+  const auto breaking = evaluating_worker([] {
     return ReadyWorker{{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>([] {
                          throw InvariantError("broken engine");
                        }))};
-  };
+  });
   try {
-    run({{breaking}, {breaking}});  // a working one might do all units before the other begins
+    run({breaking, breaking});  // a working one might do all units before the other begins
     FAIL() << "nothing was thrown";
   } catch (const InvariantError& error) {
     EXPECT_STREQ(error.what(), "broken engine");
@@ -106,7 +109,7 @@ TEST_F(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
 }
 
 TEST_F(InProcessSession, RethrowsWhatKeepsAWorkerFromStarting) {
-  EXPECT_THROW(run({{[]() -> ReadyWorker { throw std::runtime_error("no device"); }}, {working}}),
+  EXPECT_THROW(run({evaluating_worker([]() -> ReadyWorker { throw std::runtime_error("no device"); }), working()}),
                std::runtime_error);
 }
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <utility>
 
-namespace kvcompare::demo {
+namespace kvcompare {
 
 class RandomSource {
  public:
@@ -43,4 +43,4 @@ class RandomSource {
   std::mt19937_64 engine_;
 };
 
-}  // namespace kvcompare::demo
+}  // namespace kvcompare

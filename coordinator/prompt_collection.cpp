@@ -1,0 +1,87 @@
+#include "coordinator/prompt_collection.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "common/errors.h"
+#include "common/fault_point.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval{100};
+
+}  // namespace
+
+PromptCollection::PromptCollection(Messenger& messenger, int n_workers, std::string model)
+    : messenger_(messenger), n_workers_(n_workers), model_(std::move(model)) {}
+
+bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks) {
+  const auto in_hand = [&] { return std::ranges::any_of(workers_, [](const auto& w) { return w.n_in_hand > 0; }); };
+  for (bool stops = false; in_hand() || (!stops && next_ < prompts.size());) {
+    stops = stops || hooks.stop_requested();
+    if (!stops) hand_out(prompts);
+    if (auto envelope = messenger_.receive(kPollInterval)) take(std::move(*envelope), hooks);
+    hooks.progress(n_done_);
+  }
+  return n_done_ == std::ssize(prompts);
+}
+
+void PromptCollection::hand_out(const std::vector<RepeatedPrompt>& prompts) {
+  for (auto& worker : workers_) {
+    if (worker.n_in_hand > 0) continue;
+    AssignPrompts assign;
+    for (std::int64_t n_tokens = 0; next_ < prompts.size(); ++next_) {
+      n_tokens += prompts[next_].n_context;
+      if (!assign.prompts.empty() && n_tokens > worker.n_tokens_at_once) break;
+      assign.prompts.push_back(prompts[next_]);
+    }
+    if (assign.prompts.empty()) return;
+    fault_point("before_dispatch");
+    worker.n_in_hand = assign.prompts.size();
+    messenger_.send(worker.rank, std::move(assign));
+  }
+}
+
+void PromptCollection::welcome(Rank from, const Hello& hello) {
+  if (hello.model != model_)
+    throw CheckpointError("model_name", "",
+                          "worker " + std::to_string(from.value) + " on " + hello.host +
+                              " has read another model (SHA-256 " + hello.model + ") than the coordinator (" + model_ +
+                              "); every host must see the same files");
+  workers_.push_back({from, hello.n_tokens_at_once});
+}
+
+void PromptCollection::take(Envelope envelope, const CollectionHooks& hooks) {
+  if (const auto* hello = std::get_if<Hello>(&envelope.message)) return welcome(envelope.from, *hello);
+  if (const auto* failed = std::get_if<WorkerFailed>(&envelope.message)) throw Error(failed->code, failed->reason);
+  const auto* targets = std::get_if<PromptTargets>(&envelope.message);
+  require(targets != nullptr, "the collection of targets was sent another message");
+  hooks.keep(*targets);
+  const auto worker = std::ranges::find(workers_, envelope.from, &Worker::rank);
+  require(worker != workers_.end() && worker->n_in_hand > 0, "targets came that nobody was asked for");
+  --worker->n_in_hand;
+  ++n_done_;
+}
+
+void PromptCollection::idle(std::chrono::milliseconds duration) {
+  const auto envelope = messenger_.receive(duration);
+  if (!envelope) return;
+  if (const auto* hello = std::get_if<Hello>(&envelope->message)) return welcome(envelope->from, *hello);
+  if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message)) throw Error(failed->code, failed->reason);
+  throw InvariantError("an idle worker has sent something");
+}
+
+void PromptCollection::dismiss() {
+  for (int worker = 1; worker <= n_workers_; ++worker) messenger_.send(Rank(worker), Stop{});
+  while (n_gone_ < n_workers_) {
+    const auto envelope = messenger_.receive(kPollInterval);
+    if (!envelope) continue;
+    if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message)) throw Error(failed->code, failed->reason);
+    if (std::holds_alternative<Goodbye>(envelope->message)) ++n_gone_;
+  }
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,58 @@
+// The coordinator's side of the collection of targets (common/messages.h): hands out prompts, and gives what comes
+// back to whoever keeps it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/messenger.h"
+#include "common/repeated_prompt.h"
+
+namespace kvcompare {
+
+struct CollectionHooks {
+  std::function<void(const PromptTargets&)> keep;     // durably, before it returns
+  std::function<void(std::int64_t n_done)> progress;  // called often
+  std::function<bool()> stop_requested;               // true: no new prompt
+};
+
+class PromptCollection {
+ public:
+  // The messenger outlives it. model: SHA-256 of the model that every worker must have read.
+  PromptCollection(Messenger& messenger, int n_workers, std::string model);
+
+  // Until the targets of every prompt are kept, or a stop is requested and those under way are kept.
+  // False if prompts are left. Throws what the messenger and `keep` throw, the error of a worker that cannot go on, and
+  // CheckpointError if a worker has read another model.
+  bool collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks);
+
+  // Answers the workers' signs of life for a while, though there is nothing to do for them.
+  void idle(std::chrono::milliseconds duration);
+
+  // Tells the workers to stop, and waits until they have said goodbye.
+  void dismiss();
+
+ private:
+  struct Worker {
+    Rank rank;
+    std::int64_t n_tokens_at_once;
+    std::size_t n_in_hand = 0;  // prompts
+  };
+
+  void welcome(Rank from, const Hello& hello);
+  void take(Envelope envelope, const CollectionHooks& hooks);
+  void hand_out(const std::vector<RepeatedPrompt>& prompts);
+
+  Messenger& messenger_;
+  int n_workers_;
+  std::string model_;
+  std::vector<Worker> workers_;  // that have said hello
+  std::size_t next_ = 0;         // prompt to hand out
+  std::int64_t n_done_ = 0;
+  int n_gone_ = 0;
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,215 @@
+#include "launch/kvzap_training.h"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <future>
+#include <iostream>
+#include <numeric>
+
+#include <nlohmann/json.hpp>
+
+#include "common/atomic_file.h"
+#include "common/errors.h"
+#include "common/fault_point.h"
+#include "common/log.h"
+#include "common/tokenizer/tokenizer.h"
+#include "common/version.h"
+#include "coordinator/progress.h"
+#include "launch/standard_output.h"
+#include "launch/stop_signal.h"
+#include "worker/checkpoint/kvzap_checkpoint.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kPatience{5};  // when mpirun was killed its processes live on for a second
+constexpr const char* kRecord = "training.json";
+constexpr std::array kFiles{kRecord, "config.json", "model.safetensors"};
+
+// What the tokenizer puts before a text, and the repeat prompt's ids. A data set of ids for a model without tokenizer
+// does with an empty repeat prompt.
+struct PromptPieces {
+  std::vector<TokenId> begin, request;
+};
+PromptPieces prompt_pieces(const Job& job, const std::string& repeat_prompt) {
+  if (repeat_prompt.empty() && !fs::exists(job.model / "tokenizer.json")) return {};
+  const auto tokenizer = Tokenizer::load(job.model);
+  return {tokenizer.encode(""), tokenizer.encode(repeat_prompt, Tokenizer::SpecialTokens::kOmit)};
+}
+
+void check_window(const TrainingPlan& plan, const Job& job) {
+  std::int64_t longest = 0;
+  for (const auto& prompt : plan.prompts) longest = std::max(longest, std::ssize(prompt.ids));
+  const auto told = "a prompt and its repetition are " + std::to_string(longest) + " tokens long";
+  if (job.config.sliding_window && longest > *job.config.sliding_window)
+    throw DataError(job.spec.data_path, 0,
+                    told + ", more than the model's sliding window of " + std::to_string(*job.config.sliding_window) +
+                        ", which kvcompare does not compute; use a smaller --max_tokens");
+  if (longest > job.config.max_position_embeddings)
+    log_warning(told + ", the model was made for " + std::to_string(job.config.max_position_embeddings) +
+                " (max_position_embeddings)");
+}
+
+// Of a file that training_json wrote.
+struct Record {
+  Identity identity;
+  bool is_complete = false;
+};
+Record read_record(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const auto json = Json::parse(file, nullptr, false);
+  if (!json.is_object() || !json.contains("identity") || !json["identity"].is_object() || !json.contains("complete"))
+    throw CheckpointError(path.string(), "", "is not what kvcompare train_kvzap writes; choose another --output folder");
+  Record record;
+  for (const auto& [name, value] : json["identity"].items()) record.identity[name] = value.get<std::string>();
+  record.is_complete = json["complete"].get<bool>();
+  return record;
+}
+
+std::string fixed(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4f", value);
+  return text.data();
+}
+
+double mean(const std::vector<double>& values) {
+  return std::reduce(values.begin(), values.end()) / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+Job training_job(const TrainKvzapCommand& command) {
+  auto spec = command.spec;
+  spec.engine = "stepwise";  // its form of the model is that which targets are computed with
+  spec.max_length = command.training.max_tokens;
+  return read_job(spec, command.options);
+}
+
+KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
+    : command_(command),
+      folder_(command.options.output_dir),
+      lock_(folder_, command.options.resume ? kPatience : std::chrono::seconds(0)),
+      n_threads_(n_threads),
+      job_(training_job(command)) {
+  const auto data = read_data(job_, n_threads);
+  hashes_ = data.hashes;
+  for (const auto& bad : data.dataset.bad_lines)
+    log_warning(job_.spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
+  const auto pieces = prompt_pieces(job_, command.training.repeat_prompt);
+  plan_ = plan_training({.data_path = job_.spec.data_path,
+                         .samples = data.dataset.samples,
+                         .begin = pieces.begin,
+                         .request = pieces.request,
+                         .d_model = job_.config.hidden_size,
+                         .seed = job_.spec.seed},
+                        command.training);
+  check_window(plan_, job_);
+  identity_ = training_identity(command.training, {.hashes = hashes_,
+                                                   .versions = {kVersion, KVCOMPARE_TORCH_VERSION},
+                                                   .dtype = to_string(*job_.spec.dtype),
+                                                   .device_type = job_.spec.device_type,
+                                                   .seed = job_.spec.seed});
+  begin_or_resume();
+}
+
+fs::path KvzapTraining::targets_of(SampleIndex sample) const {
+  return folder_ / "targets" / (std::to_string(sample.value) + ".safetensors");
+}
+
+void KvzapTraining::begin_or_resume() {
+  for (const auto* name : kFiles)
+    if (fs::exists(folder_ / name) && !command_.options.resume)
+      throw ConfigError("output", folder_.string() + " holds " + name +
+                                      "; --resume goes on with a training that was begun there, or choose another folder");
+  if (fs::exists(folder_ / kRecord)) {
+    const auto record = read_record(folder_ / kRecord);
+    if (const auto differences = drift(record.identity, identity_); !differences.empty()) {
+      std::string text = "this is not the training that " + (folder_ / kRecord).string() + " was begun with:";
+      for (const auto& difference : differences) text += "\n  " + difference;
+      throw ConfigError("resume", text + "\ngive the old values, or choose another --output folder");
+    }
+    is_complete_ = record.is_complete;
+    if (is_complete_) return;
+  } else {
+    write_record(nullptr);
+  }
+  fs::create_directories(folder_ / "targets");
+  fs::create_directories(folder_ / "layers");
+  for (const auto& prompt : plan_.prompts)
+    if (!fs::exists(targets_of(prompt.sample))) missing_.push_back(prompt);
+  log_info(std::to_string(plan_.prompts.size()) + " prompts, " + std::to_string(plan_.held_out.size()) +
+           " of them held out; " + std::to_string(plan_.prompts.size() - missing_.size()) +
+           " are known from an earlier run; " + to_string(*job_.spec.dtype) + " on " + job_.spec.device_type);
+}
+
+void KvzapTraining::write_record(const FittedLayers* fitted) const {
+  Json json = {{"format", "kvcompare-kvzap-training"}, {"complete", fitted != nullptr}};
+  json["identity"] = Json::object();
+  for (const auto& [name, value] : identity_) json["identity"][name] = value;
+  json["n_prompts"] = plan_.prompts.size();
+  json["n_held_out"] = plan_.held_out.size();
+  if (fitted) json["held_out_r_squared"] = fitted->r_squared;  // [layer][KV head]
+  write_file_atomically(folder_ / kRecord, json.dump(1) + "\n");
+}
+
+bool KvzapTraining::collect(PromptCollection& collection) {
+  Progress progress(std::cerr, stderr_style(), std::ssize(missing_));
+  return collection.collect(missing_, {.keep =
+                                           [&](const PromptTargets& targets) {
+                                             fault_point("before_journal_write");
+                                             write_file_atomically(targets_of(targets.sample), targets.table);
+                                           },
+                                       .progress = [&](std::int64_t n_done) { progress.update(n_done); },
+                                       .stop_requested = stop_signalled});
+}
+
+std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& meanwhile) {
+  LayerFitsTask task{.fitted = {},
+                     .held_out = {},
+                     .n_layers = job_.config.n_layers,
+                     .seed = job_.spec.seed,
+                     .folder = folder_ / "layers",
+                     .n_threads = n_threads_,
+                     .device = job_.devices.front()};
+  for (const auto& prompt : plan_.prompts)
+    (plan_.held_out.contains(prompt.sample) ? task.held_out : task.fitted).push_back(targets_of(prompt.sample));
+  std::atomic<std::int64_t> n_done = 0;
+  Progress progress(std::cerr, stderr_style(), n_fit_steps(command_.training, task.n_layers));
+  const std::function<bool()> go_on = [] {
+    fault_point("after_sync_before_ack");
+    return !stop_signalled();
+  };
+  auto fitted = std::async(std::launch::async, [&] { return fit_layers(task, command_.training, n_done, go_on); });
+  while (fitted.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    meanwhile();
+    progress.update(n_done);
+  }
+  return fitted.get();
+}
+
+ExitCode KvzapTraining::finish(const FittedLayers& fitted) {
+  fault_point("before_finalize");
+  save_kvzap_surrogate(folder_, fitted.surrogate);
+  write_record(&fitted);
+  fs::remove_all(folder_ / "targets");
+  fs::remove_all(folder_ / "layers");
+  std::string table = "Layer  Held-out R2  by KV head\n";
+  for (std::size_t l = 0; l < fitted.r_squared.size(); ++l) {
+    auto number = std::to_string(l);
+    table += std::string(5 - std::min<std::size_t>(5, number.size()), ' ') + number + "       " +
+             fixed(mean(fitted.r_squared[l])) + " ";
+    for (const double r2 : fitted.r_squared[l]) table += " " + fixed(r2);
+    table += "\n";
+  }
+  print(table + "\nThe scorer is in " + folder_.string() + "; use it with --methods kvzap --kvzap_scorer_model " +
+        folder_.string() + "\n");
+  return ExitCode::kComplete;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,115 @@
+#include "launch/train_kvzap_command.h"
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/host_name.h"
+#include "common/log.h"
+#include "common/mpi_environment.h"
+#include "launch/kvzap_training.h"
+#include "launch/mpi_session.h"
+#include "launch/standard_output.h"
+#include "launch/stop_signal.h"
+#include "launch/workers.h"
+#include "worker/checkpoint/model_hash.h"
+#include "worker/training/prompt_loop.h"
+
+namespace kvcompare {
+namespace {
+
+struct PromptWorkerPlace {
+  c10::Device device;
+  int n_threads;
+  std::string model_hash;
+};
+
+void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
+  const auto loaded = load_model(job, place.device, std::nullopt);
+  run_prompt_worker(messenger, *loaded->model,
+                    {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
+                    job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
+}
+
+// Of a process that is alone: one a GPU, or one with all threads on the CPU. job outlives them.
+std::vector<LocalWorker> make_prompt_workers(const Job& job, const std::string& model, int n_threads) {
+  std::vector<LocalWorker> workers;
+  for (const auto& device : job.devices)
+    workers.push_back([&job, place = PromptWorkerPlace{device, n_threads, model}](Messenger& messenger) {
+      work_on_prompts(messenger, job, place);
+    });
+  return workers;
+}
+
+LocalWorker make_remote_prompt_worker(const TrainKvzapCommand& command, const PlaceOnHost& place) {
+  return [command, place](Messenger& messenger) {
+    const auto job = training_job(command);
+    work_on_prompts(messenger, job,
+                    {device_of(job, command.options, place), threads_of(command.options, place), model_hash(job.model)});
+  };
+}
+
+ExitCode interrupted() {
+  log_warning("interrupted; run again with --resume to go on");
+  return ExitCode::kInterrupted;
+}
+
+ExitCode told_complete(const TrainKvzapCommand& command) {
+  print("The scorer in " + command.options.output_dir.string() + " is complete already.\n");
+  return ExitCode::kComplete;
+}
+
+ExitCode run_alone(const TrainKvzapCommand& command) {
+  const int n_threads = command.options.threads.value_or(n_usable_cores());
+  KvzapTraining training(command, n_threads);
+  if (training.is_complete()) return told_complete(command);
+  if (training.needs_workers()) {
+    LocalWorkers workers(make_prompt_workers(training.job(), training.model_hash(), n_threads));
+    PromptCollection collection(workers.coordinator_endpoint(), workers.size(), training.model_hash());
+    const bool has_all = training.collect(collection);
+    collection.dismiss();
+    if (!has_all) return interrupted();
+  }
+  const auto fitted = training.fit([] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); });
+  return fitted ? training.finish(*fitted) : interrupted();
+}
+
+// Rank 0. The others wait for the end of the fit without a load: it is rank 0's alone.
+ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi, MpiMessenger& remote,
+                          const PlaceOnHost& place) {
+  const auto& options = command.options;
+  const int n_threads = threads_of(options, place);
+  std::optional<KvzapTraining> training;
+  std::optional<LocalWorkers> local;
+  std::optional<FittedLayers> fitted;
+  while_others_wait(mpi, remote, [&] {
+    training.emplace(command, n_threads);
+    if (!options.dedicated_coordinator) {
+      const PromptWorkerPlace here{device_of(training->job(), options, place), n_threads, training->model_hash()};
+      local.emplace(std::vector<LocalWorker>{
+          [&job = training->job(), here](Messenger& messenger) { work_on_prompts(messenger, job, here); }});
+    }
+    CoordinatorSession session(mpi, remote, local ? &*local : nullptr);
+    PromptCollection collection(session, session.n_workers(), training->model_hash());
+    if (!training->is_complete() && training->collect(collection))
+      fitted = training->fit([&] { collection.idle(std::chrono::milliseconds(100)); });
+    collection.dismiss();
+  });
+  if (training->is_complete()) return told_complete(command);
+  return fitted ? training->finish(*fitted) : interrupted();
+}
+
+}  // namespace
+
+ExitCode run_train_kvzap(const TrainKvzapCommand& command) {
+  install_stop_signals();
+  if (n_launched_processes() == 1) return run_alone(command);
+  return run_as_rank(command.options,
+                     {.coordinate = [&](auto& mpi, auto& remote,
+                                        const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
+                      .worker = [&](const auto& place) { return make_remote_prompt_worker(command, place); }});
+}
+
+}  // namespace kvcompare

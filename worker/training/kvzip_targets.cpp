@@ -1,0 +1,95 @@
+#include "worker/training/kvzip_targets.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include <ATen/OpMathType.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kRowsAtOnce = 256;  // queries whose attention weights exist at once
+
+// [n_heads, n_tokens, d_head], causal
+at::Tensor attention(const LayerView& view, std::int64_t group) {
+  const auto wide = [&](const at::Tensor& x) { return x.repeat_interleave(group, 0).unsqueeze(0); };
+  return at::scaled_dot_product_attention(view.q.unsqueeze(0), wide(view.k), wide(view.v), {}, 0.0, true).squeeze(0);
+}
+
+// The largest a_ij / |hidden_i| that each key of the context gets from a query of the repetition.
+//   returns : [n_heads, n_context], float32 at least
+at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) {
+  const auto wide = at::toOpMathType(view.q.scalar_type());
+  const auto n_heads = view.q.size(0), n_tokens = view.q.size(1), group = n_heads / view.k.size(0);
+  const auto scale = 1 / std::sqrt(static_cast<double>(view.q.size(2)));
+  const auto keys = at::arange(n_tokens, view.q.options().dtype(at::kLong));
+  std::vector<at::Tensor> heads;
+  for (std::int64_t h = 0; h < n_heads; ++h) {
+    const auto k = view.k.select(0, h / group).to(wide);
+    auto largest = at::zeros({prompt.n_context}, view.q.options().dtype(wide));
+    for (auto begin = prompt.repeat_begin; begin < n_tokens; begin += kRowsAtOnce) {
+      const auto n_rows = std::min(kRowsAtOnce, n_tokens - begin);
+      const auto q = view.q.select(0, h).narrow(0, begin, n_rows).to(wide);
+      const auto later = keys.unsqueeze(0) > keys.narrow(0, begin, n_rows).unsqueeze(1);
+      const auto logits = (at::matmul(q, k.t()) * scale).masked_fill(later, -std::numeric_limits<double>::infinity());
+      const auto size = at::linalg_vector_norm(view.hidden.narrow(0, begin, n_rows).to(wide), 2, at::IntArrayRef(-1));
+      const auto weights = at::softmax(logits, -1).narrow(1, 0, prompt.n_context) / size.unsqueeze(1);
+      largest = at::maximum(largest, weights.amax(0));
+    }
+    heads.push_back(largest);
+  }
+  return at::stack(heads);
+}
+
+void check_finite(const at::Tensor& values, const char* what, std::int64_t layer, const RepeatedPrompt& prompt) {
+  if (!at::isfinite(values).all().item<bool>())
+    throw std::domain_error("sample " + std::to_string(prompt.sample.value) + ": a " + what + " of layer " +
+                            std::to_string(layer) + " is not finite");
+}
+
+LayerTargets targets_of(const Model& model, const LayerView& view, const RepeatedPrompt& prompt) {
+  const auto n_kv_heads = view.k.size(0);
+  const auto contributions = largest_weights(view, prompt) *
+                             model.value_norms(view.layer, view.v.narrow(1, 0, prompt.n_context));
+  const auto scores = contributions.unflatten(0, {n_kv_heads, -1}).amax(1).clamp_min(std::numeric_limits<float>::min());
+  const auto positions = at::tensor(prompt.positions, at::kLong).to(view.hidden.device());
+  LayerTargets targets{.hidden = view.hidden.index_select(0, positions).to(at::kFloat).cpu(),
+                       .scores = scores.log().index_select(1, positions).t().to(at::kFloat).cpu().contiguous()};
+  check_finite(targets.hidden, "hidden state", view.layer.value, prompt);
+  check_finite(targets.scores, "score", view.layer.value, prompt);
+  return targets;
+}
+
+}  // namespace
+
+std::vector<LayerTargets> kvzip_targets(const Model& model, const RepeatedPrompt& prompt) {
+  const c10::InferenceMode no_autograd;
+  const auto& config = model.config();
+  std::vector<LayerTargets> targets;
+  auto x = model.embed(prompt.ids);
+  for (std::int64_t l = 0; l < config.n_layers; ++l) {
+    const auto view = model.project(LayerIndex(l), prompt.sample, 0, x);
+    targets.push_back(targets_of(model, view, prompt));
+    if (l + 1 < config.n_layers)
+      x = model.finish_layer(LayerIndex(l), x, attention(view, config.n_heads / config.n_kv_heads));
+  }
+  return targets;
+}
+
+}  // namespace kvcompare

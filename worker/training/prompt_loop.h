@@ -1,0 +1,15 @@
+// The worker's side of the collection of targets (common/messages.h).
+#pragma once
+
+#include "common/messenger.h"
+#include "worker/model.h"
+
+namespace kvcompare {
+
+// Computes the targets of the prompts it is given, n_threads of them at once on a thread each, until the
+// coordinator says Stop. No number depends on n_threads. Throws what kvzip_targets and the messenger throw.
+//   hello : n_tokens_at_once is filled in, from the longest context
+void run_prompt_worker(Messenger& messenger, const Model& model, Hello hello, std::int64_t longest_context,
+                       int n_threads);
+
+}  // namespace kvcompare
