@@ -2,40 +2,28 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include <nlohmann/json.hpp>
 
-#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
-#include <ATen/ops/stack.h>
-#include <ATen/ops/zeros_like.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 
 #include "common/atomic_file.h"
-#include "worker/checkpoint/safetensors.h"
 
 namespace kvcompare::demo {
 namespace {
 
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.95;
-constexpr double kWeightDecay = 0.1;  // of matrices; norms have none
-constexpr double kEpsilon = 1e-8;
-constexpr double kGradientNorm = 1;
+constexpr AdamWOptions kOptimiser{.beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1};
 
 std::string layer_prefix(std::int64_t layer) { return "model.layers." + std::to_string(layer) + "."; }
 
@@ -45,13 +33,14 @@ at::Tensor rotated(const at::Tensor& x, const at::Tensor& cos, const at::Tensor&
   return x * cos + at::cat({-halves[1], halves[0]}, -1) * sin;
 }
 
-}  // namespace
-
-TrainedLlama::TrainedLlama(const LlamaShape& shape, std::uint64_t seed) : shape_(shape) {
-  at::Generator generator = at::detail::createCPUGenerator(seed);
+// Embeddings have size 1, so that a token is not drowned in what the first layers add; with the head tied to them
+// the final norm begins small.
+NamedTensors random_weights(const LlamaShape& shape, std::uint64_t seed) {
+  const at::Generator generator = at::detail::createCPUGenerator(seed);
+  NamedTensors weights;
   const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, double deviation, double mean = 0) {
     const at::Tensor value = at::randn(sizes, generator, at::TensorOptions()) * deviation + mean;
-    weights_.emplace_back(name, value.set_requires_grad(true));
+    weights.emplace_back(name, value.set_requires_grad(true));
   };
   const double in = 1 / std::sqrt(static_cast<double>(shape.hidden_size));
   const double residual = 1 / std::sqrt(2.0 * static_cast<double>(shape.n_layers));  // two additions a layer
@@ -70,14 +59,16 @@ TrainedLlama::TrainedLlama(const LlamaShape& shape, std::uint64_t seed) : shape_
         residual / std::sqrt(static_cast<double>(shape.intermediate_size)));
   }
   add("model.norm.weight", {shape.hidden_size}, 0, in);
-  for (const auto& [name, tensor] : weights_) {
-    first_moments_.push_back(at::zeros_like(tensor.detach()));
-    second_moments_.push_back(at::zeros_like(tensor.detach()));
-  }
+  return weights;
 }
 
+}  // namespace
+
+TrainedLlama::TrainedLlama(const LlamaShape& shape, std::uint64_t seed)
+    : shape_(shape), optimiser_(random_weights(shape, seed), kOptimiser) {}
+
 const at::Tensor& TrainedLlama::weight(const std::string& name) const {
-  return std::ranges::find(weights_, name, [](const auto& named) { return named.first; })->second;
+  return std::ranges::find(weights(), name, [](const auto& named) { return named.first; })->second;
 }
 
 at::Tensor TrainedLlama::attention(const std::string& prefix, const at::Tensor& hidden, const at::Tensor& cos,
@@ -125,56 +116,6 @@ at::Tensor TrainedLlama::nll(const at::Tensor& ids, const at::Tensor& positions)
       .view({ids.size(0), n_predicted});
 }
 
-double TrainedLlama::step(const at::Tensor& loss, double learning_rate) {
-  loss.backward();
-  std::vector<at::Tensor> gradients, norms;
-  for (const auto& [name, tensor] : weights_) {
-    gradients.push_back(tensor.grad());
-    norms.push_back(at::linalg_vector_norm(tensor.grad()));
-  }
-  const double norm = at::linalg_vector_norm(at::stack(norms)).item<double>();
-  if (norm > kGradientNorm)
-    for (at::Tensor& gradient : gradients) gradient.mul_(kGradientNorm / norm);
-
-  const at::Tensor step = at::full({}, static_cast<double>(++n_steps_), at::kFloat);
-  for (const bool is_matrix : {true, false}) {
-    std::vector<at::Tensor> some, some_gradients, some_first, some_second, steps;
-    for (std::size_t i = 0; i < weights_.size(); ++i) {
-      if ((weights_[i].second.dim() > 1) != is_matrix) continue;
-      some.push_back(weights_[i].second.detach());
-      some_gradients.push_back(gradients[i]);
-      some_first.push_back(first_moments_[i]);
-      some_second.push_back(second_moments_[i]);
-      steps.push_back(step);
-    }
-    at::_fused_adamw_(some, some_gradients, some_first, some_second, {}, steps, learning_rate, kBeta1, kBeta2,
-                      is_matrix ? kWeightDecay : 0, kEpsilon, false, false);
-  }
-  for (const auto& [name, tensor] : weights_) tensor.mutable_grad().reset();
-  return norm;
-}
-
-void TrainedLlama::save_training(const std::filesystem::path& file) const {
-  NamedTensors all = weights_;
-  for (std::size_t i = 0; i < weights_.size(); ++i) {
-    all.emplace_back("first_moment." + weights_[i].first, first_moments_[i]);
-    all.emplace_back("second_moment." + weights_[i].first, second_moments_[i]);
-  }
-  all.emplace_back("n_steps", at::full({1}, static_cast<double>(n_steps_), at::kDouble));
-  write_safetensors(file, all);
-}
-
-void TrainedLlama::load_training(const std::filesystem::path& file) {
-  const SafetensorsFile stored(file);
-  for (std::size_t i = 0; i < weights_.size(); ++i) {
-    const std::string& name = weights_[i].first;
-    weights_[i].second.detach().copy_(stored.tensor(name));
-    first_moments_[i].copy_(stored.tensor("first_moment." + name));
-    second_moments_[i].copy_(stored.tensor("second_moment." + name));
-  }
-  n_steps_ = static_cast<std::int64_t>(stored.tensor("n_steps").item<double>());
-}
-
 void TrainedLlama::export_model(const std::filesystem::path& folder) const {
   const nlohmann::ordered_json config = {{"architectures", {"LlamaForCausalLM"}},
                                          {"model_type", "llama"},
@@ -197,7 +138,7 @@ void TrainedLlama::export_model(const std::filesystem::path& folder) const {
                                          {"bos_token_id", 0},
                                          {"eos_token_id", 1}};
   NamedTensors stored;
-  for (const auto& [name, tensor] : weights_) stored.emplace_back(name, tensor.detach().to(at::kBFloat16));
+  for (const auto& [name, tensor] : weights()) stored.emplace_back(name, tensor.detach().to(at::kBFloat16));
   write_safetensors(folder / "model.safetensors", stored);
   write_file_atomically(folder / "config.json", config.dump(1) + "\n");
 }

@@ -1,15 +1,14 @@
-// A small Llama as a function that can be differentiated, with the optimiser's state beside its weights.
+// A small Llama as a function that can be differentiated.
 // Layout and names of the weights are those of Hugging Face (LlamaForCausalLM, tied embeddings).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include <ATen/core/Tensor.h>
 
-#include "worker/checkpoint/safetensors_writer.h"
+#include "worker/training/adamw.h"
 
 namespace kvcompare::demo {
 
@@ -32,20 +31,14 @@ class TrainedLlama {
   TrainedLlama(const LlamaShape& shape, std::uint64_t seed);
 
   const LlamaShape& shape() const { return shape_; }
-  const NamedTensors& weights() const { return weights_; }  // float32
+  const NamedTensors& weights() const { return optimiser_.weights(); }  // float32
 
   // Cross-entropy of the next token, in nats: [n_rows, n_tokens - 1], float32.
   //   ids       : [n_rows, n_tokens], int64
   //   positions : [n_tokens], int64, ascending, below max_positions
   at::Tensor nll(const at::Tensor& ids, const at::Tensor& positions) const;
 
-  // One step of AdamW against the gradient of `loss` (a scalar), whose norm is cut at 1; returns that norm.
-  double step(const at::Tensor& loss, double learning_rate);
-  std::int64_t n_steps() const { return n_steps_; }
-
-  // All that the next step depends on.
-  void save_training(const std::filesystem::path& file) const;
-  void load_training(const std::filesystem::path& file);
+  AdamW& optimiser() { return optimiser_; }
 
   // config.json and model.safetensors (bfloat16) as transformers has them.
   void export_model(const std::filesystem::path& folder) const;
@@ -57,10 +50,7 @@ class TrainedLlama {
   at::Tensor mlp(const std::string& prefix, const at::Tensor& hidden) const;
 
   LlamaShape shape_;
-  NamedTensors weights_;
-  std::vector<at::Tensor> first_moments_;
-  std::vector<at::Tensor> second_moments_;
-  std::int64_t n_steps_ = 0;
+  AdamW optimiser_;  // holds the weights
 };
 
 }  // namespace kvcompare::demo

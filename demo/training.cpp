@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <numbers>
 #include <string>
 #include <vector>
 
@@ -69,8 +67,7 @@ Batch draw_batch(const Stage& stage, DocumentEncoder& encoder, std::uint64_t see
 double learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t n_steps) {
   if (step < kWarmUp) return options.learning_rate * static_cast<double>(step + 1) / kWarmUp;
   const double progress = static_cast<double>(step - kWarmUp) / static_cast<double>(n_steps - kWarmUp);
-  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * progress));
-  return options.learning_rate * (kFinalShare + (1 - kFinalShare) * cosine);
+  return options.learning_rate * cosine_decay(progress, kFinalShare);
 }
 
 // Means since the last line.
@@ -98,7 +95,7 @@ void train(const TrainingOptions& options) {
   TrainedLlama model(shape, options.seed);
   const std::filesystem::path checkpoint = options.output_dir / "training.safetensors";
   std::filesystem::create_directories(options.output_dir);
-  if (std::filesystem::exists(checkpoint)) model.load_training(checkpoint);
+  if (std::filesystem::exists(checkpoint)) model.optimiser().load(SafetensorsFile(checkpoint));
 
   const std::vector<Stage> stages = curriculum();
   std::int64_t n_steps = 0;
@@ -109,28 +106,28 @@ void train(const TrainingOptions& options) {
   Report report;
   for (const Stage& stage : stages) {
     const std::int64_t stage_end = std::min(stage_begin + stage.n_steps, end);
-    tokens += std::max<std::int64_t>(0, std::min(model.n_steps(), stage_end) - stage_begin) * stage.n_rows * stage.n_tokens;
-    for (std::int64_t step = std::max(stage_begin, model.n_steps()); step < stage_end; ++step) {
+    tokens += std::max<std::int64_t>(0, std::min(model.optimiser().n_steps(), stage_end) - stage_begin) * stage.n_rows * stage.n_tokens;
+    for (std::int64_t step = std::max(stage_begin, model.optimiser().n_steps()); step < stage_end; ++step) {
       const Batch batch = draw_batch(stage, encoder, options.seed, step);
       const at::Tensor nll = model.nll(batch.ids, batch.positions);
       const at::Tensor weight = at::where(batch.is_answer, kAnswerWeight, 1.0).to(at::kFloat);
       const at::Tensor loss = (nll * weight).sum() / weight.sum();
-      report.norm += model.step(loss, learning_rate(options, step, n_steps));
+      report.norm += model.optimiser().step(loss, learning_rate(options, step, n_steps));
       const at::Tensor measured = nll.detach();
       report.answers += measured.masked_select(batch.is_answer).mean().item<double>();
       report.others += measured.masked_select(batch.is_answer.logical_not()).mean().item<double>();
       ++report.n_steps;
       report.n_tokens += batch.ids.numel();
       tokens += batch.ids.numel();
-      if (model.n_steps() % kReportEvery == 0 || step + 1 == stage_end) {
-        report.print(stage.name, model.n_steps(), tokens);
+      if (model.optimiser().n_steps() % kReportEvery == 0 || step + 1 == stage_end) {
+        report.print(stage.name, model.optimiser().n_steps(), tokens);
         report = Report();
       }
-      if (model.n_steps() % options.save_every == 0) model.save_training(checkpoint);
+      if (model.optimiser().n_steps() % options.save_every == 0) write_safetensors(checkpoint, model.optimiser().state());
     }
     stage_begin += stage.n_steps;
   }
-  model.save_training(checkpoint);
+  write_safetensors(checkpoint, model.optimiser().state());
   model.export_model(options.output_dir);
 }
 
