@@ -129,6 +129,10 @@ void train(const TrainingOptions& options) {
   }
   write_safetensors(checkpoint, model.optimiser().state());
   model.export_model(options.output_dir);
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+    if (options.tokenizer != options.output_dir && std::filesystem::exists(options.tokenizer / file))
+      std::filesystem::copy_file(options.tokenizer / file, options.output_dir / file,
+                                 std::filesystem::copy_options::overwrite_existing);
 }
 
 }  // namespace kvcompare::demo

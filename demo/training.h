@@ -8,7 +8,7 @@ namespace kvcompare::demo {
 
 struct TrainingOptions {
   std::filesystem::path tokenizer;   // folder with tokenizer.json
-  std::filesystem::path output_dir;  // gets config.json, model.safetensors, and training.safetensors to resume from
+  std::filesystem::path output_dir;  // gets a whole checkpoint, and training.safetensors to resume from
   std::uint64_t seed = 1;
   double learning_rate = 3e-3;
   std::int64_t save_every = 100;  // steps

@@ -70,12 +70,15 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 // New lines are written \n, on the command line and in the help.
 FlagValue repeat_prompt() {
-  return {FlagKind::kText, "TEXT", "a text, in which \\n is a new line; it may be empty",
+  return {FlagKind::kText, "TEXT", "a text, in which \\n is a new line, or none",
           [](Settings& settings, const std::string& given) {
-            settings.training.repeat_prompt = replaced(given, "\\n", "\n");
+            settings.training.repeat_prompt = given == "none" ? "" : replaced(given, "\\n", "\n");
             return true;
           },
-          [](const Settings& settings) { return replaced(settings.training.repeat_prompt, "\n", "\\n"); }};
+          [](const Settings& settings) {
+            const auto& prompt = settings.training.repeat_prompt;
+            return prompt.empty() ? "none" : replaced(prompt, "\n", "\\n");
+          }};
 }
 
 FlagValue log_level() {
@@ -257,7 +260,7 @@ std::vector<Flag> prompt_flags() {
        whole_number(&KvzapTrainingSpec::positions_per_prompt, std::int64_t{1}, kMostTokens), "positions",
        "Of each prompt, drawn by seed: those that the surrogate is fitted to.", ""},
       {"repeat_prompt", kGroup, repeat_prompt(), "",
-       "Stands between a text and its repetition; \\n is a new line. What the model was taught to repeat after.", ""},
+       "Stands between a text and its repetition; \\n is a new line, none is nothing. What the model was taught to repeat after.", ""},
       {"held_out", kGroup,
        number(&KvzapTrainingSpec::held_out, "a number between 0 and 1, both excluded", is_share), "of the prompts",
        "Share that nothing is fitted to: R2 is measured there.", ""},

@@ -135,7 +135,7 @@ void KvzapTraining::begin_or_resume() {
       throw ConfigError("resume", text + "\ngive the old values, or choose another --output folder");
     }
     is_complete_ = record.is_complete;
-    if (is_complete_) return;
+    if (is_complete_) return remove_scaffold();
   } else {
     write_record(nullptr);
   }
@@ -193,12 +193,15 @@ std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& mean
   return fitted.get();
 }
 
+void KvzapTraining::remove_scaffold() const {
+  for (const auto* name : {"targets", "layers"}) fs::remove_all(folder_ / name);
+}
+
 ExitCode KvzapTraining::finish(const FittedLayers& fitted) {
   fault_point("before_finalize");
   save_kvzap_surrogate(folder_, fitted.surrogate);
   write_record(&fitted);
-  fs::remove_all(folder_ / "targets");
-  fs::remove_all(folder_ / "layers");
+  remove_scaffold();
   std::string table = "Layer  Held-out R2  by KV head\n";
   for (std::size_t l = 0; l < fitted.r_squared.size(); ++l) {
     auto number = std::to_string(l);

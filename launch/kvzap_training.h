@@ -43,6 +43,7 @@ class KvzapTraining {
  private:
   std::filesystem::path targets_of(SampleIndex sample) const;
   void begin_or_resume();
+  void remove_scaffold() const;
   void write_record(const FittedLayers* fitted) const;
 
   const TrainKvzapCommand& command_;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a fresh machine to a table: installs what is missing, builds build/release/kvcompare, and compares the six
-# methods on a small model with random weights over the eight texts of launch/demo_corpus.jsonl.
+# From a fresh machine to a table: installs what is missing, builds build/release/kvcompare, and compares six methods
+# on the demo: a small trained model with a trained scorer, and 40 documents in which a long memory pays (docs/demo.md).
 #
 #   launch/quickstart.sh
 #
@@ -15,32 +15,25 @@ case ${1:-} in
 esac
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-"$root/launch/build.sh" release kvcompare kvcompare_demo_model
+"$root/launch/build.sh" release kvcompare
 
-release=$root/build/release
-demo=$root/build/demo
-rm -rf "$demo"
-"$release/kvcompare_demo_model" "$demo/model"
-cp "$root/launch/demo_corpus.jsonl" "$demo/corpus.jsonl"
-
+kvcompare=$root/build/release/kvcompare
+demo=$root/demo
+results=$root/build/demo_results
 cat <<END
 
-A small model with RANDOM weights over 8 short texts: this shows that the program works and what it prints.
-The numbers say nothing about the methods; for those, give it a trained model (see below).
+Six methods on a trained model of a million parameters, that reads 40 documents with facts told early and asked for late.
+Each evicts after every token; KVzap by its threshold, the others down to half of the keys.
 
 END
-"$release/kvcompare" compare --model_name "$demo/model" --data_path "$demo/corpus.jsonl" \
-  --methods kvzap,random,streaming_llm,expected_attention,observed_attention \
-  --kvzap_scorer_model "$demo/model/scorer" --output_dir "$demo/results"
+"$kvcompare" compare --model_name "$demo/model" --kvzap_scorer_model "$demo/scorer" --data_path "$demo/documents.jsonl" \
+  --methods kvzap,random,streaming_llm,expected_attention,observed_attention --output_dir "$results" --overwrite
 
 cat <<END
 
-The results are in $demo/results: comparison_summary.json, detailed_results.json, results.h5, run.json.
-
-Your own model and data: a folder with config.json, tokenizer.json and *.safetensors (or the id of a model that
-the Hugging Face cache holds), and a file with one {"text": "..."} a line. For example
-
-  $release/kvcompare --model_name MODEL_FOLDER --data_path DATA.jsonl --methods random,streaming_llm,expected_attention --output_dir results
-
-KVzap needs its scorer: --methods kvzap --kvzap_scorer_model SCORER_FOLDER. All flags: $release/kvcompare --help
+Your own model (a folder with config.json, tokenizer.json, *.safetensors, or a hub id that is in the cache) and data ({"text": "..."} a line):
+  $kvcompare --model_name MODEL --data_path DATA.jsonl --methods random,streaming_llm,expected_attention --output_dir results
+KVzap needs a scorer, which is trained once for a model:  $kvcompare train_kvzap --model_name MODEL --data_path DATA.jsonl --output SCORER
+and then:  --methods kvzap --kvzap_scorer_model SCORER.  All flags: $kvcompare --help
+The results of this comparison: $results (comparison_summary.json, detailed_results.json, results.h5, run.json).
 END

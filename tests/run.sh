@@ -8,6 +8,7 @@
 #   --preset tsan         under ThreadSanitizer the tests that do not load libtorch (it is not instrumented)
 #   CTEST OPTIONS         e.g. -R Tokenizer: only the tests whose name matches
 #
+# KVCOMPARE_PEERS=1 installs transformers and kvpress too (5 GB, into .deps/), which read the demo in some tests.
 # KVCOMPARE_TEST_ASSETS names a folder of larger test data; without it the tests that use it are skipped.
 # May be run again, from any folder; once everything is installed it needs no network.
 set -euo pipefail
@@ -39,6 +40,7 @@ else
   "$root/launch/build.sh" "$preset"
 fi
 "$root/tests/install_packages.sh"
+"$root/tests/install_peers.sh"
 source "$root/launch/setup.sh"
 ctest=$(dirname "$(find_cmake)")/ctest
 [ -x "$ctest" ] || ctest=ctest

@@ -17,8 +17,9 @@ MAY_INCLUDE = {
     "worker": {"worker", "presses", "common"},
     "coordinator": {"coordinator", "common"},
     "launch": {"launch", "worker", "coordinator", "presses", "common"},
+    "demo": {"demo", "worker", "presses", "common"},
     "benchmarks": {"benchmarks", "worker", "coordinator", "presses", "common"},
-    "tests": {"tests", "launch", "worker", "coordinator", "presses", "common"},
+    "tests": {"tests", "demo", "launch", "worker", "coordinator", "presses", "common"},
 }
 EVERYTHING = {"launch", "tests", "benchmarks"}
 
@@ -34,13 +35,13 @@ LIBRARIES = {
 }
 # Library -> folders that may use it, beyond those that may use everything; and the prefix of the files that may.
 LIBRARY_FOLDERS = {
-    "torch": {"presses", "worker"},
+    "torch": {"presses", "worker", "demo"},
     "hwy": {"presses", "worker"},
     "cuda": {"worker"},
     "nccl": {"worker"},
     "mpi": {"common"},
     "hdf5": {"coordinator"},
-    "json": {"common", "worker", "coordinator"},
+    "json": {"common", "worker", "coordinator", "demo"},
     "spdlog": {"common", "worker", "coordinator"},
 }
 LIBRARY_PREFIX = {"nccl": "nccl_", "mpi": "mpi_", "hdf5": "hdf5_"}

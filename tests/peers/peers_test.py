@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""The demo and what train_kvzap writes, as the programs of others read them: peers_test.py BUILD_FOLDER [unittest options]
+
+transformers, kvpress and their torch are looked for in .deps/peers (tests/install_peers.sh puts them there), or belong to the
+python that KVCOMPARE_PEER_PYTHON names.
+"""
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "demo"
+PEERS = Path(os.environ.get("KVCOMPARE_DEPS", ROOT / ".deps")) / "peers"
+NEEDED = ("torch", "transformers", "kvpress", "safetensors")
+
+
+def missing():
+    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+
+
+if missing() and "KVCOMPARE_IN_PEER_PYTHON" not in os.environ:
+    environment = {**os.environ, "KVCOMPARE_IN_PEER_PYTHON": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    python = os.environ.get("KVCOMPARE_PEER_PYTHON")
+    if not python and (PEERS / "python").exists():
+        python = (PEERS / "python").read_text().strip()
+        environment["PYTHONPATH"] = str(PEERS)
+    if python:
+        os.execve(python, [python, "-B", *sys.argv], environment)
+
+BUILD = Path(sys.argv[1]).resolve()
+N_DOCUMENTS = 6
+
+
+def run(*command):
+    subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
+
+
+@unittest.skipIf(missing(), f"{', '.join(missing())} are not here; KVCOMPARE_PEERS=1 tests/run.sh installs them (5 GB)")
+class Peers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.folder = Path(scratch.name)
+        cls.ids_file = cls.folder / "ids.jsonl"
+        run(BUILD / "kvcompare", "tokenize", "--tokenizer", DEMO / "model", "--input", DEMO / "documents.jsonl",
+            "--output", cls.ids_file)
+        cls.ids = [json.loads(line)["input_ids"] for line in cls.ids_file.read_text().splitlines()]
+        cls.few_ids_file = cls.folder / "few.jsonl"
+        cls.few_ids_file.write_text("".join(cls.ids_file.read_text().splitlines(keepends=True)[:N_DOCUMENTS]))
+
+    def model(self, dtype):
+        from transformers import AutoModelForCausalLM
+        return AutoModelForCausalLM.from_pretrained(DEMO / "model", dtype=dtype).eval()
+
+    def test_transformers_gives_the_same_ids(self):
+        from transformers import AutoTokenizer
+        tokenizer = AutoTokenizer.from_pretrained(DEMO / "model")
+        texts = [json.loads(line)["text"] for line in (DEMO / "documents.jsonl").read_text(encoding="utf-8").splitlines()]
+        texts += ["", " Zoë paid 12€ — twice!\n\tOK? 日本", "Here begins the record. Box 10 holds 99 coins."]
+        extra = self.folder / "texts.jsonl"
+        extra.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts[1:]))
+        run(BUILD / "kvcompare", "tokenize", "--tokenizer", DEMO / "model", "--input", extra, "--output", extra.with_suffix(".ids"))
+        ours = [json.loads(line)["input_ids"] for line in extra.with_suffix(".ids").read_text().splitlines()]
+        self.assertEqual(ours, [tokenizer(text)["input_ids"] for text in texts[1:]])
+        self.assertEqual(self.ids[0], tokenizer(texts[0])["input_ids"])
+        self.assertEqual(tokenizer.decode(ours[-1], skip_special_tokens=True), texts[-1])
+
+    def test_transformers_gives_the_same_nll(self):
+        import torch
+        run(BUILD / "kvcompare", "--model_name", DEMO / "model", "--data_path", self.few_ids_file, "--methods", "baseline",
+            "--dtype", "float64", "--output_dir", self.folder / "baseline", "--log_level", "warning")
+        detailed = json.loads((self.folder / "baseline/detailed_results.json").read_text())
+        (baseline,) = detailed["results"]
+        samples = baseline["per_sample"]
+        model = self.model(torch.float64)
+        worst = 0
+        for ids, sample in zip(self.ids, samples):
+            row = torch.tensor([ids])
+            with torch.no_grad():
+                logits = model(row).logits[0, :-1]
+            nll = torch.nn.functional.cross_entropy(logits, row[0, 1:], reduction="sum").item()
+            worst = max(worst, abs(sample["total_nll"] / nll - 1))
+        print(f"largest relative difference of a document's NLL {worst:.1e}", file=sys.stderr)
+        self.assertEqual(len(samples), N_DOCUMENTS)
+        self.assertLess(worst, 1e-5)
+
+    def check_scores(self, scorer):
+        """kvpress's surrogate on the hidden states of transformers against the product's scores."""
+        import torch
+        from kvpress.presses.kvzap_press import KVzapModel
+        from safetensors.torch import load_file
+        run(BUILD / "write_kvzap_scores", DEMO / "model", scorer, self.few_ids_file, self.folder / "scores.safetensors")
+        ours = load_file(self.folder / "scores.safetensors")
+        surrogate, model = KVzapModel.from_pretrained(scorer), self.model(torch.float32)
+        hidden = {}
+        for index, layer in enumerate(model.model.layers):
+            layer.self_attn.register_forward_pre_hook(
+                lambda _, args, kwargs, index=index: hidden.update({index: kwargs["hidden_states"][0]}), with_kwargs=True)
+        worst = 0
+        for document in range(N_DOCUMENTS):
+            with torch.no_grad():
+                model(torch.tensor([self.ids[document]]))
+                theirs = surrogate(torch.stack([hidden[l] for l in range(len(hidden))], dim=1))  # [tokens, layers, KV heads]
+            for l in range(len(hidden)):
+                difference = (ours[f"{document}.{l}"] - theirs[:, l].T.double()).abs()
+                worst = max(worst, (difference / theirs[:, l].T.double().abs().clamp_min(1)).max().item())
+        print(f"{scorer.name}: largest relative difference of a score {worst:.1e}", file=sys.stderr)
+        self.assertLess(worst, 1e-5)
+
+    def test_kvpress_gives_the_scores_of_the_demo_scorer(self):
+        self.check_scores(DEMO / "scorer")
+
+    def test_kvpress_gives_the_scores_of_a_linear_scorer(self):
+        run(BUILD / "kvcompare", "train_kvzap", "--model_name", DEMO / "model", "--data_path", DEMO / "documents.jsonl",
+            "--kvzap_model_type", "linear", "--output", self.folder / "linear", "--max_samples", "4", "--min_tokens", "300",
+            "--max_tokens", "400", "--log_level", "warning")
+        self.check_scores(self.folder / "linear")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

@@ -1,0 +1,52 @@
+// write_kvzap_scores MODEL SCORER IDS.jsonl OUT.safetensors
+// The scores that the method kvzap gives every key, by the product's own code in float32: for each line of IDS.jsonl
+// ({"input_ids": [...]}) and layer a tensor "LINE.LAYER" [n_kv_heads, n_tokens].
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <string>
+
+#include <ATen/ops/full.h>
+#include <c10/core/InferenceMode.h>
+
+#include "common/dataset.h"
+#include "presses/registry.h"
+#include "presses/scorer.h"
+#include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/safetensors_writer.h"
+#include "worker/checkpoint/weights.h"
+#include "worker/interval_attention.h"
+#include "worker/model.h"
+
+int main(int argc, char** argv) try {
+  using namespace kvcompare;
+  if (argc != 5) {
+    std::fputs("usage: write_kvzap_scores MODEL SCORER IDS.jsonl OUT.safetensors\n", stderr);
+    return 2;
+  }
+  const std::filesystem::path folder = argv[1];
+  const c10::InferenceMode no_autograd;
+  const auto config = read_model_config(folder / "config.json");
+  const Model model(config, load_weights(folder, config, at::kFloat, at::kCPU));
+  const auto surrogate = load_kvzap_surrogate(argv[2], config, std::nullopt, at::kFloat, at::kCPU);
+  const auto scorer = make_scorer(make_method_spec(*find_method("kvzap"), RunSpec{}), {.kvzap = &surrogate});
+  DatasetOptions options;
+  options.path = argv[3];
+  NamedTensors scores;
+  for (const auto& sample : read_dataset(options, {}, config.vocab_size).samples) {
+    auto x = model.embed(sample.ids);
+    for (std::int64_t l = 0; l < config.n_layers; ++l) {
+      const auto view = model.project(LayerIndex(l), sample.index, 0, x);
+      scores.emplace_back(std::to_string(sample.index.value) + "." + std::to_string(l),
+                          std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view));
+      const auto never = at::full({config.n_kv_heads, x.size(0)}, x.size(0), at::kInt);
+      x = model.finish_layer(LayerIndex(l), x, interval_attention(view.q, view.k, view.v, never));
+    }
+  }
+  write_safetensors(argv[4], scores);
+  return EXIT_SUCCESS;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "write_kvzap_scores: %s\n", error.what());
+  return 1;
+}
