@@ -108,13 +108,17 @@ std::string tokenize_help() {
 }
 
 std::string train_kvzap_help() {
-  return "kvcompare train_kvzap trains the surrogate by which the method kvzap scores keys (arXiv 2601.07891), for a\n"
-         "model that has none. The model reads each text twice; what a key is attended to the second time is what\n"
-         "the surrogate learns to predict. Held-out R2 of each layer on stdout. docs/train_kvzap.md\n\n"
-         "Usage\n  [mpirun -n N] kvcompare train_kvzap --model_name FOLDER|ID --data_path FILE.jsonl --output FOLDER\n"
-         "                                      [--kvzap_model_type mlp|linear] [FLAGS]\n"
-         "  kvcompare --methods kvzap --kvzap_scorer_model FOLDER ...   uses it\n\n" +
-         flag_lines(train_kvzap_flags());
+  return R"(kvcompare train_kvzap trains the surrogate by which the method kvzap scores keys (arXiv 2601.07891),
+for a model that has none. The model reads each text twice; how much a key is attended to the second
+time is what the surrogate learns to predict. Held-out R2 of each layer on stdout. How and why:
+docs/train_kvzap.md
+
+Usage
+  [mpirun -n N] kvcompare train_kvzap --model_name FOLDER|ID --data_path FILE.jsonl
+                                      --output FOLDER [--kvzap_model_type mlp|linear] [FLAGS]
+  kvcompare --methods kvzap --kvzap_scorer_model FOLDER ...      uses it
+
+)" + flag_lines(train_kvzap_flags());
 }
 
 std::string finalize_help() {

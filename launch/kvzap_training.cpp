@@ -30,7 +30,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kPatience{5};  // when mpirun was killed its processes live on for a second
 constexpr const char* kRecord = "training.json";
-constexpr std::array kFiles{kRecord, "config.json", "model.safetensors"};
+constexpr const char* kCompleteMarker = "COMPLETE";
+constexpr std::array kFiles{kCompleteMarker, kRecord, "config.json", "model.safetensors"};
 
 // What the tokenizer puts before a text, and the repeat prompt's ids. A data set of ids for a model without tokenizer
 // does with an empty repeat prompt.
@@ -56,20 +57,15 @@ void check_window(const TrainingPlan& plan, const Job& job) {
                 " (max_position_embeddings)");
 }
 
-// Of a file that training_json wrote.
-struct Record {
-  Identity identity;
-  bool is_complete = false;
-};
-Record read_record(const fs::path& path) {
+Identity read_record(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const auto json = Json::parse(file, nullptr, false);
-  if (!json.is_object() || !json.contains("identity") || !json["identity"].is_object() || !json.contains("complete"))
+  if (!json.is_object() || !json.contains("identity") || !json["identity"].is_object())
     throw CheckpointError(path.string(), "", "is not what kvcompare train_kvzap writes; choose another --output folder");
-  Record record;
-  for (const auto& [name, value] : json["identity"].items()) record.identity[name] = value.get<std::string>();
-  record.is_complete = json["complete"].get<bool>();
-  return record;
+  Identity identity;
+  for (const auto& [name, value] : json["identity"].items())
+    identity[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  return identity;
 }
 
 std::string fixed(double value) {
@@ -128,13 +124,12 @@ void KvzapTraining::begin_or_resume() {
       throw ConfigError("output", folder_.string() + " holds " + name +
                                       "; --resume goes on with a training that was begun there, or choose another folder");
   if (fs::exists(folder_ / kRecord)) {
-    const auto record = read_record(folder_ / kRecord);
-    if (const auto differences = drift(record.identity, identity_); !differences.empty()) {
+    if (const auto differences = drift(read_record(folder_ / kRecord), identity_); !differences.empty()) {
       std::string text = "this is not the training that " + (folder_ / kRecord).string() + " was begun with:";
       for (const auto& difference : differences) text += "\n  " + difference;
       throw ConfigError("resume", text + "\ngive the old values, or choose another --output folder");
     }
-    is_complete_ = record.is_complete;
+    is_complete_ = fs::exists(folder_ / kCompleteMarker);
     if (is_complete_) return remove_scaffold();
   } else {
     write_record(nullptr);
@@ -149,7 +144,7 @@ void KvzapTraining::begin_or_resume() {
 }
 
 void KvzapTraining::write_record(const FittedLayers* fitted) const {
-  Json json = {{"format", "kvcompare-kvzap-training"}, {"complete", fitted != nullptr}};
+  Json json = {{"format", "kvcompare-kvzap-training"}};
   json["identity"] = Json::object();
   for (const auto& [name, value] : identity_) json["identity"][name] = value;
   json["n_prompts"] = plan_.prompts.size();
@@ -201,6 +196,7 @@ ExitCode KvzapTraining::finish(const FittedLayers& fitted) {
   fault_point("before_finalize");
   save_kvzap_surrogate(folder_, fitted.surrogate);
   write_record(&fitted);
+  write_file_atomically(folder_ / kCompleteMarker, fingerprint_of(identity_) + "\n");
   remove_scaffold();
   std::string table = "Layer  Held-out R2  by KV head\n";
   for (std::size_t l = 0; l < fitted.r_squared.size(); ++l) {

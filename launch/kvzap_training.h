@@ -17,8 +17,9 @@
 
 namespace kvcompare {
 
-// OUT/training.json    what the training is of, and how it ended
-// OUT/targets/N.safetensors   of prompt N; OUT/layers/: of each layer. Both are removed at the end.
+// OUT/training.json  what the training is of; at the end, how well it went
+// OUT/targets/       a file a prompt; OUT/layers/: a file a layer. Both are removed at the end.
+// OUT/COMPLETE       written last but for that
 class KvzapTraining {
  public:
   // Locks the folder, reads model configuration and data set, plans, and sees what is there already.

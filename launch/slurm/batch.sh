@@ -32,8 +32,8 @@ restarts=${SLURM_RESTART_COUNT:-0} max_restarts=${KVCOMPARE_MAX_RESTARTS:-20}
 
 out=comparison_results previous=
 for argument in "$@"; do
-  case $argument in --output_dir=* | --output-dir=*) out=${argument#*=} ;; esac
-  case $previous in --output_dir | --output-dir) out=$argument ;; esac
+  case $argument in --output_dir=* | --output-dir=* | --output=*) out=${argument#*=} ;; esac
+  case $previous in --output_dir | --output-dir | --output) out=$argument ;; esac
   previous=$argument
 done
 

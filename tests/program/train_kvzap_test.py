@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import RunsTest, descendants, main, wait_until_gone
 
 ASSETS = os.environ.get("KVCOMPARE_TEST_ASSETS")
-SCORER = ("config.json", "model.safetensors", "training.json")
+SCORER = ("config.json", "model.safetensors", "training.json", "COMPLETE")
 
 
 class TrainingTest(RunsTest):
@@ -170,7 +170,7 @@ class Refuses(TrainingTest):
     def test_another_training_in_the_folder(self):
         self.train("used")
         before = (self.out("used") / "model.safetensors").read_bytes()
-        self.refused(2, "holds training.json", "--resume", out="used")
+        self.refused(2, "holds COMPLETE", "--resume", out="used")
         self.refused(2, "epochs: was 4, is 5", "seed: was 42, is 1", out="used",
                      flags=("--epochs", "5", "--seed", "1", "--resume"))
         self.write_data(self.folder / "other.jsonl", 11)

@@ -15,6 +15,8 @@ using testing::HasSubstr;
 
 TEST(CompareHelp, NamesEveryFlagOfTheTable) {
   for (const Flag& flag : compare_flags()) EXPECT_THAT(compare_help(), HasSubstr("\n  --" + flag.name + " "));
+  for (const Flag& flag : train_kvzap_flags())
+    EXPECT_THAT(train_kvzap_help(), HasSubstr("\n  --" + flag.name + " "));
 }
 
 // The text with each line break and indentation as one space.
@@ -42,7 +44,7 @@ TEST(CompareHelp, ShowsTheUsageExamplesAndExitCodes) {
 }
 
 TEST(Help, FitsATerminal) {
-  std::istringstream lines(compare_help() + tokenize_help() + presses_help());
+  std::istringstream lines(compare_help() + tokenize_help() + train_kvzap_help() + presses_help());
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), kTextWidth) << line;
 }
 
