@@ -24,7 +24,7 @@ def missing():
 
 
 if missing() and "KVCOMPARE_IN_PEER_PYTHON" not in os.environ:
-    environment = {**os.environ, "KVCOMPARE_IN_PEER_PYTHON": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    environment = {**os.environ, "TQDM_DISABLE": "1", "KVCOMPARE_IN_PEER_PYTHON": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
     python = os.environ.get("KVCOMPARE_PEER_PYTHON")
     if not python and (PEERS / "python").exists():
         python = (PEERS / "python").read_text().strip()
@@ -97,7 +97,7 @@ class Peers(unittest.TestCase):
         from safetensors.torch import load_file
         run(BUILD / "write_kvzap_scores", DEMO / "model", scorer, self.few_ids_file, self.folder / "scores.safetensors")
         ours = load_file(self.folder / "scores.safetensors")
-        surrogate, model = KVzapModel.from_pretrained(scorer), self.model(torch.float32)
+        surrogate, model = KVzapModel.from_pretrained(scorer).double(), self.model(torch.float64)
         hidden = {}
         for index, layer in enumerate(model.model.layers):
             layer.self_attn.register_forward_pre_hook(

@@ -1,5 +1,5 @@
 // write_kvzap_scores MODEL SCORER IDS.jsonl OUT.safetensors
-// The scores that the method kvzap gives every key, by the product's own code in float32: for each line of IDS.jsonl
+// The scores that the method kvzap gives every key, by the product's own code in float64: for each line of IDS.jsonl
 // ({"input_ids": [...]}) and layer a tensor "LINE.LAYER" [n_kv_heads, n_tokens].
 #include <cstdio>
 #include <cstdlib>
@@ -28,8 +28,8 @@ int main(int argc, char** argv) try {
   const std::filesystem::path folder = argv[1];
   const c10::InferenceMode no_autograd;
   const auto config = read_model_config(folder / "config.json");
-  const Model model(config, load_weights(folder, config, at::kFloat, at::kCPU));
-  const auto surrogate = load_kvzap_surrogate(argv[2], config, std::nullopt, at::kFloat, at::kCPU);
+  const Model model(config, load_weights(folder, config, at::kDouble, at::kCPU));
+  const auto surrogate = load_kvzap_surrogate(argv[2], config, std::nullopt, at::kDouble, at::kCPU);
   const auto scorer = make_scorer(make_method_spec(*find_method("kvzap"), RunSpec{}), {.kvzap = &surrogate});
   DatasetOptions options;
   options.path = argv[3];
