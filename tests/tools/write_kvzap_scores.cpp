@@ -1,6 +1,7 @@
 // write_kvzap_scores MODEL SCORER IDS.jsonl OUT.safetensors
 // The scores that the method kvzap gives every key, by the product's own code in float64: for each line of IDS.jsonl
-// ({"input_ids": [...]}) and layer a tensor "LINE.LAYER" [n_kv_heads, n_tokens].
+// ({"input_ids": [...]}) and layer a tensor "LINE.LAYER" [n_kv_heads, n_tokens], and what they are made of,
+// "LINE.LAYER.hidden" [n_tokens, d_model].
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -38,8 +39,9 @@ int main(int argc, char** argv) try {
     auto x = model.embed(sample.ids);
     for (std::int64_t l = 0; l < config.n_layers; ++l) {
       const auto view = model.project(LayerIndex(l), sample.index, 0, x);
-      scores.emplace_back(std::to_string(sample.index.value) + "." + std::to_string(l),
-                          std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view));
+      const auto name = std::to_string(sample.index.value) + "." + std::to_string(l);
+      scores.emplace_back(name, std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view));
+      scores.emplace_back(name + ".hidden", view.hidden);
       const auto never = at::full({config.n_kv_heads, x.size(0)}, x.size(0), at::kInt);
       x = model.finish_layer(LayerIndex(l), x, interval_attention(view.q, view.k, view.v, never));
     }
