@@ -23,11 +23,12 @@ results=$root/build/demo_results
 cat <<END
 
 Six methods on a trained model of a million parameters, that reads 40 documents with facts told early and asked for late.
-Each evicts after every token; KVzap by its threshold, the others down to half of the keys.
+Each evicts after every token: KVzap what it scores below -4, the others the half that they think least of.
 
 END
 "$kvcompare" compare --model_name "$demo/model" --kvzap_scorer_model "$demo/scorer" --data_path "$demo/documents.jsonl" \
-  --methods kvzap,random,streaming_llm,expected_attention,observed_attention --output_dir "$results" --overwrite
+  --methods kvzap,random,streaming_llm,expected_attention,observed_attention --threshold -4 \
+  --output_dir "$results" --overwrite
 
 cat <<END
 
