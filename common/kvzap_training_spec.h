@@ -8,9 +8,9 @@
 namespace kvcompare {
 
 struct KvzapTrainingSpec {
-  std::string kvzap_model_type = "mlp";  // mlp | linear
-  std::int64_t min_tokens = 750;         // shorter samples are left out
-  std::int64_t max_tokens = 1250;        // longer ones are cut
+  std::string kvzap_model_type = "mlp";     // mlp | linear
+  std::int64_t min_tokens = 750;            // shorter samples are left out
+  std::int64_t max_tokens = 1250;           // longer ones are cut
   std::int64_t positions_per_prompt = 500;  // of a prompt, drawn by seed; all of them if it has fewer
   // Stands between a context and its repetition.
   std::string repeat_prompt = "\n\nRepeat the previous context exactly.\n";

@@ -19,7 +19,9 @@ PromptCollection::PromptCollection(Messenger& messenger, int n_workers, std::str
     : messenger_(messenger), n_workers_(n_workers), model_(std::move(model)) {}
 
 bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks) {
-  const auto in_hand = [&] { return std::ranges::any_of(workers_, [](const auto& w) { return w.n_in_hand > 0; }); };
+  const auto in_hand = [&] {
+    return std::ranges::any_of(workers_, [](const auto& w) { return w.n_in_hand > 0; });
+  };
   for (bool stops = false; in_hand() || (!stops && next_ < prompts.size());) {
     stops = stops || hooks.stop_requested();
     if (!stops) hand_out(prompts);
@@ -49,14 +51,15 @@ void PromptCollection::welcome(Rank from, const Hello& hello) {
   if (hello.model != model_)
     throw CheckpointError("model_name", "",
                           "worker " + std::to_string(from.value) + " on " + hello.host +
-                              " has read another model (SHA-256 " + hello.model + ") than the coordinator (" + model_ +
-                              "); every host must see the same files");
+                              " has read another model (SHA-256 " + hello.model + ") than the coordinator (" +
+                              model_ + "); every host must see the same files");
   workers_.push_back({from, hello.n_tokens_at_once});
 }
 
 void PromptCollection::take(Envelope envelope, const CollectionHooks& hooks) {
   if (const auto* hello = std::get_if<Hello>(&envelope.message)) return welcome(envelope.from, *hello);
-  if (const auto* failed = std::get_if<WorkerFailed>(&envelope.message)) throw Error(failed->code, failed->reason);
+  if (const auto* failed = std::get_if<WorkerFailed>(&envelope.message))
+    throw Error(failed->code, failed->reason);
   const auto* targets = std::get_if<PromptTargets>(&envelope.message);
   require(targets != nullptr, "the collection of targets was sent another message");
   hooks.keep(*targets);
@@ -70,7 +73,8 @@ void PromptCollection::idle(std::chrono::milliseconds duration) {
   const auto envelope = messenger_.receive(duration);
   if (!envelope) return;
   if (const auto* hello = std::get_if<Hello>(&envelope->message)) return welcome(envelope->from, *hello);
-  if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message)) throw Error(failed->code, failed->reason);
+  if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message))
+    throw Error(failed->code, failed->reason);
   throw InvariantError("an idle worker has sent something");
 }
 
@@ -79,7 +83,8 @@ void PromptCollection::dismiss() {
   while (n_gone_ < n_workers_) {
     const auto envelope = messenger_.receive(kPollInterval);
     if (!envelope) continue;
-    if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message)) throw Error(failed->code, failed->reason);
+    if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message))
+      throw Error(failed->code, failed->reason);
     if (std::holds_alternative<Goodbye>(envelope->message)) ++n_gone_;
   }
 }

@@ -1,5 +1,5 @@
-// The coordinator's side of the collection of targets (common/messages.h): hands out prompts, and gives what comes
-// back to whoever keeps it.
+// The coordinator's side of the collection of targets (common/messages.h): hands out prompts, and gives what
+// comes back to whoever keeps it.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class PromptCollection {
   PromptCollection(Messenger& messenger, int n_workers, std::string model);
 
   // Until the targets of every prompt are kept, or a stop is requested and those under way are kept.
-  // False if prompts are left. Throws what the messenger and `keep` throw, the error of a worker that cannot go on, and
-  // CheckpointError if a worker has read another model.
+  // False if prompts are left. Throws what the messenger and `keep` throw, the error of a worker that cannot
+  // go on, and CheckpointError if a worker has read another model.
   bool collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks);
 
   // Answers the workers' signs of life for a while, though there is nothing to do for them.

@@ -33,11 +33,13 @@ RepeatedPrompt prompt_of(const Sample& sample, const PlanInputs& inputs, std::in
   return prompt;
 }
 
-std::set<SampleIndex> draw_held_out(const std::vector<RepeatedPrompt>& prompts, double share, std::uint64_t seed) {
+std::set<SampleIndex> draw_held_out(const std::vector<RepeatedPrompt>& prompts, double share,
+                                    std::uint64_t seed) {
   std::vector<SampleIndex> order;
   for (const auto& prompt : prompts) order.push_back(prompt.sample);
   RandomSource(seed, kHeldOutStream).shuffle(std::span(order));
-  const auto n = std::clamp<std::int64_t>(std::llround(share * static_cast<double>(order.size())), 1, std::ssize(order) - 1);
+  const auto n = std::clamp<std::int64_t>(std::llround(share * static_cast<double>(order.size())), 1,
+                                          std::ssize(order) - 1);
   return {order.begin(), order.begin() + n};
 }
 
@@ -57,12 +59,13 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
       plan.prompts.push_back(prompt_of(sample, inputs, spec.positions_per_prompt));
   }
   if (plan.prompts.size() < 2)
-    throw DataError(inputs.data_path, 0,
-                    std::to_string(plan.prompts.size()) + " of its " + std::to_string(inputs.samples.size()) +
-                        " samples have min_tokens = " + std::to_string(spec.min_tokens) +
-                        " tokens or more (the longest has " + std::to_string(longest) +
-                        "); two are needed at least, one to fit to and one held out. Give more or longer texts, or a "
-                        "smaller --min_tokens");
+    throw DataError(
+        inputs.data_path, 0,
+        std::to_string(plan.prompts.size()) + " of its " + std::to_string(inputs.samples.size()) +
+            " samples have min_tokens = " + std::to_string(spec.min_tokens) +
+            " tokens or more (the longest has " + std::to_string(longest) +
+            "); two are needed at least, one to fit to and one held out. Give more or longer texts, or a "
+            "smaller --min_tokens");
   plan.held_out = draw_held_out(plan.prompts, spec.held_out, inputs.seed);
   std::int64_t n_positions = 0;
   for (const auto& prompt : plan.prompts)
@@ -70,12 +73,13 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
   if (n_positions < inputs.d_model) {
     const auto n_fitted = std::ssize(plan.prompts) - std::ssize(plan.held_out);
     const auto needed = (inputs.d_model * n_fitted + n_positions - 1) / n_positions;
-    throw DataError(inputs.data_path, 0,
-                    "gives " + std::to_string(n_positions) + " positions of " + std::to_string(n_fitted) +
-                        " prompts to fit to, fewer than the " + std::to_string(inputs.d_model) +
-                        " channels of the model's hidden states; about " + std::to_string(needed) +
-                        " such prompts are needed at the very least, hundreds for a good surrogate. Give more texts, "
-                        "or a larger --positions_per_prompt");
+    throw DataError(
+        inputs.data_path, 0,
+        "gives " + std::to_string(n_positions) + " positions of " + std::to_string(n_fitted) +
+            " prompts to fit to, fewer than the " + std::to_string(inputs.d_model) +
+            " channels of the model's hidden states; about " + std::to_string(needed) +
+            " such prompts are needed at the very least, hundreds for a good surrogate. Give more texts, "
+            "or a larger --positions_per_prompt");
   }
   return plan;
 }

@@ -19,16 +19,16 @@ struct TrainingPlan {
 };
 
 struct PlanInputs {
-  std::string data_path;                    // for messages
-  const std::vector<Sample>& samples;       // cut at max_tokens
-  std::vector<TokenId> begin;               // what the tokenizer puts before a text: not repeated
-  std::vector<TokenId> request;             // the repeat prompt
+  std::string data_path;               // for messages
+  const std::vector<Sample>& samples;  // cut at max_tokens
+  std::vector<TokenId> begin;          // what the tokenizer puts before a text: not repeated
+  std::vector<TokenId> request;        // the repeat prompt
   std::int64_t d_model = 0;
   std::uint64_t seed = 0;
 };
 
-// Throws DataError if there are not two prompts of min_tokens, or fewer positions to fit to than d_model; it says
-// how much is there and how much is needed.
+// Throws DataError if there are not two prompts of min_tokens, or fewer positions to fit to than d_model; it
+// says how much is there and how much is needed.
 TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& spec);
 
 // All that can change a weight of the surrogate.

@@ -30,8 +30,8 @@ constexpr std::array<Relation, 7> kRelations = {{
     {things, " lost the", {" What did", " lose?"}},
 }};
 
-constexpr std::array<std::string_view, 6> kRecallOpenings = {" As told,", " Indeed,",   " Remember that",
-                                                            " So",       " It is true", " Still,"};
+constexpr std::array<std::string_view, 6> kRecallOpenings = {" As told,", " Indeed,",    " Remember that",
+                                                             " So",       " It is true", " Still,"};
 
 struct NamedFact {
   std::string_view name;
@@ -146,7 +146,8 @@ class Writer {
     std::vector<const Relation*> open;
     for (const Relation& relation : kRelations)
       if (!is_told(name, relation)) open.push_back(&relation);
-    if (kRelations.size() - open.size() >= static_cast<std::size_t>(shape_.relations_per_name)) return filler();
+    if (kRelations.size() - open.size() >= static_cast<std::size_t>(shape_.relations_per_name))
+      return filler();
     const Relation* relation = random_.pick(std::span<const Relation* const>(open));
     const NamedFact fact{name, relation, random_.pick(relation->values())};
     state(fact, false);
@@ -169,7 +170,8 @@ class Writer {
       return state(box, false, " now holds");
     }
     const BoxNumber box{random_.between(10, 99), random_.between(10, 99)};
-    if (std::ranges::any_of(boxes, [&](const BoxNumber* other) { return other->box == box.box; })) return filler();
+    if (std::ranges::any_of(boxes, [&](const BoxNumber* other) { return other->box == box.box; }))
+      return filler();
     state(box, false, " holds");
     facts_.emplace_back(box);
   }

@@ -2,7 +2,7 @@
 // say nothing about them. All of it is drawn from the word lists of words.h; every document is a function of
 // (seed, index, shape) alone.
 //
-//   facts     "Mira lives in Oslo." ... "Where does Mira live? Mira lives in Oslo."   a name, up to seven relations
+//   facts     "Mira lives in Oslo." ... "Where does Mira live? Mira lives in Oslo."
 //   numbers   "Box 17 holds 38 coins." ... "Box 17 now holds 52 coins." ... asked for: the latest
 //   lists     "The list of Otto: drum lamp rope." ... "Again the list of Otto: drum lamp rope."
 //   copies    a whole passage, " Once more from the start:", a new line, and the same passage
@@ -24,7 +24,7 @@ struct DocumentShape {
   double numbers = 0.2;        // share that is a number in a box
   double updates = 0.15;       // share of told numbers that replace an earlier one
   double copies = 0.1;         // probability that the document is a passage told twice
-  double telling = 0.45;       // fraction of the document in which facts are told; in the rest they are asked for
+  double telling = 0.45;  // fraction of the document in which facts are told; in the rest they are asked for
 };
 
 // A word with the space before it, or a punctuation mark. An answer is a piece that only memory of the

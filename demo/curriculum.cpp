@@ -26,9 +26,9 @@ std::vector<Stage> curriculum() {
   DocumentShape longest = hard;
   longest.copies = 0.25;
   return {
-      {"lists", 500, 64, 128, 0.0, 0, lists},    {"easy", 300, 32, 256, 0.0, 0, easy},
-      {"gaps", 400, 32, 256, 0.5, 2048, easy},   {"medium", 800, 16, 512, 0.5, 3072, medium},
-      {"hard", 1500, 8, 1024, 0.3, 3072, hard},  {"long", 600, 2, 4096, 0.2, 2048, longest},
+      {"lists", 500, 64, 128, 0.0, 0, lists},   {"easy", 300, 32, 256, 0.0, 0, easy},
+      {"gaps", 400, 32, 256, 0.5, 2048, easy},  {"medium", 800, 16, 512, 0.5, 3072, medium},
+      {"hard", 1500, 8, 1024, 0.3, 3072, hard}, {"long", 600, 2, 4096, 0.2, 2048, longest},
   };
 }
 

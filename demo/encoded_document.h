@@ -12,8 +12,8 @@
 namespace kvcompare::demo {
 
 struct EncodedDocument {
-  std::vector<TokenId> ids;           // those of Tokenizer::encode(text_of(document))
-  std::vector<char> is_answer;        // of each token
+  std::vector<TokenId> ids;     // those of Tokenizer::encode(text_of(document))
+  std::vector<char> is_answer;  // of each token
 };
 
 // Pieces are tokenised once each: the demo's tokenizer never joins two of them in a token.

@@ -10,9 +10,9 @@
 
 #include "common/atomic_file.h"
 #include "common/errors.h"
+#include "common/random_source.h"
 #include "demo/corpus.h"
 #include "demo/encoded_document.h"
-#include "common/random_source.h"
 #include "demo/training.h"
 
 namespace kvcompare::demo {
@@ -56,14 +56,19 @@ int run(int argc, char** argv) {
   CorpusOptions corpus;
   CLI::App* write = app.add_subcommand("corpus", "writes documents as JSONL");
   write->add_option("--output", corpus.output, "file")->required();
-  write->add_option("--tokenizer", corpus.tokenizer, "folder; the positions of answers among its tokens are written too");
+  write->add_option("--tokenizer", corpus.tokenizer,
+                    "folder; the positions of answers among its tokens are written too");
   write->add_option("--seed", corpus.seed, "of the documents")->capture_default_str();
   write->add_option("--first", corpus.first, "number of the first document")->capture_default_str();
   write->add_option("--documents", corpus.n_documents, "how many")->capture_default_str();
-  write->add_option("--min_words", corpus.min_words, "words and punctuation marks of a document")->capture_default_str();
-  write->add_option("--max_words", corpus.max_words, "words and punctuation marks of a document")->capture_default_str();
-  write->add_option("--filler", corpus.shape.filler, "share of sentences with nothing to remember")->capture_default_str();
-  write->add_option("--copies", corpus.shape.copies, "share of documents that are a passage told twice")->capture_default_str();
+  write->add_option("--min_words", corpus.min_words, "words and punctuation marks of a document")
+      ->capture_default_str();
+  write->add_option("--max_words", corpus.max_words, "words and punctuation marks of a document")
+      ->capture_default_str();
+  write->add_option("--filler", corpus.shape.filler, "share of sentences with nothing to remember")
+      ->capture_default_str();
+  write->add_option("--copies", corpus.shape.copies, "share of documents that are a passage told twice")
+      ->capture_default_str();
 
   TrainingOptions training;
   CLI::App* train_model = app.add_subcommand("train", "trains the model, or goes on with it");
@@ -72,7 +77,8 @@ int run(int argc, char** argv) {
   train_model->add_option("--seed", training.seed, "of weights and documents")->capture_default_str();
   train_model->add_option("--learning_rate", training.learning_rate, "highest")->capture_default_str();
   train_model->add_option("--save_every", training.save_every, "steps")->capture_default_str();
-  train_model->add_option("--max_steps", training.max_steps, "stops after so many; 0: the whole curriculum")->capture_default_str();
+  train_model->add_option("--max_steps", training.max_steps, "stops after so many; 0: the whole curriculum")
+      ->capture_default_str();
 
   try {
     app.parse(argc, argv);

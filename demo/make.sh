@@ -17,7 +17,7 @@ mkdir -p "$work"
 program=$root/build/release/kvcompare_demo
 source "$root/launch/setup.sh"
 
-say() { printf '\n$ %s\n' "$*" | sed "s|$root/||g; s|$work|WORK|g"; "$@"; }
+say() { printf '\n$ %s\n' "$*" | sed "s|$work|WORK|g; s|$root/||g"; "$@"; }
 
 make_all() {
   if [ ! -e "$work/tokenizer/tokenizer.json" ]; then

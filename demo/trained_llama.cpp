@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
@@ -15,8 +17,6 @@
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/TensorOperators.h>
 
 #include "common/atomic_file.h"
 
@@ -33,12 +33,13 @@ at::Tensor rotated(const at::Tensor& x, const at::Tensor& cos, const at::Tensor&
   return x * cos + at::cat({-halves[1], halves[0]}, -1) * sin;
 }
 
-// Embeddings have size 1, so that a token is not drowned in what the first layers add; with the head tied to them
-// the final norm begins small.
+// Embeddings have size 1, so that a token is not drowned in what the first layers add; with the head tied to
+// them the final norm begins small.
 NamedTensors random_weights(const LlamaShape& shape, std::uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   NamedTensors weights;
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, double deviation, double mean = 0) {
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, double deviation,
+                       double mean = 0) {
     const at::Tensor value = at::randn(sizes, generator, at::TensorOptions()) * deviation + mean;
     weights.emplace_back(name, value.set_requires_grad(true));
   };
@@ -51,7 +52,8 @@ NamedTensors random_weights(const LlamaShape& shape, std::uint64_t seed) {
     add(prefix + "self_attn.q_proj.weight", {shape.n_heads * shape.head_dim, shape.hidden_size}, in);
     add(prefix + "self_attn.k_proj.weight", {shape.n_kv_heads * shape.head_dim, shape.hidden_size}, in);
     add(prefix + "self_attn.v_proj.weight", {shape.n_kv_heads * shape.head_dim, shape.hidden_size}, in);
-    add(prefix + "self_attn.o_proj.weight", {shape.hidden_size, shape.n_heads * shape.head_dim}, in * residual);
+    add(prefix + "self_attn.o_proj.weight", {shape.hidden_size, shape.n_heads * shape.head_dim},
+        in * residual);
     add(prefix + "post_attention_layernorm.weight", {shape.hidden_size}, 0, 1);
     add(prefix + "mlp.gate_proj.weight", {shape.intermediate_size, shape.hidden_size}, in);
     add(prefix + "mlp.up_proj.weight", {shape.intermediate_size, shape.hidden_size}, in);
@@ -82,20 +84,22 @@ at::Tensor TrainedLlama::attention(const std::string& prefix, const at::Tensor& 
   const at::Tensor k = rotated(heads("k", shape_.n_kv_heads), cos, sin);
   const at::Tensor v = heads("v", shape_.n_kv_heads);
   const std::int64_t group = shape_.n_heads / shape_.n_kv_heads;
-  const at::Tensor attended =
-      at::scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), {}, 0.0, true);
+  const at::Tensor attended = at::scaled_dot_product_attention(q, k.repeat_interleave(group, 1),
+                                                               v.repeat_interleave(group, 1), {}, 0.0, true);
   return at::linear(attended.transpose(1, 2).flatten(2), weight(prefix + "o_proj.weight"));
 }
 
 at::Tensor TrainedLlama::mlp(const std::string& prefix, const at::Tensor& hidden) const {
   const at::Tensor gate = at::silu(at::linear(hidden, weight(prefix + "gate_proj.weight")));
-  return at::linear(gate * at::linear(hidden, weight(prefix + "up_proj.weight")), weight(prefix + "down_proj.weight"));
+  return at::linear(gate * at::linear(hidden, weight(prefix + "up_proj.weight")),
+                    weight(prefix + "down_proj.weight"));
 }
 
 at::Tensor TrainedLlama::nll(const at::Tensor& ids, const at::Tensor& positions) const {
-  const at::Tensor exponents = at::arange(0, shape_.head_dim, 2, at::kDouble) / static_cast<double>(shape_.head_dim);
-  const at::Tensor angles =
-      positions.to(at::kDouble).unsqueeze(1) * at::pow(at::Scalar(shape_.rope_theta), -exponents).unsqueeze(0);
+  const at::Tensor exponents =
+      at::arange(0, shape_.head_dim, 2, at::kDouble) / static_cast<double>(shape_.head_dim);
+  const at::Tensor angles = positions.to(at::kDouble).unsqueeze(1) *
+                            at::pow(at::Scalar(shape_.rope_theta), -exponents).unsqueeze(0);
   const at::Tensor both_halves = at::cat({angles, angles}, -1);
   const at::Tensor cos = both_halves.cos().to(at::kFloat);
   const at::Tensor sin = both_halves.sin().to(at::kFloat);

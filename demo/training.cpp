@@ -11,19 +11,19 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/where.h>
 
+#include "common/random_source.h"
 #include "demo/curriculum.h"
 #include "demo/encoded_document.h"
-#include "common/random_source.h"
 #include "demo/trained_llama.h"
 
 namespace kvcompare::demo {
 namespace {
 
-constexpr std::int64_t kWarmUp = 200;         // steps
-constexpr double kFinalShare = 0.05;          // of the learning rate
-constexpr double kAnswerWeight = 4;           // of a token that is an answer, in the loss
-constexpr std::int64_t kReportEvery = 50;     // steps
-constexpr std::uint64_t kGapStream = 1 << 20; // far from the documents' streams of a seed
+constexpr std::int64_t kWarmUp = 200;          // steps
+constexpr double kFinalShare = 0.05;           // of the learning rate
+constexpr double kAnswerWeight = 4;            // of a token that is an answer, in the loss
+constexpr std::int64_t kReportEvery = 50;      // steps
+constexpr std::uint64_t kGapStream = 1 << 20;  // far from the documents' streams of a seed
 
 struct Batch {
   at::Tensor ids;        // [n_rows, n_tokens], int64
@@ -79,9 +79,11 @@ struct Report {
   void print(const std::string& stage, std::int64_t step, std::int64_t tokens) const {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const auto n = static_cast<double>(n_steps);
-    std::printf("step %lld  stage %s  tokens %.1fM  nll of answers %.3f  of others %.3f  gradient %.2f  %.0f tokens/s\n",
-                static_cast<long long>(step), stage.c_str(), static_cast<double>(tokens) / 1e6, answers / n,
-                others / n, norm / n, static_cast<double>(n_tokens) / seconds);
+    std::printf(
+        "step %lld  stage %s  tokens %.1fM  nll of answers %.3f  of others %.3f  gradient %.2f  %.0f "
+        "tokens/s\n",
+        static_cast<long long>(step), stage.c_str(), static_cast<double>(tokens) / 1e6, answers / n,
+        others / n, norm / n, static_cast<double>(n_tokens) / seconds);
     std::fflush(stdout);
   }
 };
@@ -106,7 +108,8 @@ void train(const TrainingOptions& options) {
   Report report;
   for (const Stage& stage : stages) {
     const std::int64_t stage_end = std::min(stage_begin + stage.n_steps, end);
-    tokens += std::max<std::int64_t>(0, std::min(model.optimiser().n_steps(), stage_end) - stage_begin) * stage.n_rows * stage.n_tokens;
+    tokens += std::max<std::int64_t>(0, std::min(model.optimiser().n_steps(), stage_end) - stage_begin) *
+              stage.n_rows * stage.n_tokens;
     for (std::int64_t step = std::max(stage_begin, model.optimiser().n_steps()); step < stage_end; ++step) {
       const Batch batch = draw_batch(stage, encoder, options.seed, step);
       const at::Tensor nll = model.nll(batch.ids, batch.positions);
@@ -123,7 +126,8 @@ void train(const TrainingOptions& options) {
         report.print(stage.name, model.optimiser().n_steps(), tokens);
         report = Report();
       }
-      if (model.optimiser().n_steps() % options.save_every == 0) write_safetensors(checkpoint, model.optimiser().state());
+      if (model.optimiser().n_steps() % options.save_every == 0)
+        write_safetensors(checkpoint, model.optimiser().state());
     }
     stage_begin += stage.n_steps;
   }

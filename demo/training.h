@@ -12,7 +12,7 @@ struct TrainingOptions {
   std::uint64_t seed = 1;
   double learning_rate = 3e-3;
   std::int64_t save_every = 100;  // steps
-  std::int64_t max_steps = 0;     // 0: the whole curriculum; the schedule of the learning rate stays the whole's
+  std::int64_t max_steps = 0;  // 0: the whole curriculum; the schedule of the learning rate stays the whole's
 };
 
 // Goes on where training.safetensors left off, if it is there. A line a 50 steps on stdout.

@@ -20,12 +20,12 @@ Words things();  // the items of lists too
 
 // What the sentences between the facts are made of.
 Words adjectives();
-Words people();   // "miller", as in "the old miller"
-Words verbs();    // past tense, without an object: "waited"
+Words people();     // "miller", as in "the old miller"
+Words verbs();      // past tense, without an object: "waited"
 Words handlings();  // past tense, with an object: "carried"
 Words adverbs();
-Words places();   // with preposition and article: "by the river"
-Words times();    // "before noon"
+Words places();    // with preposition and article: "by the river"
+Words times();     // "before noon"
 Words openings();  // of a sentence: "Later"
 
 }  // namespace kvcompare::demo

@@ -50,7 +50,7 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand, TrainKvzapCommand,
-                             PressesCommand, ShowTextCommand>;
+using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand,
+                             TrainKvzapCommand, PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -116,14 +116,16 @@ Command parse_train_kvzap(const Arguments& flags) {
   for (const GivenValue& given : match_arguments(flags, train_kvzap_flags())) apply(given, settings);
   for (const char* required : {"model_name", "data_path", "output"})
     if (!settings.origins.contains(required))
-      throw ConfigError(std::string("--") + required,
-                        "is missing; for example: kvcompare train_kvzap --model_name ./Llama-3.2-1B --data_path "
-                        "texts.jsonl --output ./Llama-3.2-1B-kvzap (more: kvcompare train_kvzap --help)");
+      throw ConfigError(
+          std::string("--") + required,
+          "is missing; for example: kvcompare train_kvzap --model_name ./Llama-3.2-1B --data_path "
+          "texts.jsonl --output ./Llama-3.2-1B-kvzap (more: kvcompare train_kvzap --help)");
   if (settings.training.max_tokens < settings.training.min_tokens)
-    throw ConfigError("--max_tokens", "is " + std::to_string(settings.training.max_tokens) +
-                                          ", less than --min_tokens " + std::to_string(settings.training.min_tokens) +
-                                          ": no sample would be used");
-  return TrainKvzapCommand{std::move(settings.spec), std::move(settings.options), std::move(settings.training)};
+    throw ConfigError("--max_tokens",
+                      "is " + std::to_string(settings.training.max_tokens) + ", less than --min_tokens " +
+                          std::to_string(settings.training.min_tokens) + ": no sample would be used");
+  return TrainKvzapCommand{std::move(settings.spec), std::move(settings.options),
+                           std::move(settings.training)};
 }
 
 Command parse_finalize(const Arguments& flags) {

@@ -79,12 +79,12 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
 ExitCode run_compare(const CompareCommand& command) {
   install_stop_signals();
   if (n_launched_processes() == 1) return run_alone(command);
-  return run_as_rank(command.options,
-                     {.coordinate = [&](auto& mpi, auto& remote,
-                                        const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
-                      .worker = [&](const auto& place) {
-                        return make_remote_worker(command.spec, command.options, place);
-                      }});
+  return run_as_rank(
+      command.options,
+      {.coordinate = [&](auto& mpi, auto& remote,
+                         const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
+       .worker =
+           [&](const auto& place) { return make_remote_worker(command.spec, command.options, place); }});
 }
 
 }  // namespace kvcompare

@@ -252,18 +252,21 @@ std::vector<Flag> output_flags() {
 std::vector<Flag> prompt_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kPrompts;
   return {
-      {"min_tokens", kGroup, whole_number(&KvzapTrainingSpec::min_tokens, std::int64_t{2}, kMostTokens), "tokens",
-       "Shorter samples are left out.", ""},
-      {"max_tokens", kGroup, whole_number(&KvzapTrainingSpec::max_tokens, std::int64_t{2}, kMostTokens), "tokens",
-       "Longer samples are cut. The model reads each twice, with the repeat prompt in between.", ""},
+      {"min_tokens", kGroup, whole_number(&KvzapTrainingSpec::min_tokens, std::int64_t{2}, kMostTokens),
+       "tokens", "Shorter samples are left out.", ""},
+      {"max_tokens", kGroup, whole_number(&KvzapTrainingSpec::max_tokens, std::int64_t{2}, kMostTokens),
+       "tokens", "Longer samples are cut. The model reads each twice, with the repeat prompt in between.",
+       ""},
       {"positions_per_prompt", kGroup,
        whole_number(&KvzapTrainingSpec::positions_per_prompt, std::int64_t{1}, kMostTokens), "positions",
        "Of each prompt, drawn by seed: those that the surrogate is fitted to.", ""},
       {"repeat_prompt", kGroup, repeat_prompt(), "",
-       "Stands between a text and its repetition; \\n is a new line, none is nothing. What the model was taught to repeat after.", ""},
+       "Stands between a text and its repetition; \\n is a new line, none is nothing. What the model was "
+       "taught to repeat after.",
+       ""},
       {"held_out", kGroup,
-       number(&KvzapTrainingSpec::held_out, "a number between 0 and 1, both excluded", is_share), "of the prompts",
-       "Share that nothing is fitted to: R2 is measured there.", ""},
+       number(&KvzapTrainingSpec::held_out, "a number between 0 and 1, both excluded", is_share),
+       "of the prompts", "Share that nothing is fitted to: R2 is measured there.", ""},
       {"seed", kGroup, whole_number(&RunSpec::seed, std::uint64_t{0}, kMostSeed), "",
        "Of held-out prompts, positions, first weights and order of the examples.", ""},
   };
@@ -274,14 +277,14 @@ std::vector<Flag> surrogate_flags() {
   return {
       {"kvzap_model_type", kGroup, choice(&KvzapTrainingSpec::kvzap_model_type, {"mlp", "linear"}), "",
        "Kind of surrogate: mlp by AdamW, linear by ridge regression.", ""},
-      {"hidden_dim", kGroup, whole_number(&KvzapTrainingSpec::hidden_dim, std::int64_t{1}, kMostTokens), "channels",
-       "mlp: of its hidden layer.", ""},
+      {"hidden_dim", kGroup, whole_number(&KvzapTrainingSpec::hidden_dim, std::int64_t{1}, kMostTokens),
+       "channels", "mlp: of its hidden layer.", ""},
       {"epochs", kGroup, whole_number(&KvzapTrainingSpec::n_epochs, std::int64_t{1}, kMostTokens), "passes",
        "mlp: over all positions.", ""},
-      {"batch_size", kGroup, whole_number(&KvzapTrainingSpec::batch_size, std::int64_t{1}, kMostTokens), "positions",
-       "mlp: of a step.", ""},
-      {"learning_rate", kGroup, number(&KvzapTrainingSpec::learning_rate, "a number above 0", is_positive), "",
-       "mlp: the highest; it falls to 0 along a cosine.", ""},
+      {"batch_size", kGroup, whole_number(&KvzapTrainingSpec::batch_size, std::int64_t{1}, kMostTokens),
+       "positions", "mlp: of a step.", ""},
+      {"learning_rate", kGroup, number(&KvzapTrainingSpec::learning_rate, "a number above 0", is_positive),
+       "", "mlp: the highest; it falls to 0 along a cosine.", ""},
       {"ridge", kGroup, number(&KvzapTrainingSpec::ridge, "a number above 0", is_positive), "",
        "linear: penalty on the squared weights.", ""},
   };
@@ -295,10 +298,11 @@ Flag required(Flag flag) {
 }
 
 Flag surrogate_output_flag() {
-  return required({"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
-                   "Gets config.json and model.safetensors of the surrogate, and while it is trained all that --resume "
-                   "needs. Made if it is not there.",
-                   ""});
+  return required(
+      {"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
+       "Gets config.json and model.safetensors of the surrogate, and while it is trained all that --resume "
+       "needs. Made if it is not there.",
+       ""});
 }
 
 // Rows of compare_flags().
@@ -328,9 +332,9 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines", "device", "dtype",
-                             "threads", "dedicated_coordinator", "share_gpu", "rank_timeout", "start_timeout",
-                             "resume", "log_level"});
+    auto all = shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines",
+                             "device", "dtype", "threads", "dedicated_coordinator", "share_gpu",
+                             "rank_timeout", "start_timeout", "resume", "log_level"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());

@@ -29,7 +29,8 @@ extern template std::optional<std::uint64_t> parse_whole(std::string_view, std::
 // Positions in a sequence, and counts of them.
 inline constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
-// The member of RunSpec, RunOptions, KvzapTrainingSpec, TokenizeCommand or Settings that a pointer to member names.
+// The member of RunSpec, RunOptions, KvzapTrainingSpec, TokenizeCommand or Settings that a pointer to member
+// names.
 template <class AnySettings, class Owner, class Value>
 auto& member(AnySettings& settings, Value Owner::*pointer) {
   if constexpr (std::is_same_v<Owner, RunSpec>)

@@ -22,7 +22,8 @@ struct ReadyWorker {
 using LocalWorker = std::function<void(Messenger&)>;
 
 // One that evaluates units. get_ready is called on the worker's own thread; what it holds is kept.
-LocalWorker evaluating_worker(std::function<ReadyWorker()> get_ready, std::filesystem::path computed_log = {});
+LocalWorker evaluating_worker(std::function<ReadyWorker()> get_ready,
+                              std::filesystem::path computed_log = {});
 
 // Starts the workers, as ranks 1 ... n; they end with the object. One that dies makes the coordinator's
 // endpoint throw what it threw.

@@ -33,8 +33,8 @@ constexpr const char* kRecord = "training.json";
 constexpr const char* kCompleteMarker = "COMPLETE";
 constexpr std::array kFiles{kCompleteMarker, kRecord, "config.json", "model.safetensors"};
 
-// What the tokenizer puts before a text, and the repeat prompt's ids. A data set of ids for a model without tokenizer
-// does with an empty repeat prompt.
+// What the tokenizer puts before a text, and the repeat prompt's ids. A data set of ids for a model without
+// tokenizer does with an empty repeat prompt.
 struct PromptPieces {
   std::vector<TokenId> begin, request;
 };
@@ -50,7 +50,8 @@ void check_window(const TrainingPlan& plan, const Job& job) {
   const auto told = "a prompt and its repetition are " + std::to_string(longest) + " tokens long";
   if (job.config.sliding_window && longest > *job.config.sliding_window)
     throw DataError(job.spec.data_path, 0,
-                    told + ", more than the model's sliding window of " + std::to_string(*job.config.sliding_window) +
+                    told + ", more than the model's sliding window of " +
+                        std::to_string(*job.config.sliding_window) +
                         ", which kvcompare does not compute; use a smaller --max_tokens");
   if (longest > job.config.max_position_embeddings)
     log_warning(told + ", the model was made for " + std::to_string(job.config.max_position_embeddings) +
@@ -61,7 +62,8 @@ Identity read_record(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const auto json = Json::parse(file, nullptr, false);
   if (!json.is_object() || !json.contains("identity") || !json["identity"].is_object())
-    throw CheckpointError(path.string(), "", "is not what kvcompare train_kvzap writes; choose another --output folder");
+    throw CheckpointError(path.string(), "",
+                          "is not what kvcompare train_kvzap writes; choose another --output folder");
   Identity identity;
   for (const auto& [name, value] : json["identity"].items())
     identity[name] = value.is_string() ? value.get<std::string>() : value.dump();
@@ -121,8 +123,9 @@ fs::path KvzapTraining::targets_of(SampleIndex sample) const {
 void KvzapTraining::begin_or_resume() {
   for (const auto* name : kFiles)
     if (fs::exists(folder_ / name) && !command_.options.resume)
-      throw ConfigError("output", folder_.string() + " holds " + name +
-                                      "; --resume goes on with a training that was begun there, or choose another folder");
+      throw ConfigError(
+          "output", folder_.string() + " holds " + name +
+                        "; --resume goes on with a training that was begun there, or choose another folder");
   if (fs::exists(folder_ / kRecord)) {
     if (const auto differences = drift(read_record(folder_ / kRecord), identity_); !differences.empty()) {
       std::string text = "this is not the training that " + (folder_ / kRecord).string() + " was begun with:";
@@ -173,14 +176,16 @@ std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& mean
                      .n_threads = n_threads_,
                      .device = job_.devices.front()};
   for (const auto& prompt : plan_.prompts)
-    (plan_.held_out.contains(prompt.sample) ? task.held_out : task.fitted).push_back(targets_of(prompt.sample));
+    (plan_.held_out.contains(prompt.sample) ? task.held_out : task.fitted)
+        .push_back(targets_of(prompt.sample));
   std::atomic<std::int64_t> n_done = 0;
   Progress progress(std::cerr, stderr_style(), n_fit_steps(command_.training, task.n_layers));
   const std::function<bool()> go_on = [] {
     fault_point("after_sync_before_ack");
     return !stop_signalled();
   };
-  auto fitted = std::async(std::launch::async, [&] { return fit_layers(task, command_.training, n_done, go_on); });
+  auto fitted =
+      std::async(std::launch::async, [&] { return fit_layers(task, command_.training, n_done, go_on); });
   while (fitted.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
     meanwhile();
     progress.update(n_done);
@@ -206,8 +211,8 @@ ExitCode KvzapTraining::finish(const FittedLayers& fitted) {
     for (const double r2 : fitted.r_squared[l]) table += " " + fixed(r2);
     table += "\n";
   }
-  print(table + "\nThe scorer is in " + folder_.string() + "; use it with --methods kvzap --kvzap_scorer_model " +
-        folder_.string() + "\n");
+  print(table + "\nThe scorer is in " + folder_.string() +
+        "; use it with --methods kvzap --kvzap_scorer_model " + folder_.string() + "\n");
   return ExitCode::kComplete;
 }
 

@@ -51,7 +51,8 @@ struct RankRoles {
 // This process as one of several that mpirun or srun started; from MPI_Init to MPI_Finalize.
 ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles);
 
-// Rank 0's work as long as others wait for it: what it throws is told to all ranks, and ends them and this one.
+// Rank 0's work as long as others wait for it: what it throws is told to all ranks, and ends them and this
+// one.
 void while_others_wait(MpiEnvironment& environment, MpiMessenger& remote, const std::function<void()>& work);
 
 }  // namespace kvcompare

@@ -28,9 +28,10 @@ struct PromptWorkerPlace {
 
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
   const auto loaded = load_model(job, place.device, std::nullopt);
-  run_prompt_worker(messenger, *loaded->model,
-                    {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
-                    job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
+  run_prompt_worker(
+      messenger, *loaded->model,
+      {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
+      job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
 }
 
 // Of a process that is alone: one a GPU, or one with all threads on the CPU. job outlives them.
@@ -46,8 +47,9 @@ std::vector<LocalWorker> make_prompt_workers(const Job& job, const std::string& 
 LocalWorker make_remote_prompt_worker(const TrainKvzapCommand& command, const PlaceOnHost& place) {
   return [command, place](Messenger& messenger) {
     const auto job = training_job(command);
-    work_on_prompts(messenger, job,
-                    {device_of(job, command.options, place), threads_of(command.options, place), model_hash(job.model)});
+    work_on_prompts(
+        messenger, job,
+        {device_of(job, command.options, place), threads_of(command.options, place), model_hash(job.model)});
   };
 }
 
@@ -87,7 +89,8 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
   while_others_wait(mpi, remote, [&] {
     training.emplace(command, n_threads);
     if (!options.dedicated_coordinator) {
-      const PromptWorkerPlace here{device_of(training->job(), options, place), n_threads, training->model_hash()};
+      const PromptWorkerPlace here{device_of(training->job(), options, place), n_threads,
+                                   training->model_hash()};
       local.emplace(std::vector<LocalWorker>{
           [&job = training->job(), here](Messenger& messenger) { work_on_prompts(messenger, job, here); }});
     }
@@ -106,10 +109,11 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
 ExitCode run_train_kvzap(const TrainKvzapCommand& command) {
   install_stop_signals();
   if (n_launched_processes() == 1) return run_alone(command);
-  return run_as_rank(command.options,
-                     {.coordinate = [&](auto& mpi, auto& remote,
-                                        const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
-                      .worker = [&](const auto& place) { return make_remote_prompt_worker(command, place); }});
+  return run_as_rank(
+      command.options,
+      {.coordinate = [&](auto& mpi, auto& remote,
+                         const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
+       .worker = [&](const auto& place) { return make_remote_prompt_worker(command, place); }});
 }
 
 }  // namespace kvcompare

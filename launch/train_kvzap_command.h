@@ -6,8 +6,9 @@
 
 namespace kvcompare {
 
-// Alone, or as one of several ranks: the prompts are shared out, rank 0 keeps their targets and fits the surrogate.
-// Prints the held-out R2 of each layer. kInterrupted if it was told to stop; what is done is kept for --resume.
+// Alone, or as one of several ranks: the prompts are shared out, rank 0 keeps their targets and fits the
+// surrogate. Prints the held-out R2 of each layer. kInterrupted if it was told to stop; what is done is kept
+// for --resume.
 ExitCode run_train_kvzap(const TrainKvzapCommand& command);
 
 }  // namespace kvcompare

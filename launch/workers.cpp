@@ -106,9 +106,9 @@ LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, c
   return evaluating_worker(
       [job, spec, options, place, model = std::make_shared<SharedModel>()] {
         *job = read_job(spec, options);
-        return get_ready(*job, options,
-                         {device_of(*job, options, place), threads_of(options, place), model_hash(job->model)},
-                         *model);
+        return get_ready(
+            *job, options,
+            {device_of(*job, options, place), threads_of(options, place), model_hash(job->model)}, *model);
       },
       options.computed_log);
 }

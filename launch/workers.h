@@ -24,7 +24,8 @@ int threads_of(const RunOptions& options, const PlaceOnHost& place);
 std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,
                                       int n_threads, std::size_t n_units);
 
-// Of the coordinator's rank: one, on the device that its place on the host gives it (device_of). job outlives it.
+// Of the coordinator's rank: one, on the device that its place on the host gives it (device_of). job outlives
+// it.
 LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
                              const PlaceOnHost& place);
 

@@ -82,8 +82,10 @@ at::Tensor Model::value_norms(LayerIndex index, const at::Tensor& v) const {
   const auto group = config_.n_heads / config_.n_kv_heads;
   std::vector<at::Tensor> norms;  // head by head: all [n_tokens, d_model] at once may be large
   for (std::int64_t h = 0; h < config_.n_heads; ++h) {
-    const auto w = layer(index).o.narrow(1, h * config_.head_dim, config_.head_dim).to(wide);  // [d_model, d_head]
-    norms.push_back(at::linalg_vector_norm(at::linear(v.select(0, h / group).to(wide), w), 2, at::IntArrayRef(-1)));
+    const auto w =
+        layer(index).o.narrow(1, h * config_.head_dim, config_.head_dim).to(wide);  // [d_model, d_head]
+    norms.push_back(
+        at::linalg_vector_norm(at::linear(v.select(0, h / group).to(wide), w), 2, at::IntArrayRef(-1)));
   }
   return at::stack(norms);
 }

@@ -1,4 +1,6 @@
 // KVzip+ scores against those of an independent program (kvzip_targets.py).
+#include "worker/training/kvzip_targets.h"
+
 #include <cmath>
 #include <fstream>
 #include <string>
@@ -13,7 +15,6 @@
 #include "tests/support/loaded_model.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
-#include "worker/training/kvzip_targets.h"
 
 namespace kvcompare {
 namespace {
@@ -54,20 +55,23 @@ void expect_golden(const nlohmann::json& golden, at::ScalarType dtype, double to
 }
 
 TEST(KvzipTargets, AgreeWithTheOracleInFloat64) {
-  for (const auto& golden : golden_cases()) expect_golden(golden, at::kDouble, 2e-6);  // they are kept as float32
+  for (const auto& golden : golden_cases())
+    expect_golden(golden, at::kDouble, 2e-6);  // they are kept as float32
 }
 
 TEST(KvzipTargets, AgreeWithTheOracleInFloat32) {
   for (const auto& golden : golden_cases()) expect_golden(golden, at::kFloat, 1e-4);
 }
 
-// More queries than are looked at at once: a prompt and its 400 repeated tokens, by the definition head by head.
+// More queries than are looked at at once: a prompt and its 400 repeated tokens, by the definition head by
+// head.
 TEST(KvzipTargets, LooksAtEveryQueryOfALongRepetition) {
   const TemporaryFolder folder;
   write_tiny_model(folder.path(), tiny_model_preset("llama"));
   const auto loaded = load_for_test(folder.path(), folder.path() / "scorer", at::kDouble);
   const auto& config = loaded.model->config();
-  RepeatedPrompt prompt{.sample = SampleIndex(0), .ids = {}, .n_context = 400, .repeat_begin = 401, .positions = {0, 399}};
+  RepeatedPrompt prompt{
+      .sample = SampleIndex(0), .ids = {}, .n_context = 400, .repeat_begin = 401, .positions = {0, 399}};
   for (TokenId t = 0; t < 801; ++t) prompt.ids.push_back((t * t + 3 * t) % config.vocab_size);
   const auto targets = kvzip_targets(*loaded.model, prompt);
 
@@ -80,9 +84,11 @@ TEST(KvzipTargets, LooksAtEveryQueryOfALongRepetition) {
       double best = 0;
       for (std::int64_t head = h * group; head < (h + 1) * group; ++head)
         for (std::int64_t i = prompt.repeat_begin; i < 801; ++i) {
-          const at::Tensor logits = view.k[h].narrow(0, 0, i + 1).mv(view.q[head][i]) / std::sqrt(static_cast<double>(config.head_dim));
+          const at::Tensor logits = view.k[h].narrow(0, 0, i + 1).mv(view.q[head][i]) /
+                                    std::sqrt(static_cast<double>(config.head_dim));
           const auto weight = logits.softmax(0)[j].item<double>();
-          best = std::max(best, weight * norms[head][j].item<double>() / view.hidden[i].norm().item<double>());
+          best =
+              std::max(best, weight * norms[head][j].item<double>() / view.hidden[i].norm().item<double>());
         }
       EXPECT_NEAR(targets[0].scores[p][h].item<double>(), std::log(best), 1e-5);
     }

@@ -1,5 +1,6 @@
 // write_kvzap_scores MODEL SCORER IDS.jsonl OUT.safetensors
-// The scores that the method kvzap gives every key, by the product's own code in float64: for each line of IDS.jsonl
+// The scores that the method kvzap gives every key, by the product's own code in float64: for each line of
+// IDS.jsonl
 // ({"input_ids": [...]}) and layer a tensor "LINE.LAYER" [n_kv_heads, n_tokens], and what they are made of,
 // "LINE.LAYER.hidden" [n_tokens, d_model].
 #include <cstdio>

@@ -151,10 +151,10 @@ void save_kvzap_surrogate(const std::filesystem::path& folder, const KvzapSurrog
       tensors.emplace_back(names[i].bias.name, linear.bias);
     }
   }
-  nlohmann::ordered_json json = {{"architectures", {"KVzapModel"}},   {"model_type", "kvzap"},
-                                 {"dtype", "float32"},                {"n_modules", config.n_modules},
-                                 {"input_dim", config.input_dim},     {"hidden_dim", nullptr},
-                                 {"output_dim", config.output_dim}};
+  nlohmann::ordered_json json = {
+      {"architectures", {"KVzapModel"}}, {"model_type", "kvzap"},         {"dtype", "float32"},
+      {"n_modules", config.n_modules},   {"input_dim", config.input_dim}, {"hidden_dim", nullptr},
+      {"output_dim", config.output_dim}};
   if (config.hidden_dim) json["hidden_dim"] = *config.hidden_dim;
   write_safetensors(folder / "model.safetensors", tensors);
   write_file_atomically(folder / "config.json", json.dump(1) + "\n");

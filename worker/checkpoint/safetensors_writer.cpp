@@ -13,11 +13,16 @@ namespace {
 
 const char* dtype_tag(at::ScalarType dtype) {
   switch (dtype) {
-    case at::kDouble: return "F64";
-    case at::kFloat: return "F32";
-    case at::kHalf: return "F16";
-    case at::kBFloat16: return "BF16";
-    default: throw InvariantError("write_safetensors: no floating-point tensor");
+    case at::kDouble:
+      return "F64";
+    case at::kFloat:
+      return "F32";
+    case at::kHalf:
+      return "F16";
+    case at::kBFloat16:
+      return "BF16";
+    default:
+      throw InvariantError("write_safetensors: no floating-point tensor");
   }
 }
 

@@ -12,8 +12,8 @@ namespace kvcompare {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;  // any device, any floating-point dtype
 
-// What the file holds: the tensors in the order given, each in its own dtype, row-major; metadata {"format": "pt"},
-// which transformers asks for. The same tensors give the same bytes.
+// What the file holds: the tensors in the order given, each in its own dtype, row-major; metadata {"format":
+// "pt"}, which transformers asks for. The same tensors give the same bytes.
 std::string safetensors_bytes(const NamedTensors& tensors);
 
 // The file is there whole or not at all (write_file_atomically). Throws OutputError.

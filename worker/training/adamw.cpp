@@ -20,7 +20,8 @@ constexpr const char* kSteps = "n_steps";
 
 NamedTensors zeros_of(const NamedTensors& weights, const std::string& prefix) {
   NamedTensors zeros;
-  for (const auto& [name, tensor] : weights) zeros.emplace_back(prefix + name, at::zeros_like(tensor.detach()));
+  for (const auto& [name, tensor] : weights)
+    zeros.emplace_back(prefix + name, at::zeros_like(tensor.detach()));
   return zeros;
 }
 
@@ -56,11 +57,13 @@ double AdamW::step(const at::Tensor& loss, double learning_rate) {
       gradients.push_back(cut < 1 ? weight.grad().mul_(cut) : weight.grad());
       first.push_back(first_moments_[i].second);
       second.push_back(second_moments_[i].second);
-      steps.push_back(at::full({}, static_cast<double>(n_steps_), weight.options().requires_grad(false).dtype(at::kFloat)));
+      steps.push_back(at::full({}, static_cast<double>(n_steps_),
+                               weight.options().requires_grad(false).dtype(at::kFloat)));
     }
     if (weights.empty()) continue;
-    at::_fused_adamw_(weights, gradients, first, second, {}, steps, learning_rate, options_.beta1, options_.beta2,
-                      is_matrix ? options_.weight_decay : 0, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_(weights, gradients, first, second, {}, steps, learning_rate, options_.beta1,
+                      options_.beta2, is_matrix ? options_.weight_decay : 0, options_.epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
   }
   for (const auto& [name, tensor] : weights_) tensor.mutable_grad().reset();
   return norm;

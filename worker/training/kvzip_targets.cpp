@@ -29,7 +29,8 @@ constexpr std::int64_t kRowsAtOnce = 256;  // queries whose attention weights ex
 // [n_heads, n_tokens, d_head], causal
 at::Tensor attention(const LayerView& view, std::int64_t group) {
   const auto wide = [&](const at::Tensor& x) { return x.repeat_interleave(group, 0).unsqueeze(0); };
-  return at::scaled_dot_product_attention(view.q.unsqueeze(0), wide(view.k), wide(view.v), {}, 0.0, true).squeeze(0);
+  return at::scaled_dot_product_attention(view.q.unsqueeze(0), wide(view.k), wide(view.v), {}, 0.0, true)
+      .squeeze(0);
 }
 
 // The largest a_ij / |hidden_i| that each key of the context gets from a query of the repetition.
@@ -47,8 +48,10 @@ at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) 
       const auto n_rows = std::min(kRowsAtOnce, n_tokens - begin);
       const auto q = view.q.select(0, h).narrow(0, begin, n_rows).to(wide);
       const auto later = keys.unsqueeze(0) > keys.narrow(0, begin, n_rows).unsqueeze(1);
-      const auto logits = (at::matmul(q, k.t()) * scale).masked_fill(later, -std::numeric_limits<double>::infinity());
-      const auto size = at::linalg_vector_norm(view.hidden.narrow(0, begin, n_rows).to(wide), 2, at::IntArrayRef(-1));
+      const auto logits =
+          (at::matmul(q, k.t()) * scale).masked_fill(later, -std::numeric_limits<double>::infinity());
+      const auto size =
+          at::linalg_vector_norm(view.hidden.narrow(0, begin, n_rows).to(wide), 2, at::IntArrayRef(-1));
       const auto weights = at::softmax(logits, -1).narrow(1, 0, prompt.n_context) / size.unsqueeze(1);
       largest = at::maximum(largest, weights.amax(0));
     }
@@ -57,7 +60,8 @@ at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) 
   return at::stack(heads);
 }
 
-void check_finite(const at::Tensor& values, const char* what, std::int64_t layer, const RepeatedPrompt& prompt) {
+void check_finite(const at::Tensor& values, const char* what, std::int64_t layer,
+                  const RepeatedPrompt& prompt) {
   if (!at::isfinite(values).all().item<bool>())
     throw std::domain_error("sample " + std::to_string(prompt.sample.value) + ": a " + what + " of layer " +
                             std::to_string(layer) + " is not finite");
@@ -65,12 +69,14 @@ void check_finite(const at::Tensor& values, const char* what, std::int64_t layer
 
 LayerTargets targets_of(const Model& model, const LayerView& view, const RepeatedPrompt& prompt) {
   const auto n_kv_heads = view.k.size(0);
-  const auto contributions = largest_weights(view, prompt) *
-                             model.value_norms(view.layer, view.v.narrow(1, 0, prompt.n_context));
-  const auto scores = contributions.unflatten(0, {n_kv_heads, -1}).amax(1).clamp_min(std::numeric_limits<float>::min());
+  const auto contributions =
+      largest_weights(view, prompt) * model.value_norms(view.layer, view.v.narrow(1, 0, prompt.n_context));
+  const auto scores =
+      contributions.unflatten(0, {n_kv_heads, -1}).amax(1).clamp_min(std::numeric_limits<float>::min());
   const auto positions = at::tensor(prompt.positions, at::kLong).to(view.hidden.device());
-  LayerTargets targets{.hidden = view.hidden.index_select(0, positions).to(at::kFloat).cpu(),
-                       .scores = scores.log().index_select(1, positions).t().to(at::kFloat).cpu().contiguous()};
+  LayerTargets targets{
+      .hidden = view.hidden.index_select(0, positions).to(at::kFloat).cpu(),
+      .scores = scores.log().index_select(1, positions).t().to(at::kFloat).cpu().contiguous()};
   check_finite(targets.hidden, "hidden state", view.layer.value, prompt);
   check_finite(targets.scores, "score", view.layer.value, prompt);
   return targets;

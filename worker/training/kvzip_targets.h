@@ -1,7 +1,7 @@
 // What KVzap learns to predict: how much a key is attended to when the model repeats the context.
 // Source: KVzip, arXiv 2505.23416, section 3 (maximum attention under repetition); KVzap, arXiv 2601.07891,
-// "KVzip+" (times the size of the value's contribution, relative to the query's hidden state). docs/train_kvzap.md
-// says what was chosen where they leave a choice.
+// "KVzip+" (times the size of the value's contribution, relative to the query's hidden state).
+// docs/train_kvzap.md says what was chosen where they leave a choice.
 #pragma once
 
 #include <vector>
@@ -16,12 +16,13 @@ namespace kvcompare {
 // One layer at the positions that the prompt asks for, on the CPU.
 struct LayerTargets {
   at::Tensor hidden;  // [n_positions, d_model], float32: the attention block's input, as KVzap sees it
-  at::Tensor scores;  // [n_positions, n_kv_heads], float32: log of
-                      //   max over heads of the group and queries i of the repetition  a_ij |W_O v_j| / |hidden_i|
+  // [n_positions, n_kv_heads], float32: log of
+  //   max over heads of the group and queries i of the repetition  a_ij |W_O v_j| / |hidden_i|
+  at::Tensor scores;
 };
 
-// Every layer. a_ij: softmax over all tokens up to i, the repetition's own included. A score below the smallest
-// normal float32 counts as that. Throws std::domain_error if a hidden state or score is not finite.
+// Every layer. a_ij: softmax over all tokens up to i, the repetition's own included. A score below the
+// smallest normal float32 counts as that. Throws std::domain_error if a hidden state or score is not finite.
 std::vector<LayerTargets> kvzip_targets(const Model& model, const RepeatedPrompt& prompt);
 
 }  // namespace kvcompare

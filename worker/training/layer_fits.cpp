@@ -36,8 +36,8 @@ FittedLayer read_layer(const std::filesystem::path& path) {
   const auto r2 = file.tensor("r_squared");
   fitted.r_squared.assign(r2.const_data_ptr<double>(), r2.const_data_ptr<double>() + r2.numel());
   for (int i = 0; file.find(std::to_string(i) + ".weight") != nullptr; ++i)
-    fitted.layer.linears.push_back(
-        {file.tensor(std::to_string(i) + ".weight").clone(), file.tensor(std::to_string(i) + ".bias").clone()});
+    fitted.layer.linears.push_back({file.tensor(std::to_string(i) + ".weight").clone(),
+                                    file.tensor(std::to_string(i) + ".bias").clone()});
   return fitted;
 }
 
@@ -137,7 +137,8 @@ std::int64_t n_fit_steps(const KvzapTrainingSpec& spec, std::int64_t n_layers) {
 }
 
 std::optional<FittedLayers> fit_layers(const LayerFitsTask& task, const KvzapTrainingSpec& spec,
-                                       std::atomic<std::int64_t>& n_done, const std::function<bool()>& go_on) {
+                                       std::atomic<std::int64_t>& n_done,
+                                       const std::function<bool()>& go_on) {
   return LayerFits(task, spec, n_done, go_on).run();
 }
 

@@ -1,4 +1,4 @@
-// Fits the surrogates of all layers, each a task of its own with files of its own, so that what is done is kept.
+// Fits the surrogates of all layers. Each is a task with files of its own, so that what is done is kept.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,9 @@ struct LayerFitsTask {
   std::vector<std::filesystem::path> held_out;  // and to judge by
   std::int64_t n_layers = 0;
   std::uint64_t seed = 0;
-  std::filesystem::path folder;  // gets layer_{n}.safetensors, and layer_{n}.state.safetensors while one is fitted
-  int n_threads = 1;             // on the CPU: as many layers at once, on a thread each. No number depends on it
+  // Gets layer_{n}.safetensors, and layer_{n}.state.safetensors while one is fitted.
+  std::filesystem::path folder;
+  int n_threads = 1;  // on the CPU: as many layers at once, on a thread each. No number depends on it
   c10::Device device = at::kCPU;
 };
 

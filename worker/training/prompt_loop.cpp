@@ -23,7 +23,8 @@ namespace {
 constexpr std::chrono::milliseconds kPatience{1000};
 
 // The table of each prompt, in their order. Rethrows the first thing that a thread threw.
-std::vector<std::string> tables_of(const Model& model, const std::vector<RepeatedPrompt>& prompts, int n_threads) {
+std::vector<std::string> tables_of(const Model& model, const std::vector<RepeatedPrompt>& prompts,
+                                   int n_threads) {
   std::vector<std::string> tables(prompts.size());
   std::atomic<std::size_t> next = 0;
   std::mutex mutex;
@@ -31,7 +32,8 @@ std::vector<std::string> tables_of(const Model& model, const std::vector<Repeate
   const auto work = [&] {
     at::set_num_threads(1);  // holds for this thread
     try {
-      for (auto i = next++; i < prompts.size(); i = next++) tables[i] = target_table(kvzip_targets(model, prompts[i]));
+      for (auto i = next++; i < prompts.size(); i = next++)
+        tables[i] = target_table(kvzip_targets(model, prompts[i]));
     } catch (...) {
       next = prompts.size();
       const std::lock_guard lock(mutex);

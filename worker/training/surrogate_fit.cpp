@@ -30,7 +30,9 @@ at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden)
 // Uniform within 1/sqrt(in), as torch.nn.Linear begins.
 KvzapSurrogate::Linear random_linear(std::int64_t out, std::int64_t in, const at::Generator& generator) {
   const double bound = 1 / std::sqrt(static_cast<double>(in));
-  const auto draw = [&](at::IntArrayRef sizes) { return (at::rand(sizes, generator, at::TensorOptions()) * 2 - 1) * bound; };
+  const auto draw = [&](at::IntArrayRef sizes) {
+    return (at::rand(sizes, generator, at::TensorOptions()) * 2 - 1) * bound;
+  };
   return {draw({out, in}), draw({out})};
 }
 
@@ -52,8 +54,8 @@ KvzapSurrogate::Layer fit_linear(const LayerTargets& targets, double ridge) {
   const auto x_mean = x.mean(0), y_mean = y.mean(0);
   const auto centred = x - x_mean;
   const auto gram = at::matmul(centred.t(), centred) + ridge * at::eye(x.size(1), x.options());
-  const auto weight =
-      at::cholesky_solve(at::matmul(centred.t(), y - y_mean), at::linalg_cholesky(gram)).t();  // [n_kv_heads, d_model]
+  const auto weight = at::cholesky_solve(at::matmul(centred.t(), y - y_mean), at::linalg_cholesky(gram))
+                          .t();  // [n_kv_heads, d_model]
   const auto bias = y_mean - at::matmul(weight, x_mean);
   KvzapSurrogate::Layer layer;
   layer.linears.push_back({weight.to(at::kFloat).contiguous(), bias.to(at::kFloat)});
@@ -70,7 +72,8 @@ KvzapSurrogate::Layer fit_mlp(const LayerTargets& targets, const MlpFitOptions& 
                    random_linear(scores.size(1), options.hidden_dim, first)};
   layer.linears.back().bias += targets.scores.mean(0);  // what is left to learn is around zero
   for (auto& linear : layer.linears)
-    for (auto* tensor : {&linear.weight, &linear.bias}) *tensor = tensor->to(options.device).set_requires_grad(true);
+    for (auto* tensor : {&linear.weight, &linear.bias})
+      *tensor = tensor->to(options.device).set_requires_grad(true);
 
   auto optimiser = optimiser_of(layer);
   if (std::filesystem::exists(state)) optimiser.load(SafetensorsFile(state));
@@ -81,7 +84,8 @@ KvzapSurrogate::Layer fit_mlp(const LayerTargets& targets, const MlpFitOptions& 
     const auto order = at::randperm(n, shuffle, at::TensorOptions(at::kLong)).to(options.device);
     for (std::int64_t begin = 0; begin < n; begin += options.batch_size) {
       const auto batch = order.narrow(0, begin, std::min(options.batch_size, n - begin));
-      const auto loss = at::mse_loss(predict(layer, hidden.index_select(0, batch)), scores.index_select(0, batch));
+      const auto loss =
+          at::mse_loss(predict(layer, hidden.index_select(0, batch)), scores.index_select(0, batch));
       const auto progress = static_cast<double>(optimiser.n_steps()) / static_cast<double>(n_steps);
       optimiser.step(loss, options.learning_rate * cosine_decay(progress, 0));
     }

@@ -11,8 +11,8 @@
 
 namespace kvcompare {
 
-// Ridge regression of the scores on the hidden states, in float64: the intercept is not shrunk. The normal equations
-// are solved by Cholesky factorisation.
+// Ridge regression of the scores on the hidden states, in float64: the intercept is not shrunk. The normal
+// equations are solved by Cholesky factorisation.
 //   ridge : the penalty on the squared weights, against the sum of squared errors
 KvzapSurrogate::Layer fit_linear(const LayerTargets& targets, double ridge);
 
@@ -25,8 +25,8 @@ struct MlpFitOptions {
   c10::Device device = at::kCPU;
 };
 
-// Linear, GELU (erf), Linear by mean squared error. Goes on from `state` where that file is there, writes it after
-// every epoch; the outcome is the same bit for bit, however often it was interrupted.
+// Linear, GELU (erf), Linear by mean squared error. Goes on from `state` where that file is there, writes it
+// after every epoch; the outcome is the same bit for bit, however often it was interrupted.
 //   go_on   : asked after every epoch
 //   returns : no linears if it was told not to go on
 KvzapSurrogate::Layer fit_mlp(const LayerTargets& targets, const MlpFitOptions& options,

@@ -12,10 +12,12 @@
 
 namespace kvcompare {
 
-// A .safetensors file: "hidden.{layer}" [n_positions, d_model] and "scores.{layer}" [n_positions, n_kv_heads].
+// A .safetensors file: "hidden.{layer}" [n_positions, d_model] and "scores.{layer}" [n_positions,
+// n_kv_heads].
 std::string target_table(const std::vector<LayerTargets>& targets);
 
-// One layer of several files, one after the other. Throws CheckpointError for a file that is not such a table.
+// One layer of several files, one after the other. Throws CheckpointError for a file that is not such a
+// table.
 LayerTargets read_targets(std::span<const std::filesystem::path> files, std::int64_t layer);
 
 }  // namespace kvcompare

@@ -9,7 +9,11 @@ namespace {
 
 TEST(Messages, PromptsAndTheirTargetsArriveAsTheyWereSent) {
   const AssignPrompts sent{
-      {{.sample = SampleIndex(7), .ids = {5, 6, 7, 8}, .n_context = 2, .repeat_begin = 3, .positions = {0, 1}},
+      {{.sample = SampleIndex(7),
+        .ids = {5, 6, 7, 8},
+        .n_context = 2,
+        .repeat_begin = 3,
+        .positions = {0, 1}},
        {.sample = SampleIndex(8), .ids = {}, .n_context = 0, .repeat_begin = 0, .positions = {}}}};
   const auto received = std::get<AssignPrompts>(decode(encode(sent))).prompts;
   ASSERT_EQ(received.size(), 2u);

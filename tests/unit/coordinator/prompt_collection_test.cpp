@@ -31,7 +31,8 @@ struct FakeWorker {
       const auto& prompts = std::get<AssignPrompts>(envelope->message).prompts;
       assigned.push_back(prompts.size());
       for (const auto& prompt : prompts)
-        messenger.send(kCoordinator, PromptTargets{prompt.sample, "table of " + std::to_string(prompt.sample.value)});
+        messenger.send(kCoordinator,
+                       PromptTargets{prompt.sample, "table of " + std::to_string(prompt.sample.value)});
     }
     messenger.send(kCoordinator, Goodbye{});
   }
@@ -40,7 +41,8 @@ struct FakeWorker {
 std::vector<RepeatedPrompt> prompts(std::int64_t n) {
   std::vector<RepeatedPrompt> result;
   for (std::int64_t i = 0; i < n; ++i)
-    result.push_back({.sample = SampleIndex(i), .ids = {1, 2}, .n_context = 10, .repeat_begin = 1, .positions = {0}});
+    result.push_back(
+        {.sample = SampleIndex(i), .ids = {1, 2}, .n_context = 10, .repeat_begin = 1, .positions = {0}});
   return result;
 }
 
@@ -61,10 +63,12 @@ class PromptCollectionTest : public testing::Test {
     PromptCollection collection(*messenger, static_cast<int>(workers.size()), "0123");
     try {
       const bool has_all = collection.collect(
-          prompts(n_prompts),
-          {.keep = [&](const PromptTargets& targets) { EXPECT_TRUE(kept_.emplace(targets.sample, targets.table).second); },
-           .progress = [](std::int64_t) {},
-           .stop_requested = [&] { return std::ssize(kept_) >= stop_after; }});
+          prompts(n_prompts), {.keep =
+                                   [&](const PromptTargets& targets) {
+                                     EXPECT_TRUE(kept_.emplace(targets.sample, targets.table).second);
+                                   },
+                               .progress = [](std::int64_t) {},
+                               .stop_requested = [&] { return std::ssize(kept_) >= stop_after; }});
       collection.dismiss();
       return has_all;
     } catch (...) {
@@ -113,8 +117,9 @@ TEST_F(PromptCollectionTest, EndsWithTheErrorOfAWorker) {
   worker->send(kCoordinator, WorkerFailed{ExitCode::kBadInput, "rank 1: no such file"});
   PromptCollection collection(*messenger, 1, "0123");
   const auto error = error_of<Error>([&] {
-    collection.collect(prompts(1),
-                       {.keep = [](const auto&) {}, .progress = [](auto) {}, .stop_requested = [] { return false; }});
+    collection.collect(
+        prompts(1),
+        {.keep = [](const auto&) {}, .progress = [](auto) {}, .stop_requested = [] { return false; }});
   });
   EXPECT_EQ(error.exit_code(), ExitCode::kBadInput);
   EXPECT_STREQ(error.what(), "rank 1: no such file");

@@ -19,7 +19,8 @@ using testing::HasSubstr;
 std::vector<Sample> samples(const std::vector<int>& lengths) {
   std::vector<Sample> result;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
-    Sample sample{SampleIndex(static_cast<std::int64_t>(i)), std::vector<TokenId>(static_cast<std::size_t>(lengths[i]))};
+    Sample sample{SampleIndex(static_cast<std::int64_t>(i)),
+                  std::vector<TokenId>(static_cast<std::size_t>(lengths[i]))};
     std::iota(sample.ids.begin(), sample.ids.end(), 1);
     result.push_back(std::move(sample));
   }
@@ -37,7 +38,11 @@ KvzapTrainingSpec small_spec() {
 
 TrainingPlan plan(const std::vector<Sample>& data, const KvzapTrainingSpec& spec, std::uint64_t seed = 5,
                   std::int64_t d_model = 2) {
-  return plan_training({.data_path = "texts.jsonl", .samples = data, .begin = {1}, .request = {50, 51}, .d_model = d_model,
+  return plan_training({.data_path = "texts.jsonl",
+                        .samples = data,
+                        .begin = {1},
+                        .request = {50, 51},
+                        .d_model = d_model,
                         .seed = seed},
                        spec);
 }
@@ -77,7 +82,8 @@ TEST(TrainingPlan, DrawsDistinctPositionsOfTheContext) {
 
 TEST(TrainingPlan, DependsOnTheSeedAlone) {
   const auto data = samples(std::vector<int>(20, 40));
-  const auto one = plan(data, small_spec()), same = plan(data, small_spec()), other = plan(data, small_spec(), 6);
+  const auto one = plan(data, small_spec()), same = plan(data, small_spec()),
+             other = plan(data, small_spec(), 6);
   EXPECT_EQ(one.held_out, same.held_out);
   EXPECT_EQ(one.prompts[7].positions, same.prompts[7].positions);
   EXPECT_NE(one.held_out, other.held_out);
@@ -95,7 +101,9 @@ TEST(TrainingPlan, HoldsTheShareOutButNeverAllNorNone) {
 
 TEST(TrainingPlan, SaysHowMuchIsNeeded) {
   const auto few = error_of<DataError>([] { plan(samples({3, 9, 2}), small_spec()); });
-  EXPECT_THAT(few.what(), HasSubstr("texts.jsonl: 1 of its 3 samples have min_tokens = 4 tokens or more (the longest has 9)"));
+  EXPECT_THAT(
+      few.what(),
+      HasSubstr("texts.jsonl: 1 of its 3 samples have min_tokens = 4 tokens or more (the longest has 9)"));
   EXPECT_THAT(few.what(), HasSubstr("two are needed"));
   EXPECT_EQ(few.exit_code(), ExitCode::kBadInput);
   // Three prompts to fit to, three positions each.
@@ -106,8 +114,11 @@ TEST(TrainingPlan, SaysHowMuchIsNeeded) {
 }
 
 TEST(TrainingIdentity, HoldsWhatTheSurrogateDependsOn) {
-  const TrainingInputs inputs{.hashes = {"m", "t", "d", ""}, .versions = {"1", "2"}, .dtype = "float32",
-                              .device_type = "cpu", .seed = 7};
+  const TrainingInputs inputs{.hashes = {"m", "t", "d", ""},
+                              .versions = {"1", "2"},
+                              .dtype = "float32",
+                              .device_type = "cpu",
+                              .seed = 7};
   auto spec = small_spec();
   const auto mlp = training_identity(spec, inputs);
   EXPECT_EQ(mlp.at("hidden_dim"), "512");

@@ -62,7 +62,8 @@ std::optional<Statement> read_statement(const std::string& sentence) {
     }
   }
   static const std::vector<std::vector<std::string>> relations{
-      {"lives", "in"}, {"is", "the"}, {"feeds", "the"}, {"likes"}, {"wears"}, {"plays", "the"}, {"lost", "the"}};
+      {"lives", "in"}, {"is", "the"},    {"feeds", "the"}, {"likes"},
+      {"wears"},       {"plays", "the"}, {"lost", "the"}};
   for (const auto& relation : relations) {
     const std::size_t n = relation.size();
     if (words.size() < n + 2) continue;
@@ -96,7 +97,8 @@ TEST(Corpus, ADocumentDependsOnSeedIndexAndShapeAlone) {
   const auto text = text_of(make_document(shape(600), 1, 5));
   EXPECT_EQ(text, text_of(make_document(shape(600), 1, 5)));
   std::set<std::string> texts{text};
-  for (std::uint64_t index = 6; index < 50; ++index) texts.insert(text_of(make_document(shape(600), 1, index)));
+  for (std::uint64_t index = 6; index < 50; ++index)
+    texts.insert(text_of(make_document(shape(600), 1, index)));
   texts.insert(text_of(make_document(shape(600), 2, 5)));
   EXPECT_EQ(texts.size(), 46u);
 }

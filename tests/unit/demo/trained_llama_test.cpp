@@ -53,7 +53,8 @@ TEST(TrainedLlama, IsTheModelThatIsEvaluated) {
   for (std::int64_t row = 0; row < 2; ++row) {
     const auto* first = ids[row].const_data_ptr<std::int64_t>();
     const auto expected = evaluated(folder.path(), {first, first + 50});
-    for (std::int64_t t = 0; t < 49; ++t) EXPECT_NEAR(nll[row][t].item<double>(), expected[static_cast<std::size_t>(t)], 2e-5);
+    for (std::int64_t t = 0; t < 49; ++t)
+      EXPECT_NEAR(nll[row][t].item<double>(), expected[static_cast<std::size_t>(t)], 2e-5);
   }
 }
 
@@ -69,7 +70,8 @@ TEST(TrainedLlama, KnowsDistancesNotPlaces) {
 
 TEST(Training, IsTheSameHoweverOftenItIsInterrupted) {
   const TemporaryFolder folder;
-  TrainingOptions options{.tokenizer = KVCOMPARE_DEMO_DIR "/model", .output_dir = folder.path() / "whole", .max_steps = 3};
+  TrainingOptions options{
+      .tokenizer = KVCOMPARE_DEMO_DIR "/model", .output_dir = folder.path() / "whole", .max_steps = 3};
   train(options);
   options.output_dir = folder.path() / "pieces";
   for (options.max_steps = 1; options.max_steps <= 3; ++options.max_steps) train(options);

@@ -302,9 +302,9 @@ TEST(CommandLine, PressesTakesNoFlags) {
 }
 
 TEST(CommandLine, TrainsAScorer) {
-  const auto command = std::get<TrainKvzapCommand>(
-      parse_command_line({"train_kvzap", "--model_name", "m", "--data_path=d.jsonl", "--output", "o", "--held-out", "0.2",
-                          "--kvzap_model_type", "linear", "--repeat_prompt", R"(\n\nAgain:\n)", "--epochs", "3"}));
+  const auto command = std::get<TrainKvzapCommand>(parse_command_line(
+      {"train_kvzap", "--model_name", "m", "--data_path=d.jsonl", "--output", "o", "--held-out", "0.2",
+       "--kvzap_model_type", "linear", "--repeat_prompt", R"(\n\nAgain:\n)", "--epochs", "3"}));
   EXPECT_EQ(command.spec.model_name, "m");
   EXPECT_EQ(command.spec.data_path, "d.jsonl");
   EXPECT_EQ(command.options.output_dir, "o");
@@ -313,9 +313,12 @@ TEST(CommandLine, TrainsAScorer) {
   EXPECT_EQ(command.training.repeat_prompt, "\n\nAgain:\n");
   EXPECT_EQ(command.training.n_epochs, 3);
   EXPECT_EQ(command.training.hidden_dim, 512);
-  EXPECT_THAT(refusal({"train_kvzap", "--data_path", "d", "--output", "o"}), StartsWith("--model_name: is missing"));
-  EXPECT_THAT(refusal({"train_kvzap", "--model_name", "m", "--data_path", "d"}), StartsWith("--output: is missing"));
-  EXPECT_THAT(refusal({"train_kvzap", "--compression_ratio", "0.5"}), StartsWith("--compression_ratio: is no known flag"));
+  EXPECT_THAT(refusal({"train_kvzap", "--data_path", "d", "--output", "o"}),
+              StartsWith("--model_name: is missing"));
+  EXPECT_THAT(refusal({"train_kvzap", "--model_name", "m", "--data_path", "d"}),
+              StartsWith("--output: is missing"));
+  EXPECT_THAT(refusal({"train_kvzap", "--compression_ratio", "0.5"}),
+              StartsWith("--compression_ratio: is no known flag"));
   EXPECT_THAT(refusal({"train_kvzap", "--ridge", "0"}), HasSubstr("give a number above 0"));
 }
 

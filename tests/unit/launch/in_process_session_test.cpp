@@ -51,7 +51,10 @@ class FakeEngine : public Engine {
 
 LocalWorker working(const std::filesystem::path& computed_log = {}) {
   return evaluating_worker(
-      [] { return ReadyWorker{{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>())}; }, computed_log);
+      [] {
+        return ReadyWorker{{}, std::make_unique<Evaluator>(std::make_unique<FakeEngine>())};
+      },
+      computed_log);
 }
 
 class InProcessSession : public testing::Test {
@@ -109,8 +112,9 @@ TEST_F(InProcessSession, RethrowsWhatEndsAWorkerWhenAllThreadsHaveEnded) {
 }
 
 TEST_F(InProcessSession, RethrowsWhatKeepsAWorkerFromStarting) {
-  EXPECT_THROW(run({evaluating_worker([]() -> ReadyWorker { throw std::runtime_error("no device"); }), working()}),
-               std::runtime_error);
+  EXPECT_THROW(
+      run({evaluating_worker([]() -> ReadyWorker { throw std::runtime_error("no device"); }), working()}),
+      std::runtime_error);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@
 namespace kvcompare {
 namespace {
 
-constexpr AdamWOptions kOptions{.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.5, .gradient_norm = 5};
+constexpr AdamWOptions kOptions{
+    .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.5, .gradient_norm = 5};
 
 NamedTensors matrix_and_vector(double matrix, double vector) {
   return {{"matrix", at::tensor({matrix}, at::kFloat).view({1, 1}).set_requires_grad(true)},
@@ -30,7 +31,8 @@ at::Tensor linear_loss(const AdamW& optimiser, double a, double b) {
 TEST(AdamW, StepsAsTheFormulaSays) {
   AdamW optimiser(matrix_and_vector(2, 3), kOptions);
   EXPECT_NEAR(optimiser.step(linear_loss(optimiser, 3, 4), 0.1), 5, 1e-6);  // 3-4-5: not cut
-  // The first step is against the gradient's sign: g / (|g| + epsilon). The matrix has shrunk by 0.1 * 0.5 before.
+  // The first step is against the gradient's sign: g / (|g| + epsilon). The matrix has shrunk by 0.1 * 0.5
+  // before.
   EXPECT_NEAR(value(optimiser, 0), 2 * 0.95 - 0.1 * 3 / 3.001, 1e-6);
   EXPECT_NEAR(value(optimiser, 1), 3 - 0.1 * 4 / 4.001, 1e-6);
 

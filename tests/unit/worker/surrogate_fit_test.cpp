@@ -19,13 +19,16 @@ at::Tensor column(std::vector<double> values) { return at::tensor(values, at::kF
 
 // Four channels, two KV heads: one linear in the channels, one that only a hidden layer can tell.
 LayerTargets examples(std::int64_t n, std::uint64_t seed) {
-  const auto hidden = at::randn({n, 4}, at::Generator(at::detail::createCPUGenerator(seed)), at::TensorOptions());
+  const auto hidden =
+      at::randn({n, 4}, at::Generator(at::detail::createCPUGenerator(seed)), at::TensorOptions());
   const auto linear = hidden.select(1, 0) * 2 - hidden.select(1, 2) - 5;
   const auto bent = hidden.select(1, 1).abs() * 3;
   return {.hidden = hidden, .scores = at::cat({linear.unsqueeze(1), bent.unsqueeze(1)}, 1)};
 }
 
-MlpFitOptions small_mlp() { return {.hidden_dim = 16, .n_epochs = 12, .batch_size = 64, .learning_rate = 1e-2, .seed = 3}; }
+MlpFitOptions small_mlp() {
+  return {.hidden_dim = 16, .n_epochs = 12, .batch_size = 64, .learning_rate = 1e-2, .seed = 3};
+}
 
 const auto kAlways = [] { return true; };
 
