@@ -4,8 +4,6 @@
 Measured by demo/measure.py on the documents that the model and the scorer have not seen. h5py may belong to the system's
 Python while another one comes first in PATH; then that one goes on.
 """
-import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -13,12 +11,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-MISSING = [name for name in ("h5py", "numpy") if importlib.util.find_spec(name) is None]
-if MISSING and os.path.exists("/usr/bin/python3") and os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3"):
-    os.execv("/usr/bin/python3", ["/usr/bin/python3", "-B", *sys.argv])
-
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "demo"))
+sys.path[:0] = [str(ROOT / "demo"), str(ROOT / "tests/support")]
+from other_python import go_on_where
+
+MISSING = go_on_where(("h5py", "numpy"))
 import measure
 
 KVCOMPARE = Path(sys.argv[1]).resolve() / "kvcompare"

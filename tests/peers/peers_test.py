@@ -4,7 +4,6 @@
 transformers, kvpress and their torch are looked for in .deps/peers (tests/install_peers.sh puts them there), or belong to the
 python that KVCOMPARE_PEER_PYTHON names.
 """
-import importlib.util
 import json
 import os
 import subprocess
@@ -19,11 +18,10 @@ PEERS = Path(os.environ.get("KVCOMPARE_DEPS", ROOT / ".deps")) / "peers"
 NEEDED = ("torch", "transformers", "kvpress", "safetensors")
 
 
-def missing():
-    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from other_python import missing
 
-
-if missing() and "KVCOMPARE_IN_PEER_PYTHON" not in os.environ:
+if missing(NEEDED) and "KVCOMPARE_IN_PEER_PYTHON" not in os.environ:
     environment = {**os.environ, "TQDM_DISABLE": "1", "KVCOMPARE_IN_PEER_PYTHON": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
     python = os.environ.get("KVCOMPARE_PEER_PYTHON")
     if not python and (PEERS / "python").exists():
@@ -40,7 +38,7 @@ def run(*command):
     subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
 
 
-@unittest.skipIf(missing(), f"{', '.join(missing())} are not here; KVCOMPARE_PEERS=1 tests/run.sh installs them (5 GB)")
+@unittest.skipIf(missing(NEEDED), f"{', '.join(missing(NEEDED))} are not here; KVCOMPARE_PEERS=1 tests/run.sh installs them (5 GB)")
 class Peers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -56,15 +56,7 @@ class Trains(TrainingTest):
                 self.assertAlmostEqual(float(row[3]), heads[1], delta=6e-5)
             self.assertEqual((record["n_prompts"], record["n_held_out"]), (12, 1))
             self.assertEqual(self.files(kind), {"LOCK", *SCORER})
-            self.run_once(f"compare-{kind}", "--kvzap_model_type", kind, "--kvzap_scorer_model", self.out(kind),
-                          methods="kvzap", fresh_scorer=True)
-
-    def command(self, out, *flags, fresh_scorer=False, **options):
-        command = super().command(out, *flags, **options)
-        if fresh_scorer:  # instead of the model's own
-            at = command.index("--kvzap_scorer_model")
-            del command[at : at + 2]
-        return command
+            self.run_once(f"compare-{kind}", "--kvzap_model_type", kind, methods="kvzap", scorer=self.out(kind))
 
 
 class TrainsOnAssets(TrainingTest):
@@ -194,6 +186,14 @@ class Refuses(TrainingTest):
                                self.out("compared")], capture_output=True, text=True)
         self.assertEqual(done.returncode, 5)
         self.assertIn("input_dim: is 48, but the model's hidden_size is 56", done.stderr)
+
+    def test_prompts_beyond_a_sliding_window(self):
+        model = self.folder / "windowed"
+        subprocess.run([self.build / "write_tiny_model", "mistral", model], check=True, stdout=subprocess.DEVNULL)
+        config = json.loads((model / "config.json").read_text())
+        (model / "config.json").write_text(json.dumps({**config, "sliding_window": 40}))
+        self.refused(5, "a prompt with its repetition has 60 tokens, more than the model's sliding window of 40",
+                     "a smaller --max_tokens", model=model, data=model / "data.jsonl")
 
     def test_flags(self):
         self.refused(2, "--max_tokens: is 10, less than --min_tokens 15", flags=("--max_tokens", "10"))

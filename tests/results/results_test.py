@@ -5,9 +5,7 @@
 
 h5py and pandas may belong to the system's Python while another one comes first in PATH; then that one goes on.
 """
-import importlib.util
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,12 +13,10 @@ import sys
 import unittest
 from pathlib import Path
 
-NEEDED = ("h5py", "pandas")
-MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-if MISSING and os.path.exists("/usr/bin/python3") and os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3"):
-    os.execv("/usr/bin/python3", ["/usr/bin/python3", "-B", *sys.argv])
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from other_python import go_on_where
+
+MISSING = go_on_where(("h5py", "pandas"))
 from kvcompare_runs import N_METHODS, RunsTest, acknowledged_units, main
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "results.md"

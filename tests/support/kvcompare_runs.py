@@ -46,12 +46,13 @@ class RunsTest(unittest.TestCase):
                 "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_orte_tmpdir_base": str(tmp),
                 "OMPI_MCA_btl_vader_backing_directory": str(tmp), **more}
 
-    def command(self, out, *flags, ranks=0, program="kvcompare", methods=ALL, data=None, model=None):
+    def command(self, out, *flags, ranks=0, program="kvcompare", methods=ALL, data=None, model=None,
+                scorer=None):
         """ranks: 0 for one process without mpirun."""
         mpirun = ["mpirun", "-n", str(ranks)] if ranks else []
         model = model or self.model
         return [*mpirun, str(self.build / program), "--model_name", str(model), "--data_path", str(data or self.data),
-                "--kvzap_scorer_model", str(self.model / "scorer"), "--methods", methods, "--output_dir",
+                "--kvzap_scorer_model", str(scorer or self.model / "scorer"), "--methods", methods, "--output_dir",
                 str(self.out(out)), "--threads", "1", *map(str, flags)]
 
     def out(self, name):
