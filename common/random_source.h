@@ -28,7 +28,7 @@ class RandomSource {
 
   // In [low, high].
   int between(int low, int high) {
-    return low + static_cast<int>(below(static_cast<std::size_t>(high - low + 1)));
+    return low + static_cast<int>(below(static_cast<std::size_t>(high) - static_cast<std::size_t>(low) + 1));
   }
 
   template <class T>

@@ -53,7 +53,7 @@ using Fact = std::variant<NamedFact, BoxNumber, ItemList>;
 
 class Writer {
  public:
-  Writer(const DocumentShape& shape, RandomSource random) : shape_(shape), random_(std::move(random)) {
+  Writer(const DocumentShape& shape, RandomSource random) : shape_(shape), random_(random) {
     for (std::string_view name : names()) free_names_.push_back(name);
     random_.shuffle(std::span(free_names_));
   }
@@ -244,8 +244,8 @@ class Writer {
 
 Document make_document(const DocumentShape& shape, std::uint64_t seed, std::uint64_t index) {
   RandomSource random(seed, index);
-  if (!random.chance(shape.copies)) return Writer(shape, std::move(random)).passage(shape.n_words);
-  Document document = Writer(shape, std::move(random)).passage(shape.n_words / 2);
+  if (!random.chance(shape.copies)) return Writer(shape, random).passage(shape.n_words);
+  Document document = Writer(shape, random).passage(shape.n_words / 2);
   const Document first = document;
   for (std::string_view piece : {" Once", " more", " from", " the", " start", ":", "\n"})
     document.push_back({std::string(piece), false});

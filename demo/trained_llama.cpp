@@ -38,7 +38,7 @@ at::Tensor rotated(const at::Tensor& x, const at::Tensor& cos, const at::Tensor&
 NamedTensors random_weights(const LlamaShape& shape, std::uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   NamedTensors weights;
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes, double deviation,
+  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& sizes, double deviation,
                        double mean = 0) {
     const at::Tensor value = at::randn(sizes, generator, at::TensorOptions()) * deviation + mean;
     weights.emplace_back(name, value.set_requires_grad(true));

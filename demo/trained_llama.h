@@ -30,7 +30,6 @@ class TrainedLlama {
   // Random weights by seed.
   TrainedLlama(const LlamaShape& shape, std::uint64_t seed);
 
-  const LlamaShape& shape() const { return shape_; }
   const NamedTensors& weights() const { return optimiser_.weights(); }  // float32
 
   // Cross-entropy of the next token, in nats: [n_rows, n_tokens - 1], float32.

@@ -19,11 +19,12 @@
 namespace kvcompare::demo {
 namespace {
 
-constexpr std::int64_t kWarmUp = 200;          // steps
-constexpr double kFinalShare = 0.05;           // of the learning rate
-constexpr double kAnswerWeight = 4;            // of a token that is an answer, in the loss
-constexpr std::int64_t kReportEvery = 50;      // steps
-constexpr std::uint64_t kGapStream = 1 << 20;  // far from the documents' streams of a seed
+constexpr std::int64_t kWarmUp = 200;      // steps
+constexpr double kFinalShare = 0.05;       // of the learning rate
+constexpr double kAnswerWeight = 4;        // of a token that is an answer, in the loss
+constexpr std::int64_t kReportEvery = 50;  // steps
+constexpr std::uint64_t kGapSeed =
+    1 << 20;  // added to the seed: gaps are not drawn from the documents' streams
 
 struct Batch {
   at::Tensor ids;        // [n_rows, n_tokens], int64
@@ -60,7 +61,7 @@ Batch draw_batch(const Stage& stage, DocumentEncoder& encoder, std::uint64_t see
       if (i > 0) is_answer[i - 1] = document.is_answer[i] != 0;
     }
   }
-  batch.positions = draw_positions(stage, RandomSource(seed + kGapStream, static_cast<std::uint64_t>(step)));
+  batch.positions = draw_positions(stage, RandomSource(seed + kGapSeed, static_cast<std::uint64_t>(step)));
   return batch;
 }
 
@@ -70,11 +71,35 @@ double learning_rate(const TrainingOptions& options, std::int64_t step, std::int
   return options.learning_rate * cosine_decay(progress, kFinalShare);
 }
 
+// What a step was like.
+struct StepReport {
+  double answers, others;  // mean NLL
+  double norm;             // of the gradient
+};
+
+StepReport train_step(TrainedLlama& model, const Batch& batch, double rate) {
+  const at::Tensor nll = model.nll(batch.ids, batch.positions);
+  const at::Tensor weight = at::where(batch.is_answer, kAnswerWeight, 1.0).to(at::kFloat);
+  const double norm = model.optimiser().step((nll * weight).sum() / weight.sum(), rate);
+  const auto mean_where = [&](const at::Tensor& mask) {
+    return nll.detach().masked_select(mask).mean().item<double>();
+  };
+  return {mean_where(batch.is_answer), mean_where(batch.is_answer.logical_not()), norm};
+}
+
 // Means since the last line.
 struct Report {
-  double answers = 0, others = 0, norm = 0;
+  StepReport sums{0, 0, 0};
   std::int64_t n_steps = 0, n_tokens = 0;
   std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+
+  void add(const Batch& batch, const StepReport& step) {
+    sums.answers += step.answers;
+    sums.others += step.others;
+    sums.norm += step.norm;
+    ++n_steps;
+    n_tokens += batch.ids.numel();
+  }
 
   void print(const std::string& stage, std::int64_t step, std::int64_t tokens) const {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -82,8 +107,8 @@ struct Report {
     std::printf(
         "step %lld  stage %s  tokens %.1fM  nll of answers %.3f  of others %.3f  gradient %.2f  %.0f "
         "tokens/s\n",
-        static_cast<long long>(step), stage.c_str(), static_cast<double>(tokens) / 1e6, answers / n,
-        others / n, norm / n, static_cast<double>(n_tokens) / seconds);
+        static_cast<long long>(step), stage.c_str(), static_cast<double>(tokens) / 1e6, sums.answers / n,
+        sums.others / n, sums.norm / n, static_cast<double>(n_tokens) / seconds);
     std::fflush(stdout);
   }
 };
@@ -95,43 +120,35 @@ void train(const TrainingOptions& options) {
   LlamaShape shape;
   shape.vocab_size = encoder.vocab_size();
   TrainedLlama model(shape, options.seed);
+  AdamW& optimiser = model.optimiser();
   const std::filesystem::path checkpoint = options.output_dir / "training.safetensors";
   std::filesystem::create_directories(options.output_dir);
-  if (std::filesystem::exists(checkpoint)) model.optimiser().load(SafetensorsFile(checkpoint));
+  if (std::filesystem::exists(checkpoint)) optimiser.load(SafetensorsFile(checkpoint));
 
   const std::vector<Stage> stages = curriculum();
   std::int64_t n_steps = 0;
   for (const Stage& stage : stages) n_steps += stage.n_steps;
   const std::int64_t end = options.max_steps > 0 ? std::min(options.max_steps, n_steps) : n_steps;
 
-  std::int64_t stage_begin = 0, tokens = 0;
+  std::int64_t stage_begin = 0, tokens_before_stage = 0;
   Report report;
   for (const Stage& stage : stages) {
     const std::int64_t stage_end = std::min(stage_begin + stage.n_steps, end);
-    tokens += std::max<std::int64_t>(0, std::min(model.optimiser().n_steps(), stage_end) - stage_begin) *
-              stage.n_rows * stage.n_tokens;
-    for (std::int64_t step = std::max(stage_begin, model.optimiser().n_steps()); step < stage_end; ++step) {
+    for (std::int64_t step = std::max(stage_begin, optimiser.n_steps()); step < stage_end; ++step) {
       const Batch batch = draw_batch(stage, encoder, options.seed, step);
-      const at::Tensor nll = model.nll(batch.ids, batch.positions);
-      const at::Tensor weight = at::where(batch.is_answer, kAnswerWeight, 1.0).to(at::kFloat);
-      const at::Tensor loss = (nll * weight).sum() / weight.sum();
-      report.norm += model.optimiser().step(loss, learning_rate(options, step, n_steps));
-      const at::Tensor measured = nll.detach();
-      report.answers += measured.masked_select(batch.is_answer).mean().item<double>();
-      report.others += measured.masked_select(batch.is_answer.logical_not()).mean().item<double>();
-      ++report.n_steps;
-      report.n_tokens += batch.ids.numel();
-      tokens += batch.ids.numel();
-      if (model.optimiser().n_steps() % kReportEvery == 0 || step + 1 == stage_end) {
-        report.print(stage.name, model.optimiser().n_steps(), tokens);
+      report.add(batch, train_step(model, batch, learning_rate(options, step, n_steps)));
+      const std::int64_t n_done = optimiser.n_steps();
+      if (n_done % kReportEvery == 0 || n_done == stage_end) {
+        report.print(stage.name, n_done,
+                     tokens_before_stage + (n_done - stage_begin) * stage.n_rows * stage.n_tokens);
         report = Report();
       }
-      if (model.optimiser().n_steps() % options.save_every == 0)
-        write_safetensors(checkpoint, model.optimiser().state());
+      if (n_done % options.save_every == 0) write_safetensors(checkpoint, optimiser.state());
     }
     stage_begin += stage.n_steps;
+    tokens_before_stage += stage.n_steps * stage.n_rows * stage.n_tokens;
   }
-  write_safetensors(checkpoint, model.optimiser().state());
+  write_safetensors(checkpoint, optimiser.state());
   model.export_model(options.output_dir);
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
     if (options.tokenizer != options.output_dir && std::filesystem::exists(options.tokenizer / file))
