@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "common/fault_point.h"
 #include "common/log.h"
+#include "coordinator/same_model.h"
 
 namespace kvcompare {
 namespace {
@@ -74,12 +75,7 @@ class Coordinator {
 
   void welcome(Rank from, Hello hello) {
     log_debug("worker " + std::to_string(from.value) + " on " + hello.host + " is ready on " + hello.device);
-    if (hello.model != work_.model)
-      throw CheckpointError("model_name", "",
-                            "worker " + std::to_string(from.value) + " on " + hello.host +
-                                " has read another model (SHA-256 " + hello.model +
-                                ") than the coordinator (" + work_.model +
-                                "); every host must see the same files");
+    check_same_model(from, hello, work_.model);
     scheduler_.worker_ready(from, hello.n_tokens_at_once);
     workers_[from] = std::move(hello);
   }

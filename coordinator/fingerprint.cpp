@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "common/errors.h"
 #include "common/sha256.h"
 #include "coordinator/reports/json_run_spec.h"
 
@@ -58,6 +59,14 @@ std::vector<std::string> drift(const Identity& then, const Identity& now) {
     if (const auto old = value_in(then, name), current = value_in(now, name); old != current)
       differences.push_back(name + ": was " + old + ", is " + current);
   return differences;
+}
+
+void refuse_drift(const Identity& then, const Identity& now, const BegunWith& begun) {
+  const auto differences = drift(then, now);
+  if (differences.empty()) return;
+  std::string text = "this is not the " + begun.what + " that " + begun.record + " was begun with:";
+  for (const auto& difference : differences) text += "\n  " + difference;
+  throw ConfigError("resume", text + "\ngive the old values, or choose another " + begun.folder_flag);
 }
 
 }  // namespace kvcompare

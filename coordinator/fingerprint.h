@@ -31,4 +31,14 @@ std::string fingerprint_of(const Identity& identity);
 // What differs, a line each: "dtype: was float32, is float64". Empty if nothing does.
 std::vector<std::string> drift(const Identity& then, const Identity& now);
 
+// Which work a folder was begun with, for the message.
+struct BegunWith {
+  std::string what;         // "run"
+  std::string record;       // the file that says so
+  std::string folder_flag;  // that would choose another folder: "--output_dir"
+};
+
+// Throws ConfigError("resume") naming what differs, old and new.
+void refuse_drift(const Identity& then, const Identity& now, const BegunWith& begun);
+
 }  // namespace kvcompare

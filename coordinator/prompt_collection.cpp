@@ -1,12 +1,12 @@
 #include "coordinator/prompt_collection.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <variant>
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "coordinator/same_model.h"
 
 namespace kvcompare {
 namespace {
@@ -25,7 +25,7 @@ bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const
   for (bool stops = false; in_hand() || (!stops && next_ < prompts.size());) {
     stops = stops || hooks.stop_requested();
     if (!stops) hand_out(prompts);
-    if (auto envelope = messenger_.receive(kPollInterval)) take(std::move(*envelope), hooks);
+    if (const auto envelope = receive(kPollInterval)) take(*envelope, hooks);
     hooks.progress(n_done_);
   }
   return n_done_ == std::ssize(prompts);
@@ -47,19 +47,21 @@ void PromptCollection::hand_out(const std::vector<RepeatedPrompt>& prompts) {
   }
 }
 
+std::optional<Envelope> PromptCollection::receive(std::chrono::milliseconds timeout) {
+  auto envelope = messenger_.receive(timeout);
+  if (envelope)
+    if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message))
+      throw Error(failed->code, failed->reason);
+  return envelope;
+}
+
 void PromptCollection::welcome(Rank from, const Hello& hello) {
-  if (hello.model != model_)
-    throw CheckpointError("model_name", "",
-                          "worker " + std::to_string(from.value) + " on " + hello.host +
-                              " has read another model (SHA-256 " + hello.model + ") than the coordinator (" +
-                              model_ + "); every host must see the same files");
+  check_same_model(from, hello, model_);
   workers_.push_back({from, hello.n_tokens_at_once});
 }
 
-void PromptCollection::take(Envelope envelope, const CollectionHooks& hooks) {
+void PromptCollection::take(const Envelope& envelope, const CollectionHooks& hooks) {
   if (const auto* hello = std::get_if<Hello>(&envelope.message)) return welcome(envelope.from, *hello);
-  if (const auto* failed = std::get_if<WorkerFailed>(&envelope.message))
-    throw Error(failed->code, failed->reason);
   const auto* targets = std::get_if<PromptTargets>(&envelope.message);
   require(targets != nullptr, "the collection of targets was sent another message");
   hooks.keep(*targets);
@@ -70,23 +72,18 @@ void PromptCollection::take(Envelope envelope, const CollectionHooks& hooks) {
 }
 
 void PromptCollection::idle(std::chrono::milliseconds duration) {
-  const auto envelope = messenger_.receive(duration);
+  const auto envelope = receive(duration);
   if (!envelope) return;
-  if (const auto* hello = std::get_if<Hello>(&envelope->message)) return welcome(envelope->from, *hello);
-  if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message))
-    throw Error(failed->code, failed->reason);
-  throw InvariantError("an idle worker has sent something");
+  const auto* hello = std::get_if<Hello>(&envelope->message);
+  require(hello != nullptr, "an idle worker has sent something");
+  welcome(envelope->from, *hello);
 }
 
 void PromptCollection::dismiss() {
   for (int worker = 1; worker <= n_workers_; ++worker) messenger_.send(Rank(worker), Stop{});
-  while (n_gone_ < n_workers_) {
-    const auto envelope = messenger_.receive(kPollInterval);
-    if (!envelope) continue;
-    if (const auto* failed = std::get_if<WorkerFailed>(&envelope->message))
-      throw Error(failed->code, failed->reason);
-    if (std::holds_alternative<Goodbye>(envelope->message)) ++n_gone_;
-  }
+  for (int n_left = n_workers_; n_left > 0;)
+    if (const auto envelope = receive(kPollInterval))
+      if (std::holds_alternative<Goodbye>(envelope->message)) --n_left;
 }
 
 }  // namespace kvcompare

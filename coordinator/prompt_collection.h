@@ -2,9 +2,10 @@
 // comes back to whoever keeps it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,12 +39,13 @@ class PromptCollection {
  private:
   struct Worker {
     Rank rank;
-    std::int64_t n_tokens_at_once;
+    std::int64_t n_tokens_at_once = 0;
     std::size_t n_in_hand = 0;  // prompts
   };
 
+  std::optional<Envelope> receive(std::chrono::milliseconds timeout);  // throws the error of a worker
   void welcome(Rank from, const Hello& hello);
-  void take(Envelope envelope, const CollectionHooks& hooks);
+  void take(const Envelope& envelope, const CollectionHooks& hooks);
   void hand_out(const std::vector<RepeatedPrompt>& prompts);
 
   Messenger& messenger_;
@@ -52,7 +54,6 @@ class PromptCollection {
   std::vector<Worker> workers_;  // that have said hello
   std::size_t next_ = 0;         // prompt to hand out
   std::int64_t n_done_ = 0;
-  int n_gone_ = 0;
 };
 
 }  // namespace kvcompare

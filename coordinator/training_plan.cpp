@@ -36,6 +36,7 @@ RepeatedPrompt prompt_of(const Sample& sample, const PlanInputs& inputs, std::in
 std::set<SampleIndex> draw_held_out(const std::vector<RepeatedPrompt>& prompts, double share,
                                     std::uint64_t seed) {
   std::vector<SampleIndex> order;
+  order.reserve(prompts.size());
   for (const auto& prompt : prompts) order.push_back(prompt.sample);
   RandomSource(seed, kHeldOutStream).shuffle(std::span(order));
   const auto n = std::clamp<std::int64_t>(std::llround(share * static_cast<double>(order.size())), 1,

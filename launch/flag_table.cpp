@@ -308,6 +308,7 @@ Flag surrogate_output_flag() {
 // Rows of compare_flags().
 std::vector<Flag> shared_flags(std::initializer_list<const char*> names) {
   std::vector<Flag> flags;
+  flags.reserve(names.size());
   for (const char* name : names) flags.push_back(*find_flag(compare_flags(), name));
   return flags;
 }

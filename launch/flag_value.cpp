@@ -127,14 +127,14 @@ FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool 
   return any_number(pointer, std::move(accepted), fits);
 }
 
-FlagValue choice(std::string RunSpec::*pointer, std::vector<std::string> choices) {
+FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices) {
   return any_choice(pointer, choices);
 }
-FlagValue choice(std::string KvzapTrainingSpec::*pointer, std::vector<std::string> choices) {
+FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices) {
   return any_choice(pointer, choices);
 }
 
-FlagValue choice(std::optional<std::string> RunSpec::*pointer, std::vector<std::string> choices) {
+FlagValue choice(std::optional<std::string> RunSpec::*pointer, const std::vector<std::string>& choices) {
   return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
           [=](Settings& settings, const std::string& given) {
             if (contains(choices, given)) settings.spec.*pointer = given;

@@ -79,9 +79,9 @@ FlagValue number(double RunSpec::*pointer, std::string accepted, bool (*fits)(do
 FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool (*fits)(double));
 
 // `choices` may be joined by '|' in the help.
-FlagValue choice(std::string RunSpec::*pointer, std::vector<std::string> choices);
-FlagValue choice(std::string KvzapTrainingSpec::*pointer, std::vector<std::string> choices);
-FlagValue choice(std::optional<std::string> RunSpec::*pointer, std::vector<std::string> choices);
+FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices);
+FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices);
+FlagValue choice(std::optional<std::string> RunSpec::*pointer, const std::vector<std::string>& choices);
 
 // Any text but the empty one; std::string or std::filesystem::path.
 template <class Owner, class Value>

@@ -53,17 +53,12 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
     longest = std::max(longest, n_tokens);
-    if (config.sliding_window && n_tokens > *config.sliding_window)
-      throw DataError(spec.data_path, 0,
-                      "sample " + std::to_string(sample.index.value) + " has " + std::to_string(n_tokens) +
-                          " tokens, more than the model's sliding window of " +
-                          std::to_string(*config.sliding_window) +
-                          ", which kvcompare does not compute; use --max_length " +
-                          std::to_string(*config.sliding_window) + " or less");
+    refuse_beyond_window(
+        n_tokens, spec.data_path, config,
+        {.what = "sample " + std::to_string(sample.index.value),
+         .remedy = "--max_length " + std::to_string(config.sliding_window.value_or(0)) + " or less"});
   }
-  if (longest > config.max_position_embeddings)
-    log_warning("the longest sample has " + std::to_string(longest) + " tokens, the model was made for " +
-                std::to_string(config.max_position_embeddings) + " (max_position_embeddings)");
+  warn_beyond_positions(longest, "the longest sample", config);
 }
 
 bool has_kvzap(const RunSpec& spec) {
@@ -90,6 +85,21 @@ bool is_for_tiles(const RunSpec& spec, const c10::Device& device) {
 }
 
 }  // namespace
+
+void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
+                          const TooLong& told) {
+  if (!config.sliding_window || n_tokens <= *config.sliding_window) return;
+  throw DataError(
+      data_path, 0,
+      told.what + " has " + std::to_string(n_tokens) + " tokens, more than the model's sliding window of " +
+          std::to_string(*config.sliding_window) + ", which kvcompare does not compute; use " + told.remedy);
+}
+
+void warn_beyond_positions(std::int64_t n_tokens, const std::string& what, const ModelConfig& config) {
+  if (n_tokens <= config.max_position_embeddings) return;
+  log_warning(what + " has " + std::to_string(n_tokens) + " tokens, the model was made for " +
+              std::to_string(config.max_position_embeddings) + " (max_position_embeddings)");
+}
 
 Job read_job(const RunSpec& spec, const RunOptions& options) {
   Job job{.spec = spec,

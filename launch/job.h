@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <c10/core/Device.h>
@@ -41,6 +42,19 @@ struct JobData {
 
 // Throws ConfigError, DataError or CheckpointError.
 JobData read_data(const Job& job, int n_threads);
+
+// What is too long, and what to do about it.
+struct TooLong {
+  std::string what;
+  std::string remedy;
+};
+
+// Throws DataError if the model has an active sliding window that is shorter.
+void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
+                          const TooLong& told);
+
+// A line in the log if the model was made for fewer.
+void warn_beyond_positions(std::int64_t n_tokens, const std::string& what, const ModelConfig& config);
 
 CostShape cost_shape(const ModelConfig& config);
 

@@ -44,18 +44,13 @@ PromptPieces prompt_pieces(const Job& job, const std::string& repeat_prompt) {
   return {tokenizer.encode(""), tokenizer.encode(repeat_prompt, Tokenizer::SpecialTokens::kOmit)};
 }
 
-void check_window(const TrainingPlan& plan, const Job& job) {
+void check_lengths(const TrainingPlan& plan, const Job& job) {
   std::int64_t longest = 0;
   for (const auto& prompt : plan.prompts) longest = std::max(longest, std::ssize(prompt.ids));
-  const auto told = "a prompt and its repetition are " + std::to_string(longest) + " tokens long";
-  if (job.config.sliding_window && longest > *job.config.sliding_window)
-    throw DataError(job.spec.data_path, 0,
-                    told + ", more than the model's sliding window of " +
-                        std::to_string(*job.config.sliding_window) +
-                        ", which kvcompare does not compute; use a smaller --max_tokens");
-  if (longest > job.config.max_position_embeddings)
-    log_warning(told + ", the model was made for " + std::to_string(job.config.max_position_embeddings) +
-                " (max_position_embeddings)");
+  const std::string what = "a prompt with its repetition";
+  refuse_beyond_window(longest, job.spec.data_path, job.config,
+                       {.what = what, .remedy = "a smaller --max_tokens"});
+  warn_beyond_positions(longest, what, job.config);
 }
 
 Identity read_record(const fs::path& path) {
@@ -107,7 +102,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                          .d_model = job_.config.hidden_size,
                          .seed = job_.spec.seed},
                         command.training);
-  check_window(plan_, job_);
+  check_lengths(plan_, job_);
   identity_ = training_identity(command.training, {.hashes = hashes_,
                                                    .versions = {kVersion, KVCOMPARE_TORCH_VERSION},
                                                    .dtype = to_string(*job_.spec.dtype),
@@ -127,11 +122,8 @@ void KvzapTraining::begin_or_resume() {
           "output", folder_.string() + " holds " + name +
                         "; --resume goes on with a training that was begun there, or choose another folder");
   if (fs::exists(folder_ / kRecord)) {
-    if (const auto differences = drift(read_record(folder_ / kRecord), identity_); !differences.empty()) {
-      std::string text = "this is not the training that " + (folder_ / kRecord).string() + " was begun with:";
-      for (const auto& difference : differences) text += "\n  " + difference;
-      throw ConfigError("resume", text + "\ngive the old values, or choose another --output folder");
-    }
+    refuse_drift(read_record(folder_ / kRecord), identity_,
+                 {.what = "training", .record = (folder_ / kRecord).string(), .folder_flag = "--output"});
     is_complete_ = fs::exists(folder_ / kCompleteMarker);
     if (is_complete_) return remove_scaffold();
   } else {

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/log.h"
 #include "launch/report_error.h"
+#include "launch/workers.h"
 
 namespace kvcompare {
 namespace {
@@ -168,7 +169,7 @@ ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
   MpiMessenger remote(mpi, {.silence = std::chrono::seconds(options.rank_timeout),
                             .first_silence = std::chrono::seconds(options.start_timeout)});
   const auto place = mpi.place_on_host(mpi.rank() > 0 || !options.dedicated_coordinator);
-  at::set_num_threads(options.threads.value_or(place.n_cores));
+  at::set_num_threads(threads_of(options, place));
   try {
     const auto code =
         mpi.rank() == 0 ? roles.coordinate(mpi, remote, place) : serve(mpi, remote, roles.worker(place));

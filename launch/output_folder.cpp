@@ -74,11 +74,8 @@ void OutputFolder::remove_results() const {
 
 void OutputFolder::check_same_run(const JournalHeader& header) const {
   if (!so_far_) return;
-  const auto differences = drift(so_far_->header().identity, header.identity);
-  if (differences.empty()) return;
-  std::string text = "this is not the run that " + journal_path(path_).string() + " was begun with:";
-  for (const auto& difference : differences) text += "\n  " + difference;
-  throw ConfigError("resume", text + "\ngive the old values, or choose another --output_dir");
+  refuse_drift(so_far_->header().identity, header.identity,
+               {.what = "run", .record = journal_path(path_).string(), .folder_flag = "--output_dir"});
 }
 
 const UnitTable& OutputFolder::known() const {

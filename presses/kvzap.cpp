@@ -15,11 +15,8 @@ class Kvzap : public FixedScorer {
   explicit Kvzap(const KvzapSurrogate& surrogate) : surrogate_(surrogate) {}
 
   at::Tensor score(const LayerView& tokens) const override {
-    const auto& linears = surrogate_.layers.at(static_cast<std::size_t>(tokens.layer.value)).linears;
-    auto x = at::linear(tokens.hidden, linears.front().weight, linears.front().bias);
-    for (std::size_t i = 1; i < linears.size(); ++i)
-      x = at::linear(at::gelu(x), linears[i].weight, linears[i].bias);
-    return x.t().to(at::kDouble);
+    const auto& layer = surrogate_.layers.at(static_cast<std::size_t>(tokens.layer.value));
+    return predict(layer, tokens.hidden).t().to(at::kDouble);
   }
 
  private:
@@ -27,6 +24,14 @@ class Kvzap : public FixedScorer {
 };
 
 }  // namespace
+
+at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden) {
+  const auto& linears = layer.linears;
+  auto x = at::linear(hidden, linears.front().weight, linears.front().bias);
+  for (std::size_t i = 1; i < linears.size(); ++i)
+    x = at::linear(at::gelu(x), linears[i].weight, linears[i].bias);
+  return x;
+}
 
 Scorer make_kvzap(const ScorerParameters&, const ScorerResources& resources) {
   require(resources.kvzap != nullptr, "kvzap: no surrogate was loaded");

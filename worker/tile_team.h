@@ -1,6 +1,7 @@
-// Threads that share work cut in tiles. Who computes a tile is decided by who is free; a tile is computed by
-// one thread from first to last, so its numbers do not depend on that. (at::parallel_for would cut by the
-// number of threads, and libtorch's own products inside a tile as well.)
+// Threads that share work cut in tiles, or any other pieces that do not touch each other. Who computes a tile
+// is decided by who is free; a tile is computed by one thread from first to last, so its numbers do not
+// depend on that. (at::parallel_for would cut by the number of threads, and libtorch's own products inside a
+// tile as well.)
 #pragma once
 
 #include <atomic>

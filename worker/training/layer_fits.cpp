@@ -1,15 +1,13 @@
 #include "worker/training/layer_fits.h"
 
-#include <exception>
-#include <mutex>
-#include <thread>
 #include <utility>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
 
 #include "worker/checkpoint/safetensors.h"
 #include "worker/checkpoint/safetensors_writer.h"
+#include "worker/tile_team.h"
 #include "worker/training/surrogate_fit.h"
 #include "worker/training/target_table.h"
 
@@ -48,17 +46,13 @@ class LayerFits {
       : task_(task), spec_(spec), n_done_(n_done), go_on_(go_on) {}
 
   std::optional<FittedLayers> run() {
-    if (!task_.device.is_cpu()) {
-      work();
-    } else {
-      std::vector<std::jthread> threads;
-      for (int t = 0; t < task_.n_threads; ++t)
-        threads.emplace_back([this] {
-          at::set_num_threads(1);  // holds for this thread
-          work();
-        });
-    }
-    if (failure_) std::rethrow_exception(failure_);
+    TileTeam team(task_.device.is_cpu() ? task_.n_threads : 1);
+    team.for_each(static_cast<std::size_t>(task_.n_layers), [this](std::size_t /*thread*/, std::size_t l) {
+      if (go_on_())
+        fit(static_cast<std::int64_t>(l));
+      else
+        was_stopped_ = true;
+    });
     if (was_stopped_) return std::nullopt;
     FittedLayers all;
     for (std::int64_t l = 0; l < task_.n_layers; ++l) {
@@ -74,21 +68,8 @@ class LayerFits {
     return task_.folder / ("layer_" + std::to_string(layer) + suffix + ".safetensors");
   }
 
-  void work() {
-    try {
-      for (auto l = next_++; l < task_.n_layers; l = next_++) {
-        if (!go_on_()) was_stopped_ = true;
-        if (was_stopped_) return;
-        fit(l);
-      }
-    } catch (...) {
-      next_ = task_.n_layers;
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-    }
-  }
-
   void fit(std::int64_t l) {
+    const c10::InferenceMode with_autograd(false);  // the team's threads begin without
     const auto steps_a_layer = n_fit_steps(spec_, 1);
     if (std::filesystem::exists(path(l, ""))) {
       n_done_ += steps_a_layer;
@@ -124,10 +105,7 @@ class LayerFits {
   const KvzapTrainingSpec& spec_;
   std::atomic<std::int64_t>& n_done_;
   const std::function<bool()>& go_on_;
-  std::atomic<std::int64_t> next_ = 0;
   std::atomic<bool> was_stopped_ = false;
-  std::mutex mutex_;
-  std::exception_ptr failure_;
 };
 
 }  // namespace

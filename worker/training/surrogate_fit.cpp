@@ -6,9 +6,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cholesky_solve.h>
 #include <ATen/ops/eye.h>
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/linalg_cholesky.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/rand.h>
@@ -19,13 +17,6 @@
 
 namespace kvcompare {
 namespace {
-
-at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden) {
-  auto x = at::linear(hidden, layer.linears.front().weight, layer.linears.front().bias);
-  for (std::size_t i = 1; i < layer.linears.size(); ++i)
-    x = at::linear(at::gelu(x), layer.linears[i].weight, layer.linears[i].bias);
-  return x;
-}
 
 // Uniform within 1/sqrt(in), as torch.nn.Linear begins.
 KvzapSurrogate::Linear random_linear(std::int64_t out, std::int64_t in, const at::Generator& generator) {
