@@ -39,8 +39,9 @@ class TileTeam {
   const Work* work_ = nullptr;  // null: the team is to end
   std::size_t n_tiles_ = 0;
   std::atomic<std::size_t> next_tile_{0};
-  std::atomic<std::uint32_t> round_{0};   // for_each calls so far; a helper waits for the next
-  std::atomic<std::uint32_t> n_busy_{0};  // helpers that have not finished the round
+  std::atomic<std::uint32_t> round_{0};    // for_each calls so far; a helper waits for the next
+  std::atomic<std::uint32_t> n_ready_{0};  // helpers that have begun
+  std::atomic<std::uint32_t> n_busy_{0};   // helpers that have not finished the round
   std::mutex mutex_;
   std::exception_ptr error_;
   std::vector<std::jthread> helpers_;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The batch scripts of launch/slurm on a real Slurm of two emulated nodes: slurm_test.py BUILD_FOLDER [unittest options]"""
+import math
 import os
 import shutil
 import subprocess
@@ -30,7 +31,11 @@ class SlurmTest(RunsTest):
         cls.addClassCleanup(subprocess.run, [HERE / "cluster.sh", "down", cls.cluster], timeout=60)
         if up.returncode:
             raise AssertionError("the cluster did not come up: " + up.stderr)
-        cls().run_once("undisturbed", "--engine", "stepwise")
+        cls.run_undisturbed()
+
+    @classmethod
+    def run_undisturbed(cls):
+        cls().run_once("undisturbed", "--engine", "stepwise", ranks=2, timeout=300)
 
     def runTest(self):
         pass
@@ -146,7 +151,16 @@ class TwoNodes(SlurmTest):
 class TimeLimit(SlurmTest):
     """Slurm's own signal before a real limit of one minute, its shortest."""
 
-    n_samples = 200
+    n_samples = 100
+
+    @classmethod
+    def run_undisturbed(cls):
+        """With as many samples as keep four ranks busy beyond the signal, which comes after ten seconds."""
+        start = time.monotonic()
+        cls().run_once("trial", "--engine", "stepwise")
+        cls.n_samples = math.ceil(cls.n_samples * 4 * 16 / (time.monotonic() - start))
+        cls.write_data(cls.data, cls.n_samples)
+        super().run_undisturbed()
 
     def test_is_heeded_and_the_job_requeued_until_it_completes(self):
         job = self.submit("limit", options=["--time=1", "--signal=B:USR1@50"], nodes=2)
