@@ -153,7 +153,7 @@ void launch(void (*kernel)(Parameters...), Grid grid, int n_threads, std::size_t
                                cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
           "shared memory of a kernel");
   kernel<<<dim3(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)),
-           static_cast<unsigned>(n_threads), shared_bytes, static_cast<cudaStream_t>(stream)>>>(
+           static_cast<unsigned>(n_threads), shared_bytes, static_cast<CUstream_st*>(stream)>>>(
       std::forward<Arguments>(arguments)...);
   check(cudaGetLastError(), "launch of a kernel");
 }
