@@ -21,7 +21,8 @@ kvcompare_import_torch_library(${torch_root} torch_cuda)
 kvcompare_import_torch_library(${torch_root} c10_cuda)
 target_link_libraries(kvcompare_torch INTERFACE
   # torch_cuda registers its kernels when it is loaded: no symbol of it is referred to.
-  -Wl,--push-state,--no-as-needed kvcompare::torch_cuda kvcompare::c10_cuda -Wl,--pop-state CUDA::cudart)
+  -Wl,--push-state,--no-as-needed kvcompare::torch_cuda kvcompare::c10_cuda -Wl,--pop-state
+  $<LINK_ONLY:CUDA::cudart>)  # who includes its headers says so
 
 # The libraries of NVIDIA lie beside the wheel, or the loader has them. Where they are not, the program can be linked
 # all the same, for a machine that has them.
