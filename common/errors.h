@@ -67,6 +67,17 @@ struct OutputError : Error {
   std::string path;
 };
 
+// A GPU that fails: nothing that it holds can be read any more. What is done is safe, and the run goes on
+// when it is started again, on that GPU or without it. device: "cuda:3 (NVIDIA H100 80GB HBM3, PCI
+// 0000:41:00.0)".
+struct DeviceLost : Error {
+  DeviceLost(std::string device_, const std::string& problem)
+      : Error(ExitCode::kInterrupted,
+              device_ + " has failed: " + problem + "; run again with --resume to go on"),
+        device(std::move(device_)) {}
+  std::string device;
+};
+
 // What the program itself guarantees did not hold. Never the user's fault.
 struct InvariantError : Error {
   explicit InvariantError(const std::string& message) : Error(ExitCode::kInternal, message) {}

@@ -8,6 +8,7 @@
 //   throw          InvariantError
 //   enospc, eio    OutputError as if the disk were full or broken
 //   fail_unit      std::domain_error, which at in_unit fails that unit alone
+//   device_lost    at in_unit: what is thrown when the memory of a GPU is damaged
 // N = 0: every time.
 // KVCOMPARE_FAULT_LOG names a file that gets a line for each fault that has happened; a fault that has its
 // line there does not happen again, so a run that is started anew gets by.

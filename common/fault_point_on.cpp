@@ -79,6 +79,8 @@ void happen(const Fault& fault) {
     fail_as_disk(fault, EIO);
   } else if (fault.action == "fail_unit") {
     throw std::domain_error("fault point " + fault.point);
+  } else if (fault.action == "device_lost") {
+    throw std::runtime_error("CUDA error: uncorrectable ECC error encountered");
   } else {
     throw ConfigError("KVCOMPARE_FAULT", "there is no action '" + fault.action + "'");
   }

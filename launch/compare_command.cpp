@@ -1,5 +1,6 @@
 #include "launch/compare_command.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -10,7 +11,9 @@
 #include "common/log.h"
 #include "common/mpi_messenger.h"
 #include "launch/coordination.h"
+#include "launch/gpu_memory.h"
 #include "launch/mpi_session.h"
+#include "launch/report_error.h"
 #include "launch/stop_signal.h"
 #include "launch/workers.h"
 
@@ -34,17 +37,25 @@ ExitCode run_alone(const CompareCommand& command) {
   at::set_num_threads(n_threads);  // for loading; a worker sets its own
   Coordination run(command, n_threads);
   if (run.n_units() > 0) {
+    tell_memory_plan(run.job(), options, run.longest_sample(), 1);
     LocalWorkers workers(make_workers(run.job(), options, run.model_hash(), n_threads, run.n_units()));
     const bool greedy = uses_all_threads(run.job());
-    run.evaluate(workers.coordinator_endpoint(),
-                 {.n_processes = 1,
-                  .n_workers = workers.size(),
-                  .n_threads = greedy ? n_threads : workers.size(),
-                  .device = devices_of(run.job())},
-                 [&] {
-                   log_warning(told_to_give_up(options));
-                   std::_Exit(static_cast<int>(ExitCode::kInterrupted));  // worker threads cannot be stopped
-                 });
+    try {
+      run.evaluate(
+          workers.coordinator_endpoint(),
+          {.n_processes = 1,
+           .n_workers = workers.size(),
+           .n_threads = greedy ? n_threads : workers.size(),
+           .device = devices_of(run.job())},
+          [&] {
+            log_warning(told_to_give_up(options));
+            std::_Exit(static_cast<int>(ExitCode::kInterrupted));  // worker threads cannot be stopped
+          });
+    } catch (const DeviceLost& error) {
+      // Nothing on that device can be freed any more, and no worker on another is to be waited for.
+      report_error(error.what());
+      std::_Exit(static_cast<int>(error.exit_code()));
+    }
   }
   return run.finish();
 }
@@ -58,6 +69,8 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
   std::optional<LocalWorkers> local;
   while_others_wait(mpi, remote, [&] {
     run.emplace(command, n_threads);
+    tell_memory_plan(run->job(), options, run->longest_sample(),
+                     std::max(1, n_ranks_on_device(run->job().devices, place)));
     if (!options.dedicated_coordinator)
       local.emplace(std::vector{make_rank_worker(run->job(), options, run->model_hash(), place)});
     CoordinatorSession session(mpi, remote, local ? &*local : nullptr);

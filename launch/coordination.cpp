@@ -1,10 +1,10 @@
 #include "launch/coordination.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <string>
 #include <utility>
-
 
 #include "common/errors.h"
 #include "common/host_name.h"
@@ -68,6 +68,12 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
     log_info(std::to_string(n_known) + " units are known from the journal, " +
              std::to_string(work_.units.size()) + " are still to be evaluated");
   load_seconds_ = std::chrono::duration<double>(Clock::now() - loading_since_).count();
+}
+
+std::int64_t Coordination::longest_sample() const {
+  std::int64_t longest = 0;
+  for (const auto& sample : work_.samples) longest = std::max(longest, std::ssize(sample.ids));
+  return longest;
 }
 
 Session Coordination::session(const Crew& crew) const {

@@ -20,6 +20,7 @@ class Coordination {
   const Job& job() const { return job_; }
   const std::string& model_hash() const { return data_.hashes.model; }
   std::size_t n_units() const { return work_.units.size(); }  // still to be evaluated
+  std::int64_t longest_sample() const;                        // tokens
 
   // Who works on it, for run.json.
   struct Crew {

@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "common/errors.h"
 #include "worker/worker_loop.h"
 
 namespace kvcompare {
@@ -29,8 +30,14 @@ struct CoordinatorEnded : std::exception {
 
 LocalWorker evaluating_worker(std::function<ReadyWorker()> get_ready, std::filesystem::path computed_log) {
   return [get_ready = std::move(get_ready), computed_log = std::move(computed_log)](Messenger& messenger) {
-    const auto ready = get_ready();
-    run_worker(messenger, *ready.evaluator, ready.hello, computed_log);
+    auto ready = get_ready();
+    try {
+      run_worker(messenger, *ready.evaluator, ready.hello, computed_log);
+    } catch (const DeviceLost&) {
+      // What it holds cannot be given back to a device that fails; the process is about to end.
+      static_cast<void>(ready.evaluator.release());
+      throw;
+    }
   };
 }
 

@@ -1,5 +1,6 @@
 #include "launch/train_kvzap_command.h"
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -15,6 +16,8 @@
 #include "launch/stop_signal.h"
 #include "launch/workers.h"
 #include "worker/checkpoint/model_hash.h"
+#include "worker/device.h"
+#include "worker/failure_kind.h"
 #include "worker/training/prompt_loop.h"
 
 namespace kvcompare {
@@ -27,11 +30,15 @@ struct PromptWorkerPlace {
 };
 
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
-  const auto loaded = load_model(job, place.device, std::nullopt);
-  run_prompt_worker(
-      messenger, *loaded->model,
-      {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
-      job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
+  try {
+    const auto loaded = load_model(job, place.device, std::nullopt);
+    run_prompt_worker(
+        messenger, *loaded->model,
+        {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
+        job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
+  } catch (...) {
+    rethrow_naming(full_name(place.device), std::current_exception());
+  }
 }
 
 // Of a process that is alone: one a GPU, or one with all threads on the CPU. job outlives them.
@@ -47,9 +54,9 @@ std::vector<LocalWorker> make_prompt_workers(const Job& job, const std::string& 
 LocalWorker make_remote_prompt_worker(const TrainKvzapCommand& command, const PlaceOnHost& place) {
   return [command, place](Messenger& messenger) {
     const auto job = training_job(command);
-    work_on_prompts(
-        messenger, job,
-        {device_of(job, command.options, place), threads_of(command.options, place), model_hash(job.model)});
+    work_on_prompts(messenger, job,
+                    {device_of(job.devices, command.options, place), threads_of(command.options, place),
+                     model_hash(job.model)});
   };
 }
 
@@ -89,7 +96,7 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
   while_others_wait(mpi, remote, [&] {
     training.emplace(command, n_threads);
     if (!options.dedicated_coordinator) {
-      const PromptWorkerPlace here{device_of(training->job(), options, place), n_threads,
+      const PromptWorkerPlace here{device_of(training->job().devices, options, place), n_threads,
                                    training->model_hash()};
       local.emplace(std::vector<LocalWorker>{
           [&job = training->job(), here](Messenger& messenger) { work_on_prompts(messenger, job, here); }});

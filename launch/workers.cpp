@@ -1,6 +1,7 @@
 #include "launch/workers.h"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -11,6 +12,8 @@
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "worker/checkpoint/model_hash.h"
+#include "worker/device.h"
+#include "worker/failure_kind.h"
 
 namespace kvcompare {
 namespace {
@@ -36,12 +39,17 @@ struct WorkerPlace {
 
 ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPlace& place,
                       SharedModel& model) {
-  const auto& loaded = model.get(job, place.device, options);
-  return {.hello = {.host = host_name(),
-                    .device = place.device.str(),
-                    .n_tokens_at_once = 0,
-                    .model = place.model_hash},
-          .evaluator = std::make_unique<Evaluator>(make_engine(job, loaded, place.n_threads))};
+  const auto device = full_name(place.device);
+  try {
+    const auto& loaded = model.get(job, place.device, options);
+    return {.hello = {.host = host_name(),
+                      .device = place.device.str(),
+                      .n_tokens_at_once = 0,
+                      .model = place.model_hash},
+            .evaluator = std::make_unique<Evaluator>(make_engine(job, loaded, place.n_threads), device)};
+  } catch (...) {
+    rethrow_naming(device, std::current_exception());
+  }
 }
 
 LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerPlace& place,
@@ -52,14 +60,22 @@ LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerP
 
 }  // namespace
 
-c10::Device device_of(const Job& job, const RunOptions& options, const PlaceOnHost& place) {
-  const auto n_devices = static_cast<int>(job.devices.size());
-  if (job.devices.front().is_cpu()) return job.devices.front();
+c10::Device device_of(const std::vector<c10::Device>& devices, const RunOptions& options,
+                      const PlaceOnHost& place) {
+  const auto n_devices = static_cast<int>(devices.size());
+  if (devices.front().is_cpu()) return devices.front();
   if (place.n_ranks > n_devices && !options.share_gpu)
-    throw ConfigError("share_gpu", std::to_string(place.n_ranks) + " ranks on " + host_name() + " have " +
-                                       std::to_string(n_devices) +
-                                       " GPUs; start one a GPU, or let them share with --share_gpu");
-  return job.devices[static_cast<std::size_t>(place.index % n_devices)];
+    throw ConfigError("share_gpu",
+                      std::to_string(place.n_ranks) + " ranks on " + host_name() + " see " +
+                          std::to_string(n_devices) + (n_devices == 1 ? " GPU" : " GPUs") +
+                          "; start one a GPU, or let them share with --share_gpu. All ranks of a "
+                          "host are to see all its GPUs: no --gpus-per-task, no --gpu-bind");
+  return devices[static_cast<std::size_t>(place.index % n_devices)];
+}
+
+int n_ranks_on_device(const std::vector<c10::Device>& devices, const PlaceOnHost& place) {
+  const auto n_devices = static_cast<int>(devices.size());
+  return (place.n_ranks - place.index % n_devices + n_devices - 1) / n_devices;
 }
 
 int threads_of(const RunOptions& options, const PlaceOnHost& place) {
@@ -96,7 +112,8 @@ std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options,
 
 LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
                              const PlaceOnHost& place) {
-  return make_worker(job, options, {device_of(job, options, place), threads_of(options, place), model},
+  return make_worker(job, options,
+                     {device_of(job.devices, options, place), threads_of(options, place), model},
                      std::make_shared<SharedModel>());
 }
 
@@ -108,7 +125,8 @@ LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, c
         *job = read_job(spec, options);
         return get_ready(
             *job, options,
-            {device_of(*job, options, place), threads_of(options, place), model_hash(job->model)}, *model);
+            {device_of(job->devices, options, place), threads_of(options, place), model_hash(job->model)},
+            *model);
       },
       options.computed_log);
 }

@@ -14,8 +14,14 @@ namespace kvcompare {
 // The cores that this process may use.
 int n_usable_cores();
 
-// Of the rank at this place. Throws ConfigError if another rank has that GPU and they are not to share.
-c10::Device device_of(const Job& job, const RunOptions& options, const PlaceOnHost& place);
+// Of the rank at this place: GPUs in turn. Throws ConfigError if another rank has that GPU and they are not
+// to share.
+//   devices : of the host, as Job::devices
+c10::Device device_of(const std::vector<c10::Device>& devices, const RunOptions& options,
+                      const PlaceOnHost& place);
+
+// As many ranks of the host have the device of the rank at this place.
+int n_ranks_on_device(const std::vector<c10::Device>& devices, const PlaceOnHost& place);
 
 int threads_of(const RunOptions& options, const PlaceOnHost& place);
 

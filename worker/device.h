@@ -9,6 +9,7 @@
 #include <c10/core/ScalarType.h>
 
 #include "common/dtype.h"
+#include "worker/gpus.h"
 
 namespace kvcompare {
 
@@ -16,6 +17,14 @@ namespace kvcompare {
 // returned; {cpu} means worker threads. Throws ConfigError saying what is missing if the request cannot be
 // met.
 std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus);
+
+// The same where these are the facts.
+std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus,
+                                        const GpuFacts& facts);
+
+// As errors name it: "cpu", "cuda:3 (NVIDIA H100 80GB HBM3, PCI 0000:41:00.0)"; "cuda:3" if the GPU tells
+// nothing.
+std::string full_name(const c10::Device& device);
 
 // The precision of the computation if none was asked for: float32 on a CPU, the checkpoint's own on a GPU
 // (float32 if config.json does not say).

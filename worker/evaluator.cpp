@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <new>
 #include <numeric>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <c10/util/Exception.h>
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "worker/failure_kind.h"
 
 namespace kvcompare {
 namespace {
@@ -22,14 +20,7 @@ std::string name_of(const UnitId& unit) {
   return "sample " + std::to_string(unit.sample.value) + ", method " + std::to_string(unit.method.value);
 }
 
-// The CPU's allocator throws a plain c10::Error.
-bool is_out_of_memory(const c10::Error& error) {
-  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-         std::string_view(error.what_without_backtrace()).find("DefaultCPUAllocator") !=
-             std::string_view::npos;
-}
-
-UnitOutcome checked(UnitResult result) {
+UnitOutcome check_numbers(UnitResult result) {
   check_conservation(result);
   const auto bad = std::ranges::find_if_not(result.token_nll, [](double nll) { return std::isfinite(nll); });
   if (bad == result.token_nll.end()) return result;
@@ -38,40 +29,50 @@ UnitOutcome checked(UnitResult result) {
                                       std::to_string(*bad) + "); a wider --dtype may help"};
 }
 
-UnitFailure failure_of(UnitId unit, const std::exception_ptr& thrown) {
+// Throws what is not to be blamed on the unit.
+UnitFailure failure_of(UnitId unit, const std::string& device, const std::exception_ptr& thrown) {
+  const auto kind = kind_of(thrown);
+  if (kind == FailureKind::kUnit || kind == FailureKind::kMemory) return {unit, text_of(thrown)};
   try {
-    std::rethrow_exception(thrown);
-  } catch (const std::domain_error& error) {
-    return {unit, error.what()};
-  } catch (const std::bad_alloc&) {
-    return {unit, "out of memory"};
+    rethrow_naming(device, thrown);
   } catch (const c10::Error& error) {
-    if (is_out_of_memory(error)) return {unit, error.what_without_backtrace()};
     throw InvariantError(name_of(unit) + ": libtorch: " + error.what_without_backtrace());
   }
 }
 
-UnitOutcome checked(UnitId unit, EngineOutcome outcome) {
-  try {
-    fault_point("in_unit");
-  } catch (const std::domain_error&) {
-    return failure_of(unit, std::current_exception());
-  }
-  if (const auto* thrown = std::get_if<std::exception_ptr>(&outcome)) return failure_of(unit, *thrown);
-  auto& result = std::get<UnitResult>(outcome);
-  result.unit = unit;
-  return checked(std::move(result));
-}
-
 }  // namespace
 
-Evaluator::Evaluator(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+Evaluator::Evaluator(std::unique_ptr<Engine> engine, std::string device)
+    : engine_(std::move(engine)), device_(std::move(device)) {}
+
+// What an engine throws instead of giving it as an outcome is that of all units.
+std::vector<EngineOutcome> Evaluator::run(std::span<const EngineTask> tasks) {
+  try {
+    auto outcomes = engine_->run_together(tasks);
+    require(outcomes.size() == tasks.size(), "an engine gives an outcome for each unit");
+    return outcomes;
+  } catch (...) {
+    return std::vector<EngineOutcome>(tasks.size(), std::current_exception());
+  }
+}
+
+UnitOutcome Evaluator::checked(UnitId unit, EngineOutcome outcome) const {
+  try {
+    fault_point("in_unit");
+  } catch (...) {
+    return failure_of(unit, device_, std::current_exception());
+  }
+  if (const auto* thrown = std::get_if<std::exception_ptr>(&outcome))
+    return failure_of(unit, device_, *thrown);
+  auto& result = std::get<UnitResult>(outcome);
+  result.unit = unit;
+  return check_numbers(std::move(result));
+}
 
 std::vector<UnitOutcome> Evaluator::evaluate(std::span<const Assignment> units) {
   std::vector<EngineTask> tasks;
   for (const auto& assignment : units) tasks.push_back({&assignment.sample, &assignment.method});
-  auto outcomes = engine_->run_together(tasks);
-  require(outcomes.size() == units.size(), "an engine gives an outcome for each unit");
+  auto outcomes = run(tasks);
   std::vector<UnitOutcome> checked_outcomes;
   for (std::size_t i = 0; i < units.size(); ++i)
     checked_outcomes.push_back(checked(units[i].unit, std::move(outcomes[i])));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/messages.h"
@@ -14,17 +15,22 @@ namespace kvcompare {
 
 class Evaluator {
  public:
-  explicit Evaluator(std::unique_ptr<Engine> engine);
+  // device: as a message names it.
+  explicit Evaluator(std::unique_ptr<Engine> engine, std::string device = "cpu");
 
   // In the order given. A UnitFailure for what concerns a unit only: an NLL or score that is not finite,
-  // memory that does not suffice. Throws InvariantError if the counts of keys do not add up: then no number
-  // of this program is to be trusted.
+  // memory that does not suffice. Throws DeviceLost if the device fails: then no unit is to be blamed. Throws
+  // InvariantError if the counts of keys do not add up: then no number of this program is to be trusted.
   std::vector<UnitOutcome> evaluate(std::span<const Assignment> units);
 
   std::int64_t n_tokens_at_once() const { return engine_->n_tokens_at_once(); }
 
  private:
+  std::vector<EngineOutcome> run(std::span<const EngineTask> tasks);
+  UnitOutcome checked(UnitId unit, EngineOutcome outcome) const;
+
   std::unique_ptr<Engine> engine_;
+  std::string device_;
 };
 
 // Throws InvariantError unless the counts of keys agree with each other and with the sample's length.

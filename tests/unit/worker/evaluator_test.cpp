@@ -41,8 +41,10 @@ class FakeEngine : public Engine {
  public:
   explicit FakeEngine(std::function<UnitResult()> run) : run_(std::move(run)) {}
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
+    if (throws_itself) run_();
     return run_one_by_one(tasks, [this](const EngineTask&) { return run_(); });
   }
+  bool throws_itself = false;  // instead of giving what was thrown as an outcome
 
  private:
   std::function<UnitResult()> run_;
@@ -90,6 +92,33 @@ TEST(Evaluator, TurnsANanScoreAndExhaustedMemoryIntoFailures) {
     return UnitResult();
   });
   EXPECT_THAT(std::get<UnitFailure>(libtorch).reason, testing::HasSubstr("allocate"));
+}
+
+TEST(Evaluator, BlamesNoUnitForADeviceThatFails) {
+  for (const bool is_outcome : {true, false}) {
+    FakeEngine engine([]() -> UnitResult {
+      throw std::runtime_error("CUDA error: launch of a kernel: uncorrectable ECC error encountered");
+    });
+    engine.throws_itself = !is_outcome;
+    Assignment assignment;
+    assignment.unit = kUnit;
+    Evaluator evaluator(std::make_unique<FakeEngine>(engine), "cuda:3 (NVIDIA H100)");
+    try {
+      evaluator.evaluate({&assignment, 1});
+      ADD_FAILURE();
+    } catch (const DeviceLost& lost) {
+      EXPECT_EQ(lost.device, "cuda:3 (NVIDIA H100)");
+      EXPECT_THAT(lost.what(), testing::HasSubstr("uncorrectable ECC error"));
+    }
+  }
+}
+
+TEST(Evaluator, FailsAllUnitsIfTheEngineLacksMemoryForThemTogether) {
+  FakeEngine engine([]() -> UnitResult { throw std::bad_alloc(); });
+  engine.throws_itself = true;
+  const std::vector<Assignment> two(2);
+  for (const auto& outcome : Evaluator(std::make_unique<FakeEngine>(engine)).evaluate(two))
+    EXPECT_EQ(std::get<UnitFailure>(outcome).reason, "out of memory");
 }
 
 TEST(Evaluator, TakesAnyOtherErrorOfLibtorchForABug) {

@@ -1,0 +1,44 @@
+#include "launch/gpu_memory.h"
+
+#include <filesystem>
+
+#include "common/log.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::int64_t bytes_of_scorer(const Job& job) {
+  std::int64_t bytes = 0;
+  if (job.scorer)
+    for (const auto& file : fs::directory_iterator(*job.scorer))
+      if (file.path().extension() == ".safetensors") bytes += static_cast<std::int64_t>(file.file_size());
+  return bytes;
+}
+
+bool has_gpu_engine(const Job& job) {
+  return job.devices.front().is_cuda() && job.spec.engine == "layerwise" && job.spec.dtype != Dtype::kFloat64;
+}
+
+}  // namespace
+
+MemoryPlan plan_gpu_memory(const Job& job, const RunOptions& options, const GpuMemory& memory,
+                           int n_sharing) {
+  return MemoryPlan({.config = job.config,
+                     .dtype = *job.spec.dtype,
+                     .chunk_size = job.spec.chunk_size,
+                     .n_rows = MemoryDemand{}.n_rows,
+                     .scorer_bytes = bytes_of_scorer(job),
+                     .max_weight_memory = options.max_weight_memory},
+                    memory, n_sharing);
+}
+
+void tell_memory_plan(const Job& job, const RunOptions& options, std::int64_t longest, int n_sharing) {
+  if (!has_gpu_engine(job)) return;
+  const auto bytes = describe_gpu(job.devices.front().index()).total_bytes;
+  log_info(plan_gpu_memory(job, options, {.free_bytes = bytes, .total_bytes = bytes}, n_sharing)
+               .summary(job.spec.methods, longest));
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,225 @@
+#include "worker/memory_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <numeric>
+#include <utility>
+#include <variant>
+
+#include "common/errors.h"
+#include "presses/eviction.h"
+#include "presses/expected_attention_kernels.h"
+#include "presses/kvzap_surrogate.h"
+#include "presses/registry.h"
+#include "presses/scorer.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+constexpr std::int64_t kFloat = 4, kInt = 4, kLong = 8;
+
+// What libtorch gives cuBLAS for each stream on Hopper; less on others.
+constexpr std::int64_t kCublasWorkspace = 32 * kMiB;
+// Kernels that are loaded when first used, and what the allocator cannot use of its blocks. An estimate.
+constexpr std::int64_t kReserve = kGiB;
+// As in worker/gpu_schedule: events, or rows, of a block.
+constexpr std::int64_t kEventsInBlock = 64, kTokensInBlock = 512;
+constexpr std::int64_t kMostTokensAtOnce = 65536;  // what a crash may cost a worker
+
+std::int64_t bytes_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kFloat64:
+      return 8;
+    case Dtype::kFloat32:
+      return 4;
+    case Dtype::kBFloat16:
+    case Dtype::kFloat16:
+      return 2;
+  }
+  throw InvariantError("a dtype without a size");
+}
+
+std::string gibibytes(std::int64_t bytes) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f", static_cast<double>(bytes) / static_cast<double>(kGiB));
+  return text.data();
+}
+
+enum class ScorerKind { kNone, kFixed, kDrifting, kObserving };
+
+ScorerKind kind_of_scorer(const MethodSpec& method) {
+  const KvzapSurrogate none;  // the scorer is asked for nothing
+  return static_cast<ScorerKind>(make_scorer(method, {&none}).index());
+}
+
+// Keys of a head that a block of `n_new` tokens looks at: those alive before, and its own.
+std::int64_t most_candidates(const MethodSpec& method, std::int64_t n_tokens, std::int64_t n_new) {
+  const auto* ratio = std::get_if<RatioBudget>(&method.policy);
+  if (!ratio) return n_tokens;
+  return std::min(n_tokens, ratio_budget(*ratio, n_tokens, method.parameters.n_sink) + n_new);
+}
+
+std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const MethodSpec& method,
+                                        std::int64_t n_tokens) {
+  const auto& c = demand.config;
+  switch (kind_of_scorer(method)) {
+    case ScorerKind::kNone:
+      return {};
+    case ScorerKind::kFixed:  // scores and their order
+      return {{"scores", c.n_kv_heads * n_tokens * (kLong + kLong)}};
+    case ScorerKind::kDrifting: {
+      const auto n_keys = most_candidates(method, n_tokens, std::max(kTokensInBlock, demand.chunk_size));
+      const auto n_products =
+          c.head_dim + (method.parameters.use_covariance
+                            ? static_cast<std::int64_t>(n_pair_products(static_cast<std::size_t>(c.head_dim)))
+                            : 0);
+      return {{"products of key channels", c.n_kv_heads * n_keys * n_products * kFloat},
+              {"query statistics", c.n_heads * kEventsInBlock * n_products * kFloat},
+              {"scores", c.n_heads * kEventsInBlock * n_keys * kFloat}};
+    }
+    case ScorerKind::kObserving: {
+      const auto n_keys = most_candidates(method, n_tokens, kEventsInBlock + demand.chunk_size);
+      return {{"attention logits", c.n_heads * kEventsInBlock * n_keys * kFloat},
+              {"attention received", c.n_kv_heads * n_keys * (kFloat + kInt)}};
+    }
+  }
+  throw InvariantError("a scorer of no kind");
+}
+
+std::int64_t streamed_bytes(const MemoryDemand& demand) {
+  const auto& c = demand.config;
+  const auto layer = bytes_of_layer(c, demand.dtype);
+  return bytes_of_weights(c, demand.dtype) - c.n_layers * layer + 2 * layer;
+}
+
+}  // namespace
+
+static_assert(std::is_same_v<std::variant_alternative_t<0, Scorer>, NoScorer> &&
+              std::is_same_v<std::variant_alternative_t<1, Scorer>, std::unique_ptr<FixedScorer>> &&
+              std::is_same_v<std::variant_alternative_t<2, Scorer>, std::unique_ptr<DriftingScorer>> &&
+              std::is_same_v<std::variant_alternative_t<3, Scorer>, std::unique_ptr<ObservingScorer>>);
+
+std::int64_t total(std::span<const MemoryPart> parts) {
+  return std::accumulate(parts.begin(), parts.end(), std::int64_t{0},
+                         [](std::int64_t sum, const MemoryPart& part) { return sum + part.bytes; });
+}
+
+std::string text_of(std::span<const MemoryPart> parts) {
+  std::string large;
+  for (const auto& part : parts)
+    if (part.bytes * 20 >= kGiB)
+      large += (large.empty() ? "" : ", ") + part.name + " " + gibibytes(part.bytes);
+  return gibibytes(total(parts)) + " GiB" + (large.empty() ? "" : " (" + large + ")");
+}
+
+std::int64_t bytes_of_layer(const ModelConfig& c, Dtype dtype) {
+  const auto q = c.n_heads * c.head_dim, kv = c.n_kv_heads * c.head_dim;
+  const auto qkv = q + 2 * kv;
+  auto n = c.hidden_size * (qkv + q + 3 * c.intermediate_size) + 2 * c.hidden_size;
+  if (c.qkv_bias) n += qkv;
+  if (c.o_bias) n += c.hidden_size;
+  if (c.mlp_bias) n += 2 * c.intermediate_size + c.hidden_size;
+  if (c.qk_norm) n += 2 * c.head_dim;
+  return n * bytes_of(dtype);
+}
+
+std::int64_t bytes_of_weights(const ModelConfig& c, Dtype dtype) {
+  const auto n_embeddings = c.tied_embeddings ? 1 : 2;
+  return (n_embeddings * c.vocab_size * c.hidden_size + c.hidden_size) * bytes_of(dtype) +
+         c.n_layers * bytes_of_layer(c, dtype);
+}
+
+std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec& method,
+                                    std::int64_t n_tokens, std::int64_t n_rows) {
+  const auto& c = demand.config;
+  const auto e = bytes_of(demand.dtype);
+  const auto rows = std::min(n_rows, n_tokens);
+  const auto q = c.n_heads * c.head_dim, kv = c.n_kv_heads * c.head_dim;
+  std::vector<MemoryPart> parts{
+      {"residual stream", 3 * n_tokens * c.hidden_size * e},
+      {"queries, keys and values", n_tokens * ((q + 2 * kv) + (q + kv)) * e},
+      {"outputs of heads", n_tokens * q * e},
+      {"gate and up, or logits", rows * std::max(2 * c.intermediate_size, c.vocab_size) * e},
+      {"gated", rows * c.intermediate_size * e},
+      {"death times", 2 * c.n_kv_heads * n_tokens * kInt},
+      {"ids and NLL", n_tokens * (kLong + kFloat)},
+      {"workspace of cuBLAS", kCublasWorkspace}};
+  // Attention of libtorch has a result of its own, and a sum of each row.
+  if (kind_of_scorer(method) == ScorerKind::kNone || demand.chunk_size >= n_tokens)
+    parts.push_back({"dense attention", n_tokens * (q * e + c.n_heads * kFloat)});
+  for (auto& part : schedule_memory(demand, method, n_tokens)) parts.push_back(std::move(part));
+  return parts;
+}
+
+std::int64_t pinned_bytes_of_unit(const ModelConfig& c, std::int64_t n_tokens) {
+  return n_tokens * (c.n_layers * c.n_kv_heads * kInt + kFloat);
+}
+
+MemoryPlan::MemoryPlan(MemoryDemand demand, const GpuMemory& memory, int n_sharing)
+    : demand_(std::move(demand)), share_(std::min(memory.free_bytes, memory.total_bytes / n_sharing)) {
+  const auto whole = bytes_of_weights(demand_.config, demand_.dtype);
+  streams_ = demand_.max_weight_memory.value_or(whole) < whole;
+  weight_bytes_ = (streams_ ? streamed_bytes(demand_) : whole) + demand_.scorer_bytes;
+  bytes_for_units_ = share_ - kReserve - weight_bytes_;
+  if (bytes_for_units_ > 0) return;
+  const auto streamed = streamed_bytes(demand_);
+  throw ConfigError("max_weight_memory",
+                    "weights of " + gibibytes(weight_bytes_) + " GiB" +
+                        (streams_ ? ", two layers at a time," : "") + " and " + gibibytes(kReserve) +
+                        " GiB for libraries do not fit into the " + gibibytes(share_) +
+                        " GiB of the GPU that this process may use" +
+                        (streams_ ? "; use a GPU with more memory"
+                                  : "; with --max_weight_memory " + std::to_string(streamed) +
+                                        " they are streamed and take " + gibibytes(streamed) + " GiB"));
+}
+
+std::int64_t MemoryPlan::unit_bytes(const MethodSpec& method, std::int64_t n_tokens) const {
+  return total(unit_memory(demand_, method, n_tokens, demand_.n_rows));
+}
+
+std::int64_t MemoryPlan::largest_unit(std::span<const MethodSpec> methods, std::int64_t n_tokens) const {
+  std::int64_t largest = 0;
+  for (const auto& method : methods) largest = std::max(largest, unit_bytes(method, n_tokens));
+  return largest;
+}
+
+std::size_t MemoryPlan::n_together(std::span<const EngineTask> tasks) const {
+  const auto most = std::min<std::size_t>(tasks.size(), kMostUnits);
+  std::int64_t bytes = 0;
+  for (std::size_t n = 0; n < most; ++n) {
+    bytes += unit_bytes(*tasks[n].method, std::ssize(tasks[n].sample->ids));
+    if (bytes > bytes_for_units_) return std::max<std::size_t>(n, 1);
+  }
+  return most;
+}
+
+std::int64_t MemoryPlan::n_tokens_at_once(std::span<const MethodSpec> methods) const {
+  std::int64_t fits = 1, too_many = kMostTokensAtOnce / kMostUnits + 1;  // of one unit
+  while (too_many - fits > 1) {
+    const auto n = (fits + too_many) / 2;
+    (kMostUnits * largest_unit(methods, n) <= bytes_for_units_ ? fits : too_many) = n;
+  }
+  return kMostUnits * fits;
+}
+
+std::string MemoryPlan::summary(std::span<const MethodSpec> methods, std::int64_t longest) const {
+  const auto unit = largest_unit(methods, longest);
+  const auto n_units = std::clamp<std::int64_t>(bytes_for_units_ / unit, 1, kMostUnits);
+  return "memory of a GPU: weights " + gibibytes(weight_bytes_) + " GiB" + (streams_ ? " (streamed)" : "") +
+         " + " + std::to_string(n_units) + (n_units == 1 ? " unit" : " units") + " in flight x " +
+         gibibytes(unit) + " GiB at most (" + std::to_string(longest) + " tokens) + " + gibibytes(kReserve) +
+         " GiB for libraries, of " + gibibytes(share_) + " GiB; " +
+         gibibytes(n_units * pinned_bytes_of_unit(demand_.config, longest)) + " GiB of pinned memory" +
+         (unit > bytes_for_units_ ? "; the longest sample may not fit" : "");
+}
+
+std::string MemoryPlan::sizes_of_unit(const MethodSpec& method, std::int64_t n_tokens,
+                                      std::int64_t n_rows) const {
+  return text_of(unit_memory(demand_, method, n_tokens, n_rows)) + " beside weights of " +
+         gibibytes(weight_bytes_) + " GiB, of " + gibibytes(share_) + " GiB";
+}
+
+}  // namespace kvcompare
