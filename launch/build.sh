@@ -2,6 +2,8 @@
 # Set-up, then configure and build one preset into build/PRESET.
 #
 #   launch/build.sh PRESET [TARGET...]      PRESET: release, dev, asan-ubsan, tsan, gpu; no TARGET: everything
+#
+# CMAKE_PREFIX_PATH=FOLDER/usr builds with packages that were unpacked into FOLDER (tests/gpu/make_package_folder.sh).
 set -euo pipefail
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d'; }
@@ -37,6 +39,8 @@ jobs_that_fit() {
 if [ -z "${CCACHE_DIR:-}" ] && ! [ -w "${HOME:-/nonexistent}" ]; then
   export CCACHE_DIR=$KVCOMPARE_ROOT/.cache/ccache
 fi
+# What one preset has compiled serves another, and another checkout.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$KVCOMPARE_ROOT}
 [ -n "${CXX:-}" ] || CXX=$(find_gcc)
 [ -n "${CC:-}" ] || case $CXX in *g++*) CC=${CXX/g++/gcc} ;; *) CC=cc ;; esac
 export CC CXX
@@ -44,7 +48,7 @@ export CC CXX
 cmake=$(find_cmake)
 log=$build/configure.log
 mkdir -p "$build"
-if ! "$cmake" --preset "$preset" -DKVCOMPARE_DEPS="$KVCOMPARE_DEPS" >"$log" 2>&1; then
+if ! "$cmake" --preset "$preset" -DKVCOMPARE_DEPS="$KVCOMPARE_DEPS" "${UNPACKED_CMAKE_FLAGS[@]}" >"$log" 2>&1; then
   cat "$log" >&2
   echo "build: configuring failed, see above" >&2
   exit 1

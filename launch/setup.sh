@@ -7,7 +7,7 @@
 #
 # System packages come through apt, as root or through sudo, after it has said which and why; everything else goes
 # into .deps/ of the project (another folder: KVCOMPARE_DEPS). KVCOMPARE_NCCL=0 leaves out
-# NCCL, which only runs on several GPUs will need.
+# NCCL, which only runs on several GPUs will need. What a folder named by CMAKE_PREFIX_PATH has is not installed again.
 #
 # launch/build.sh sources it for its functions.
 
@@ -18,11 +18,13 @@ KVCOMPARE_DEPS=$(realpath -m "$KVCOMPARE_DEPS")
 setup_say() { printf 'set-up: %s\n' "$*" >&2; }
 setup_fail() { printf 'set-up: error: %s\n' "$*" >&2; return 1; }
 
+source "$KVCOMPARE_ROOT/launch/setup_prefix.sh"
 source "$KVCOMPARE_ROOT/launch/setup_tools.sh"
 source "$KVCOMPARE_ROOT/launch/setup_wheels.sh"
 source "$KVCOMPARE_ROOT/launch/setup_apt.sh"
 
 set_up() {
+  use_unpacked_packages
   install_packages "$@" || return 1
   install_wheels "$@" || return 1
   if [ -z "$(find_gcc)" ] && [ -z "${CXX:-}" ]; then

@@ -1,26 +1,26 @@
 # shellcheck shell=bash
 # System packages: which are missing, and their installation. Sourced by setup.sh.
 
-# package | a command that shows it is there (else dpkg is asked) | what it is for
+# package | a command that shows it is there (else dpkg is asked) | a file of it, in a folder of CMAKE_PREFIX_PATH | what it is for
 SYSTEM_PACKAGES='
-ninja-build        | ninja      | runs the build
-ccache             | ccache     | makes the second build fast
-pkg-config         | pkg-config | finds PCRE2 and utf8proc
-python3            | python3    | finds an installed PyTorch; tests the include graph
-libssl-dev         |            | SHA-256 of models and data
-zlib1g-dev         |            | checksums of the journal
-openmpi-bin        | mpirun     | MPI: starts several processes
-libopenmpi-dev     |            | MPI: messages between processes and hosts
-libhdf5-dev        |            | results.h5
-nlohmann-json3-dev |            | JSON
-libspdlog-dev      |            | log
-libcli11-dev       |            | command line
-libpcre2-dev       |            | regular expressions of tokenizers
-libutf8proc-dev    |            | Unicode normalisation of tokenizers
-libhwy-dev         |            | SIMD for every instruction set of the machine: Google Highway
-libgtest-dev       |            | tests
-libgmock-dev       |            | tests
-libbenchmark-dev   |            | micro-benchmarks
+ninja-build        | ninja      | bin/ninja                    | runs the build
+ccache             | ccache     | bin/ccache                   | makes the second build fast
+pkg-config         | pkg-config | bin/pkg-config               | finds PCRE2 and utf8proc
+python3            | python3    |                              | finds an installed PyTorch; tests the include graph
+libssl-dev         |            | include/openssl/evp.h        | SHA-256 of models and data
+zlib1g-dev         |            | include/zlib.h               | checksums of the journal
+openmpi-bin        | mpirun     | bin/orterun                  | MPI: starts several processes
+libopenmpi-dev     |            | lib/*/openmpi/include/mpi.h  | MPI: messages between processes and hosts
+libhdf5-dev        |            | include/hdf5/serial/hdf5.h   | results.h5
+nlohmann-json3-dev |            | include/nlohmann/json.hpp    | JSON
+libspdlog-dev      |            | include/spdlog/spdlog.h      | log
+libcli11-dev       |            | include/CLI/CLI.hpp          | command line
+libpcre2-dev       |            | include/pcre2.h              | regular expressions of tokenizers
+libutf8proc-dev    |            | include/utf8proc.h           | Unicode normalisation of tokenizers
+libhwy-dev         |            | include/hwy/highway.h        | SIMD for every instruction set of the machine: Google Highway
+libgtest-dev       |            | include/gtest/gtest.h        | tests
+libgmock-dev       |            | include/gmock/gmock.h        | tests
+libbenchmark-dev   |            | include/benchmark/benchmark.h | micro-benchmarks
 '
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -33,12 +33,12 @@ apt_offers() {
 # install_packages [cuda] and missing_packages [cuda]: as in setup_wheels.sh.
 # The three below print lines "package | what it is for".
 missing_libraries() {
-  local package command why
-  while IFS='|' read -r package command why; do
-    package=${package// /} command=${command// /}
+  local package command file why
+  while IFS='|' read -r package command file why; do
+    package=${package// /} command=${command// /} file=${file// /}
     [ -n "$package" ] || continue
     if [ -n "$command" ]; then command -v "$command" >/dev/null && continue; fi
-    package_installed "$package" || echo "$package |$why"
+    given_prefix_has "$file" || package_installed "$package" || echo "$package |$why"
   done <<<"$SYSTEM_PACKAGES"
 }
 

@@ -36,6 +36,13 @@ torch_is_here() {
   python3 "$KVCOMPARE_ROOT/cmake/installed_torch.py" >/dev/null 2>&1
 }
 
+# NCCL's header where a build looks for it: in a prefix that the user names, the system's, or beside the PyTorch of python3.
+nccl_is_here() {
+  local torch
+  if given_prefix_has include/nccl.h || [ -e /usr/include/nccl.h ]; then return 0; fi
+  torch=$(python3 "$KVCOMPARE_ROOT/cmake/installed_torch.py" 2>/dev/null) && [ -e "$torch/../nvidia/nccl/include/nccl.h" ]
+}
+
 nccl_is_wanted() { [ "${KVCOMPARE_NCCL:-1}" != 0 ]; }
 
 # missing_wheels [cuda]: one word for each thing that has to be fetched.
@@ -45,7 +52,7 @@ missing_wheels() {
   else
     [ -d "$(torch_folder)" ] || torch_is_here || echo torch
   fi
-  [ -d "$(nccl_folder)" ] || ! nccl_is_wanted || echo nccl
+  [ -d "$(nccl_folder)" ] || ! nccl_is_wanted || nccl_is_here || echo nccl
   if [ -z "$(find_cmake)" ] && ! missing_tools | grep -q '^cmake '; then echo cmake; fi
 }
 
