@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
-constexpr std::int64_t kFloat = 4, kInt = 4, kLong = 8;
+constexpr std::int64_t kFloat = 4, kDouble = 8, kInt = 4, kLong = 8;
 
 // What libtorch gives cuBLAS for each stream on Hopper; less on others.
 constexpr std::int64_t kCublasWorkspace = 32 * kMiB;
@@ -27,6 +27,8 @@ constexpr std::int64_t kCublasWorkspace = 32 * kMiB;
 constexpr std::int64_t kReserve = kGiB;
 // As in worker/gpu_schedule: events, or rows, of a block.
 constexpr std::int64_t kEventsInBlock = 64, kTokensInBlock = 512;
+// Its score, that score and its position in order, birth and death in two lists of moments, its death times.
+constexpr std::int64_t kBytesOfRankedKey = 8 + 8 + 8 + 2 * 2 * 8 + 2 * 4;
 constexpr std::int64_t kMostTokensAtOnce = 65536;  // what a crash may cost a worker
 
 std::int64_t bytes_of(Dtype dtype) {
@@ -68,8 +70,8 @@ std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const Method
   switch (kind_of_scorer(method)) {
     case ScorerKind::kNone:
       return {};
-    case ScorerKind::kFixed:  // scores and their order
-      return {{"scores", c.n_kv_heads * n_tokens * (kLong + kLong)}};
+    case ScorerKind::kFixed:  // of all layers at once where scores do not depend on them
+      return {{"order of scores", c.n_layers * c.n_kv_heads * n_tokens * kBytesOfRankedKey}};
     case ScorerKind::kDrifting: {
       const auto n_keys = most_candidates(method, n_tokens, std::max(kTokensInBlock, demand.chunk_size));
       const auto n_products =
@@ -82,8 +84,9 @@ std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const Method
     }
     case ScorerKind::kObserving: {
       const auto n_keys = most_candidates(method, n_tokens, kEventsInBlock + demand.chunk_size);
-      return {{"attention logits", c.n_heads * kEventsInBlock * n_keys * kFloat},
-              {"attention received", c.n_kv_heads * n_keys * (kFloat + kInt)}};
+      return {{"attention logits and weights", 2 * c.n_heads * kEventsInBlock * n_keys * kFloat},
+              {"attention received", c.n_kv_heads * n_keys * (kDouble + kInt)},
+              {"gathered keys", c.n_kv_heads * n_keys * c.head_dim * bytes_of(demand.dtype)}};
     }
   }
   throw InvariantError("a scorer of no kind");

@@ -84,9 +84,9 @@ TEST(UnitMemory, IsWhatArithmeticByHandGives) {
   EXPECT_EQ(parts.at("gated"), 58720256);                      // 2048 x 14336 x 2
   EXPECT_EQ(parts.at("death times"), 524288);                  // 2 x 8 x 8192 x 4
   EXPECT_EQ(parts.at("ids and NLL"), 98304);                   // 8192 x 12
-  EXPECT_EQ(parts.at("scores"), 1048576);                      // 8 x 8192 x 16
+  EXPECT_EQ(parts.at("order of scores"), 134217728);           // 32 x 8 x 8192 x 64
   EXPECT_EQ(parts.at("workspace of cuBLAS"), 33554432);
-  EXPECT_EQ(total(unit_memory(demand(), method("streaming_llm"), 8192, 2048)), 1072267264);
+  EXPECT_EQ(total(unit_memory(demand(), method("streaming_llm"), 8192, 2048)), 1205436416);
   EXPECT_EQ(pinned_bytes_of_unit(llama_8b(), 8192), 8388608 + 32768);  // 32 x 8 x 8192 x 4, and 8192 x 4
 }
 
@@ -97,10 +97,10 @@ TEST(UnitMemory, OfASchedulingMethodHasItsMatrices) {
   EXPECT_EQ(drifting.at("query statistics"), std::int64_t{32} * 64 * 8448 * 4);
   EXPECT_EQ(drifting.at("scores"), std::int64_t{32} * 64 * 2560 * 4);
   const auto observing = parts_of(method("observed_attention"), 8192);
-  EXPECT_EQ(observing.at("attention logits"), std::int64_t{32} * 64 * (2048 + 64 + 1) * 4);
+  EXPECT_EQ(observing.at("attention logits and weights"), std::int64_t{2} * 32 * 64 * (2048 + 64 + 1) * 4);
   const auto baseline = parts_of(method("baseline"), 8192);
   EXPECT_EQ(baseline.at("dense attention"), 67108864 + std::int64_t{8192} * 32 * 4);
-  EXPECT_FALSE(baseline.contains("scores"));
+  EXPECT_FALSE(baseline.contains("order of scores"));
 }
 
 TEST(UnitMemory, OfAShortSampleHasNoMoreRowsThanTokens) {
