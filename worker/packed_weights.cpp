@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <iomanip>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -13,6 +11,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
+#include "worker/binary_units.h"
 
 namespace kvcompare {
 namespace {
@@ -57,14 +56,6 @@ PackedLayer pack(const LayerWeights& w) {
 // Of its matrices; norms and biases are nothing beside them.
 std::int64_t n_numbers_of_layer(const ModelConfig& c) {
   return c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
-}
-
-std::string in_binary_units(std::int64_t bytes) {
-  const bool is_small = bytes < 1 << 20;
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / (is_small ? 1 << 10 : 1 << 20)
-       << (is_small ? "KiB" : "MiB");
-  return text.str();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/errors.h"
+#include "common/sha256.h"
 #include "worker/checkpoint/shard_index.h"
 
 namespace kvcompare {
@@ -103,6 +104,17 @@ std::vector<std::string> CheckpointFiles::names() const {
 const SafetensorsFile* CheckpointFiles::find(const std::string& name) const {
   const auto found = file_of_.find(name);
   return found == file_of_.end() ? nullptr : &files_[found->second];
+}
+
+std::string CheckpointFiles::layout_hash() const {
+  Sha256 hash;
+  for (const auto& [name, file] : file_of_) {
+    const auto* entry = files_[file].find(name);
+    hash.add(name + " " + entry->dtype + " " + files_[file].path().filename().string());
+    for (const auto size : entry->shape) hash.add(" " + std::to_string(size));
+    hash.add("\n");
+  }
+  return hash.hex();
 }
 
 void CheckpointFiles::drop_pages() const {

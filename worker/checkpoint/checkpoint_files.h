@@ -24,6 +24,9 @@ class CheckpointFiles {
   const SafetensorsFile* find(
       const std::string& name) const;  // the file that holds it; null if there is none
 
+  // SHA-256 over names, dtypes and shapes of the tensors, and which files hold them: of headers alone.
+  std::string layout_hash() const;
+
   // Gives the memory back that pages of the files take in this process; they are read again where needed.
   void drop_pages() const;
 

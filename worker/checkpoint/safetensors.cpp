@@ -22,6 +22,14 @@ std::optional<at::ScalarType> floating_point_type(std::string_view tag) {
 
 }  // namespace
 
+at::ScalarType stored_type(const SafetensorsEntry& entry, const std::string& file) {
+  const auto type = floating_point_type(entry.dtype);
+  if (!type)
+    throw CheckpointError(file, entry.name,
+                          "dtype " + entry.dtype + "; accepted: F64, F32, F16, BF16 (no quantised weights)");
+  return *type;
+}
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : path_(path),
       file_(std::make_shared<const MappedFile>(path)),
@@ -38,15 +46,12 @@ const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
 at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   const SafetensorsEntry* entry = find(name);
   if (entry == nullptr) throw CheckpointError(path_.string(), std::string(name), "there is no such tensor");
-  const auto type = floating_point_type(entry->dtype);
-  if (!type)
-    throw CheckpointError(path_.string(), entry->name,
-                          "dtype " + entry->dtype + "; accepted: F64, F32, F16, BF16 (no quantised weights)");
+  const auto type = stored_type(*entry, path_.string());
 
-  const at::TensorOptions options = at::TensorOptions().dtype(*type);
+  const at::TensorOptions options = at::TensorOptions().dtype(type);
   if (entry->begin == entry->end) return at::empty(entry->shape, options);
   const char* data = file_->bytes().data() + header_.data_start + entry->begin;
-  if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(*type) == 0)
+  if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(type) == 0)
     return at::from_blob(
         const_cast<char*>(data), entry->shape, [file = file_](void*) {}, options);
   at::Tensor copy = at::empty(entry->shape, options);

@@ -1,6 +1,7 @@
 // A .safetensors file, mapped into memory.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,6 +16,9 @@
 namespace kvcompare {
 
 class MappedFile;
+
+// Throws CheckpointError(file, entry) if its dtype is no floating-point dtype of torch.
+at::ScalarType stored_type(const SafetensorsEntry& entry, const std::string& file);
 
 // Not to be changed on disk while any tensor of it is alive.
 class SafetensorsFile {
@@ -33,6 +37,9 @@ class SafetensorsFile {
   // a segmentation fault. Throws CheckpointError if there is no such tensor or its dtype is no floating-point
   // dtype of torch.
   at::Tensor tensor(std::string_view name) const;
+
+  // Where the bytes of one of entries() begin in the file.
+  std::uint64_t offset(const SafetensorsEntry& entry) const { return header_.data_start + entry.begin; }
 
   void drop_pages() const;  // see CheckpointFiles
 

@@ -30,20 +30,28 @@ void check_tied_copies_agree(const CheckpointFiles& files) {
         "false, or remove one of the two tensors");
 }
 
-void check_headers(const CheckpointFiles& files, const ModelConfig& config) {
+}  // namespace
+
+CheckpointFiles open_checkpoint(const std::filesystem::path& folder, const ModelConfig& config) {
+  CheckpointFiles files(folder);
+  check_tensor_names(config, files.names(), files.list_path().string());
   for (const ExpectedTensor& tensor : expected_tensors(config))
     if (const SafetensorsFile* file = files.find(tensor.name)) check_tensor_header(*file, tensor);
   if (config.tied_embeddings) check_tied_copies_agree(files);
+  return files;
 }
 
-}  // namespace
+std::string embedding_name(const CheckpointFiles& files) {
+  return files.find(kEmbeddingName) != nullptr ? kEmbeddingName : kLmHeadName;
+}
+
+std::string lm_head_name(const CheckpointFiles& files, const ModelConfig& config) {
+  return config.tied_embeddings ? embedding_name(files) : kLmHeadName;
+}
 
 CheckpointWeights::CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config,
                                      at::ScalarType dtype, at::Device device)
-    : files_(folder), config_(config), dtype_(dtype), device_(device) {
-  check_tensor_names(config, files_.names(), files_.list_path().string());
-  check_headers(files_, config);
-}
+    : files_(open_checkpoint(folder, config)), config_(config), dtype_(dtype), device_(device) {}
 
 at::Tensor CheckpointWeights::tensor(const std::string& name) const {
   const SafetensorsFile* file = files_.find(name);
@@ -55,21 +63,13 @@ at::Tensor CheckpointWeights::if_any(bool exists, const std::string& name) const
   return exists ? tensor(name) : at::Tensor();
 }
 
-std::string CheckpointWeights::embedding_name() const {
-  return files_.find(kEmbeddingName) != nullptr ? kEmbeddingName : kLmHeadName;
-}
-
-std::string CheckpointWeights::lm_head_name() const {
-  return config_.tied_embeddings ? embedding_name() : kLmHeadName;
-}
-
-at::Tensor CheckpointWeights::embedding() const { return tensor(embedding_name()); }
+at::Tensor CheckpointWeights::embedding() const { return tensor(embedding_name(files_)); }
 at::Tensor CheckpointWeights::final_norm() const { return tensor(kFinalNormName); }
-at::Tensor CheckpointWeights::lm_head() const { return tensor(lm_head_name()); }
+at::Tensor CheckpointWeights::lm_head() const { return tensor(lm_head_name(files_, config_)); }
 
 void CheckpointWeights::check_embedding() const {
   constexpr std::int64_t kRows = 4096;
-  const auto name = embedding_name();
+  const auto name = embedding_name(files_);
   for (std::int64_t row = 0; row < config_.vocab_size; row += kRows)
     load_rows(*files_.find(name), name, row, std::min(kRows, config_.vocab_size - row), dtype_, at::kCPU);
 }
@@ -77,13 +77,13 @@ void CheckpointWeights::check_embedding() const {
 at::Tensor CheckpointWeights::embedding_rows(std::span<const TokenId> ids) const {
   const auto index =
       at::from_blob(const_cast<TokenId*>(ids.data()), {static_cast<std::int64_t>(ids.size())}, at::kLong);
-  const auto name = embedding_name();
+  const auto name = embedding_name(files_);
   return files_.find(name)->tensor(name).index_select(0, index).to(
       at::TensorOptions().dtype(dtype_).device(device_));
 }
 
 at::Tensor CheckpointWeights::lm_head_rows(std::int64_t begin, std::int64_t n) const {
-  const auto name = lm_head_name();
+  const auto name = lm_head_name(files_, config_);
   return load_rows(*files_.find(name), name, begin, n, dtype_, device_);
 }
 

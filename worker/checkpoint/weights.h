@@ -34,14 +34,23 @@ struct ModelWeights {
   at::Tensor lm_head;     // [vocab, d_model]; same storage as embedding if tied
 };
 
+// The files of a checkpoint folder: model.safetensors, or the shards of model.safetensors.index.json. Throws
+// CheckpointError naming file and tensor if one is missing, unexpected, misshaped, or of a dtype that is no
+// floating point. Reads headers only, unless a tied model stores both embedding and head: these must be
+// equal.
+CheckpointFiles open_checkpoint(const std::filesystem::path& folder, const ModelConfig& config);
+
+// Under which of their two names a tied model stores them; else the one of its own.
+std::string embedding_name(const CheckpointFiles& files);
+std::string lm_head_name(const CheckpointFiles& files, const ModelConfig& config);
+
 // The weights of a checkpoint folder, read piece by piece. Tensors whose dtype and device match are views of
 // the mapped files (read-only), the others are converted. Every piece is checked when it is read:
 // CheckpointError naming file and tensor if it holds a NaN or infinity, be it stored or made by the
 // conversion.
 class CheckpointWeights {
  public:
-  // Opens model.safetensors, or the shards of model.safetensors.index.json. Throws CheckpointError naming
-  // file and tensor if one is missing, unexpected, misshaped, or of a dtype that is no floating point.
+  // Throws as open_checkpoint.
   CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config, at::ScalarType dtype,
                     at::Device device);
 
@@ -61,8 +70,6 @@ class CheckpointWeights {
  private:
   at::Tensor tensor(const std::string& name) const;
   at::Tensor if_any(bool exists, const std::string& name) const;
-  std::string embedding_name() const;
-  std::string lm_head_name() const;
 
   CheckpointFiles files_;
   ModelConfig config_;
