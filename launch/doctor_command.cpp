@@ -11,6 +11,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 
 #include <dlfcn.h>
@@ -28,6 +29,7 @@
 #include "launch/standard_output.h"
 #include "launch/workers.h"
 #include "worker/device.h"
+#include "worker/gpus.h"
 
 namespace kvcompare {
 namespace {
@@ -113,7 +115,8 @@ Finding mpi() {
 Finding slurm() {
   if (!on_path("srun")) return {"Slurm", Health::kAbsent, "no srun on PATH", "only for batch jobs"};
   const auto version = first_line_of("srun --version 2>/dev/null");
-  if (version.empty()) return {"Slurm", Health::kAbsent, "srun is here, but no cluster that it belongs to", ""};
+  if (version.empty())
+    return {"Slurm", Health::kAbsent, "srun is here, but no cluster that it belongs to", ""};
   if (first_line_of("srun --mpi=list 2>&1 | grep -w pmix").empty())
     return {"Slurm", Health::kAbsent, version + ", without PMIx: start ranks with mpirun",
             "apt-get install slurm-wlm-basic-plugins libpmix2"};
@@ -141,13 +144,34 @@ class Library {
   void* handle_;
 };
 
-Finding cuda_driver() {
-  const Library library("libcuda.so.1");
-  if (!library.is_there())
+Finding cuda(const GpuFacts& facts) {
+  if (facts.runtime) return {"CUDA", Health::kGood, cuda_version_text(facts.runtime->version), ""};
+  return {"CUDA", Health::kAbsent, "this program was built without it",
+          "only for NVIDIA GPUs: launch/build.sh gpu"};
+}
+
+Finding cuda_driver(const GpuFacts& facts) {
+  if (!facts.has_driver)
     return {"CUDA driver", Health::kAbsent, "none", "only for NVIDIA GPUs: install their driver"};
-  const int version = library.version("cuDriverGetVersion");
-  return {"CUDA driver", Health::kGood,
-          "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10), ""};
+  const auto newest = "CUDA up to " + cuda_version_text(facts.driver_version);
+  if (!facts.runtime || facts.n_gpus() > 0) return {"CUDA driver", Health::kGood, newest, ""};
+  return {"CUDA driver", Health::kAbsent, newest + ", but no GPU to use", why_no_gpu(facts)};
+}
+
+Finding gpu(int index) {
+  const auto subject = "GPU " + std::to_string(index);
+  std::string name;
+  try {
+    const auto found = describe_gpu(index);
+    name = found.name + ", " + decimal(static_cast<double>(found.total_bytes) / kGigabyte, 1) +
+           " GB, compute capability " + std::to_string(found.major) + "." + std::to_string(found.minor) +
+           ", PCI " + found.address;
+    try_gpu(index);
+    return {subject, Health::kGood, name, ""};
+  } catch (const std::runtime_error& error) {
+    return {subject, Health::kBad, name + (name.empty() ? "" : ": ") + error.what(),
+            "look at `nvidia-smi` and `dmesg | grep Xid`; leave it out by CUDA_VISIBLE_DEVICES"};
+  }
 }
 
 Finding nccl() {
@@ -161,10 +185,10 @@ Finding nccl() {
           ""};
 }
 
-Finding devices(const std::string& request) {
+Finding devices(const std::string& request, const GpuFacts& facts) {
   try {
     std::string names;
-    for (const auto& device : choose_devices(request, std::nullopt))
+    for (const auto& device : choose_devices(request, std::nullopt, facts))
       names += (names.empty() ? "" : ", ") + device.str();
     return {"devices", Health::kGood, names, ""};
   } catch (const ConfigError& error) {
@@ -288,29 +312,38 @@ ExitCode tell(const std::vector<std::vector<Finding>>& all) {
 
 }  // namespace
 
+// Where the CPU alone is asked for, GPUs are not looked at: their driver may be broken.
 std::vector<Finding> examine(const DoctorCommand& command) {
-  return {processor(),     memory(),
-          locale(),        libtorch(),
-          hdf5(),          mpi(),
-          slurm(),         nccl(),
-          cuda_driver(),   devices(command.device),
-          shared_memory(), output_folder(command.output_dir)};
+  std::vector<Finding> findings{processor(), memory(), locale(), libtorch(), hdf5(), mpi(), slurm(), nccl()};
+  GpuFacts facts;
+  if (command.device != "cpu") {
+    facts = gpu_facts();
+    findings.push_back(cuda(facts));
+    findings.push_back(cuda_driver(facts));
+    for (int i = 0; i < facts.n_gpus(); ++i) findings.push_back(gpu(i));
+  }
+  findings.push_back(devices(command.device, facts));
+  findings.push_back(shared_memory());
+  findings.push_back(output_folder(command.output_dir));
+  return findings;
 }
 
 std::string doctor_table(const std::vector<std::vector<Finding>>& all) {
   std::string table;
-  for (std::size_t row = 0; row < all.front().size(); ++row) {
+  const auto& longest = *std::ranges::max_element(all, {}, &std::vector<Finding>::size);
+  for (const auto& row : longest) {
     std::vector<std::pair<Finding, std::vector<std::size_t>>> groups;
     for (std::size_t rank = 0; rank < all.size(); ++rank) {
-      const auto& finding = all[rank].at(row);
-      const auto group = std::ranges::find_if(groups, [&](const auto& g) { return same(g.first, finding); });
+      const auto found = std::ranges::find(all[rank], row.subject, &Finding::subject);
+      if (found == all[rank].end()) continue;
+      const auto group = std::ranges::find_if(groups, [&](const auto& g) { return same(g.first, *found); });
       if (group == groups.end())
-        groups.push_back({finding, {rank}});
+        groups.push_back({*found, {rank}});
       else
         group->second.push_back(rank);
     }
     for (const auto& [finding, ranks] : groups)
-      table += line_of(finding, groups.size() > 1 ? ranges(ranks) : "");
+      table += line_of(finding, ranks.size() < all.size() ? ranges(ranks) : "");
   }
   return table + (any_bad(all) ? "Something is wrong, see BAD above.\n" : "The main job can run here.\n");
 }

@@ -21,7 +21,8 @@ struct Finding {
 // Of this process and its host.
 std::vector<Finding> examine(const DoctorCommand& command);
 
-// One line a finding; where ranks differ, one a group of ranks that agree. findings: by rank, not empty.
+// One line a finding; where ranks differ, one a group of ranks that agree. findings: by rank, not empty; a
+// rank may lack some that others have (GPUs).
 std::string doctor_table(const std::vector<std::vector<Finding>>& findings);
 
 // As text, to be sent to rank 0, and back.

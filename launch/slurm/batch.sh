@@ -12,7 +12,12 @@
 #
 # Slurm sends SIGUSR1 some time before the limit (--signal=B:USR1@180). It is passed on to kvcompare, which ends cleanly
 # with exit code 75; the job is then requeued, and goes on where it ended. So it is after a crash.
+#
+# GPUs of a job on one node that do not answer are done without: no more tasks are started than there are others.
 set -uo pipefail
+
+# shellcheck source=launch/usable_gpus.sh
+source "$KVCOMPARE_ROOT/launch/usable_gpus.sh"
 
 say() { echo "$(date +%T) batch: $*" >&2; }
 
@@ -36,6 +41,18 @@ for argument in "$@"; do
   case $previous in --output_dir | --output-dir | --output) out=$argument ;; esac
   previous=$argument
 done
+
+if [ "${SLURM_JOB_NUM_NODES:-1}" = 1 ] && [ "${SLURM_GPUS_ON_NODE:-0}" -gt 0 ]; then
+  gpus=$(usable_gpus "$program" "$out") n_gpus=0
+  [ -z "$gpus" ] || n_gpus=$(n_gpus_in "$gpus")
+  if [ "$n_gpus" -lt "$SLURM_GPUS_ON_NODE" ]; then
+    say "only $n_gpus of $SLURM_GPUS_ON_NODE GPUs answer (${gpus:-none}); $program doctor tells more"
+    n_tasks=${SLURM_NTASKS:-1}
+    if [ "$n_tasks" -gt "$n_gpus" ] && [[ " $* " != *" --share_gpu"* ]]; then n_tasks=$n_gpus; fi
+    # Behind srun, which sets CUDA_VISIBLE_DEVICES itself.
+    [ "$n_gpus" = 0 ] || command+=(-n "$n_tasks" env "CUDA_VISIBLE_DEVICES=$gpus")
+  fi
+fi
 
 child= n_stops=0
 # shellcheck disable=SC2317  # called by the trap

@@ -34,6 +34,14 @@ class Doctor(RunsTest):
         found = self.doctor("--output_dir", self.folder / "file" / "below", code=2)
         self.assertTrue(found["output folder"].startswith("BAD"))
 
+    def test_says_whether_there_is_cuda_and_a_driver(self):
+        found = self.doctor("--output_dir", self.out("new"))
+        has_driver = "libcuda.so.1" in self.printed("/sbin/ldconfig", "-p")
+        self.assertTrue(found["CUDA driver"].startswith("ok" if has_driver else "absent"), found["CUDA driver"])
+        built = "libcudart" in self.printed("readelf", "-d", self.build / "kvcompare")
+        self.assertTrue(found["CUDA"].startswith("ok" if built else "absent"), found["CUDA"])
+        self.assertTrue(built or "built without it" in found["CUDA"])
+
     def test_a_device_that_is_not_there_is_bad(self):
         self.assertTrue(self.doctor("--device", "cuda:99", "--output_dir", self.out("x"), code=2)["devices"].startswith("BAD"))
 
@@ -43,7 +51,7 @@ class Doctor(RunsTest):
 
     def test_ranks_make_one_table(self):
         found = self.doctor("--output_dir", self.out("x"), ranks=2)
-        self.assertEqual(len(found), 12)
+        self.assertEqual(len([line for line in found if not line.startswith("GPU ")]), 13)
 
 
 if __name__ == "__main__":

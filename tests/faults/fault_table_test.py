@@ -16,6 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import N_METHODS, Histories, RunsTest, descendants, main, wait_until_gone
 
+SUPERVISE = Path(__file__).resolve().parents[2] / "launch" / "kvcompare-supervise"
+
 
 class Kills(RunsTest):
     n_samples = 24
@@ -48,6 +50,45 @@ class Kills(RunsTest):
         self.assertEqual(code, 137)
         code, _ = self.killed("mpirun", lambda mpirun, ranks: mpirun)
         self.assertEqual(code, -9)
+
+
+class LostGpu(RunsTest):
+    """What is thrown when a GPU fails, thrown on the CPU."""
+
+    n_samples = 24
+
+    def lost(self, out, ranks):
+        log, faults = self.out(out + ".computed"), self.out(out + ".faults")
+        flags = ("--engine", "stepwise", "--resume", "--computed_log", log)
+        environment = {"KVCOMPARE_FAULT": "in_unit:9:device_lost", "KVCOMPARE_FAULT_LOG": str(faults)}
+        done = self.run_once(out, *flags, ranks=ranks, code=75, program="kvcompare_with_faults", environment=environment)
+        self.assertIn("cpu has failed: CUDA error: uncorrectable ECC error encountered; run again with --resume", done.stderr)
+        self.assertRegex(done.stderr, rf"error: (rank [12] on {os.uname().nodename}: )?cpu has failed")
+        self.assertEqual([r for r in self.journal(out) if r.get("ok") is False], [])
+        self.assertFalse((self.out(out) / "COMPLETE").exists())
+        histories = Histories(self.out(out), log)
+        histories.look()
+        self.assertGreater(len(histories.acknowledged), 5)
+        self.run_once(out, *flags, ranks=max(ranks - 1, 0))  # without it
+        self.assert_same_results(out, "undisturbed")
+        verdict = histories.verdict()
+        self.assertEqual((verdict["lost"], verdict["differing"]), (0, 0))
+        self.assertLessEqual(verdict["recomputed"], max(ranks, 1))
+
+    def test_ends_the_run_blames_no_unit_and_the_run_goes_on_without_it(self):
+        self.run_once("undisturbed", "--engine", "stepwise")
+        self.lost("alone", ranks=0)
+        self.lost("ranks", ranks=3)
+
+    def test_is_no_end_under_a_supervisor(self):
+        self.run_once("calm", "--engine", "stepwise")
+        environment = {"KVCOMPARE_FAULT": "in_unit:9:device_lost", "KVCOMPARE_FAULT_LOG": str(self.out("faults"))}
+        command = self.command("supervised", "--engine", "stepwise", "--resume", ranks=2, program="kvcompare_with_faults")
+        done = subprocess.run([SUPERVISE, "--backoff", "0", "--", *command], capture_output=True, text=True, timeout=120,
+                              env=self.environment(**environment))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("exit code 75: starting again", done.stderr)
+        self.assert_same_results("supervised", "calm")
 
 
 class FullDisk(RunsTest):

@@ -134,6 +134,27 @@ class OneNode(SlurmTest):
         self.assertEqual((state["JobState"], state["ExitCode"], state["Restarts"]), ("FAILED", "75:0", "0"))
         self.assertIn("giving up", self.log("capped"))
 
+    def test_a_gpu_that_does_not_answer_is_done_without(self):
+        program = self.folder / "kvcompare_of_a_broken_host"
+        program.write_text(f"""#!/bin/bash
+if [ "$1" = doctor ]; then
+  echo "BAD    GPU 0            NVIDIA H100: CUDA error: unknown error"; echo "ok     GPU 1            NVIDIA H100"; exit 2
+fi
+echo "$CUDA_VISIBLE_DEVICES" >> {self.folder}/seen
+exec {self.build}/kvcompare "$@"
+""")
+        program.chmod(0o755)
+        for launcher in ("srun", "mpirun"):
+            out = "broken_" + launcher
+            # The nodes have no GPUs: the environment says so in Slurm's place.
+            job = self.submit(out, launcher=launcher, KVCOMPARE=str(program), SLURM_GPUS_ON_NODE="2")
+            state = self.wait_for(job, out, lambda s: s["JobState"] in ("COMPLETED", "FAILED"))
+            self.assertEqual((state["JobState"], state["ExitCode"]), ("COMPLETED", "0:0"), self.log(out))
+            self.assertIn("only 1 of 2 GPUs answer (1)", self.log(out))
+            self.assertEqual((self.folder / "seen").read_text().split(), ["1"])  # one task
+            (self.folder / "seen").unlink()
+            self.assert_same_results(out, "undisturbed")
+
     def test_wrong_input_is_not_tried_again(self):
         job = self.submit("wrong", "--max_samples", "0")
         state = self.wait_for(job, "wrong", lambda s: s["JobState"] in ("COMPLETED", "FAILED"))

@@ -100,11 +100,62 @@ class Supervise(unittest.TestCase):
         said = process.stderr.read()
         self.assertEqual(process.wait(timeout=30), 137, said)
 
+    def supervised_gpus(self, tables, visible=None):
+        """Runs with a kvcompare whose doctor says the next of the tables at each start, and which is lost (75) at every
+        start but the last. Returns what each start was given: the word behind -n, and CUDA_VISIBLE_DEVICES."""
+        for n, table in enumerate(tables):
+            (self.folder / f"doctor{n}").write_text(table)
+        program = self.folder / "kvcompare"
+        program.write_text(f"""#!/bin/bash
+cd {self.folder}
+n=$(cat starts 2>/dev/null | wc -l)
+if [ "$1" = doctor ]; then echo "$*" >> asked; cat doctor$n; exit 2; fi
+echo "$1 ${{CUDA_VISIBLE_DEVICES-unset}}" >> starts
+[ $((n + 1)) = {len(tables)} ] || exit 75
+""")
+        launcher = self.folder / "mpirun"  # kvcompare's argument is the number of ranks
+        launcher.write_text('#!/bin/bash\nexec "$3" "$2" "${@:4}"\n')
+        for file in (program, launcher):
+            file.chmod(0o755)
+        environment = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
+        if visible is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = visible
+        done = subprocess.run([SUPERVISE, "--backoff", "0", "--max_restarts", "3", "--usable_gpus", "--", launcher, "-n", "RANKS",
+                               program, "--resume", "--output_dir", self.folder / "out"],
+                              stderr=subprocess.PIPE, text=True, env=environment, timeout=60)
+        self.code, self.said = done.returncode, done.stderr
+        starts = self.folder / "starts"
+        return starts.read_text().splitlines() if starts.exists() else []
+
+    @staticmethod
+    def table(*health):
+        return ("ok     CUDA driver      CUDA up to 13.0\n"
+                + "".join(f"{h:<7}{'GPU ' + str(n):<17}NVIDIA H100 80GB HBM3, 85.0 GB\n" for n, h in enumerate(health))
+                + "ok     devices          cuda:0, cuda:1\n")
+
+    def test_a_lost_gpu_is_done_without(self):
+        starts = self.supervised_gpus([self.table("ok", "ok", "ok", "ok"), self.table("ok", "BAD", "ok", "ok"),
+                                       self.table("ok", "ok")])
+        self.assertEqual(starts, ["4 0,1,2,3", "3 0,2,3", "2 0,1"])
+        self.assertEqual(self.code, 0)
+        self.assertIn("GPUs that answer: 0,2,3", self.said)
+        self.assertIn(f"--output_dir {self.folder}/out", (self.folder / "asked").read_text())
+
+    def test_gpus_keep_the_names_that_the_environment_gives_them(self):
+        starts = self.supervised_gpus([self.table("ok", "BAD", "ok")], visible="GPU-aa,GPU-bb,GPU-cc")
+        self.assertEqual(starts, ["2 GPU-aa,GPU-cc"])
+
+    def test_without_any_gpu_nothing_is_started(self):
+        self.assertEqual(self.supervised_gpus([self.table("BAD")] * 2), [])
+        self.assertEqual(self.code, 1)
+        self.assertIn("no GPU answers", self.said)
+        self.assertIn("no progress after 3 restarts", self.said)
+
     def test_refuses_a_command_that_would_not_go_on(self):
         done = subprocess.run([SUPERVISE, "--", "kvcompare", "--data_path", "x"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("no --resume", done.stderr)
-        for arguments in (["--max_restarts", "few", "--", "x", "--resume"], ["--unknown", "--", "x"], [], ["--"]):
+        for arguments in (["--max_restarts", "few", "--", "x", "--resume"], ["--usable_gpus", "--", "x", "--resume"], ["--unknown", "--", "x"], [], ["--"]):
             done = subprocess.run([SUPERVISE, *arguments], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn("--help", done.stderr)

@@ -32,6 +32,22 @@ TEST(DoctorTable, SaysThatSomethingIsWrong) {
             "Something is wrong, see BAD above.\n");
 }
 
+TEST(DoctorTable, ShowsGpusOfHostsThatHaveMoreOfThem) {
+  const auto on_host = [](int n_gpus) {
+    std::vector<Finding> findings{{"CUDA driver", Health::kGood, "CUDA up to 13.0", ""}};
+    for (int g = 0; g < n_gpus; ++g)
+      findings.push_back({"GPU " + std::to_string(g), Health::kGood, "NVIDIA H100", ""});
+    findings.push_back({"output folder", Health::kGood, "/out", ""});
+    return findings;
+  };
+  EXPECT_EQ(doctor_table({on_host(0), on_host(2), on_host(1)}),
+            "ok     CUDA driver      CUDA up to 13.0\n"
+            "ok     GPU 0            rank 1-2: NVIDIA H100\n"
+            "ok     GPU 1            rank 1: NVIDIA H100\n"
+            "ok     output folder    /out\n"
+            "The main job can run here.\n");
+}
+
 TEST(DoctorFindings, TravelAsText) {
   const std::vector<Finding> findings{{"a", Health::kBad, "some text,\nof two lines", ""},
                                       {"b", Health::kGood, "", "do this"}};
