@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "common/fault_point.h"
 #include "common/log.h"
+#include "coordinator/same_device.h"
 #include "coordinator/same_model.h"
 
 namespace kvcompare {
@@ -75,6 +76,7 @@ class Coordinator {
 
   void welcome(Rank from, Hello hello) {
     log_debug("worker " + std::to_string(from.value) + " on " + hello.host + " is ready on " + hello.device);
+    check_same_device_type(from, hello, work_.device_type);
     check_same_model(from, hello, work_.model);
     scheduler_.worker_ready(from, hello.n_tokens_at_once);
     workers_[from] = std::move(hello);

@@ -21,6 +21,7 @@ struct Work {
   const std::vector<MethodSpec>& methods;
   std::vector<PlannedUnit> units;  // that are still to be evaluated
   std::string model{};             // SHA-256 of the model that every worker must have read
+  std::string device_type{};       // that every worker must compute on; see check_same_device_type
   bool save_token_nll = false;
 };
 

@@ -58,6 +58,7 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
             .methods = job_.spec.methods,
             .units = {},
             .model = data_.hashes.model,
+            .device_type = job_.spec.device_type,
             .save_token_nll = job_.spec.save_token_nll} {
   check_and_tell(header_);
   folder_.check_same_run(header_);

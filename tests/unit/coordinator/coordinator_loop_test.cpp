@@ -180,7 +180,8 @@ class OneMessage : public CoordinatorLoop {
     const Work work{.samples = data,
                     .methods = header.spec.methods,
                     .units = {{.unit = {SampleIndex(0), MethodIndex(0)}, .n_tokens = 4, .cost = 1}},
-                    .model = kModel};
+                    .model = kModel,
+                    .device_type = "cuda"};
     coordinate(*exchange.endpoint(Rank(0)), 1, work, journal,
                {.progress = [](std::int64_t) {},
                 .stop_requested = [&] { return static_cast<bool>(give_up); },
@@ -192,8 +193,16 @@ class OneMessage : public CoordinatorLoop {
 TEST_F(OneMessage, ThatOnlyAWorkerGetsIsRefused) { EXPECT_THROW(coordinate_with({Stop{}}), InvariantError); }
 
 TEST_F(OneMessage, FromAWorkerWithAnotherModelIsRefused) {
-  const auto error = error_of<CheckpointError>([&] { coordinate_with({Hello{"far", "cpu", 0, "4567"}}); });
+  const auto error = error_of<CheckpointError>([&] { coordinate_with({Hello{"far", "cuda:1", 0, "4567"}}); });
   EXPECT_THAT(error.what(), testing::HasSubstr("on far has read another model (SHA-256 4567)"));
+}
+
+TEST_F(OneMessage, FromAWorkerOnAnotherKindOfDeviceIsRefused) {
+  const auto error = error_of<ConfigError>([&] { coordinate_with({Hello{"far", "cpu", 0, kModel}}); });
+  EXPECT_STREQ(error.what(),
+               "device: worker 1 on far computes on cpu, the run on cuda; all hosts are to have GPUs, or "
+               "none is to use "
+               "them (--device cpu)");
 }
 
 TEST_F(OneMessage, ThatAWorkerCannotGoOnEndsTheRunWithItsExitCode) {
@@ -207,7 +216,7 @@ TEST_F(OneMessage, ThatAWorkerCannotGoOnEndsTheRunWithItsExitCode) {
 struct GivenUp {};
 
 TEST_F(OneMessage, IsNotWaitedForLongerThanTheGrace) {
-  EXPECT_THROW(coordinate_with({Hello{"here", "cpu", 0, kModel}}, [] { throw GivenUp(); }), GivenUp);
+  EXPECT_THROW(coordinate_with({Hello{"here", "cuda:0", 0, kModel}}, [] { throw GivenUp(); }), GivenUp);
 }
 
 TEST(PlanUnits, LeavesOutSamplesWithNothingToPredictAndWhatIsKnown) {
