@@ -59,6 +59,7 @@ GpuFacts gpu_facts() {
 std::string why_no_gpu(const GpuFacts& facts) { return what_is_missing(facts) + "; or use --device cpu"; }
 
 std::string cuda_version_text(int version) {
+  if (version == 0) return "of an unknown version";
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
