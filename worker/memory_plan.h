@@ -47,7 +47,7 @@ std::int64_t pinned_bytes_of_unit(const ModelConfig& config, std::int64_t n_toke
 
 class MemoryPlan {
  public:
-  static constexpr int kMostUnits = 8;  // together; more gain nothing (docs/gpu.md)
+  static constexpr int kMostUnits = 8;  // together: as many as keep the device busy while some scan
 
   //   memory    : of the GPU, without the weights
   //   n_sharing : ranks on the GPU; each gets an equal part
