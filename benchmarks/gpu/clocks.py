@@ -5,9 +5,8 @@ from statistics import median
 
 SAMPLED = {"sm_mhz": "clocks.sm", "memory_mhz": "clocks.mem", "watts": "power.draw", "celsius": "temperature.gpu"}
 ALWAYS = {"name": "name", "driver": "driver_version", "memory_mib": "memory.total"}
-STATIC = ALWAYS | {"max_sm_mhz": "clocks.max.sm",
-          "max_memory_mhz": "clocks.max.mem", "application_sm_mhz": "clocks.applications.graphics", "power_limit_watts": "power.limit",
-          "persistence": "persistence_mode", "ecc": "ecc.mode.current"}
+STATIC = ALWAYS | {"max_sm_mhz": "clocks.max.sm", "max_memory_mhz": "clocks.max.mem", "application_sm_mhz": "clocks.applications.graphics",
+                   "power_limit_watts": "power.limit", "persistence": "persistence_mode", "ecc": "ecc.mode.current"}
 MILLISECONDS = 200
 
 
@@ -46,7 +45,8 @@ class Clocks:
             self.process.terminate()
             self.process.wait()
         self.output.seek(0)
-        self.summary = summarise(self.output.read().splitlines())
+        whole_lines = self.output.read().rpartition("\n")[0]    # nvidia-smi may have been writing
+        self.summary = summarise(whole_lines.splitlines())
         self.output.close()
 
 
@@ -57,5 +57,5 @@ def summarise(lines):
             try:
                 columns[name].append(float(text))
             except ValueError:
-                pass    # "[N/A]", or a line that was being written
+                pass    # "[N/A]"
     return {name: [min(values), median(values), max(values)] for name, values in columns.items() if values}
