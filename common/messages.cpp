@@ -176,6 +176,7 @@ void members(Hello& hello, Visitor& visit) {
   visit(hello.device);
   visit(hello.n_tokens_at_once);
   visit(hello.model);
+  visit(hello.weights);
 }
 
 template <class Visitor>

@@ -35,7 +35,8 @@ struct Hello {
   std::string host;
   std::string device;                 // "cpu", "cuda:0"
   std::int64_t n_tokens_at_once = 0;  // of the units that it wants together; 0: one unit at a time
-  std::string model;                  // SHA-256 of the model it has read
+  std::string model;                  // SHA-256 of the model it has read; empty: was sent its weights
+  std::string weights{};              // SHA-256 of those on its device; empty: not known
 };
 
 // Carries the sample, so that a worker holds no data set. Model and chunk size are the same for a whole run.

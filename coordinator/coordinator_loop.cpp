@@ -27,7 +27,8 @@ class Coordinator {
         work_(work),
         journal_(journal),
         hooks_(hooks),
-        scheduler_(work.units, n_workers, kMaxAttempts) {}
+        scheduler_(work.units, n_workers, kMaxAttempts),
+        same_model_(work.model) {}
 
   Evaluated run() {
     while (!scheduler_.finished()) {
@@ -77,7 +78,7 @@ class Coordinator {
   void welcome(Rank from, Hello hello) {
     log_debug("worker " + std::to_string(from.value) + " on " + hello.host + " is ready on " + hello.device);
     check_same_device_type(from, hello, work_.device_type);
-    check_same_model(from, hello, work_.model);
+    same_model_.check(from, hello);
     scheduler_.worker_ready(from, hello.n_tokens_at_once);
     workers_[from] = std::move(hello);
   }
@@ -156,6 +157,7 @@ class Coordinator {
   JournalWriter& journal_;
   const CoordinatorHooks& hooks_;
   Scheduler scheduler_;
+  SameModel same_model_;
   std::map<Rank, Hello> workers_;
   std::vector<Written> written_;
   Evaluated evaluated_;

@@ -6,7 +6,6 @@
 
 #include "common/errors.h"
 #include "common/fault_point.h"
-#include "coordinator/same_model.h"
 
 namespace kvcompare {
 namespace {
@@ -16,7 +15,7 @@ constexpr std::chrono::milliseconds kPollInterval{100};
 }  // namespace
 
 PromptCollection::PromptCollection(Messenger& messenger, int n_workers, std::string model)
-    : messenger_(messenger), n_workers_(n_workers), model_(std::move(model)) {}
+    : messenger_(messenger), n_workers_(n_workers), same_model_(std::move(model)) {}
 
 bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks) {
   const auto in_hand = [&] {
@@ -56,7 +55,7 @@ std::optional<Envelope> PromptCollection::receive(std::chrono::milliseconds time
 }
 
 void PromptCollection::welcome(Rank from, const Hello& hello) {
-  check_same_model(from, hello, model_);
+  same_model_.check(from, hello);
   workers_.push_back({from, hello.n_tokens_at_once});
 }
 

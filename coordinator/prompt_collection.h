@@ -11,6 +11,7 @@
 
 #include "common/messenger.h"
 #include "common/repeated_prompt.h"
+#include "coordinator/same_model.h"
 
 namespace kvcompare {
 
@@ -50,7 +51,7 @@ class PromptCollection {
 
   Messenger& messenger_;
   int n_workers_;
-  std::string model_;
+  SameModel same_model_;
   std::vector<Worker> workers_;  // that have said hello
   std::size_t next_ = 0;         // prompt to hand out
   std::int64_t n_done_ = 0;

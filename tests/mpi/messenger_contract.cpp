@@ -62,7 +62,7 @@ void Conversation::meet() {
 }
 
 void delivers_what_was_sent_with_its_sender(Conversation& talk) {
-  if (talk.rank == Rank(2)) talk.messenger.send(kCoordinator, Hello{"host", "cpu", 100, "0123"});
+  if (talk.rank == Rank(2)) talk.messenger.send(kCoordinator, Hello{"host", "cpu", 100, "0123", "4567"});
   if (talk.rank == kCoordinator) {
     const auto envelope = talk.next();
     EXPECT_EQ(envelope.from, Rank(2));
@@ -71,6 +71,7 @@ void delivers_what_was_sent_with_its_sender(Conversation& talk) {
     EXPECT_EQ(hello.device, "cpu");
     EXPECT_EQ(hello.n_tokens_at_once, 100);
     EXPECT_EQ(hello.model, "0123");
+    EXPECT_EQ(hello.weights, "4567");
     talk.messenger.send(Rank(2), assignment(7));
   }
   if (talk.rank == Rank(2)) {

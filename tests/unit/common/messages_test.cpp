@@ -30,6 +30,16 @@ TEST(Messages, PromptsAndTheirTargetsArriveAsTheyWereSent) {
   EXPECT_EQ(targets.table, table);
 }
 
+TEST(Messages, AHelloArrivesWithItsHashes) {
+  const Hello sent{"node", "cuda:3", 4096, "0123", "4567"};
+  const auto received = std::get<Hello>(decode(encode(sent)));
+  EXPECT_EQ(received.host, "node");
+  EXPECT_EQ(received.device, "cuda:3");
+  EXPECT_EQ(received.n_tokens_at_once, 4096);
+  EXPECT_EQ(received.model, "0123");
+  EXPECT_EQ(received.weights, "4567");
+}
+
 TEST(Messages, ACutOneIsRefused) {
   auto bytes = encode(PromptTargets{SampleIndex(3), "table"});
   bytes.pop_back();

@@ -197,6 +197,10 @@ TEST_F(OneMessage, FromAWorkerWithAnotherModelIsRefused) {
   EXPECT_THAT(error.what(), testing::HasSubstr("on far has read another model (SHA-256 4567)"));
 }
 
+TEST_F(OneMessage, FromAWorkerThatReadNoModelAndHasNoWeightsIsRefused) {
+  EXPECT_THROW(coordinate_with({Hello{"far", "cuda:1", 0, ""}}), CheckpointError);
+}
+
 TEST_F(OneMessage, FromAWorkerOnAnotherKindOfDeviceIsRefused) {
   const auto error = error_of<ConfigError>([&] { coordinate_with({Hello{"far", "cpu", 0, kModel}}); });
   EXPECT_STREQ(error.what(),
