@@ -1,0 +1,117 @@
+#include "worker/gpu_operators.h"
+
+#include <c10/core/Stream.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include "common/errors.h"
+#include "worker/kernels/decoder_kernels.h"
+#include "worker/kernels/interval_attention_kernel.h"
+
+namespace kvcompare {
+namespace {
+
+// call(T()) with the type of the tensor's elements.
+template <class Call>
+void with_type_of(const at::Tensor& tensor, const Call& call) {
+  switch (tensor.scalar_type()) {
+    case at::kFloat:
+      return call(float());
+    case at::kHalf:
+      return call(c10::Half());
+    case at::kBFloat16:
+      return call(c10::BFloat16());
+    default:
+      throw InvariantError("the kernels compute in float32, float16 and bfloat16 only");
+  }
+}
+
+template <class T>
+const T* data_or_null(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+}  // namespace
+
+gpu::Stream current_stream(const at::Device& device) {
+  if (device.is_cpu()) return nullptr;  // emulation
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+}
+
+void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
+                  const at::Tensor& out) {
+  with_type_of(x, [&]<class T>(T) {
+    decoder_kernel(AddRmsNorm<T>{.x = x.mutable_data_ptr<T>(),
+                                 .delta = data_or_null<T>(delta),
+                                 .weight = weight.const_data_ptr<T>(),
+                                 .out = out.mutable_data_ptr<T>(),
+                                 .n_rows = x.size(0),
+                                 .d_model = x.size(1),
+                                 .epsilon = static_cast<float>(epsilon)},
+                   current_stream(x.device()));
+  });
+}
+
+void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tensor& cos, const at::Tensor& sin,
+                  std::int64_t n_heads, const at::Tensor& rotated) {
+  with_type_of(qkv, [&]<class T>(T) {
+    decoder_kernel(RotateHeads<T>{.heads = qkv.mutable_data_ptr<T>(),
+                                  .stride = qkv.stride(0),
+                                  .q_norm = data_or_null<T>(norms.q_norm),
+                                  .k_norm = data_or_null<T>(norms.k_norm),
+                                  .cos = cos.const_data_ptr<float>(),
+                                  .sin = sin.const_data_ptr<float>(),
+                                  .rotated = rotated.mutable_data_ptr<T>(),
+                                  .n_tokens = qkv.size(0),
+                                  .n_heads = n_heads,
+                                  .n_kv_heads = rotated.size(1) - n_heads,
+                                  .d_head = rotated.size(2),
+                                  .epsilon = static_cast<float>(norms.epsilon)},
+                   current_stream(qkv.device()));
+  });
+}
+
+void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out) {
+  with_type_of(out, [&]<class T>(T) {
+    decoder_kernel(SiluMultiply<T>{.gate_up = gate_up.const_data_ptr<T>(),
+                                   .out = out.mutable_data_ptr<T>(),
+                                   .n_rows = out.size(0),
+                                   .d_ff = out.size(1)},
+                   current_stream(out.device()));
+  });
+}
+
+void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll) {
+  with_type_of(logits, [&]<class T>(T) {
+    decoder_kernel(CrossEntropy<T>{.logits = logits.const_data_ptr<T>(),
+                                   .targets = targets.const_data_ptr<std::int64_t>(),
+                                   .nll = nll.mutable_data_ptr<float>(),
+                                   .n_rows = logits.size(0),
+                                   .vocab = logits.size(1)},
+                   current_stream(logits.device()));
+  });
+}
+
+void interval_attention(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                        const at::Tensor& out) {
+  const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
+  const auto n_heads = rotated.size(1) - n_kv_heads;
+  with_type_of(out, [&]<class T>(T) {
+    interval_attention_kernel(
+        IntervalAttention<T>{.q = rotated.const_data_ptr<T>(),
+                             .k = rotated.const_data_ptr<T>() + n_heads * d_head,
+                             .v = qkv.const_data_ptr<T>() + (n_heads + n_kv_heads) * d_head,
+                             .q_stride = rotated.stride(0),
+                             .k_stride = rotated.stride(0),
+                             .v_stride = qkv.stride(0),
+                             .out = out.mutable_data_ptr<T>(),
+                             .out_stride = out.stride(0),
+                             .until = until.const_data_ptr<std::int32_t>(),
+                             .n_tokens = n_tokens,
+                             .n_heads = n_heads,
+                             .n_kv_heads = n_kv_heads,
+                             .d_head = d_head},
+        current_stream(out.device()));
+  });
+}
+
+}  // namespace kvcompare
