@@ -20,7 +20,6 @@ from clocks import Clocks, describe_gpus
 
 HERE = Path(__file__).resolve().parent
 FIXED = ("streaming_llm", "random", "knorm")
-METHODS = ("baseline", "kvzap", *FIXED, "expected_attention", "observed_attention")
 RATIO, STRONG_RATIO = 0.5, 0.75     # fraction removed; with the second a quarter of the keys is kept
 NLL_TOLERANCE = 1e-2                # relative, between two programs in 16-bit numbers
 DRY_RUN = "DRY RUN ON A CPU: no measurement of a GPU"
@@ -225,24 +224,18 @@ def rows_of_attention(options, rounds):
             collected(Row("", "libtorch's causal attention", unit="TFLOP/s"), rounds, rate("causal", "dense_flops"))]
 
 
-def program(options, n_ranks, output):
-    """run.json of the program itself: the first two samples under every method, or with several ranks just enough to load the model."""
-    flags = ["--methods", ",".join(METHODS[1:]), "--max_samples", 2] if n_ranks == 1 else ["--methods", "baseline", "--max_length", 16]
-    ranks = ["mpirun", "-n", n_ranks] if n_ranks > 1 else []
-    device = "cuda" if n_ranks > 1 else options.device
-    command = [*ranks, options.build / "kvcompare", "--model_name", options.model, "--data_path", options.model / "ids.jsonl",
-               "--kvzap_scorer_model", options.model / "scorer", "--max_length", options.tokens, *flags, "--device", device,
-               "--dtype", options.dtype, "--output_dir", output, "--log_level", "warning"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
-                          env={**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
-    if done.returncode != 0:
-        raise Absent(f"kvcompare ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1]}")
-    return json.loads(Path(output, "run.json").read_text())
-
-
 def load_seconds(options, n_ranks):
+    """Of the program itself, as its run.json says; it evaluates just enough to load the model."""
+    ranks, device = (["mpirun", "-n", n_ranks], "cuda") if n_ranks > 1 else ([], options.device)
     with tempfile.TemporaryDirectory() as folder:
-        return program(options, n_ranks, Path(folder, "out"))["sessions"][-1]["load_seconds"]
+        command = [*ranks, options.build / "kvcompare", "--model_name", options.model, "--data_path", options.model / "ids.jsonl",
+                   "--methods", "baseline", "--max_length", 16, "--device", device, "--dtype", options.dtype,
+                   "--output_dir", Path(folder, "out"), "--log_level", "warning"]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
+                              env={**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+        if done.returncode != 0:
+            raise Absent(f"kvcompare ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1]}")
+        return json.loads(Path(folder, "out/run.json").read_text())["sessions"][-1]["load_seconds"]
 
 
 def rows_of_loading(options, rounds, n_gpus):

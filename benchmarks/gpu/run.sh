@@ -12,7 +12,7 @@
 #   --models       where models are made, and kept; default: benchmarks/.peer/models
 #   --output       default: benchmarks/.peer/gpu.json
 #
-# About ten minutes for 8b on a GPU with 80 GB. Needs a python with torch and safetensors, and transformers for what is compared with it:
+# For 8b perhaps ten minutes (an estimate) and 40 GB of the GPU's memory. Needs a python with torch and safetensors, and transformers for what is compared with it:
 # KVCOMPARE_PEER_PYTHON, else python3, else .deps/peers (KVCOMPARE_PEERS=1 tests/run.sh). Without a GPU it says so and exits 2;
 # `--device cpu --shape tiny --tokens 256 --dtype float32 --build build/release` tries the scripts, and measures no GPU.
 set -euo pipefail
