@@ -55,7 +55,7 @@ struct Shared {
   static constexpr int kKeys = kStepKeys<d>;
   static constexpr int kStride = row_stride(d);
 
-  T rows[4 * kKeys * kStride];  // keys and values of two steps; before, the queries
+  alignas(16) T rows[4 * kKeys * kStride];  // keys and values of two steps; before, the queries
   KeyInterval visible[2][kKeys];
   KeyListMemory<kKeys> lists;
 
@@ -122,9 +122,13 @@ KVCOMPARE_DEVICE void multiply_keys(const Fragments<d>& rows, const T* keys, flo
     }
 }
 
-// queries: of the lane's two rows.
-template <int n>
-KVCOMPARE_DEVICE void mask(const KeyInterval* visible, const int (&queries)[2], float (&scores)[n / 8][4]) {
+// What a row does not see becomes -inf.
+template <int n, class T>
+KVCOMPARE_DEVICE void mask(const QueryTiles& tiles, const BlockTask<T>& block, const KeyInterval* visible,
+                           float (&scores)[n / 8][4]) {
+  const int row = 16 * gpu::warp() + gpu::lane() / 4;
+  const int queries[2] = {tiles.row(block.tile, block.part, row).query,
+                          tiles.row(block.tile, block.part, row + 8).query};
   for (int t = 0; t < n / 8; ++t)
     for (int i = 0; i < 4; ++i) {
       const auto key = visible[8 * t + 2 * (gpu::lane() % 4) + i % 2];
@@ -202,9 +206,6 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
   Fragments<d> rows;
   for (int c = 0; c < d / 16; ++c)
     gpu::load_matrices(rows.q[c], block_row<d>(shared.rows) + 16 * (gpu::warp() * row_stride(d) + c));
-  const int first_row = 16 * gpu::warp() + gpu::lane() / 4;
-  const int queries[2] = {tiles.row(block.tile, block.part, first_row).query,
-                          tiles.row(block.tile, block.part, first_row + 8).query};
   gpu::sync_block();  // the queries have been read, keys take their place
   copy_keys<d>(task, block, lists, shared, 0);
   for (int stage = 0; step.n_keys() > 0; stage ^= 1) {
@@ -215,7 +216,7 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
     if (step.n_keys() > 0) copy_keys<d>(task, block, lists, shared, stage ^ 1);
     float weights[n / 8][4] = {};
     multiply_keys<d, n>(rows, shared.keys(stage), weights);
-    if (is_masked) mask<n>(shared.visible[stage], queries, weights);
+    if (is_masked) mask<n>(tiles, block, shared.visible[stage], weights);
     weigh<d, n>(scale, rows, weights);
     multiply_values<d, n>(weights, shared.values(stage), rows);
   }
@@ -290,7 +291,6 @@ KVCOMPARE_DEVICE void weigh_plainly(KeyInterval key, float scale, int d, PlainSh
     for (auto& out : rows.out[r]) out *= shrink;
     shared.weights[first_row + r][gpu::lane()] = weight;
   }
-  gpu::sync_warp();
 }
 
 // The values are in shared.keys.

@@ -28,10 +28,9 @@ struct IntervalAttention {
 
 // Half and BFloat16 with a head size of 64, 80, 96, 128 or 256 by tensor cores: sums in float, softmax
 // weights rounded to T before they meet the values. All else in float. The sums of a query run in an order
-// that depends on `until`, n_tokens and the number of heads alone. Throws std::invalid_argument for a head
-// size that it does not have, for n_heads that are no multiple of n_kv_heads, and, where tensor cores are
-// used, for rows of q, k or v not aligned to 16 bytes or rows of out not aligned to 4. T: float, c10::Half or
-// c10::BFloat16; sums in float. Throws std::invalid_argument for a larger head.
+// that depends on `until`, n_tokens and the number of heads alone.
+// Throws std::invalid_argument for another d_head, for n_heads that are no multiple of n_kv_heads, and, where
+// tensor cores are used, for rows of q, k or v not aligned to 16 bytes or rows of out not aligned to 4.
 template <class T>
 void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream);
 

@@ -45,8 +45,7 @@ class KeyLists {
 
   // Key t < n_keys of the step; empty if the step has not so many.
   KVCOMPARE_DEVICE KeyInterval key(int t) const {
-    if (t < step_.n_whole)
-      return {memory_.whole[wrapped(whole_ + t)], INT32_MAX};
+    if (t < step_.n_whole) return {memory_.whole[wrapped(whole_ + t)], INT32_MAX};
     if (t < step_.n_keys()) return memory_.partly[wrapped(partly_ + t - step_.n_whole)];
     return {0, 0};
   }
