@@ -45,6 +45,25 @@ int fair_share(const cpu_set_t& mine, const std::vector<cpu_set_t>& masks) {
   return std::max(1, static_cast<int>(share + 1e-6));
 }
 
+// The texts of ranks one behind the other, as MPI gathers them.
+struct TextsOfRanks {
+  explicit TextsOfRanks(int n_ranks) : sizes(static_cast<std::size_t>(n_ranks)), offsets(sizes.size()) {}
+
+  void make_room() {
+    std::exclusive_scan(sizes.begin(), sizes.end(), offsets.begin(), 0);
+    all.resize(static_cast<std::size_t>(std::accumulate(sizes.begin(), sizes.end(), 0)));
+  }
+  std::vector<std::string> split() const {
+    std::vector<std::string> texts;
+    for (std::size_t r = 0; r < sizes.size(); ++r)
+      texts.push_back(all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(sizes[r])));
+    return texts;
+  }
+
+  std::vector<int> sizes, offsets;  // bytes, by rank
+  std::string all;
+};
+
 }  // namespace
 
 void mpi_check(int status, const char* call) {
@@ -111,17 +130,31 @@ PlaceOnHost MpiEnvironment::place_on_host(bool computes) const {
 
 std::vector<std::string> MpiEnvironment::gather(const std::string& text) const {
   const int n_bytes = static_cast<int>(text.size());
-  std::vector<int> sizes(rank_ == 0 ? static_cast<std::size_t>(size_) : 0), offsets(sizes.size());
-  mpi_check(MPI_Gather(&n_bytes, 1, MPI_INT, sizes.data(), 1, MPI_INT, 0, MPI_COMM_WORLD), "MPI_Gather");
-  std::exclusive_scan(sizes.begin(), sizes.end(), offsets.begin(), 0);
-  std::string all(static_cast<std::size_t>(std::accumulate(sizes.begin(), sizes.end(), 0)), '\0');
-  mpi_check(MPI_Gatherv(text.data(), n_bytes, MPI_CHAR, all.data(), sizes.data(), offsets.data(), MPI_CHAR, 0,
-                        MPI_COMM_WORLD),
+  TextsOfRanks texts(rank_ == 0 ? size_ : 0);
+  mpi_check(MPI_Gather(&n_bytes, 1, MPI_INT, texts.sizes.data(), 1, MPI_INT, 0, MPI_COMM_WORLD),
+            "MPI_Gather");
+  texts.make_room();
+  mpi_check(MPI_Gatherv(text.data(), n_bytes, MPI_CHAR, texts.all.data(), texts.sizes.data(),
+                        texts.offsets.data(), MPI_CHAR, 0, MPI_COMM_WORLD),
             "MPI_Gatherv");
-  std::vector<std::string> texts;
-  for (std::size_t r = 0; r < sizes.size(); ++r)
-    texts.push_back(all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(sizes[r])));
-  return texts;
+  return texts.split();
+}
+
+std::vector<std::string> MpiEnvironment::all_gather(const std::string& text) const {
+  const int n_bytes = static_cast<int>(text.size());
+  TextsOfRanks texts(size_);
+  mpi_check(MPI_Allgather(&n_bytes, 1, MPI_INT, texts.sizes.data(), 1, MPI_INT, MPI_COMM_WORLD),
+            "MPI_Allgather");
+  texts.make_room();
+  mpi_check(MPI_Allgatherv(text.data(), n_bytes, MPI_CHAR, texts.all.data(), texts.sizes.data(),
+                           texts.offsets.data(), MPI_CHAR, MPI_COMM_WORLD),
+            "MPI_Allgatherv");
+  return texts.split();
+}
+
+void MpiEnvironment::broadcast(std::span<std::byte> bytes, int root) const {
+  mpi_check(MPI_Bcast(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, root, MPI_COMM_WORLD),
+            "MPI_Bcast");
 }
 
 void MpiEnvironment::barrier() const { mpi_check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }

@@ -1,6 +1,8 @@
 // MPI of this process, from MPI_Init to MPI_Finalize.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,12 @@ class MpiEnvironment {
 
   // Collective. Rank 0 gets the text of every rank, in order; the others get nothing.
   std::vector<std::string> gather(const std::string& text) const;
+
+  // Collective. Every rank gets the text of every rank, in order.
+  std::vector<std::string> all_gather(const std::string& text) const;
+
+  // Collective. What `root` has in `bytes` comes to all; the same number of bytes on each rank.
+  void broadcast(std::span<std::byte> bytes, int root) const;
 
   // Collective: nobody goes on before all have come.
   void barrier() const;

@@ -23,12 +23,13 @@ struct RunOptions {
   bool overwrite = false;              // remove what is in output_dir
   std::filesystem::path computed_log;  // a line for every unit that is evaluated; none if empty
 
-  std::optional<int> workers;          // of this process, on the CPU; as many as suit the engine if absent
-  bool dedicated_coordinator = false;  // under MPI: rank 0 evaluates nothing
-  bool share_gpu = false;              // under MPI: several ranks may use one GPU
-  int stop_grace = 120;                // seconds that units may go on after a stop was asked for
-  int rank_timeout = 120;              // seconds after which a rank that says nothing is lost
-  int start_timeout = 1800;            // the same until it says something for the first time
+  std::optional<int> workers;             // of this process, on the CPU; as many as suit the engine if absent
+  bool dedicated_coordinator = false;     // under MPI: rank 0 evaluates nothing
+  bool share_gpu = false;                 // under MPI: several ranks may use one GPU
+  std::string weight_broadcast = "auto";  // under MPI: auto | off: NCCL brings the weights to the GPUs
+  int stop_grace = 120;                   // seconds that units may go on after a stop was asked for
+  int rank_timeout = 120;                 // seconds after which a rank that says nothing is lost
+  int start_timeout = 1800;               // the same until it says something for the first time
 };
 
 }  // namespace kvcompare

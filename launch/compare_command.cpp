@@ -15,6 +15,7 @@
 #include "launch/mpi_session.h"
 #include "launch/report_error.h"
 #include "launch/stop_signal.h"
+#include "launch/weight_sharing.h"
 #include "launch/workers.h"
 
 namespace kvcompare {
@@ -65,6 +66,7 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
                           const PlaceOnHost& place) {
   const auto& options = command.options;
   const int n_threads = threads_of(options, place);
+  const auto sharing = agree_on_sharing(mpi, command.spec, options, place, !options.dedicated_coordinator);
   std::optional<Coordination> run;
   std::optional<LocalWorkers> local;
   while_others_wait(mpi, remote, [&] {
@@ -72,7 +74,7 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
     tell_memory_plan(run->job(), options, run->longest_sample(),
                      std::max(1, n_ranks_on_device(run->job().devices, place)));
     if (!options.dedicated_coordinator)
-      local.emplace(std::vector{make_rank_worker(run->job(), options, run->model_hash(), place)});
+      local.emplace(std::vector{make_rank_worker(run->job(), options, run->model_hash(), {place, sharing})});
     CoordinatorSession session(mpi, remote, local ? &*local : nullptr);
     run->evaluate(session,
                   {.n_processes = mpi.size(),
@@ -97,7 +99,10 @@ ExitCode run_compare(const CompareCommand& command) {
       {.coordinate = [&](auto& mpi, auto& remote,
                          const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
        .worker =
-           [&](const auto& place) { return make_remote_worker(command.spec, command.options, place); }});
+           [&](const auto& mpi, const auto& place) {
+             const auto sharing = agree_on_sharing(mpi, command.spec, command.options, place, true);
+             return make_remote_worker(command.spec, command.options, {place, sharing});
+           }});
 }
 
 }  // namespace kvcompare

@@ -202,8 +202,8 @@ std::vector<Flag> machine_flags() {
        "generation would; slow, the referee. The same numbers up to rounding. auto: layerwise.",
        ""},
       {"max_weight_memory", kGroup, max_weight_memory(), "",
-       "Most memory for weights. A model that does not fit is read from its files again for every batch of "
-       "samples, layer by layer. No result depends on it.",
+       "Most memory for weights. Layers that do not fit come again for every batch of samples, one after the "
+       "other: on the CPU from the files, on a GPU from pinned memory of the host. No result depends on it.",
        "all weights stay in memory"},
       {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
        "CPU threads of this process. No result depends on it.", "the cores it may use"},
@@ -216,6 +216,11 @@ std::vector<Flag> machine_flags() {
        "Under mpirun or srun: rank 0 evaluates nothing itself.", ""},
       {"share_gpu", kGroup, on_off(&RunOptions::share_gpu), "",
        "Under mpirun or srun: several ranks may use the same GPU.", ""},
+      {"weight_broadcast", kGroup, choice(&RunOptions::weight_broadcast, {"auto", "off"}), "",
+       "Under mpirun or srun, with a GPU a rank. auto: one rank a host reads its share of the weights, and "
+       "NCCL "
+       "brings them to all. off: each rank reads them for itself. No result depends on it.",
+       ""},
       {"rank_timeout", kGroup, whole_number(&RunOptions::rank_timeout, 1, kMostSeconds), "seconds",
        "Under mpirun or srun: the run ends, to be resumed, when a rank has given no sign of life for so "
        "long.",

@@ -130,6 +130,10 @@ FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool 
 FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices) {
   return any_choice(pointer, choices);
 }
+FlagValue choice(std::string RunOptions::*pointer, const std::vector<std::string>& choices) {
+  return any_choice(pointer, choices);
+}
+
 FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices) {
   return any_choice(pointer, choices);
 }

@@ -80,6 +80,7 @@ FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool 
 
 // `choices` may be joined by '|' in the help.
 FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices);
+FlagValue choice(std::string RunOptions::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::optional<std::string> RunSpec::*pointer, const std::vector<std::string>& choices);
 

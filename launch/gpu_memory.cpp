@@ -17,10 +17,6 @@ std::int64_t bytes_of_scorer(const Job& job) {
   return bytes;
 }
 
-bool has_gpu_engine(const Job& job) {
-  return job.devices.front().is_cuda() && job.spec.engine == "layerwise" && job.spec.dtype != Dtype::kFloat64;
-}
-
 }  // namespace
 
 MemoryPlan plan_gpu_memory(const Job& job, const RunOptions& options, const GpuMemory& memory,

@@ -1,6 +1,7 @@
 #include "launch/job.h"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <mutex>
 #include <string_view>
@@ -84,6 +85,26 @@ bool is_for_tiles(const RunSpec& spec, const c10::Device& device) {
          (spec.dtype == Dtype::kFloat32 || spec.dtype == Dtype::kFloat64);
 }
 
+bool is_for_gpu(const RunSpec& spec, const c10::Device& device) {
+  return spec.engine == "layerwise" && device.is_cuda() && spec.dtype != Dtype::kFloat64;
+}
+
+std::unique_ptr<GpuWeights> load_gpu_weights(const Job& job, const c10::Device& device,
+                                             const RunOptions& options,
+                                             const std::optional<NcclPlace>& sharing) {
+  std::optional<NcclBroadcast> broadcast;
+  if (sharing)
+    broadcast.emplace(*sharing, device,
+                      NcclTimeouts{.start = std::chrono::seconds(options.start_timeout),
+                                   .slice = std::chrono::seconds(options.rank_timeout)});
+  auto weights =
+      std::make_unique<GpuWeights>(job.model, job.config, scalar_type(*job.spec.dtype), device,
+                                   GpuWeightsOptions{.max_bytes = options.max_weight_memory,
+                                                     .broadcast = broadcast ? &*broadcast : nullptr});
+  if (broadcast) broadcast->close();  // a rank that is lost later must not hang another
+  return weights;
+}
+
 }  // namespace
 
 void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
@@ -149,20 +170,25 @@ CostShape cost_shape(const ModelConfig& config) {
 
 bool uses_all_threads(const Job& job) { return is_for_tiles(job.spec, job.devices.front()); }
 
-std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device,
-                                        std::optional<std::int64_t> max_weight_memory) {
+bool has_gpu_engine(const Job& job) { return is_for_gpu(job.spec, job.devices.front()); }
+
+std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device, const RunOptions& options,
+                                        const std::optional<NcclPlace>& sharing) {
   auto loaded = std::make_unique<LoadedModel>();
   const auto dtype = scalar_type(*job.spec.dtype);
   if (job.scorer)
     loaded->kvzap = load_kvzap_surrogate(*job.scorer, job.config, job.spec.kvzap_model_type, dtype, device);
   if (is_for_tiles(job.spec, device)) {
     loaded->packed = std::make_unique<PackedWeights>(
-        job.config, CheckpointWeights(job.model, job.config, dtype, device), max_weight_memory);
+        job.config, CheckpointWeights(job.model, job.config, dtype, device), options.max_weight_memory);
+  } else if (is_for_gpu(job.spec, device)) {
+    loaded->gpu = load_gpu_weights(job, device, options, sharing);
   } else {
-    if (max_weight_memory)
+    if (options.max_weight_memory)
       throw ConfigError(
           "max_weight_memory",
-          "weights are read layer by layer only with --engine layerwise on the CPU in float32 or float64");
+          "layers come one after the other only with --engine layerwise, on the CPU in float32 or float64, "
+          "on GPUs in float32, bfloat16 or float16");
     loaded->model = std::make_unique<Model>(job.config, load_weights(job.model, job.config, dtype, device));
   }
   return loaded;
@@ -173,6 +199,7 @@ std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, i
   const auto chunk_size = job.spec.chunk_size;
   if (loaded.packed)
     return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
+  require(!loaded.gpu, "there is no engine for weights on a GPU yet");
   if (job.spec.engine == "layerwise")
     return make_layerwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
   return make_stepwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});

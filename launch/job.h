@@ -17,7 +17,9 @@
 #include "presses/kvzap_surrogate.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/engine.h"
+#include "worker/gpu_weights.h"
 #include "worker/model.h"
+#include "worker/nccl_broadcast.h"
 #include "worker/packed_weights.h"
 
 namespace kvcompare {
@@ -62,15 +64,20 @@ CostShape cost_shape(const ModelConfig& config);
 struct LoadedModel {
   std::unique_ptr<Model> model;  // for the stepwise engine, and the layerwise one by libtorch's operators
   std::unique_ptr<PackedWeights> packed;  // for the tiled engine
+  std::unique_ptr<GpuWeights> gpu;        // for the GPU engine
   std::optional<KvzapSurrogate> kvzap;    // if the run has the method
 };
 
 // Whether one engine uses all threads of the process.
 bool uses_all_threads(const Job& job);
 
-// Throws ConfigError or CheckpointError.
-std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device,
-                                        std::optional<std::int64_t> max_weight_memory);
+// Whether the run computes with the GPU engine.
+bool has_gpu_engine(const Job& job);
+
+// sharing: place among ranks that share the reading (then it is collective over them); absent: none.
+// Throws ConfigError, CheckpointError or NcclError.
+std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device, const RunOptions& options,
+                                        const std::optional<NcclPlace>& sharing = std::nullopt);
 
 // job and loaded outlive it.
 std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads);

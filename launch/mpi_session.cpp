@@ -172,7 +172,7 @@ ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
   at::set_num_threads(threads_of(options, place));
   try {
     const auto code =
-        mpi.rank() == 0 ? roles.coordinate(mpi, remote, place) : serve(mpi, remote, roles.worker(place));
+        mpi.rank() == 0 ? roles.coordinate(mpi, remote, place) : serve(mpi, remote, roles.worker(mpi, place));
     mpi.finalize();
     return code;
   } catch (const Error& error) {

@@ -45,7 +45,7 @@ ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWor
 struct RankRoles {
   // Rank 0's. Throws Error only after end_other_ranks or when the others have ended.
   std::function<ExitCode(MpiEnvironment&, MpiMessenger&, const PlaceOnHost&)> coordinate;
-  std::function<LocalWorker(const PlaceOnHost&)> worker;  // another rank's
+  std::function<LocalWorker(const MpiEnvironment&, const PlaceOnHost&)> worker;  // another rank's
 };
 
 // This process as one of several that mpirun or srun started; from MPI_Init to MPI_Finalize.

@@ -31,7 +31,7 @@ struct PromptWorkerPlace {
 
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
   try {
-    const auto loaded = load_model(job, place.device, std::nullopt);
+    const auto loaded = load_model(job, place.device, {});
     run_prompt_worker(
         messenger, *loaded->model,
         {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
@@ -120,7 +120,7 @@ ExitCode run_train_kvzap(const TrainKvzapCommand& command) {
       command.options,
       {.coordinate = [&](auto& mpi, auto& remote,
                          const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
-       .worker = [&](const auto& place) { return make_remote_prompt_worker(command, place); }});
+       .worker = [&](const auto&, const auto& place) { return make_remote_prompt_worker(command, place); }});
 }
 
 }  // namespace kvcompare

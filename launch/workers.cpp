@@ -4,6 +4,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -21,8 +22,9 @@ namespace {
 // A model that the first of the workers that use it loads.
 class SharedModel {
  public:
-  const LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options) {
-    std::call_once(once_, [&] { loaded_ = load_model(job, device, options.max_weight_memory); });
+  const LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options,
+                         const std::optional<NcclPlace>& sharing) {
+    std::call_once(once_, [&] { loaded_ = load_model(job, device, options, sharing); });
     return *loaded_;
   }
 
@@ -35,21 +37,27 @@ struct WorkerPlace {
   c10::Device device;
   int n_threads;
   std::string model_hash;
+  std::optional<NcclPlace> sharing = std::nullopt;
 };
 
 ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPlace& place,
                       SharedModel& model) {
   const auto device = full_name(place.device);
   try {
-    const auto& loaded = model.get(job, place.device, options);
+    const auto& loaded = model.get(job, place.device, options, place.sharing);
     return {.hello = {.host = host_name(),
                       .device = place.device.str(),
                       .n_tokens_at_once = 0,
-                      .model = place.model_hash},
+                      .model = place.model_hash,
+                      .weights = loaded.gpu ? loaded.gpu->hash() : ""},
             .evaluator = std::make_unique<Evaluator>(make_engine(job, loaded, place.n_threads), device)};
   } catch (...) {
     rethrow_naming(device, std::current_exception());
   }
+}
+
+bool reads_files(const std::optional<NcclPlace>& sharing) {
+  return !sharing || std::ranges::find(sharing->readers, sharing->rank) != sharing->readers.end();
 }
 
 LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerPlace& place,
@@ -111,22 +119,23 @@ std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options,
 }
 
 LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
-                             const PlaceOnHost& place) {
+                             const RankPlace& place) {
   return make_worker(job, options,
-                     {device_of(job.devices, options, place), threads_of(options, place), model},
+                     {device_of(job.devices, options, place.on_host), threads_of(options, place.on_host),
+                      model, place.sharing},
                      std::make_shared<SharedModel>());
 }
 
-LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const PlaceOnHost& place) {
+LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const RankPlace& place) {
   // The job lives as long as the worker that is made of it.
   const auto job = std::make_shared<Job>();
   return evaluating_worker(
       [job, spec, options, place, model = std::make_shared<SharedModel>()] {
         *job = read_job(spec, options);
-        return get_ready(
-            *job, options,
-            {device_of(job->devices, options, place), threads_of(options, place), model_hash(job->model)},
-            *model);
+        return get_ready(*job, options,
+                         {device_of(job->devices, options, place.on_host), threads_of(options, place.on_host),
+                          reads_files(place.sharing) ? model_hash(job->model) : "", place.sharing},
+                         *model);
       },
       options.computed_log);
 }

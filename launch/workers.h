@@ -1,6 +1,7 @@
 // The workers of a process.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,12 +31,17 @@ int threads_of(const RunOptions& options, const PlaceOnHost& place);
 std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,
                                       int n_threads, std::size_t n_units);
 
+struct RankPlace {
+  PlaceOnHost on_host;
+  std::optional<NcclPlace> sharing;  // of the reading of weights; absent: it reads for itself
+};
+
 // Of the coordinator's rank: one, on the device that its place on the host gives it (device_of). job outlives
 // it.
 LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const std::string& model,
-                             const PlaceOnHost& place);
+                             const RankPlace& place);
 
-// Of another rank: reads everything for itself when it gets ready.
-LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const PlaceOnHost& place);
+// Of another rank: reads for itself when it gets ready, but for weights that it is sent.
+LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const RankPlace& place);
 
 }  // namespace kvcompare

@@ -98,19 +98,21 @@ NcclLibrary required_nccl() {
 
 std::optional<std::string> why_no_nccl() { return find_nccl().problem; }
 
-std::optional<NcclId> agree_on_nccl_id(int rank, const std::function<void(std::span<std::byte>)>& broadcast) {
-  NcclId id{};  // zeros: rank 0 has none
-  if (rank == 0) {
-    const auto nccl = required_nccl();
-    ncclUniqueId made;
-    if (const auto status = nccl.get_unique_id(&made); status == ncclSuccess)
-      std::memcpy(id.data(), &made, sizeof made);
-    else
-      log_warning(std::string("ncclGetUniqueId: ") + nccl.get_error_string(status) + " (" +
-                  nccl.get_last_error(nullptr) + ")");
+std::optional<NcclId> make_nccl_id() {
+  const auto search = find_nccl();
+  if (search.problem) {
+    log_warning("NCCL: " + *search.problem);
+    return std::nullopt;
   }
-  broadcast(id);
-  if (id == NcclId{}) return std::nullopt;
+  const auto& nccl = search.library;
+  ncclUniqueId made;
+  if (const auto status = nccl.get_unique_id(&made); status != ncclSuccess) {
+    log_warning(std::string("ncclGetUniqueId: ") + nccl.get_error_string(status) + " (" +
+                nccl.get_last_error(nullptr) + ")");
+    return std::nullopt;
+  }
+  NcclId id;
+  std::memcpy(id.data(), &made, sizeof made);
   return id;
 }
 

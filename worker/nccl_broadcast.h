@@ -32,12 +32,11 @@ struct NcclError : Error {
 // driver first, and touches NCCL only where they are there.
 std::optional<std::string> why_no_nccl();
 
-// Names a communicator.
+// Names a communicator: its rank 0 makes the id and tells the others.
 using NcclId = std::array<std::byte, 128>;
 
-// Collective. Rank 0 makes an id, and broadcast() brings its bytes to all. Absent if rank 0 could not make
-// one, which it logs. Only where why_no_nccl() is absent.
-std::optional<NcclId> agree_on_nccl_id(int rank, const std::function<void(std::span<std::byte>)>& broadcast);
+// Absent if there is no NCCL, or it cannot be made, which is logged.
+std::optional<NcclId> make_nccl_id();
 
 // A rank of a communicator.
 struct NcclPlace {

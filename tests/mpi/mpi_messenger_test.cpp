@@ -3,6 +3,7 @@
 #include "common/mpi_messenger.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -103,6 +104,20 @@ TEST(MpiEnvironment, GathersTheTextOfEveryRankInOrder) {
     EXPECT_THAT(texts, testing::ElementsAre("rank ", "rank *", "rank **"));
   else
     EXPECT_TRUE(texts.empty());
+}
+
+TEST(MpiEnvironment, GathersTheTextOfEveryRankForEveryRank) {
+  const auto texts = environment().all_gather(std::string(static_cast<std::size_t>(this_rank().value), '*'));
+  EXPECT_THAT(texts, testing::ElementsAre("", "*", "**"));
+}
+
+TEST(MpiEnvironment, BroadcastsFromAnyRank) {
+  for (int root = 0; root < kContractRanks; ++root) {
+    std::array<std::byte, 128> bytes{};
+    bytes[127] = static_cast<std::byte>(10 + this_rank().value);
+    environment().broadcast(bytes, root);
+    EXPECT_EQ(bytes[127], static_cast<std::byte>(10 + root));
+  }
 }
 
 TEST(MpiEnvironment, NumbersTheRanksOfAHostThatCompute) {

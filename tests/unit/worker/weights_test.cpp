@@ -231,5 +231,28 @@ TEST_F(Weights, SayWhatIsThereInsteadOfSafetensors) {
   EXPECT_THAT(error().what(), AllOf(HasSubstr("pytorch_model.bin"), HasSubstr("convert")));
 }
 
+// ---- what is there, by the headers
+
+TEST_F(Weights, HaveALayoutThatOnlyHeadersChange) {
+  const auto layout = [&](const std::vector<TensorToWrite>& tensors) {
+    write(tensors);
+    return CheckpointFiles(folder_.path()).layout_hash();
+  };
+  const auto hash = layout(small_tensors());
+  auto other = small_tensors();
+  set_value(other.front(), 0, 17);
+  std::swap(other.front(), other.back());  // where a tensor lies in the file is no matter
+  EXPECT_EQ(layout(other), hash);
+  for (const auto change : {+[](TensorToWrite& t) { t.name = "norm.weight"; },
+                            +[](TensorToWrite& t) {
+                              t.shape = {2, 3};
+                            },
+                            +[](TensorToWrite& t) { t.dtype = "I32"; }}) {
+    other = small_tensors();
+    change(tensor_named(other, "model.norm.weight"));
+    EXPECT_NE(layout(other), hash);
+  }
+}
+
 }  // namespace
 }  // namespace kvcompare
