@@ -17,8 +17,6 @@ namespace kvcompare {
 namespace {
 
 constexpr std::int64_t kAlignment = 256;  // bytes; what cuBLAS and 16-byte loads like
-// The allocator of pinned memory rounds up to a power of two: pieces of this size waste nothing.
-constexpr std::int64_t kPieceBytes = std::int64_t{64} << 20;
 
 // Rows of tensors of the checkpoint, one under the other.
 struct Stacked {
@@ -157,13 +155,15 @@ GpuWeights::GpuWeights(const std::filesystem::path& folder, const ModelConfig& c
   if (to_stream)
     for (int i = 0; i < 2; ++i) {
       const auto numbers = empty_layer(config, on_device);
-      slots_.push_back(
-          {.numbers = numbers, .layer = layer_in(numbers, config), .is_filled = StreamEvent(device)});
+      slots_.push_back({.numbers = numbers,
+                        .layer = layer_in(numbers, config),
+                        .is_filled = StreamEvent(device),
+                        .is_left = StreamEvent(device)});
     }
   for (std::int64_t l = 0; l < config.n_layers; ++l) {
     if (!to_stream) layers_.push_back(layer_in(empty_layer(config, on_device), config));
     load_layer(loader, l, to_stream ? slots_.front().layer : layers_.back(), config);
-    if (to_stream) keep_on_host(slots_.front().numbers);
+    if (to_stream) keep_on_host(slots_.front().numbers, options.slice_bytes);
   }
   final_norm_ = at::empty({config.hidden_size}, on_device);
   loader.load(kFinalNormName, final_norm_);
@@ -173,9 +173,10 @@ GpuWeights::GpuWeights(const std::filesystem::path& folder, const ModelConfig& c
   hash_ = loader.hash();
 }
 
-void GpuWeights::keep_on_host(const at::Tensor& numbers) {
+// In pieces: the allocator of pinned memory rounds up to a power of two, which kSliceBytes is.
+void GpuWeights::keep_on_host(const at::Tensor& numbers, std::int64_t piece_bytes) {
   auto& pieces = layers_of_host_.emplace_back();
-  const auto n_in_piece = kPieceBytes / static_cast<std::int64_t>(numbers.element_size());
+  const auto n_in_piece = piece_bytes / static_cast<std::int64_t>(numbers.element_size());
   const auto options = numbers.options().device(at::kCPU).pinned_memory(!numbers.device().is_cpu());
   for (std::int64_t first = 0; first < numbers.numel(); first += n_in_piece) {
     const auto part = numbers.narrow(0, first, std::min(n_in_piece, numbers.numel() - first));
@@ -203,10 +204,9 @@ void GpuWeights::done_with(std::int64_t index, std::span<const c10::Stream> stre
   const auto slot = std::ranges::find(slots_, index, &Slot::index);
   require(slot != slots_.end() && slot->is_in_use, "a layer is done with that was not asked for");
   slot->is_in_use = false;
-  StreamEvent used(device());
   for (const auto& stream : streams) {
-    used.record(stream);
-    used.hold_up(*copy_stream_);
+    slot->is_left.record(stream);
+    slot->is_left.hold_up(*copy_stream_);
   }
 }
 

@@ -74,9 +74,10 @@ class GpuWeights {
     std::int64_t index = -1;  // of the layer that is there, or on its way
     bool is_in_use = false;
     StreamEvent is_filled;
+    StreamEvent is_left;  // by one stream after the other
   };
 
-  void keep_on_host(const at::Tensor& numbers);
+  void keep_on_host(const at::Tensor& numbers, std::int64_t piece_bytes);
   Slot& filled(std::int64_t index);
 
   ModelConfig config_;

@@ -32,8 +32,8 @@ TEST(FileReader, GivesTheBytesFromAnywhere) {
       if (offset + n > all.size()) continue;
       std::vector<std::byte> read(n + 1, std::byte{0x5a});
       reader.read(offset, std::span(read).first(n));
-      EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(read.data()), n),
-                std::string_view(all).substr(offset, n))
+      EXPECT_TRUE(std::string_view(reinterpret_cast<const char*>(read.data()), n) ==  // too long to be shown
+                  std::string_view(all).substr(offset, n))
           << offset << ' ' << n;
       EXPECT_EQ(read.back(), std::byte{0x5a}) << offset << ' ' << n;
     }

@@ -122,7 +122,9 @@ TEST_P(GpuWeightsOf, AreTheSameInSlicesOfAnySize) {
 TEST_P(GpuWeightsOf, AreTheSameStreamedInAnyOrderOfPasses) {
   for (const auto dtype : kTypes) {
     const auto wanted = expected(dtype);
-    auto weights = load(dtype, streamed(config_, dtype));
+    auto options = streamed(config_, dtype);
+    options.slice_bytes = 1000;
+    auto weights = load(dtype, options);
     ASSERT_TRUE(weights.is_streamed());
     EXPECT_EQ(weights.hash(), load(dtype).hash());
     for (int pass = 0; pass < 2; ++pass) expect_weights(weights, wanted);
