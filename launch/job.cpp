@@ -16,6 +16,7 @@
 #include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/device.h"
+#include "worker/gpu_engine.h"
 #include "worker/layerwise_engine.h"
 #include "worker/stepwise_engine.h"
 
@@ -197,9 +198,9 @@ std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& devic
 std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads) {
   const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
   const auto chunk_size = job.spec.chunk_size;
+  if (loaded.gpu) return make_gpu_engine(*loaded.gpu, resources, {.chunk_size = chunk_size});
   if (loaded.packed)
     return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
-  require(!loaded.gpu, "there is no engine for weights on a GPU yet");
   if (job.spec.engine == "layerwise")
     return make_layerwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});
   return make_stepwise_engine(*loaded.model, resources, {.chunk_size = chunk_size});

@@ -184,7 +184,7 @@ class GpuUnit {
 
   void attend(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& heads) const {
     if (!is_dense()) {
-      interval_attention(rotated, qkv, until(), heads);
+      attend_to_alive(rotated, qkv, until(), heads);
       return;
     }
     const auto all = [&](const at::Tensor& x) { return x.transpose(0, 1).unsqueeze(0); };

@@ -91,8 +91,8 @@ void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const a
   });
 }
 
-void interval_attention(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                        const at::Tensor& out) {
+void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                     const at::Tensor& out) {
   const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
   const auto n_heads = rotated.size(1) - n_kv_heads;
   with_type_of(out, [&]<class T>(T) {

@@ -42,7 +42,7 @@ void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const a
 //   qkv     : [n_tokens, (n_heads + 2 n_kv_heads) d_head], whose values are used
 //   until   : [n_kv_heads, n_tokens], int32
 //   out     : [n_tokens, n_heads d_head]
-void interval_attention(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                        const at::Tensor& out);
+void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                     const at::Tensor& out);
 
 }  // namespace kvcompare

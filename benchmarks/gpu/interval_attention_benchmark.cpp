@@ -136,7 +136,7 @@ Json measure_ours(const Shape& shape, const Layer& layer, const at::Tensor& unti
   const auto out = at::full_like(layer.rotated.narrow(1, 0, shape.n_heads).flatten(1),
                                  std::numeric_limits<double>::quiet_NaN());
   const auto seconds =
-      seconds_of(out.device(), n_repeats, [&] { interval_attention(layer.rotated, layer.qkv, until, out); });
+      seconds_of(out.device(), n_repeats, [&] { attend_to_alive(layer.rotated, layer.qkv, until, out); });
   const auto heads = out.unflatten(1, {shape.n_kv_heads, shape.group(), shape.d_head}).permute({1, 2, 0, 3});
   return {{"seconds", seconds}, {"error", error_of(layer, until, heads)}};
 }
