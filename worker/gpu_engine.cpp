@@ -111,7 +111,7 @@ class GpuUnit {
   }
 
   // Behind it x lacks `delta`, which the next norm adds.
-  void pass_layer(LayerIndex index, const GpuLayer& w, const RotationTable& rotation) {
+  void pass_layer(LayerIndex index, const FusedLayer& w, const RotationTable& rotation) {
     const auto x = rows(b_.x, n_), delta = rows(b_.delta, n_), hidden = rows(b_.hidden, n_),
                qkv = rows(b_.qkv, n_);
     const auto rotated = rows(b_.rotated, n_), heads = rows(b_.heads, n_);

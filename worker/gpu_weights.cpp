@@ -20,7 +20,7 @@ constexpr std::int64_t kAlignment = 256;  // bytes; what cuBLAS and 16-byte load
 
 // Rows of tensors of the checkpoint, one under the other.
 struct Stacked {
-  at::Tensor GpuLayer::*member;
+  at::Tensor FusedLayer::*member;
   std::int64_t n_columns;  // 0: a vector
   struct Rows {
     std::string name;  // without layer_prefix()
@@ -49,21 +49,21 @@ std::vector<Stacked> layer_tensors(const ModelConfig& c) {
     return std::vector<Stacked::Rows>{{mlp + "gate_proj." + kind, d_ff}, {mlp + "up_proj." + kind, d_ff}};
   };
   std::vector<Stacked> tensors{
-      {&GpuLayer::input_norm, 0, {{"input_layernorm.weight", d_model}}},
-      {&GpuLayer::qkv, d_model, qkv("weight")},
-      {&GpuLayer::o, q, {{attention + "o_proj.weight", d_model}}},
-      {&GpuLayer::post_attention_norm, 0, {{"post_attention_layernorm.weight", d_model}}},
-      {&GpuLayer::gate_up, d_model, gate_up("weight")},
-      {&GpuLayer::down, d_ff, {{mlp + "down_proj.weight", d_model}}}};
-  if (c.qkv_bias) tensors.push_back({&GpuLayer::qkv_bias, 0, qkv("bias")});
-  if (c.o_bias) tensors.push_back({&GpuLayer::o_bias, 0, {{attention + "o_proj.bias", d_model}}});
+      {&FusedLayer::input_norm, 0, {{"input_layernorm.weight", d_model}}},
+      {&FusedLayer::qkv, d_model, qkv("weight")},
+      {&FusedLayer::o, q, {{attention + "o_proj.weight", d_model}}},
+      {&FusedLayer::post_attention_norm, 0, {{"post_attention_layernorm.weight", d_model}}},
+      {&FusedLayer::gate_up, d_model, gate_up("weight")},
+      {&FusedLayer::down, d_ff, {{mlp + "down_proj.weight", d_model}}}};
+  if (c.qkv_bias) tensors.push_back({&FusedLayer::qkv_bias, 0, qkv("bias")});
+  if (c.o_bias) tensors.push_back({&FusedLayer::o_bias, 0, {{attention + "o_proj.bias", d_model}}});
   if (c.qk_norm) {
-    tensors.push_back({&GpuLayer::q_norm, 0, {{attention + "q_norm.weight", c.head_dim}}});
-    tensors.push_back({&GpuLayer::k_norm, 0, {{attention + "k_norm.weight", c.head_dim}}});
+    tensors.push_back({&FusedLayer::q_norm, 0, {{attention + "q_norm.weight", c.head_dim}}});
+    tensors.push_back({&FusedLayer::k_norm, 0, {{attention + "k_norm.weight", c.head_dim}}});
   }
   if (c.mlp_bias) {
-    tensors.push_back({&GpuLayer::gate_up_bias, 0, gate_up("bias")});
-    tensors.push_back({&GpuLayer::down_bias, 0, {{mlp + "down_proj.bias", d_model}}});
+    tensors.push_back({&FusedLayer::gate_up_bias, 0, gate_up("bias")});
+    tensors.push_back({&FusedLayer::down_bias, 0, {{mlp + "down_proj.bias", d_model}}});
   }
   return tensors;
 }
@@ -82,8 +82,8 @@ at::Tensor empty_layer(const ModelConfig& config, const at::TensorOptions& optio
 }
 
 // Views of `numbers`.
-GpuLayer layer_in(const at::Tensor& numbers, const ModelConfig& config) {
-  GpuLayer layer;
+FusedLayer layer_in(const at::Tensor& numbers, const ModelConfig& config) {
+  FusedLayer layer;
   std::int64_t begin = 0;
   for (const auto& tensor : layer_tensors(config)) {
     const auto flat = numbers.narrow(0, begin, tensor.numel());
@@ -93,7 +93,8 @@ GpuLayer layer_in(const at::Tensor& numbers, const ModelConfig& config) {
   return layer;
 }
 
-void load_layer(WeightLoader& loader, std::int64_t index, const GpuLayer& layer, const ModelConfig& config) {
+void load_layer(WeightLoader& loader, std::int64_t index, const FusedLayer& layer,
+                const ModelConfig& config) {
   for (const auto& tensor : layer_tensors(config)) {
     std::int64_t row = 0;
     for (const auto& [name, n_rows] : tensor.rows) {
@@ -189,7 +190,7 @@ void GpuWeights::keep_on_host(const at::Tensor& numbers, std::int64_t piece_byte
   }
 }
 
-const GpuLayer& GpuWeights::layer(std::int64_t index, std::span<const c10::Stream> streams) {
+const FusedLayer& GpuWeights::layer(std::int64_t index, std::span<const c10::Stream> streams) {
   if (!is_streamed()) return layers_[static_cast<std::size_t>(index)];
   auto& slot = filled(index);
   require(!slot.is_in_use, "a layer is asked for again before it is done with");

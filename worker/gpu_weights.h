@@ -14,20 +14,10 @@
 
 #include "worker/checkpoint/model_config.h"
 #include "worker/device_stream.h"
+#include "worker/fused_layer.h"
 #include "worker/weight_loader.h"
 
 namespace kvcompare {
-
-// Matrices are [out, in]. A bias or norm that the model does not have is an undefined tensor.
-struct GpuLayer {
-  at::Tensor input_norm;             // [d_model]
-  at::Tensor qkv, qkv_bias;          // out: n_heads*d_head of q, then n_kv_heads*d_head of k, the same of v
-  at::Tensor q_norm, k_norm;         // [d_head]
-  at::Tensor o, o_bias;              // out: d_model
-  at::Tensor post_attention_norm;    // [d_model]
-  at::Tensor gate_up, gate_up_bias;  // out: d_ff of gate, then d_ff of up
-  at::Tensor down, down_bias;        // out: d_model
-};
 
 struct GpuWeightsOptions {
   std::optional<std::int64_t> max_bytes = std::nullopt;  // of weights on the device; all stay if they fit
@@ -61,7 +51,7 @@ class GpuWeights {
 
   // The layer, for work that is queued on these streams until done_with(). Begins to copy the one behind it
   // (the first behind the last), so the caller is done with the layer before this one.
-  const GpuLayer& layer(std::int64_t index, std::span<const c10::Stream> streams);
+  const FusedLayer& layer(std::int64_t index, std::span<const c10::Stream> streams);
 
   // No more work with the layer is queued on these streams, which are those that layer() was told.
   void done_with(std::int64_t index, std::span<const c10::Stream> streams);
@@ -70,7 +60,7 @@ class GpuWeights {
   // A place on the device for one layer after the other.
   struct Slot {
     at::Tensor numbers;
-    GpuLayer layer;
+    FusedLayer layer;
     std::int64_t index = -1;  // of the layer that is there, or on its way
     bool is_in_use = false;
     StreamEvent is_filled;
@@ -82,7 +72,7 @@ class GpuWeights {
 
   ModelConfig config_;
   at::Tensor embedding_, final_norm_, lm_head_;
-  std::vector<GpuLayer> layers_;                         // if all are on the device
+  std::vector<FusedLayer> layers_;                       // if all are on the device
   std::vector<Slot> slots_;                              // two, if layers are streamed
   std::vector<std::vector<at::Tensor>> layers_of_host_;  // of each: Slot::numbers in pieces, pinned
   std::optional<c10::Stream> copy_stream_;

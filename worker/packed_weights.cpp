@@ -36,8 +36,8 @@ at::Tensor joined(std::initializer_list<at::Tensor> biases) {
 // A tensor of the checkpoint may be a view of the file, whose pages are dropped.
 at::Tensor own(const at::Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; }
 
-PackedLayer pack(const LayerWeights& w) {
-  PackedLayer packed;
+FusedLayer pack(const LayerWeights& w) {
+  FusedLayer packed;
   packed.input_norm = own(w.input_norm);
   packed.qkv = side_by_side({w.q, w.k, w.v});
   packed.qkv_bias = joined({w.q_bias, w.k_bias, w.v_bias});
@@ -81,9 +81,9 @@ PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkp
   }
 }
 
-std::shared_ptr<const PackedLayer> PackedWeights::layer(std::int64_t index) {
+std::shared_ptr<const FusedLayer> PackedWeights::layer(std::int64_t index) {
   const auto found = stage(index);
-  return {found, &std::get<PackedLayer>(*found)};
+  return {found, &std::get<FusedLayer>(*found)};
 }
 
 std::shared_ptr<const at::Tensor> PackedWeights::head_block(std::int64_t index) {

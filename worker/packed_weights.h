@@ -17,19 +17,9 @@
 #include "common/ids.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
+#include "worker/fused_layer.h"
 
 namespace kvcompare {
-
-// Matrices are [in, out]. A bias or norm that the model does not have is an undefined tensor.
-struct PackedLayer {
-  at::Tensor input_norm;             // [d_model]
-  at::Tensor qkv, qkv_bias;          // out: n_heads*d_head of q, then n_kv_heads*d_head of k, the same of v
-  at::Tensor q_norm, k_norm;         // [d_head]
-  at::Tensor o, o_bias;              // out: d_model
-  at::Tensor post_attention_norm;    // [d_model]
-  at::Tensor gate_up, gate_up_bias;  // out: d_ff of gate, then d_ff of up
-  at::Tensor down, down_bias;        // out: d_model
-};
 
 class PackedWeights {
  public:
@@ -48,11 +38,11 @@ class PackedWeights {
   const at::Tensor& final_norm() const { return final_norm_; }
 
   // For one caller at a time, who lets go of a stage before asking for the next.
-  std::shared_ptr<const PackedLayer> layer(std::int64_t index);
+  std::shared_ptr<const FusedLayer> layer(std::int64_t index);
   std::shared_ptr<const at::Tensor> head_block(std::int64_t index);  // [d_model, <= kHeadBlock]
 
  private:
-  using Stage = std::variant<PackedLayer, at::Tensor>;
+  using Stage = std::variant<FusedLayer, at::Tensor>;
   using StagePointer = std::shared_ptr<const Stage>;
 
   std::int64_t n_stages() const { return config_.n_layers + n_head_blocks_; }

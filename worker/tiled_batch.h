@@ -92,7 +92,7 @@ class Batch {
 
   void run() {
     list_tiles();
-    std::shared_ptr<const PackedLayer> layer;
+    std::shared_ptr<const FusedLayer> layer;
     for (std::int64_t l = 0; l < config_.n_layers; ++l) {
       layer.reset();
       layer = weights_.layer(l);
@@ -166,7 +166,7 @@ class Batch {
   }
 
   // Input norm, q, k, v with RoPE, and the scores that are known from the token alone.
-  void project(LayerIndex index, const PackedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit,
+  void project(LayerIndex index, const FusedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit,
                std::int64_t begin) const {
     const auto n = std::min(kRowsInTile, unit.n_tokens() - begin);
     const auto hidden = lane.hidden.narrow(0, 0, n);
@@ -193,7 +193,7 @@ class Batch {
   }
 
   // One token's q, k, v, side by side, to where they are kept.
-  void distribute(const PackedLayer& w, UnitInFlight<T>& unit, T* qkv, std::int64_t position) const {
+  void distribute(const FusedLayer& w, UnitInFlight<T>& unit, T* qkv, std::int64_t position) const {
     const auto d = config_.head_dim;
     const auto n_pairs = size(d / 2);
     const T* cos = row<T>(rotations_.cos, position);
@@ -257,7 +257,7 @@ class Batch {
   }
 
   // What attention adds to the residual stream, and the MLP.
-  void finish_layer(const PackedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
+  void finish_layer(const FusedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
     const auto n = std::min(kRowsInTile, unit.n_tokens() - begin);
     auto x = unit.x.narrow(0, begin, n);
     x.addmm_(unit.q.narrow(0, begin, n), w.o);

@@ -42,7 +42,7 @@ at::Tensor stacked(const std::vector<at::Tensor>& parts) {
   return parts.front().defined() ? at::cat(parts) : at::Tensor();
 }
 
-void expect_layer(const GpuLayer& layer, const LayerWeights& w) {
+void expect_layer(const FusedLayer& layer, const LayerWeights& w) {
   expect_same(layer.input_norm, w.input_norm, "input_norm");
   expect_same(layer.qkv, stacked({w.q, w.k, w.v}), "qkv");
   expect_same(layer.qkv_bias, stacked({w.q_bias, w.k_bias, w.v_bias}), "qkv_bias");

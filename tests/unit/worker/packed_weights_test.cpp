@@ -63,7 +63,7 @@ void expect_joined(const at::Tensor& packed, const std::vector<at::Tensor>& bias
 }
 
 template <class T>
-void expect_layer(const PackedLayer& packed, const LayerWeights& w) {
+void expect_layer(const FusedLayer& packed, const LayerWeights& w) {
   expect_same(packed.input_norm, w.input_norm, "input_norm");
   expect_columns<T>(packed.qkv, {w.q, w.k, w.v}, "qkv");
   expect_joined<T>(packed.qkv_bias, {w.q_bias, w.k_bias, w.v_bias}, "qkv_bias");
@@ -78,15 +78,15 @@ void expect_layer(const PackedLayer& packed, const LayerWeights& w) {
   expect_same(packed.down_bias, w.down_bias, "down_bias");
 }
 
-void expect_same_layer(const PackedLayer& actual, const PackedLayer& expected) {
+void expect_same_layer(const FusedLayer& actual, const FusedLayer& expected) {
   for (const auto& [name, member] :
-       {std::pair{"input_norm", &PackedLayer::input_norm}, std::pair{"qkv", &PackedLayer::qkv},
-        std::pair{"qkv_bias", &PackedLayer::qkv_bias}, std::pair{"q_norm", &PackedLayer::q_norm},
-        std::pair{"k_norm", &PackedLayer::k_norm}, std::pair{"o", &PackedLayer::o},
-        std::pair{"o_bias", &PackedLayer::o_bias},
-        std::pair{"post_attention_norm", &PackedLayer::post_attention_norm},
-        std::pair{"gate_up", &PackedLayer::gate_up}, std::pair{"gate_up_bias", &PackedLayer::gate_up_bias},
-        std::pair{"down", &PackedLayer::down}, std::pair{"down_bias", &PackedLayer::down_bias}})
+       {std::pair{"input_norm", &FusedLayer::input_norm}, std::pair{"qkv", &FusedLayer::qkv},
+        std::pair{"qkv_bias", &FusedLayer::qkv_bias}, std::pair{"q_norm", &FusedLayer::q_norm},
+        std::pair{"k_norm", &FusedLayer::k_norm}, std::pair{"o", &FusedLayer::o},
+        std::pair{"o_bias", &FusedLayer::o_bias},
+        std::pair{"post_attention_norm", &FusedLayer::post_attention_norm},
+        std::pair{"gate_up", &FusedLayer::gate_up}, std::pair{"gate_up_bias", &FusedLayer::gate_up_bias},
+        std::pair{"down", &FusedLayer::down}, std::pair{"down_bias", &FusedLayer::down_bias}})
     expect_same(actual.*member, expected.*member, name);
 }
 
