@@ -24,7 +24,7 @@ MemoryPlan plan_gpu_memory(const Job& job, const RunOptions& options, const GpuM
   return MemoryPlan({.config = job.config,
                      .dtype = *job.spec.dtype,
                      .chunk_size = job.spec.chunk_size,
-                     .n_rows = MemoryDemand{}.n_rows,
+                     .n_rows = kGpuBlockRows,
                      .scorer_bytes = bytes_of_scorer(job),
                      .max_weight_memory = options.max_weight_memory},
                     memory, n_sharing);

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/sha256.h"
 #include "common/tokenizer/tokenizer.h"
+#include "launch/gpu_memory.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/weights.h"
@@ -174,7 +175,7 @@ bool uses_all_threads(const Job& job) { return is_for_tiles(job.spec, job.device
 bool has_gpu_engine(const Job& job) { return is_for_gpu(job.spec, job.devices.front()); }
 
 std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device, const RunOptions& options,
-                                        const std::optional<NcclPlace>& sharing) {
+                                        const GpuSharing& sharing) {
   auto loaded = std::make_unique<LoadedModel>();
   const auto dtype = scalar_type(*job.spec.dtype);
   if (job.scorer)
@@ -183,7 +184,8 @@ std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& devic
     loaded->packed = std::make_unique<PackedWeights>(
         job.config, CheckpointWeights(job.model, job.config, dtype, device), options.max_weight_memory);
   } else if (is_for_gpu(job.spec, device)) {
-    loaded->gpu = load_gpu_weights(job, device, options, sharing);
+    loaded->plan = plan_gpu_memory(job, options, memory_of_gpu(device.index()), sharing.n_on_gpu);
+    loaded->gpu = load_gpu_weights(job, device, options, sharing.reading);
   } else {
     if (options.max_weight_memory)
       throw ConfigError(
@@ -198,7 +200,9 @@ std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& devic
 std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads) {
   const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
   const auto chunk_size = job.spec.chunk_size;
-  if (loaded.gpu) return make_gpu_engine(*loaded.gpu, resources, {.chunk_size = chunk_size});
+  if (loaded.gpu)
+    return make_gpu_engine(*loaded.gpu, resources,
+                           {.chunk_size = chunk_size, .plan = &*loaded.plan, .methods = job.spec.methods});
   if (loaded.packed)
     return make_tiled_engine(*loaded.packed, resources, {.chunk_size = chunk_size, .n_threads = n_threads});
   if (job.spec.engine == "layerwise")

@@ -18,6 +18,7 @@
 #include "worker/checkpoint/model_config.h"
 #include "worker/engine.h"
 #include "worker/gpu_weights.h"
+#include "worker/memory_plan.h"
 #include "worker/model.h"
 #include "worker/nccl_broadcast.h"
 #include "worker/packed_weights.h"
@@ -65,6 +66,7 @@ struct LoadedModel {
   std::unique_ptr<Model> model;  // for the stepwise engine, and the layerwise one by libtorch's operators
   std::unique_ptr<PackedWeights> packed;  // for the tiled engine
   std::unique_ptr<GpuWeights> gpu;        // for the GPU engine
+  std::optional<MemoryPlan> plan;         // likewise
   std::optional<KvzapSurrogate> kvzap;    // if the run has the method
 };
 
@@ -74,10 +76,16 @@ bool uses_all_threads(const Job& job);
 // Whether the run computes with the GPU engine.
 bool has_gpu_engine(const Job& job);
 
-// sharing: place among ranks that share the reading (then it is collective over them); absent: none.
+struct GpuSharing {
+  std::optional<NcclPlace> reading =
+      std::nullopt;  // among ranks that share it; absent: this one reads for itself
+  int n_on_gpu = 1;  // ranks that use the same GPU
+};
+
+// Collective over the ranks that share the reading.
 // Throws ConfigError, CheckpointError or NcclError.
 std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& device, const RunOptions& options,
-                                        const std::optional<NcclPlace>& sharing = std::nullopt);
+                                        const GpuSharing& sharing = {});
 
 // job and loaded outlive it.
 std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads);

@@ -23,7 +23,7 @@ namespace {
 class SharedModel {
  public:
   const LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options,
-                         const std::optional<NcclPlace>& sharing) {
+                         const GpuSharing& sharing) {
     std::call_once(once_, [&] { loaded_ = load_model(job, device, options, sharing); });
     return *loaded_;
   }
@@ -37,7 +37,7 @@ struct WorkerPlace {
   c10::Device device;
   int n_threads;
   std::string model_hash;
-  std::optional<NcclPlace> sharing = std::nullopt;
+  GpuSharing sharing = {};
 };
 
 ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPlace& place,
@@ -58,6 +58,10 @@ ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPla
 
 bool reads_files(const std::optional<NcclPlace>& sharing) {
   return !sharing || std::ranges::find(sharing->readers, sharing->rank) != sharing->readers.end();
+}
+
+GpuSharing sharing_of(const Job& job, const RankPlace& place) {
+  return {.reading = place.sharing, .n_on_gpu = n_ranks_on_device(job.devices, place.on_host)};
 }
 
 LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerPlace& place,
@@ -122,7 +126,7 @@ LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const st
                              const RankPlace& place) {
   return make_worker(job, options,
                      {device_of(job.devices, options, place.on_host), threads_of(options, place.on_host),
-                      model, place.sharing},
+                      model, sharing_of(job, place)},
                      std::make_shared<SharedModel>());
 }
 
@@ -134,7 +138,7 @@ LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, c
         *job = read_job(spec, options);
         return get_ready(*job, options,
                          {device_of(job->devices, options, place.on_host), threads_of(options, place.on_host),
-                          reads_files(place.sharing) ? model_hash(job->model) : "", place.sharing},
+                          reads_files(place.sharing) ? model_hash(job->model) : "", sharing_of(*job, place)},
                          *model);
       },
       options.computed_log);

@@ -15,7 +15,6 @@
 
 namespace kvcompare {
 
-inline constexpr std::int64_t kGpuBlockRows = 8192;
 inline constexpr std::int64_t kLeastGpuBlockRows = 256;  // where memory does not suffice for more
 
 struct GpuEngineOptions {

@@ -25,11 +25,13 @@ std::int64_t total(std::span<const MemoryPart> parts);
 // "2.5 GiB (residual stream 0.2, ...)", parts below 0.05 GiB left out.
 std::string text_of(std::span<const MemoryPart> parts);
 
+inline constexpr std::int64_t kGpuBlockRows = 8192;  // that the GPU engine computes at once
+
 struct MemoryDemand {
   ModelConfig config;
   Dtype dtype = Dtype::kBFloat16;
   std::int64_t chunk_size = 1;
-  std::int64_t n_rows = 8192;                     // GpuEngineOptions::n_rows
+  std::int64_t n_rows = kGpuBlockRows;            // GpuEngineOptions::n_rows
   std::int64_t scorer_bytes = 0;                  // of kvzap's surrogate, if the run has it
   std::optional<std::int64_t> max_weight_memory;  // bytes; layers are streamed if the weights are more
 };

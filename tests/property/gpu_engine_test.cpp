@@ -165,6 +165,27 @@ TEST_F(GpuEngineUnits, GiveTheSameBitsInAnyCompany) {
   }
 }
 
+// As many together as the plan of a GPU says on which two units fit, or three.
+TEST_F(GpuEngineUnits, FollowAMemoryPlan) {
+  const GpuModelForTest gpu(folder_, at::kFloat);
+  MemoryDemand demand;
+  demand.config = read_model_config(folder_ / "config.json");
+  demand.dtype = Dtype::kFloat32;
+  constexpr std::int64_t kEnough = std::int64_t{1} << 40;
+  const MemoryPlan roomy(demand, {kEnough, kEnough}, 1);
+  const auto bytes =
+      kEnough - roomy.bytes_for_units() + 3 * total(unit_memory(demand, methods_[1], 50, demand.n_rows));
+  const MemoryPlan plan(demand, {bytes, bytes}, 1);
+  ASSERT_GE(plan.n_together(tasks_), 2);
+  ASSERT_LT(plan.n_together(tasks_), 8);
+  const auto engine = gpu.engine({.plan = &plan, .methods = methods_});
+  EXPECT_EQ(engine->n_tokens_at_once(), plan.n_tokens_at_once(methods_));
+  const auto outcomes = engine->run_together(tasks_);
+  ASSERT_EQ(outcomes.size(), tasks_.size());
+  for (std::size_t i = 0; i < tasks_.size(); ++i)
+    expect_bitwise(i, outcomes[i], gpu.engine({})->run(*tasks_[i].sample, *tasks_[i].method));
+}
+
 TEST_F(GpuEngineUnits, FailAlone) {
   GpuModelForTest gpu(folder_, at::kFloat);
   auto& bias = gpu.kvzap().layers[1].linears.back().bias;
