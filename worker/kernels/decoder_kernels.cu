@@ -2,6 +2,7 @@
 
 #include "worker/kernels/decoder_kernels.h"
 #include "worker/kernels/gpu.cuh"
+#include "worker/kernels/over_block.cuh"
 
 namespace kvcompare {
 namespace {
@@ -14,25 +15,7 @@ struct alignas(sizeof(T) * n) Pack {
   T values[n];
 };
 
-struct Sum {
-  KVCOMPARE_DEVICE float operator()(float a, float b) const { return a + b; }
-};
-struct Largest {
-  KVCOMPARE_DEVICE float operator()(float a, float b) const { return fmaxf(a, b); }
-};
-
-// Of what all threads give, in an order that is always the same. Shared memory: a float a warp.
-template <class Operator>
-KVCOMPARE_DEVICE float over_block(float own, Operator combine) {
-  auto* parts = reinterpret_cast<float*>(gpu::shared_memory());
-  for (int mask = 16; mask > 0; mask /= 2) own = combine(own, gpu::shuffle_xor(own, mask));
-  gpu::sync_block();  // parts of the time before have been read
-  if (gpu::lane() == 0) parts[gpu::warp()] = own;
-  gpu::sync_block();
-  float all = parts[0];
-  for (int w = 1; w < gpu::n_threads() / 32; ++w) all = combine(all, parts[w]);
-  return all;
-}
+KVCOMPARE_DEVICE float* parts_in_shared_memory() { return reinterpret_cast<float*>(gpu::shared_memory()); }
 
 // One block a row; n: elements that a thread takes at once, divides d_model.
 template <class T, int n>
@@ -57,7 +40,7 @@ KVCOMPARE_KERNEL void add_rms_norm(AddRmsNorm<T> task) {
     }
   }
   if (!task.out) return;
-  const float mean = over_block(squares, Sum()) / static_cast<float>(task.d_model);
+  const float mean = over_block(squares, Sum(), parts_in_shared_memory()) / static_cast<float>(task.d_model);
   const float scale = 1 / sqrtf(mean + task.epsilon);
   for (int c = gpu::thread(); c < d; c += gpu::n_threads()) {
     auto elements = x[c];
@@ -83,7 +66,7 @@ KVCOMPARE_KERNEL void rotate_heads(RotateHeads<T> task) {
     float squares = 0;
     for (int c = gpu::lane(); c < 2 * half; c += 32)
       squares += static_cast<float>(x[c]) * static_cast<float>(x[c]);
-    for (int mask = 16; mask > 0; mask /= 2) squares += gpu::shuffle_xor(squares, mask);
+    squares = over_warp(squares, Sum());
     const float scale = 1 / sqrtf(squares / static_cast<float>(task.d_head) + task.epsilon);
     for (int c = gpu::lane(); c < 2 * half; c += 32) {
       const auto normed = static_cast<T>(static_cast<float>(x[c]) * scale);
@@ -128,11 +111,11 @@ KVCOMPARE_KERNEL void cross_entropy(CrossEntropy<T> task) {
   float largest = -INFINITY;
   for (int c = gpu::thread(); c < vocab; c += gpu::n_threads())
     largest = fmaxf(largest, static_cast<float>(logits[c]));
-  largest = over_block(largest, Largest());
+  largest = over_block(largest, Largest(), parts_in_shared_memory());
   float sum = 0;
   for (int c = gpu::thread(); c < vocab; c += gpu::n_threads())
     sum += expf(static_cast<float>(logits[c]) - largest);
-  sum = over_block(sum, Sum());
+  sum = over_block(sum, Sum(), parts_in_shared_memory());
   if (gpu::thread() == 0)
     task.nll[row] = logf(sum) + (largest - static_cast<float>(logits[task.targets[row]]));
 }

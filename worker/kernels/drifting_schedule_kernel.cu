@@ -4,6 +4,7 @@
 #include "worker/kernels/drifting_schedule_kernel.h"
 #include "worker/kernels/gpu.cuh"
 #include "worker/kernels/layer_deaths.cuh"
+#include "worker/kernels/over_block.cuh"
 
 namespace kvcompare {
 namespace {
@@ -17,28 +18,6 @@ template <class T>
 struct alignas(4 * sizeof(T)) Four {
   T values[4];
 };
-
-struct Sum {
-  KVCOMPARE_DEVICE double operator()(double a, double b) const { return a + b; }
-};
-struct Largest {
-  KVCOMPARE_DEVICE float operator()(float a, float b) const { return fmaxf(a, b); }
-};
-struct Smallest {
-  KVCOMPARE_DEVICE std::uint64_t operator()(std::uint64_t a, std::uint64_t b) const { return a < b ? a : b; }
-};
-
-// Of what all threads give, in an order that is always the same. parts: a value a warp, in shared memory.
-template <class T, class Operator>
-KVCOMPARE_DEVICE T over_block(T own, Operator combine, T neutral, T* parts) {
-  for (int mask = 16; mask > 0; mask /= 2) own = combine(own, gpu::shuffle_xor(own, mask));
-  gpu::sync_block();  // parts of the time before have been read
-  if (gpu::lane() == 0) parts[gpu::warp()] = own;
-  gpu::sync_block();
-  T all = gpu::lane() < gpu::n_threads() / 32 ? parts[gpu::lane()] : neutral;
-  for (int mask = 16; mask > 0; mask /= 2) all = combine(all, gpu::shuffle_xor(all, mask));
-  return all;
-}
 
 // ---- StartDrifting
 
@@ -59,7 +38,7 @@ KVCOMPARE_KERNEL void start_drifting(StartDrifting<T> task) {
     const auto x = static_cast<double>(static_cast<float>(v[c]));
     squares += x * x;
   }
-  for (int mask = 16; mask > 0; mask /= 2) squares += gpu::shuffle_xor(squares, mask);
+  squares = over_warp(squares, Sum());
   if (gpu::lane() != 0) return;
   task.log_vnorm[kv_head * task.layer.n_tokens + token] =
       task.use_vnorm ? static_cast<float>(log(squares) / 2) : 0.0F;
@@ -87,7 +66,7 @@ KVCOMPARE_DEVICE Softmax softmax(const Four<float>* z, const Four<std::int32_t>*
     for (int j = 0; j < 4; ++j)
       if (at.values[j] < n) largest = fmaxf(largest, here.values[j]);
   }
-  largest = over_block(largest, Largest(), -INFINITY, reinterpret_cast<float*>(parts));
+  largest = over_block(largest, Largest(), reinterpret_cast<float*>(parts));
   double sum = 0;
   for (int i = gpu::thread(); i < n_fours; i += gpu::n_threads()) {
     const auto at = positions[i];
@@ -95,7 +74,7 @@ KVCOMPARE_DEVICE Softmax softmax(const Four<float>* z, const Four<std::int32_t>*
     for (int j = 0; j < 4; ++j)
       if (at.values[j] < n) sum += static_cast<double>(expf(here.values[j] - largest));
   }
-  return {largest, over_block(sum, Sum(), 0.0, reinterpret_cast<double*>(parts))};
+  return {largest, over_block(sum, Sum(), reinterpret_cast<double*>(parts))};
 }
 
 // One block a row of z, KV heads along y.
@@ -161,7 +140,7 @@ class HeadScan {
       auto own = score(task, e, n);
       const int first = task.events.first_eviction[e], last = task.events.first_eviction[e + 1] - 1;
       for (int i = first; i <= last; ++i) {
-        const auto lowest = over_block(own.rank, Smallest(), kNone, parts_);
+        const auto lowest = over_block(own.rank, Smallest(), parts_);
         if (own.rank != lowest) continue;
         evict_own(task, e, i, own);
         if (i < last) own = lowest_of_own(n);

@@ -5,6 +5,7 @@
 #include "worker/kernels/gpu.cuh"
 #include "worker/kernels/layer_deaths.cuh"
 #include "worker/kernels/observing_schedule_kernel.h"
+#include "worker/kernels/over_block.cuh"
 
 namespace kvcompare {
 namespace {
@@ -62,25 +63,6 @@ bool are_aligned(const ObservedOperands<T>& task, std::int64_t bytes) {
 
 // ---- softmaxes
 
-struct Sum {
-  KVCOMPARE_DEVICE double operator()(double a, double b) const { return a + b; }
-};
-struct Largest {
-  KVCOMPARE_DEVICE double operator()(double a, double b) const { return a > b ? a : b; }
-};
-
-// Of what all threads give, in an order that is always the same. parts: one of each warp, in shared memory.
-template <class Operator>
-KVCOMPARE_DEVICE double over_block(double own, Operator combine, double* parts) {
-  for (int mask = 16; mask > 0; mask /= 2) own = combine(own, gpu::shuffle_xor(own, mask));
-  gpu::sync_block();  // parts of the time before have been read
-  if (gpu::lane() == 0) parts[gpu::warp()] = own;
-  gpu::sync_block();
-  double all = parts[0];
-  for (int w = 1; w < gpu::n_threads() / 32; ++w) all = combine(all, parts[w]);
-  return all;
-}
-
 // Weights of a row as if nothing died in the block, relative to the largest, and their sum. One block of
 // threads a row.
 KVCOMPARE_KERNEL void softmaxes(ObservedRows task) {
@@ -94,7 +76,7 @@ KVCOMPARE_KERNEL void softmaxes(ObservedRows task) {
   float largest = kLowest;
   for (int c = gpu::thread(); c < block.n_columns; c += gpu::n_threads())
     if (is_seen(c)) largest = fmaxf(largest, logits[c] * task.scale);
-  largest = static_cast<float>(over_block(largest, Largest(), parts));
+  largest = static_cast<float>(over_block(static_cast<double>(largest), Largest(), parts));
   double sum = 0;
   for (int c = gpu::thread(); c < block.n_columns; c += gpu::n_threads()) {
     weights[c] = is_seen(c) ? expf(logits[c] * task.scale - largest) : 0;
@@ -346,7 +328,7 @@ class RowScan {
     columns_.each(n_seen(r), [&](int c, std::int32_t position, double&) {
       if (position >= 0) largest = fmaxf(largest, logits[c] * task_.scale);
     });
-    largest = static_cast<float>(over_block(largest, Largest(), shared_.parts));
+    largest = static_cast<float>(over_block(static_cast<double>(largest), Largest(), shared_.parts));
     auto* weights = row(r) + a * stride();
     double sum = 0;
     columns_.each(n_seen(r), [&](int c, std::int32_t position, double&) {
