@@ -1,10 +1,11 @@
-// Blocks of events for a schedule under expected_attention and a ratio budget that is decided away from the
-// host. Under such a budget the host knows ahead how many keys every event evicts, the same in all KV heads,
-// and so every size.
+// Blocks of events for a schedule under expected_attention that is decided away from the host. Under a ratio
+// budget the host knows ahead how many keys every event evicts, the same in all KV heads; under a threshold,
+// which keys it judges. So it knows every size.
 //
 // A key that may be evicted, a candidate, has a place. A key beyond the sinks enters at the first event of a
 // block or later, with its block; it takes the place of an evicted key, in the order of the evictions, or the
-// next place that no key ever had.
+// next place that no key ever had. Under a threshold, where each head evicts its own number, no place is used
+// again: that of position j is j - n_sink.
 #pragma once
 
 #include <cstdint>
@@ -32,17 +33,19 @@ inline constexpr std::int64_t kPlaceMultiple = 8;
 inline constexpr std::int64_t kMostEventsInBlock = 64;
 
 struct DriftingPlan {
-  // The events that evict, none of which comes before there are more than n_sink tokens.
+  // The events that evict, or may, none of which comes before there are more than n_sink tokens.
   std::vector<std::int32_t> events;          // [n_events], ascending
   std::vector<std::int32_t> n;               // [n_events], tokens that have passed at each
   std::vector<std::int32_t> first_eviction;  // [n_events + 1]: event i makes the evictions from
-                                             // first_eviction[i] up to first_eviction[i + 1]
+                                             // first_eviction[i] up to first_eviction[i + 1]; under a
+                                             // threshold it judges the keys at these places
   std::vector<DriftingBlock> blocks;         // every event in one; n_places never falls
 
   std::int64_t n_evictions() const { return first_eviction.back(); }
   std::int64_t capacity() const { return blocks.empty() ? 0 : blocks.back().n_places; }  // places
 };
 
-DriftingPlan drifting_plan(const RatioBudget& policy, std::int64_t n_sink, const Chunking& chunking);
+// Empty if the policy evicts nothing.
+DriftingPlan drifting_plan(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking);
 
 }  // namespace kvcompare

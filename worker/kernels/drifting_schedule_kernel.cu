@@ -137,14 +137,12 @@ class HeadScan {
     for (int e = 0; e < task.events.n_events; ++e) {
       const int n = task.events.n[e];
       renew_sums(e, n);
-      auto own = score(task, e, n);
+      const auto own = score(task, e, n);
       const int first = task.events.first_eviction[e], last = task.events.first_eviction[e + 1] - 1;
-      for (int i = first; i <= last; ++i) {
-        const auto lowest = over_block(own.rank, Smallest(), parts_);
-        if (own.rank != lowest) continue;
-        evict_own(task, e, i, own);
-        if (i < last) own = lowest_of_own(n);
-      }
+      if (task.threshold == EvictLowest::kNoThreshold)
+        evict_by_rank(task, e, first, last, own);
+      else
+        evict_below(task, e, first, last);
       gpu::sync_block();  // evicted_ is written
       forget(e, first, last);
       gpu::sync_block();
@@ -231,18 +229,40 @@ class HeadScan {
     return lowest;
   }
 
-  KVCOMPARE_DEVICE void evict_own(const EvictLowest& task, int event, int eviction, const Ranked& key) const {
-    evict(task.layer, kv_head_, positions_[key.place], task.events.events[event]);
-    positions_[key.place] = kNoKey;
-    evicted_[eviction] = key.place;
+  KVCOMPARE_DEVICE void evict_place(const EvictLowest& task, int event, int eviction, int place) const {
+    evict(task.layer, kv_head_, positions_[place], task.events.events[event]);
+    positions_[place] = kNoKey;
+    evicted_[eviction] = place;
   }
 
-  // Takes the keys of these evictions out of the sums of later events, at all of which they had been born.
+  // As many as there are evictions; own: the lowest of this thread's.
+  KVCOMPARE_DEVICE void evict_by_rank(const EvictLowest& task, int event, int first, int last,
+                                      Ranked own) const {
+    for (int i = first; i <= last; ++i) {
+      const auto lowest = over_block(own.rank, Smallest(), parts_);
+      if (own.rank != lowest) continue;
+      evict_place(task, event, i, own.place);
+      if (i < last) own = lowest_of_own(task.events.n[event]);
+    }
+  }
+
+  // Of the judged, which are at the places from `first` to `last`, those below the threshold.
+  KVCOMPARE_DEVICE void evict_below(const EvictLowest& task, int event, int first, int last) const {
+    gpu::sync_block();  // scores are written
+    const float lowest_kept = static_cast<float>(log(task.threshold)) + logf(static_cast<float>(group_));
+    for (int place = first + gpu::thread(); place <= last; place += gpu::n_threads()) {
+      evicted_[place] = -1;
+      if (task.threshold > 0 && scores_[place] < lowest_kept) evict_place(task, event, place, place);
+    }
+  }
+
+  // Takes what these evictions evicted out of the sums of later events, at all of which it had been born.
   KVCOMPARE_DEVICE void forget(int event, int first, int last) const {
     for (int row = (event + 1) * group_ + gpu::thread(); row < n_rows_; row += gpu::n_threads()) {
       const auto* z = z_ + std::int64_t{row} * n_places_;
       double sum = sums_[row];
-      for (int i = first; i <= last; ++i) sum -= static_cast<double>(expf(z[evicted_[i]] - largest_[row]));
+      for (int i = first; i <= last; ++i)
+        if (evicted_[i] >= 0) sum -= static_cast<double>(expf(z[evicted_[i]] - largest_[row]));
       sums_[row] = sum;
       log_sums_[row] = logf(static_cast<float>(sum));
     }

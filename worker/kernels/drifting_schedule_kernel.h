@@ -53,9 +53,11 @@ struct Candidates {
   std::int32_t* positions = nullptr;  // [n_kv_heads, capacity], kNoKey where there is none
   float* log_vnorm = nullptr;         // [n_kv_heads, capacity]
   float* features = nullptr;          // [n_kv_heads, capacity, n_features]
-  std::int32_t* evicted = nullptr;  // [n_kv_heads, n_evictions]: places of the evicted, in order of eviction
-  std::int64_t capacity = 0;        // DriftingPlan::capacity, a multiple of 4
-  std::int64_t n_evictions = 0;     // of the whole layer
+  // [n_kv_heads, n_evictions]: places of the evicted, in order of eviction; under a threshold those of the
+  // judged, -1 where a key stays.
+  std::int32_t* evicted = nullptr;
+  std::int64_t capacity = 0;     // DriftingPlan::capacity, a multiple of 4
+  std::int64_t n_evictions = 0;  // of the whole layer
 };
 
 // Every key stays, no place has a key, and log_vnorm of tokens is made.
@@ -101,6 +103,9 @@ struct KeyFeatures {
 
 // Ties as docs/semantics.md, section 2, has them: the earlier position stays.
 struct EvictLowest {
+  // Under a threshold, the keys that an event judges and whose score is below it: kNoThreshold under a ratio.
+  static constexpr double kNoThreshold = std::numeric_limits<double>::infinity();
+
   DriftingShape shape;  // group at most 64 with 64 events
   DriftingEvents events;
   LayerDeaths layer;      // deaths and until of the evicted are written
@@ -112,6 +117,7 @@ struct EvictLowest {
   double* sums = nullptr;    // [n_kv_heads, n_events * group]
   float* scores = nullptr;   // [n_kv_heads, capacity]
   int* status = nullptr;     // kNanScore is set if the score of a candidate that is alive is NaN at an event
+  double threshold = kNoThreshold;
 };
 
 template <class T>

@@ -204,15 +204,24 @@ void drifting_schedule_kernel_reference(const EvictLowest& task) {
         *task.status |= kNanScore;
         key.score = -INFINITY;  // so that there is an order
       }
-      std::ranges::sort(keys, [](const Scored& a, const Scored& b) {
-        return a.score < b.score || (a.score == b.score && a.position > b.position);
-      });
-      for (auto i = task.events.first_eviction[e]; i < task.events.first_eviction[e + 1]; ++i) {
-        const auto& key = keys[static_cast<std::size_t>(i - task.events.first_eviction[e])];
+      const auto first = task.events.first_eviction[e], last = task.events.first_eviction[e + 1] - 1;
+      auto* evicted = candidates.evicted + h * candidates.n_evictions;
+      const auto evict_key = [&](const Scored& key, std::int32_t eviction) {
         evict(task.layer, h, key.position, task.events.events[e]);
         candidates.positions[h * candidates.capacity + key.place] = kNoKey;
-        candidates.evicted[h * candidates.n_evictions + i] = static_cast<std::int32_t>(key.place);
+        evicted[eviction] = static_cast<std::int32_t>(key.place);
+      };
+      if (task.threshold == EvictLowest::kNoThreshold) {
+        std::ranges::sort(keys, [](const Scored& a, const Scored& b) {
+          return a.score < b.score || (a.score == b.score && a.position > b.position);
+        });
+        for (auto i = first; i <= last; ++i) evict_key(keys[static_cast<std::size_t>(i - first)], i);
+        continue;
       }
+      std::fill(evicted + first, evicted + last + 1, -1);
+      for (const auto& key : keys)
+        if (key.place >= first && key.place <= last && std::exp(key.score) < task.threshold)
+          evict_key(key, static_cast<std::int32_t>(key.place));
     }
 }
 
