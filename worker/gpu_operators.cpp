@@ -1,33 +1,40 @@
 #include "worker/gpu_operators.h"
 
+#include <ATen/Context.h>
+#include <ATen/ops/bitwise_and.h>
+#include <ATen/ops/bmm.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "common/errors.h"
 #include "worker/kernels/decoder_kernels.h"
 #include "worker/kernels/interval_attention_kernel.h"
+#include "worker/with_type_of.h"
 
 namespace kvcompare {
 namespace {
 
-// call(T()) with the type of the tensor's elements.
-template <class Call>
-void with_type_of(const at::Tensor& tensor, const Call& call) {
-  switch (tensor.scalar_type()) {
-    case at::kFloat:
-      return call(float());
-    case at::kHalf:
-      return call(c10::Half());
-    case at::kBFloat16:
-      return call(c10::BFloat16());
-    default:
-      throw InvariantError("the kernels compute in float32, float16 and bfloat16 only");
-  }
-}
-
 template <class T>
 const T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+// cuBLAS is asked for TF32, or not, call by call.
+class Tf32Guard {
+ public:
+  explicit Tf32Guard(bool allow) : before_(at::globalContext().allowTF32CuBLAS()) {
+    at::globalContext().setAllowTF32CuBLAS(allow);
+  }
+  ~Tf32Guard() { at::globalContext().setAllowTF32CuBLAS(before_); }
+  Tf32Guard(const Tf32Guard&) = delete;
+  Tf32Guard& operator=(const Tf32Guard&) = delete;
+
+ private:
+  const bool before_;
+};
+
+// What tensor cores keep of a float32 in a product of TF32: 10 bits of the mantissa.
+at::Tensor tf32(const at::Tensor& x) {
+  return at::bitwise_and(x.contiguous().view(at::kInt), ~0x1fff).view(at::kFloat);
 }
 
 }  // namespace
@@ -112,6 +119,22 @@ void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at:
                              .d_head = d_head},
         current_stream(out.device()));
   });
+}
+
+void multiply_rows(const at::Tensor& rows, const at::Tensor& columns, FloatProducts products,
+                   at::Tensor out) {
+  const bool wide = rows.scalar_type() == at::kFloat, in_tf32 = wide && products == FloatProducts::kTf32;
+  const auto transposed = columns.transpose(1, 2);
+  if (out.device().is_cpu()) {  // emulation
+    const auto operand = [&](const at::Tensor& x) { return in_tf32 ? tf32(x) : x.to(at::kFloat); };
+    at::bmm_out(out, operand(rows), operand(transposed));
+    return;
+  }
+  const Tf32Guard guard(in_tf32);
+  if (wide)
+    at::bmm_out(out, rows, transposed);
+  else
+    at::bmm_out(out, rows, transposed, at::kFloat);
 }
 
 }  // namespace kvcompare

@@ -45,4 +45,11 @@ void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const a
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
                      const at::Tensor& out);
 
+// out = rows columns^T, a batch at a time, summed up in float32.
+//   rows    : [n, n_rows, d], columns : [n, n_columns, d], of one type; rows of columns may lie apart
+//   out     : [n, n_rows, n_columns], float32
+// products: of float32 elements; kTf32 keeps 10 of the 23 bits of each factor's mantissa.
+enum class FloatProducts { kExact, kTf32 };
+void multiply_rows(const at::Tensor& rows, const at::Tensor& columns, FloatProducts products, at::Tensor out);
+
 }  // namespace kvcompare

@@ -1,10 +1,10 @@
-// When the keys of a layer die. Under scores known from the token this is decided on the GPU, queued on the
-// current stream without waiting for anything; under scores that change with every event, on the CPU
-// (layer_schedule.h).
+// When the keys of a layer die, decided on the GPU: everything is queued on the current stream, and nothing
+// waits for it.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -12,6 +12,8 @@
 #include "common/sample.h"
 #include "presses/death_times.h"
 #include "presses/registry.h"
+#include "worker/kernels/layer_deaths.h"
+#include "worker/kernels/stream.h"
 #include "worker/model.h"
 
 namespace kvcompare {
@@ -24,9 +26,11 @@ struct GpuLayerView {
   at::Tensor rotated;  // [n_tokens, n_heads + n_kv_heads, d_head], with RoPE
 };
 
-// Of one unit, for all its layers in order.
+// Of one unit, for all its layers in order. config outlives it.
 class GpuSchedule {
  public:
+  GpuSchedule(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
+              const at::TensorOptions& options);
   virtual ~GpuSchedule() = default;
 
   // deaths : [n_kv_heads, n_tokens], int32, written: DeathTime
@@ -34,7 +38,23 @@ class GpuSchedule {
   virtual void make(const GpuLayerView& view, const at::Tensor& deaths, const at::Tensor& until) = 0;
 
   // When all that was queued is done. Throws std::domain_error if a score that counted was NaN.
-  virtual void check() const = 0;
+  void check() const;
+
+ protected:
+  // deaths, until: [any number of heads, n_tokens], contiguous
+  LayerDeaths layer_deaths(const at::Tensor& deaths, const at::Tensor& until) const;
+  gpu::Stream stream() const;
+  int* status() const { return status_.mutable_data_ptr<int>(); }
+  at::Tensor on_device(const std::vector<std::int32_t>& values) const;
+  at::Tensor room(at::IntArrayRef sizes, at::ScalarType type) const;  // not initialised
+
+  const MethodSpec method_;
+  const Chunking chunking_;
+  const ModelConfig& config_;
+  const at::TensorOptions options_;
+
+ private:
+  const at::Tensor status_;
 };
 
 // Null if the unit's cache keeps every key as long as a query could see it. rope and resources outlive it.

@@ -123,6 +123,8 @@ std::uint32_t pack(float low, float high) {
   return static_cast<std::uint32_t>(T(low).x) | static_cast<std::uint32_t>(T(high).x) << 16;
 }
 
+constexpr std::size_t most_shared_bytes() { return 227 * 1024; }  // as on Hopper
+
 // The grid's blocks one after the other, on the calling thread.
 void run_blocks(Grid grid, int n_threads, std::size_t shared_bytes, const std::function<void()>& kernel);
 

@@ -143,6 +143,15 @@ inline void check(cudaError_t status, const char* what) {
     throw std::runtime_error(std::string("CUDA error: ") + what + ": " + cudaGetErrorString(status));
 }
 
+// Shared memory that a block may have on the current device.
+inline std::size_t most_shared_bytes() {
+  int device = 0, n_bytes = 0;
+  check(cudaGetDevice(&device), "current device");
+  check(cudaDeviceGetAttribute(&n_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+        "shared memory of a device");
+  return static_cast<std::size_t>(n_bytes);
+}
+
 // kernel(arguments...) on a grid of blocks of n_threads, on the stream; returns at once.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), Grid grid, int n_threads, std::size_t shared_bytes, Stream stream,

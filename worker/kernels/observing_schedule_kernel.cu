@@ -443,7 +443,8 @@ void start_scan(const ObservedRows& task, gpu::Stream stream) {
   auto n_threads = (block.n_columns + kColumnsOfThread - 1) / kColumnsOfThread;
   if (n_threads > kMostThreads) n_threads = kMostThreads;
   if (n_threads < block.group * block.n_rows) n_threads = block.group * block.n_rows;
-  const bool is_staged = SharedRows::n_bytes(block, true) <= task.most_shared_bytes;
+  const auto n_staged = SharedRows::n_bytes(block, true);
+  const bool is_staged = n_staged <= task.most_shared_bytes && n_staged <= gpu::most_shared_bytes();
   gpu::launch(follow_rows<n_items>, {block.n_kv_heads}, static_cast<int>((n_threads + 31) / 32 * 32),
               SharedRows::n_bytes(block, is_staged), stream, task, is_staged);
 }

@@ -15,7 +15,9 @@
 
 namespace kvcompare {
 
-// Most rows of a block of `group` query heads a KV head; group at most 32.
+inline constexpr std::int64_t kMostObservedHeads = 32;  // query heads of a KV head
+
+// Most rows of a block of `group` query heads a KV head.
 constexpr std::int64_t most_observed_rows(std::int64_t group) { return group > 8 ? 512 / group : 64; }
 
 struct ObservedBlock {
@@ -59,9 +61,9 @@ struct ObservedRows {
   double threshold = 0;
   std::int64_t sliding_window_size = 0;
   int* status = nullptr;  // kNanScore is set if a score is NaN at an event that evicts
-  // What a block of threads may have on this device. With 12 bytes for each query head and column (and a
-  // little) rows are copied there before they are needed.
-  std::size_t most_shared_bytes = 48 * 1024;
+  // With 12 bytes of shared memory for each query head and column (and a little) rows are copied there before
+  // they are needed, if the device has so much and this allows it.
+  std::size_t most_shared_bytes = SIZE_MAX;
 };
 
 template <class T>

@@ -1,0 +1,143 @@
+#include "worker/gpu_fixed_schedule.h"
+
+#include <utility>
+#include <variant>
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/sort.h>
+
+#include "common/errors.h"
+#include "presses/eviction_slots.h"
+#include "worker/kernels/fixed_schedule_kernel.h"
+
+namespace kvcompare {
+namespace {
+
+// Death times from scores that are there.
+class FixedPolicy : public GpuSchedule {
+ public:
+  FixedPolicy(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
+              const at::TensorOptions& options)
+      : GpuSchedule(method, chunking, config, options) {
+    const auto* ratio = std::get_if<RatioBudget>(&method.policy);
+    if (!ratio) return;
+    const auto slots = eviction_slots(*ratio, method.parameters.n_sink, chunking);
+    slots_ = on_device(slots.events);
+    first_slot_ = on_device(slots.first);
+  }
+
+ protected:
+  // scores: [n_heads, n_tokens], float64, contiguous; deaths, until: likewise of n_heads
+  void judge(const at::Tensor& scores, const at::Tensor& deaths, const at::Tensor& until) {
+    if (const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy)) {
+      fixed_schedule_kernel(ThresholdSchedule{.layer = layer_deaths(deaths, until),
+                                              .scores = scores.const_data_ptr<double>(),
+                                              .threshold = threshold->threshold,
+                                              .sliding_window_size = threshold->sliding_window_size,
+                                              .n_sink = method_.parameters.n_sink,
+                                              .status = status()},
+                            stream());
+      return;
+    }
+    require(slots_.defined(), "a method with scores evicts by a budget or a threshold");
+    const auto order = std::get<1>(at::sort(scores, /*stable=*/true, /*dim=*/1, /*descending=*/true));
+    RatioSchedule task{.layer = layer_deaths(deaths, until),
+                       .scores = scores.const_data_ptr<double>(),
+                       .order = order.const_data_ptr<std::int64_t>(),
+                       .slots = slots_.const_data_ptr<std::int32_t>(),
+                       .first_slot = first_slot_.const_data_ptr<std::int32_t>(),
+                       .n_slots = slots_.size(0),
+                       .n_sink = method_.parameters.n_sink,
+                       .workspace = nullptr,
+                       .status = status()};
+    const auto n_bytes = static_cast<std::int64_t>(ratio_workspace_bytes(task));
+    const auto workspace = room({n_bytes}, at::kByte);
+    task.workspace = workspace.mutable_data_ptr();
+    fixed_schedule_kernel(task, stream());
+  }
+
+ private:
+  at::Tensor slots_, first_slot_;  // of a ratio budget
+};
+
+// Scores that the layer's tokens decide.
+class TokenSchedule : public FixedPolicy {
+ public:
+  TokenSchedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample, const MethodSpec& method,
+                const Chunking& chunking, const ModelConfig& config, const at::TensorOptions& options)
+      : FixedPolicy(method, chunking, config, options), scorer_(std::move(scorer)), sample_(sample) {}
+
+  void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
+    const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
+    const auto heads = layer.qkv.unflatten(1, {-1, config_.head_dim}).transpose(0, 1);
+    const auto rotated = layer.rotated.transpose(0, 1);
+    const LayerView view{.hidden = layer.hidden,
+                         .raw_q = heads.narrow(0, 0, n_heads),
+                         .raw_k = heads.narrow(0, n_heads, n_kv_heads),
+                         .q = rotated.narrow(0, 0, n_heads),
+                         .k = rotated.narrow(0, n_heads, n_kv_heads),
+                         .v = heads.narrow(0, n_heads + n_kv_heads, n_kv_heads),
+                         .layer = layer.layer,
+                         .sample = sample_,
+                         .first_position = 0};
+    judge(scorer_->score(view).contiguous(), deaths, until);
+  }
+
+ private:
+  const std::unique_ptr<FixedScorer> scorer_;
+  const SampleIndex sample_;
+};
+
+// Scores that are known before there is a token: the death times of all layers are found at once, before the
+// first, while the heads of one layer alone would leave most of the device idle.
+class AheadSchedule : public FixedPolicy {
+ public:
+  AheadSchedule(SampleIndex sample, const MethodSpec& method, const Chunking& chunking,
+                const ModelConfig& config, const at::TensorOptions& options)
+      : FixedPolicy(method, chunking, config, options) {
+    const auto n_heads = config.n_layers * config.n_kv_heads, n_tokens = chunking.n_tokens;
+    deaths_ = room({n_heads, n_tokens}, at::kInt);
+    until_ = room({n_heads, n_tokens}, at::kInt);
+    at::Tensor scores;
+    if (method.name == "random") {
+      scores = room({n_heads, n_tokens}, at::kDouble);
+      // Heads are counted through all layers, as if they were of one.
+      random_scores_kernel({.scores = scores.mutable_data_ptr<double>(),
+                            .n_kv_heads = n_heads,
+                            .n_tokens = n_tokens,
+                            .seed = method.parameters.seed,
+                            .sample = static_cast<std::uint64_t>(sample.value),
+                            .layer = 0},
+                           stream());
+    } else {
+      scores = at::arange(n_tokens, options.dtype(at::kDouble)).expand({n_heads, n_tokens}).contiguous();
+    }
+    judge(scores, deaths_, until_);
+  }
+
+  static bool serves(const MethodSpec& method) {
+    return method.name == "random" || method.name == "streaming_llm";
+  }
+
+  void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
+    const auto first = layer.layer.value * config_.n_kv_heads;
+    deaths.copy_(deaths_.narrow(0, first, config_.n_kv_heads));
+    until.copy_(until_.narrow(0, first, config_.n_kv_heads));
+  }
+
+ private:
+  at::Tensor deaths_, until_;  // [n_layers * n_kv_heads, n_tokens]
+};
+
+}  // namespace
+
+std::unique_ptr<GpuSchedule> make_fixed_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
+                                                 const MethodSpec& method, const Chunking& chunking,
+                                                 const ModelConfig& config,
+                                                 const at::TensorOptions& options) {
+  if (AheadSchedule::serves(method))
+    return std::make_unique<AheadSchedule>(sample, method, chunking, config, options);
+  return std::make_unique<TokenSchedule>(std::move(scorer), sample, method, chunking, config, options);
+}
+
+}  // namespace kvcompare
