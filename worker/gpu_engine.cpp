@@ -45,13 +45,13 @@ struct UnitBuffers {
   at::Tensor qkv;               // [n_tokens, (n_heads + 2 n_kv_heads) d_head]
   at::Tensor rotated;           // [n_tokens, n_heads + n_kv_heads, d_head]
   at::Tensor heads;             // [n_tokens, n_heads d_head]
-  at::Tensor wide;   // [n_rows, max(2 d_ff, vocab)] elements: gate and up of some rows, or their logits
-  at::Tensor gated;  // [n_rows, d_ff] elements
-  at::Tensor deaths, until;  // [n_kv_heads * n_tokens], int32
-  at::Tensor all_deaths;     // [n_layers * n_kv_heads * n_tokens], int32, in memory of the host
-  at::Tensor ids;            // [n_tokens], int64
-  at::Tensor nll;            // [n_tokens], float32
-  at::Tensor nll_of_host;    // the same in memory of the host
+  at::Tensor wide;              // [n_wide_elements]: gate and up of some rows, or logits of fewer
+  at::Tensor gated;             // [n_rows, d_ff] elements
+  at::Tensor deaths, until;     // [n_kv_heads * n_tokens], int32
+  at::Tensor all_deaths;        // [n_layers * n_kv_heads * n_tokens], int32, in memory of the host
+  at::Tensor ids;               // [n_tokens], int64
+  at::Tensor nll;               // [n_tokens], float32
+  at::Tensor nll_of_host;       // the same in memory of the host
 };
 
 UnitBuffers make_buffers(const ModelConfig& c, std::int64_t n, std::int64_t n_rows,
@@ -67,7 +67,7 @@ UnitBuffers make_buffers(const ModelConfig& c, std::int64_t n, std::int64_t n_ro
   b.qkv = at::empty({n, qkv}, options);
   b.rotated = at::empty({n, c.n_heads + c.n_kv_heads, c.head_dim}, options);
   b.heads = at::empty({n, c.n_heads * c.head_dim}, options);
-  b.wide = at::empty({n_rows * std::max(2 * c.intermediate_size, c.vocab_size)}, options);
+  b.wide = at::empty({n_wide_elements(c, n_rows)}, options);
   b.gated = at::empty({n_rows * c.intermediate_size}, options);
   b.deaths = at::empty({c.n_kv_heads * n}, whole);
   b.until = at::empty({c.n_kv_heads * n}, whole);
@@ -139,8 +139,9 @@ class GpuUnit {
   void predict(const at::Tensor& final_norm, const at::Tensor& lm_head) {
     const auto hidden = rows(b_.hidden, n_);
     add_rms_norm(rows(b_.x, n_), rows(b_.delta, n_), final_norm, config_.rms_norm_eps, hidden);
-    for (std::int64_t row = 0; row < n_ - 1; row += n_rows_) {
-      const auto n = std::min(n_rows_, n_ - 1 - row);
+    const auto n_rows = n_logit_rows(config_, n_rows_);
+    for (std::int64_t row = 0; row < n_ - 1; row += n_rows) {
+      const auto n = std::min(n_rows, n_ - 1 - row);
       const auto logits = matrix(b_.wide, n, config_.vocab_size);
       linear(hidden.narrow(0, row, n), lm_head, {}, logits);
       nll_of_targets(logits, b_.ids.narrow(0, row + 1, n), b_.nll.narrow(0, row, n));

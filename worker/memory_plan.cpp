@@ -8,11 +8,13 @@
 #include <variant>
 
 #include "common/errors.h"
-#include "presses/eviction.h"
-#include "presses/expected_attention_kernels.h"
+#include "presses/drifting_plan.h"
 #include "presses/kvzap_surrogate.h"
+#include "presses/observing_plan.h"
 #include "presses/registry.h"
 #include "presses/scorer.h"
+#include "worker/kernels/drifting_schedule_kernel.h"
+#include "worker/kernels/observing_schedule_kernel.h"
 
 namespace kvcompare {
 namespace {
@@ -25,8 +27,6 @@ constexpr std::int64_t kFloat = 4, kDouble = 8, kInt = 4, kLong = 8;
 constexpr std::int64_t kCublasWorkspace = 32 * kMiB;
 // Kernels that are loaded when first used, and what the allocator cannot use of its blocks. An estimate.
 constexpr std::int64_t kReserve = kGiB;
-// As in worker/gpu_schedule: events, or rows, of a block.
-constexpr std::int64_t kEventsInBlock = 64, kTokensInBlock = 512;
 // Its score, that score and its position in order, birth and death in two lists of moments, its death times.
 constexpr std::int64_t kBytesOfRankedKey = 8 + 8 + 8 + 2 * 2 * 8 + 2 * 4;
 constexpr std::int64_t kMostTokensAtOnce = 65536;  // what a crash may cost a worker
@@ -57,37 +57,50 @@ ScorerKind kind_of_scorer(const MethodSpec& method) {
   return static_cast<ScorerKind>(make_scorer(method, {&none}).index());
 }
 
-// Keys of a head that a block of `n_new` tokens looks at: those alive before, and its own.
-std::int64_t most_candidates(const MethodSpec& method, std::int64_t n_tokens, std::int64_t n_new) {
-  const auto* ratio = std::get_if<RatioBudget>(&method.policy);
-  if (!ratio) return n_tokens;
-  return std::min(n_tokens, ratio_budget(*ratio, n_tokens, method.parameters.n_sink) + n_new);
+// As worker/gpu_drifting_schedule allocates it.
+std::vector<MemoryPart> drifting_memory(const MemoryDemand& demand, const MethodSpec& method,
+                                        const Chunking& chunking) {
+  const auto& c = demand.config;
+  const auto plan = drifting_plan(method.policy, method.parameters.n_sink, chunking);
+  const auto n_places = c.n_kv_heads * plan.capacity(), n_rows = c.n_heads * kMostEventsInBlock;
+  const auto n_features = n_drifting_features(c.head_dim, method.parameters.use_covariance);
+  const auto n_events = std::ssize(plan.events);
+  return {
+      {"products of key channels", n_places * n_features * kFloat},
+      {"query statistics", n_rows * n_features * kFloat + c.n_heads * (n_features + c.head_dim) * kDouble +
+                               n_rows * (kFloat + kDouble)},
+      {"scores", n_rows * plan.capacity() * kFloat},
+      {"keys that may be evicted",
+       n_places * (kInt + 2 * kFloat) +
+           c.n_kv_heads * (plan.n_evictions() * kInt + chunking.n_tokens * kFloat)},
+      {"events", n_events * (3 * kInt + c.head_dim * kDouble)}};
+}
+
+// As worker/gpu_observing_schedule allocates it.
+std::vector<MemoryPart> observing_memory(const MemoryDemand& demand, const MethodSpec& method,
+                                         const Chunking& chunking) {
+  const auto& c = demand.config;
+  const auto n_block_rows = std::min(most_observed_rows(c.n_heads / c.n_kv_heads), chunking.n_tokens);
+  const auto plan = observing_plan(method.policy, method.parameters.n_sink, chunking, n_block_rows);
+  const auto n_columns = c.n_kv_heads * plan.capacity(), n_rows = c.n_heads * n_block_rows;
+  return {{"attention logits and weights", n_rows * (2 * plan.capacity() * kFloat + kDouble)},
+          {"attention received", n_columns * (kDouble + kInt)},
+          {"gathered keys and queries", (n_columns + n_rows) * c.head_dim * bytes_of(demand.dtype)}};
 }
 
 std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const MethodSpec& method,
                                         std::int64_t n_tokens) {
   const auto& c = demand.config;
+  const Chunking chunking{n_tokens, demand.chunk_size};
   switch (kind_of_scorer(method)) {
     case ScorerKind::kNone:
       return {};
     case ScorerKind::kFixed:  // of all layers at once where scores do not depend on them
       return {{"order of scores", c.n_layers * c.n_kv_heads * n_tokens * kBytesOfRankedKey}};
-    case ScorerKind::kDrifting: {
-      const auto n_keys = most_candidates(method, n_tokens, std::max(kTokensInBlock, demand.chunk_size));
-      const auto n_products =
-          c.head_dim + (method.parameters.use_covariance
-                            ? static_cast<std::int64_t>(n_pair_products(static_cast<std::size_t>(c.head_dim)))
-                            : 0);
-      return {{"products of key channels", c.n_kv_heads * n_keys * n_products * kFloat},
-              {"query statistics", c.n_heads * kEventsInBlock * n_products * kFloat},
-              {"scores", c.n_heads * kEventsInBlock * n_keys * kFloat}};
-    }
-    case ScorerKind::kObserving: {
-      const auto n_keys = most_candidates(method, n_tokens, kEventsInBlock + demand.chunk_size);
-      return {{"attention logits and weights", 2 * c.n_heads * kEventsInBlock * n_keys * kFloat},
-              {"attention received", c.n_kv_heads * n_keys * (kDouble + kInt)},
-              {"gathered keys", c.n_kv_heads * n_keys * c.head_dim * bytes_of(demand.dtype)}};
-    }
+    case ScorerKind::kDrifting:
+      return drifting_memory(demand, method, chunking);
+    case ScorerKind::kObserving:
+      return observing_memory(demand, method, chunking);
   }
   throw InvariantError("a scorer of no kind");
 }
@@ -135,21 +148,30 @@ std::int64_t bytes_of_weights(const ModelConfig& c, Dtype dtype) {
          c.n_layers * bytes_of_layer(c, dtype);
 }
 
+std::int64_t n_logit_rows(const ModelConfig& config, std::int64_t n_rows) {
+  constexpr std::int64_t kTile = 128;  // what products like
+  const auto fit = std::min(n_rows, n_rows * 2 * config.intermediate_size / config.vocab_size);
+  return fit >= kTile ? fit / kTile * kTile : std::max<std::int64_t>(fit, 1);
+}
+
+std::int64_t n_wide_elements(const ModelConfig& config, std::int64_t n_rows) {
+  return std::max(n_rows * 2 * config.intermediate_size, config.vocab_size);
+}
+
 std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec& method,
                                     std::int64_t n_tokens, std::int64_t n_rows) {
   const auto& c = demand.config;
   const auto e = bytes_of(demand.dtype);
   const auto rows = std::min(n_rows, n_tokens);
   const auto q = c.n_heads * c.head_dim, kv = c.n_kv_heads * c.head_dim;
-  std::vector<MemoryPart> parts{
-      {"residual stream", 3 * n_tokens * c.hidden_size * e},
-      {"queries, keys and values", n_tokens * ((q + 2 * kv) + (q + kv)) * e},
-      {"outputs of heads", n_tokens * q * e},
-      {"gate and up, or logits", rows * std::max(2 * c.intermediate_size, c.vocab_size) * e},
-      {"gated", rows * c.intermediate_size * e},
-      {"death times", 2 * c.n_kv_heads * n_tokens * kInt},
-      {"ids and NLL", n_tokens * (kLong + kFloat)},
-      {"workspace of cuBLAS", kCublasWorkspace}};
+  std::vector<MemoryPart> parts{{"residual stream", 3 * n_tokens * c.hidden_size * e},
+                                {"queries, keys and values", n_tokens * ((q + 2 * kv) + (q + kv)) * e},
+                                {"outputs of heads", n_tokens * q * e},
+                                {"gate and up, or logits", n_wide_elements(c, rows) * e},
+                                {"gated", rows * c.intermediate_size * e},
+                                {"death times", 2 * c.n_kv_heads * n_tokens * kInt},
+                                {"ids and NLL", n_tokens * (kLong + kFloat)},
+                                {"workspace of cuBLAS", kCublasWorkspace}};
   // Attention of libtorch has a result of its own, and a sum of each row.
   if (kind_of_scorer(method) == ScorerKind::kNone || demand.chunk_size >= n_tokens)
     parts.push_back({"dense attention", n_tokens * (q * e + c.n_heads * kFloat)});
