@@ -8,6 +8,7 @@
 #   --preset tsan         under ThreadSanitizer the tests that do not load libtorch (it is not instrumented)
 #   CTEST OPTIONS         e.g. -R Tokenizer: only the tests whose name matches
 #
+# KVCOMPARE_GPU_BUILD=1 builds the preset gpu too, on the same libtorch, and runs those of its tests that need no GPU; where there is no CUDA toolkit it says so.
 # KVCOMPARE_PEERS=1 installs transformers and kvpress too (5 GB, into .deps/), which read the demo in some tests.
 # KVCOMPARE_TEST_ASSETS names a folder of larger test data; without it the tests that use it are skipped.
 # May be run again, from any folder; once everything is installed it needs no network.
@@ -54,10 +55,25 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 # Open MPI refuses to start as root, and more processes than cores, unless told to.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 
-log=$build/ctest.log
 status=0
-"$ctest" --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-label-summary --no-tests=error \
-  "${selection[@]}" "$@" 2>&1 | tee "$log" || status=$?
+run_ctest() {
+  "$ctest" --test-dir "$@" --parallel "$(nproc)" --output-on-failure --no-label-summary --no-tests=error || status=$?
+}
+
+if [ "$preset" = release ] && [ -n "${KVCOMPARE_GPU_BUILD:-}" ]; then
+  if (PATH=$PATH:/usr/local/cuda/bin; command -v nvcc >/dev/null); then
+    # Without Torch_DIR the preset gpu would fetch NVIDIA's libraries, which only a machine with a GPU needs.
+    torch=$(sed -n 's/^-- libtorch [^:]*: //p' "$build/configure.log")
+    Torch_DIR=$torch/share/cmake/Torch PATH=$PATH:/usr/local/cuda/bin "$root/launch/build.sh" gpu tests_without_gpu
+    run_ctest "$root/build/gpu" --tests-regex '^(WithoutGpu|WhyNoGpu)\.'
+  else
+    echo "tests: no nvcc on the PATH or in /usr/local/cuda: the preset gpu is not built" >&2
+  fi
+fi
+
+log=$build/ctest.log
+run_ctest "$build" "${selection[@]}" "$@" > >(tee "$log") 2>&1
+wait $!
 
 # ctest names the skipped tests; why they were skipped is in its own log.
 reasons=$(awk '/: Skipped$/ {getline; print}' "$build/Testing/Temporary/LastTest.log" 2>/dev/null | sort | uniq -c | sort -rn)
