@@ -15,23 +15,23 @@ namespace {
 
 class DriftingSchedule : public GpuSchedule {
  public:
-  DriftingSchedule(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
-                   const Rope& rope, const at::TensorOptions& options)
-      : GpuSchedule(method, chunking, config, options),
+  DriftingSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
+      : GpuSchedule(method, chunking, model),
         plan_(drifting_plan(method.policy, method.parameters.n_sink, chunking)),
-        shape_{.n_heads = config.n_heads,
-               .n_kv_heads = config.n_kv_heads,
-               .d_head = config.head_dim,
+        shape_{.n_heads = config_.n_heads,
+               .n_kv_heads = config_.n_kv_heads,
+               .d_head = config_.head_dim,
                .n_sink = method.parameters.n_sink,
-               .n_features = n_drifting_features(config.head_dim, method.parameters.use_covariance)},
+               .n_features = n_drifting_features(config_.head_dim, method.parameters.use_covariance)},
         events_(on_device(plan_.events)),
         n_(on_device(plan_.n)),
-        first_eviction_(on_device(plan_.first_eviction)) {
-    const auto rotations = rope.means(std::vector<std::int64_t>(plan_.n.begin(), plan_.n.end()),
-                                      method.parameters.n_future_positions);
-    cos_ = rotations.cos.to(options.device());
-    sin_ = rotations.sin.to(options.device());
-    const auto capacity = plan_.capacity(), n_heads = config.n_heads, n_kv_heads = config.n_kv_heads;
+        first_eviction_(on_device(plan_.first_eviction)),
+        products_(model.feature_products) {
+    const auto rotations = model.rope.means(std::vector<std::int64_t>(plan_.n.begin(), plan_.n.end()),
+                                            method.parameters.n_future_positions);
+    cos_ = rotations.cos.to(options_.device());
+    sin_ = rotations.sin.to(options_.device());
+    const auto capacity = plan_.capacity(), n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
     const auto n_rows = n_heads * kMostEventsInBlock;
     positions_ = room({n_kv_heads, capacity}, at::kInt);
     log_vnorm_ = room({n_kv_heads, capacity}, at::kFloat);
@@ -43,9 +43,9 @@ class DriftingSchedule : public GpuSchedule {
     z_ = room({n_rows * capacity}, at::kFloat);
     largest_ = room({n_rows}, at::kFloat);
     sums_ = room({n_rows}, at::kDouble);
-    mean_ = room({n_heads, config.head_dim}, at::kDouble);
-    next_mean_ = room({n_heads, config.head_dim}, at::kDouble);
-    scatter_ = room({n_heads, shape_.n_features - config.head_dim}, at::kDouble);
+    mean_ = room({n_heads, config_.head_dim}, at::kDouble);
+    next_mean_ = room({n_heads, config_.head_dim}, at::kDouble);
+    scatter_ = room({n_heads, shape_.n_features - config_.head_dim}, at::kDouble);
   }
 
   void make(const GpuLayerView& view, const at::Tensor& deaths, const at::Tensor& until) override {
@@ -121,8 +121,7 @@ class DriftingSchedule : public GpuSchedule {
           .view({shape_.n_kv_heads, n_rows, n_columns});
     };
     multiply_rows(of_block(query_features_, shape_.n_features), key_features_.narrow(1, 0, block.n_places),
-                  options_.dtype() == at::kFloat ? FloatProducts::kExact : FloatProducts::kTf32,
-                  of_block(z_, block.n_places));
+                  products_, of_block(z_, block.n_places));
   }
 
   Candidates candidates() const {
@@ -146,7 +145,8 @@ class DriftingSchedule : public GpuSchedule {
   const DriftingPlan plan_;
   const DriftingShape shape_;
   const at::Tensor events_, n_, first_eviction_;  // of the plan
-  at::Tensor cos_, sin_;                          // [n_events, d_head / 2], float64
+  const FloatProducts products_;
+  at::Tensor cos_, sin_;  // [n_events, d_head / 2], float64
   // What worker/kernels/drifting_schedule_kernel.h says of each:
   at::Tensor positions_, log_vnorm_, scores_, key_features_, evicted_, log_vnorm_of_tokens_;
   at::Tensor query_features_, z_, largest_, sums_;
@@ -156,9 +156,8 @@ class DriftingSchedule : public GpuSchedule {
 }  // namespace
 
 std::unique_ptr<GpuSchedule> make_drifting_schedule(const MethodSpec& method, const Chunking& chunking,
-                                                    const ModelConfig& config, const Rope& rope,
-                                                    const at::TensorOptions& options) {
-  return std::make_unique<DriftingSchedule>(method, chunking, config, rope, options);
+                                                    const GpuScheduleModel& model) {
+  return std::make_unique<DriftingSchedule>(method, chunking, model);
 }
 
 }  // namespace kvcompare

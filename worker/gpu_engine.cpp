@@ -86,16 +86,15 @@ struct RotationTable {
 // One sample under one method on its way through the model.
 class GpuUnit {
  public:
-  GpuUnit(const EngineTask& task, const ModelConfig& config, const ScorerResources& resources,
-          const Rope& rope, std::int64_t chunk_size, std::int64_t n_rows, const UnitBuffers& buffers)
+  GpuUnit(const EngineTask& task, const GpuScheduleModel& model, std::int64_t chunk_size, std::int64_t n_rows,
+          const UnitBuffers& buffers)
       : sample_(*task.sample),
-        config_(config),
+        config_(model.config),
         n_(std::ssize(sample_.ids)),
         n_rows_(std::min(n_rows, n_)),
         chunking_{n_, chunk_size},
-        ledger_(chunking_, *task.method, config.n_layers, config.n_kv_heads),
-        schedule_(make_gpu_schedule(*task.method, resources, sample_, chunking_, config, rope,
-                                    buffers.x.options())),
+        ledger_(chunking_, *task.method, config_.n_layers, config_.n_kv_heads),
+        schedule_(make_gpu_schedule(*task.method, sample_, chunking_, model)),
         b_(buffers) {
     const auto ids = at::from_blob(const_cast<TokenId*>(sample_.ids.data()), {n_}, at::kLong);
     b_.ids.narrow(0, 0, n_).copy_(ids);
@@ -221,9 +220,13 @@ class GpuEngine : public Engine {
   GpuEngine(GpuWeights& weights, const ScorerResources& resources, GpuEngineOptions options)
       : weights_(weights),
         config_(weights.config()),
-        resources_(resources),
         options_(std::move(options)),
-        rope_(inverse_frequencies(config_.rope, config_.head_dim)) {}
+        model_{.config = config_,
+               .resources = resources,
+               .rope = Rope(inverse_frequencies(config_.rope, config_.head_dim)),
+               .options = weights.options(),
+               .feature_products = options_.feature_products.value_or(
+                   weights.options().dtype() == at::kFloat ? FloatProducts::kExact : FloatProducts::kTf32)} {}
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
@@ -303,8 +306,7 @@ class GpuEngine : public Engine {
       slot.buffers = make_buffers(config_, n_tokens, n_block_rows, weights_.options());
     }
     make_rotations(n_tokens);
-    auto unit = std::make_unique<GpuUnit>(task, config_, resources_, rope_, options_.chunk_size, n_rows,
-                                          slot.buffers);
+    auto unit = std::make_unique<GpuUnit>(task, model_, options_.chunk_size, n_rows, slot.buffers);
     unit->embed(weights_.embedding());
     return unit;
   }
@@ -312,7 +314,7 @@ class GpuEngine : public Engine {
   // Made on the stream of the unit that asks first; the others do not wait for it, so the host does.
   void make_rotations(std::int64_t n_tokens) {
     if (rotation_.cos.defined() && rotation_.cos.size(0) >= n_tokens) return;
-    const auto rotation = rope_.at(0, n_tokens);
+    const auto rotation = model_.rope.at(0, n_tokens);
     const auto on_device = [&](const at::Tensor& x) { return x.to(at::kFloat).to(weights_.device()); };
     rotation_ = {on_device(rotation.cos), on_device(rotation.sin)};
   }
@@ -342,9 +344,8 @@ class GpuEngine : public Engine {
 
   GpuWeights& weights_;
   const ModelConfig& config_;
-  const ScorerResources resources_;
   const GpuEngineOptions options_;
-  const Rope rope_;
+  const GpuScheduleModel model_;
   RotationTable rotation_;
   std::deque<Slot> slots_;
 };

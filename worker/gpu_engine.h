@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "presses/registry.h"
 #include "worker/engine.h"
+#include "worker/gpu_operators.h"
 #include "worker/gpu_weights.h"
 #include "worker/layerwise_engine.h"
 #include "worker/memory_plan.h"
@@ -25,6 +27,9 @@ struct GpuEngineOptions {
   std::size_t n_units = 1;
   std::span<const MethodSpec> methods = {};  // of the run; for n_tokens_at_once, with a plan
   DeathObserver observe_deaths = nullptr;    // told when a unit is done
+  // Of expected_attention's features. Null: kExact in float32; in 16 bits kTf32, of whose rounding
+  // docs/gpu.md shows the effect.
+  std::optional<FloatProducts> feature_products = std::nullopt;
 };
 
 // float32, float16 or bfloat16, on the device of the weights. A CPU will do where the kernels are emulated.

@@ -16,9 +16,8 @@ namespace {
 // Death times from scores that are there.
 class FixedPolicy : public GpuSchedule {
  public:
-  FixedPolicy(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
-              const at::TensorOptions& options)
-      : GpuSchedule(method, chunking, config, options) {
+  FixedPolicy(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
+      : GpuSchedule(method, chunking, model) {
     const auto* ratio = std::get_if<RatioBudget>(&method.policy);
     if (!ratio) return;
     const auto slots = eviction_slots(*ratio, method.parameters.n_sink, chunking);
@@ -64,8 +63,8 @@ class FixedPolicy : public GpuSchedule {
 class TokenSchedule : public FixedPolicy {
  public:
   TokenSchedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample, const MethodSpec& method,
-                const Chunking& chunking, const ModelConfig& config, const at::TensorOptions& options)
-      : FixedPolicy(method, chunking, config, options), scorer_(std::move(scorer)), sample_(sample) {}
+                const Chunking& chunking, const GpuScheduleModel& model)
+      : FixedPolicy(method, chunking, model), scorer_(std::move(scorer)), sample_(sample) {}
 
   void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
     const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
@@ -93,9 +92,9 @@ class TokenSchedule : public FixedPolicy {
 class AheadSchedule : public FixedPolicy {
  public:
   AheadSchedule(SampleIndex sample, const MethodSpec& method, const Chunking& chunking,
-                const ModelConfig& config, const at::TensorOptions& options)
-      : FixedPolicy(method, chunking, config, options) {
-    const auto n_heads = config.n_layers * config.n_kv_heads, n_tokens = chunking.n_tokens;
+                const GpuScheduleModel& model)
+      : FixedPolicy(method, chunking, model) {
+    const auto n_heads = config_.n_layers * config_.n_kv_heads, n_tokens = chunking.n_tokens;
     deaths_ = room({n_heads, n_tokens}, at::kInt);
     until_ = room({n_heads, n_tokens}, at::kInt);
     at::Tensor scores;
@@ -110,7 +109,7 @@ class AheadSchedule : public FixedPolicy {
                             .layer = 0},
                            stream());
     } else {
-      scores = at::arange(n_tokens, options.dtype(at::kDouble)).expand({n_heads, n_tokens}).contiguous();
+      scores = at::arange(n_tokens, options_.dtype(at::kDouble)).expand({n_heads, n_tokens}).contiguous();
     }
     judge(scores, deaths_, until_);
   }
@@ -133,11 +132,9 @@ class AheadSchedule : public FixedPolicy {
 
 std::unique_ptr<GpuSchedule> make_fixed_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
                                                  const MethodSpec& method, const Chunking& chunking,
-                                                 const ModelConfig& config,
-                                                 const at::TensorOptions& options) {
-  if (AheadSchedule::serves(method))
-    return std::make_unique<AheadSchedule>(sample, method, chunking, config, options);
-  return std::make_unique<TokenSchedule>(std::move(scorer), sample, method, chunking, config, options);
+                                                 const GpuScheduleModel& model) {
+  if (AheadSchedule::serves(method)) return std::make_unique<AheadSchedule>(sample, method, chunking, model);
+  return std::make_unique<TokenSchedule>(std::move(scorer), sample, method, chunking, model);
 }
 
 }  // namespace kvcompare

@@ -11,6 +11,6 @@ namespace kvcompare {
 
 std::unique_ptr<GpuSchedule> make_fixed_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
                                                  const MethodSpec& method, const Chunking& chunking,
-                                                 const ModelConfig& config, const at::TensorOptions& options);
+                                                 const GpuScheduleModel& model);
 
 }  // namespace kvcompare

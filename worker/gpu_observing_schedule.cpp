@@ -18,20 +18,19 @@ namespace {
 
 class ObservingSchedule : public GpuSchedule {
  public:
-  ObservingSchedule(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
-                    const at::TensorOptions& options)
-      : GpuSchedule(method, chunking, config, options),
-        group_(config.n_heads / config.n_kv_heads),
+  ObservingSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
+      : GpuSchedule(method, chunking, model),
+        group_(config_.n_heads / config_.n_kv_heads),
         n_block_rows_(std::min(most_observed_rows(group_), chunking.n_tokens)),
         plan_(observing_plan(method.policy, method.parameters.n_sink, chunking, n_block_rows_)),
         capacity_(plan_.capacity()) {
     if (std::holds_alternative<RatioBudget>(method.policy)) first_slot_ = on_device(plan_.slots.first);
-    const auto n_rows = config.n_heads * n_block_rows_, n_kv_heads = config.n_kv_heads;
-    const auto type = options.dtype().toScalarType();
+    const auto n_rows = config_.n_heads * n_block_rows_, n_kv_heads = config_.n_kv_heads;
+    const auto type = options_.dtype().toScalarType();
     positions_ = room({n_kv_heads, capacity_}, at::kInt);
     received_ = room({n_kv_heads, capacity_}, at::kDouble);
-    rows_ = room({n_rows * config.head_dim}, type);
-    columns_ = room({n_kv_heads * capacity_ * config.head_dim}, type);
+    rows_ = room({n_rows * config_.head_dim}, type);
+    columns_ = room({n_kv_heads * capacity_ * config_.head_dim}, type);
     logits_ = room({n_rows * capacity_}, at::kFloat);
     weights_ = room({n_rows * capacity_}, at::kFloat);
     sums_ = room({n_rows}, at::kDouble);
@@ -112,14 +111,13 @@ class ObservingSchedule : public GpuSchedule {
 }  // namespace
 
 std::unique_ptr<GpuSchedule> make_observing_schedule(const MethodSpec& method, const Chunking& chunking,
-                                                     const ModelConfig& config,
-                                                     const at::TensorOptions& options) {
-  const auto group = config.n_heads / config.n_kv_heads;
+                                                     const GpuScheduleModel& model) {
+  const auto group = model.config.n_heads / model.config.n_kv_heads;
   if (group > kMostObservedHeads)
     throw std::invalid_argument(method.name + " on a GPU: " + std::to_string(group) +
                                 " query heads a KV head; at most " + std::to_string(kMostObservedHeads) +
                                 " are supported");
-  return std::make_unique<ObservingSchedule>(method, chunking, config, options);
+  return std::make_unique<ObservingSchedule>(method, chunking, model);
 }
 
 }  // namespace kvcompare

@@ -10,7 +10,6 @@ namespace kvcompare {
 
 // Throws std::invalid_argument if there are more query heads a KV head than the kernels serve.
 std::unique_ptr<GpuSchedule> make_observing_schedule(const MethodSpec& method, const Chunking& chunking,
-                                                     const ModelConfig& config,
-                                                     const at::TensorOptions& options);
+                                                     const GpuScheduleModel& model);
 
 }  // namespace kvcompare

@@ -12,17 +12,15 @@
 #include "worker/gpu_drifting_schedule.h"
 #include "worker/gpu_fixed_schedule.h"
 #include "worker/gpu_observing_schedule.h"
-#include "worker/gpu_operators.h"
 
 namespace kvcompare {
 
-GpuSchedule::GpuSchedule(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
-                         const at::TensorOptions& options)
+GpuSchedule::GpuSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
     : method_(method),
       chunking_(chunking),
-      config_(config),
-      options_(options),
-      status_(at::zeros({1}, options.dtype(at::kInt))) {}
+      config_(model.config),
+      options_(model.options),
+      status_(at::zeros({1}, options_.dtype(at::kInt))) {}
 
 void GpuSchedule::check() const {
   if (status_.item<int>() != 0) throw std::domain_error("a score is NaN");
@@ -47,17 +45,15 @@ at::Tensor GpuSchedule::room(at::IntArrayRef sizes, at::ScalarType type) const {
   return at::empty(sizes, options_.dtype(type));
 }
 
-std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const ScorerResources& resources,
-                                               const Sample& sample, const Chunking& chunking,
-                                               const ModelConfig& config, const Rope& rope,
-                                               const at::TensorOptions& options) {
-  auto scorer = make_scorer(method, resources);
+std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const Sample& sample,
+                                               const Chunking& chunking, const GpuScheduleModel& model) {
+  auto scorer = make_scorer(method, model.resources);
   if (std::holds_alternative<NoScorer>(scorer)) return nullptr;
   if (auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer))
-    return make_fixed_schedule(std::move(*fixed), sample.index, method, chunking, config, options);
+    return make_fixed_schedule(std::move(*fixed), sample.index, method, chunking, model);
   if (std::holds_alternative<std::unique_ptr<DriftingScorer>>(scorer))
-    return make_drifting_schedule(method, chunking, config, rope, options);
-  return make_observing_schedule(method, chunking, config, options);
+    return make_drifting_schedule(method, chunking, model);
+  return make_observing_schedule(method, chunking, model);
 }
 
 }  // namespace kvcompare

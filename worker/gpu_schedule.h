@@ -12,6 +12,8 @@
 #include "common/sample.h"
 #include "presses/death_times.h"
 #include "presses/registry.h"
+#include "presses/rope.h"
+#include "worker/gpu_operators.h"
 #include "worker/kernels/layer_deaths.h"
 #include "worker/kernels/stream.h"
 #include "worker/model.h"
@@ -26,11 +28,19 @@ struct GpuLayerView {
   at::Tensor rotated;  // [n_tokens, n_heads + n_kv_heads, d_head], with RoPE
 };
 
-// Of one unit, for all its layers in order. config outlives it.
+// What units have in common.
+struct GpuScheduleModel {
+  const ModelConfig& config;
+  const ScorerResources resources;
+  const Rope rope;
+  at::TensorOptions options;       // of the model's tensors
+  FloatProducts feature_products;  // of expected_attention
+};
+
+// Of one unit, for all its layers in order. The model outlives it.
 class GpuSchedule {
  public:
-  GpuSchedule(const MethodSpec& method, const Chunking& chunking, const ModelConfig& config,
-              const at::TensorOptions& options);
+  GpuSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model);
   virtual ~GpuSchedule() = default;
 
   // deaths : [n_kv_heads, n_tokens], int32, written: DeathTime
@@ -57,10 +67,8 @@ class GpuSchedule {
   const at::Tensor status_;
 };
 
-// Null if the unit's cache keeps every key as long as a query could see it. rope and resources outlive it.
-std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const ScorerResources& resources,
-                                               const Sample& sample, const Chunking& chunking,
-                                               const ModelConfig& config, const Rope& rope,
-                                               const at::TensorOptions& options);
+// Null if the unit's cache keeps every key as long as a query could see it.
+std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const Sample& sample,
+                                               const Chunking& chunking, const GpuScheduleModel& model);
 
 }  // namespace kvcompare
