@@ -47,7 +47,10 @@ c10::Device numbered_gpu(const std::string& request, std::optional<int> num_gpus
 
 // Where no GPU is asked for, their driver is not either: it may be broken.
 std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus) {
-  return choose_devices(request, num_gpus, request == "cpu" ? GpuFacts{} : gpu_facts());
+  auto devices = choose_devices(request, num_gpus, request == "cpu" ? GpuFacts{} : gpu_facts());
+  for (const auto& device : devices)
+    if (device.is_cuda()) require_served(device, describe_gpu(device.index()));
+  return devices;
 }
 
 std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus,
@@ -70,6 +73,16 @@ std::vector<c10::Device> choose_devices(const std::string& request, std::optiona
   }
   if (request.starts_with("cuda:")) return {numbered_gpu(request, num_gpus, facts)};
   throw ConfigError("device", "'" + request + "' is none of " + std::string(kAccepted));
+}
+
+void require_served(const c10::Device& device, const Gpu& gpu) {
+  constexpr int kOldestMajor = 8;  // Ampere
+  if (gpu.major >= kOldestMajor) return;
+  throw ConfigError("device", device.str() + " (" + gpu.name + ") has compute capability " +
+                                  std::to_string(gpu.major) + "." + std::to_string(gpu.minor) + "; " +
+                                  std::to_string(kOldestMajor) +
+                                  ".0 or newer is needed: name another GPU, hide it by "
+                                  "CUDA_VISIBLE_DEVICES, or use --device cpu");
 }
 
 std::string full_name(const c10::Device& device) {

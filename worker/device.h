@@ -22,6 +22,9 @@ std::vector<c10::Device> choose_devices(const std::string& request, std::optiona
 std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus,
                                         const GpuFacts& facts);
 
+// Throws ConfigError("device") if the kernels are not compiled for such a GPU.
+void require_served(const c10::Device& device, const Gpu& gpu);
+
 // As errors name it: "cpu", "cuda:3 (NVIDIA H100 80GB HBM3, PCI 0000:41:00.0)"; "cuda:3" if the GPU tells
 // nothing.
 std::string full_name(const c10::Device& device);

@@ -88,6 +88,18 @@ TEST(ChooseDevices, OfThisMachineAreThoseThatItsFactsSay) {
   }
 }
 
+TEST(RequireServed, RefusesAGpuThatIsTooOld) {
+  const c10::Device device(c10::DeviceType::CUDA, 1);
+  EXPECT_NO_THROW(require_served(device, {.name = "NVIDIA A100", .address = "", .major = 8, .minor = 0}));
+  try {
+    require_served(device, {.name = "Tesla T4", .address = "", .major = 7, .minor = 5});
+    FAIL() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("cuda:1 (Tesla T4) has compute capability 7.5; 8.0 or newer is needed"));
+  }
+}
+
 TEST(FullName, IsThatOfTheDeviceWhereNothingMoreIsKnown) {
   EXPECT_EQ(full_name(kCpu), "cpu");
   if (gpu_facts().n_gpus() > 0) {
