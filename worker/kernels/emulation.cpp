@@ -3,9 +3,11 @@
 
 #include "worker/kernels/emulation.h"
 
+#include <array>
 #include <deque>
 #include <exception>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,6 +15,8 @@
 
 #include <setjmp.h>
 #include <ucontext.h>
+
+#include "worker/kernels/emulation_hopper.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
@@ -23,8 +27,12 @@ namespace {
 
 constexpr std::size_t kStackBytes = 128 * 1024;
 constexpr int kLanes = 32;
-// The least of the architectures that are compiled for has: compute capability 12.0.
-constexpr std::size_t kMostSharedBytes = 99 * 1024;
+// Compute capability 9.0 and, of all that kernels are compiled for, the least: that of 12.0.
+constexpr std::size_t kHopperSharedBytes = 227 * 1024, kLeastSharedBytes = 99 * 1024;
+constexpr std::size_t kSharedAlignment = 1024;
+// What the system takes of shared memory for itself.
+constexpr std::uint32_t kFirstSharedAddress = 1024;
+constexpr int kNamedBarriers = 16;
 constexpr int kMostThreads = 1024;
 
 // A stack and where it was left. AddressSanitizer has to be told of every change of stacks.
@@ -68,14 +76,25 @@ struct Copy {
   const void* from;  // null: zeros
 };
 
-enum class State { kRunning, kAtBarrier, kDone };
+enum class State { kRunning, kWaiting, kAtBarrier, kDone };
+
+struct NamedBarrier {
+  int n_arrived = 0;
+  int n_passed = 0;
+};
+
+struct FreeAligned {
+  void operator()(std::byte* bytes) const { operator delete[](bytes, std::align_val_t(kSharedAlignment)); }
+};
 
 struct Fiber {
   Context context;
   std::unique_ptr<std::byte[]> stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
   State state = State::kRunning;
+  const std::function<bool()>* ready = nullptr;  // what it waits for
   std::vector<Copy> open_group;
   std::deque<std::vector<Copy>> groups;
+  std::vector<std::size_t> unfenced;  // pieces of 16 bytes that have come since its last fence
 };
 
 // Two exchanges, so that a lane may begin the next while others still read the last.
@@ -84,6 +103,7 @@ struct Warp {
   const void* places[2] = {};
   unsigned n_exchanges = 0;
   int n_arrived = 0;
+  WarpProducts products;
 };
 
 class Block {
@@ -100,12 +120,32 @@ class Block {
   int thread() const { return current_; }
   int n_threads() const { return n_threads_; }
   std::byte* shared() { return shared_.get(); }
+  std::size_t shared_bytes() const { return shared_bytes_; }
   Fiber& fiber() { return fibers_[static_cast<std::size_t>(current_)]; }
 
   void sync_block() {
     fiber().state = State::kAtBarrier;
     leave();
   }
+
+  void wait_until(const std::function<bool()>& ready) {
+    while (!ready()) {
+      fiber().state = State::kWaiting;
+      fiber().ready = &ready;
+      leave();
+    }
+  }
+  void let_others_run() {
+    wait_until([this, round = n_rounds_] { return n_rounds_ > round; });
+  }
+  int arrive(int barrier, int n_threads);
+  bool has_passed(int barrier, int number) const { return named(barrier).n_passed > number; }
+
+  void copied(const std::byte* piece);
+  void fence_copies();
+  bool is_unfenced(const std::byte* piece) const { return unfenced_[index_of(piece)]; }
+
+  WarpProducts& products() { return warps_[static_cast<std::size_t>(current_ / kLanes)].products; }
 
   const Exchanged& exchange(const void* own, std::size_t n_bytes, const void* place);
 
@@ -115,23 +155,32 @@ class Block {
   static void enter();
   void start(int thread);
   void leave() { switch_context(fiber().context, scheduler_); }
-  void run_warp(int index);
+  bool run_warp(int index);
   bool release_barrier();
+  void finish() const;
+  const NamedBarrier& named(int barrier) const { return named_.at(static_cast<std::size_t>(barrier)); }
+  std::size_t index_of(const std::byte* piece) const {
+    return static_cast<std::size_t>(piece - shared_.get()) / 16;
+  }
 
   const std::function<void()>& kernel_;
   const int n_threads_;
   const std::size_t shared_bytes_;
-  std::unique_ptr<std::byte[]> shared_;
+  std::unique_ptr<std::byte[], FreeAligned> shared_;
+  std::vector<bool> unfenced_;  // of pieces of 16 bytes
+  std::array<NamedBarrier, kNamedBarriers> named_;
   std::vector<Fiber> fibers_;
   std::vector<Warp> warps_;
   Context scheduler_;
   int current_ = 0;
+  std::int64_t n_rounds_ = 0;  // of all warps
   std::exception_ptr error_;
 };
 
 thread_local Block* block = nullptr;
 thread_local std::int64_t n_blocks_in_x = 0;
 thread_local bool reverse_warps = false;
+thread_local int capability = 80;
 
 void Block::enter() {
   auto& self = *block;
@@ -150,6 +199,7 @@ void Block::start(int thread) {
   fiber.state = State::kRunning;
   fiber.open_group.clear();
   fiber.groups.clear();
+  fiber.unfenced.clear();
   getcontext(&fiber.context.context);
   fiber.context.context.uc_stack.ss_sp = fiber.stack.get();
   fiber.context.context.uc_stack.ss_size = kStackBytes;
@@ -177,52 +227,87 @@ const Exchanged& Block::exchange(const void* own, std::size_t n_bytes, const voi
   return slot;
 }
 
-// Its lanes in turn, until each waits at a barrier of the block or is done.
-void Block::run_warp(int index) {
+// Its lanes in turn, until each waits or is done. Returns whether any could run.
+bool Block::run_warp(int index) {
   const auto& warp = warps_[static_cast<std::size_t>(index)];
-  for (;;) {
+  for (bool any_ran = false;; any_ran = true) {
     const auto before = std::pair(warp.n_exchanges, warp.n_arrived);
-    bool any_runs = false, any_stopped = false;
+    bool any_runs = false, any_stopped = false, any_waits = false;
     for (current_ = index * kLanes; current_ < (index + 1) * kLanes; ++current_) {
+      if (fiber().state == State::kWaiting && (*fiber().ready)()) fiber().state = State::kRunning;
+      any_waits = any_waits || fiber().state == State::kWaiting;
       if (fiber().state != State::kRunning) continue;
       switch_context(scheduler_, fiber().context);
-      if (error_) return;
+      if (error_) std::rethrow_exception(error_);
       (fiber().state == State::kRunning ? any_runs : any_stopped) = true;
     }
-    if (!any_runs) return;
-    if (!any_stopped && before == std::pair(warp.n_exchanges, warp.n_arrived))
-      throw std::logic_error("lanes of a warp wait for others that have ended or are at a barrier");
+    if (!any_runs) return any_ran || any_stopped;
+    if (any_stopped || before != std::pair(warp.n_exchanges, warp.n_arrived)) continue;
+    if (any_waits) return any_ran;
+    throw std::logic_error("lanes of a warp wait for others that have ended or are at a barrier");
   }
 }
 
+// Where all threads that are not done have come to the barrier of the block.
 bool Block::release_barrier() {
   bool any = false;
-  for (auto& fiber : fibers_) {
-    if (fiber.state != State::kAtBarrier) continue;
-    fiber.state = State::kRunning;
-    any = true;
+  for (const auto& fiber : fibers_) {
+    if (fiber.state == State::kWaiting)
+      throw std::logic_error("threads wait for what no other thread will do any more");
+    any = any || fiber.state == State::kAtBarrier;
   }
+  for (auto& fiber : fibers_)
+    if (fiber.state == State::kAtBarrier) fiber.state = State::kRunning;
   return any;
+}
+
+// Returns the number of times that the barrier was passed before.
+int Block::arrive(int barrier, int n_threads) {
+  auto& named = named_.at(static_cast<std::size_t>(barrier));
+  const int number = named.n_passed;
+  if (++named.n_arrived == n_threads) {
+    named.n_arrived = 0;
+    ++named.n_passed;
+  }
+  return number;
+}
+
+void Block::copied(const std::byte* piece) {
+  unfenced_[index_of(piece)] = true;
+  fiber().unfenced.push_back(index_of(piece));
+}
+
+void Block::fence_copies() {
+  for (const auto piece : std::exchange(fiber().unfenced, {})) unfenced_[piece] = false;
+}
+
+void Block::finish() const {
+  for (std::size_t w = 0; w < warps_.size(); ++w) warps_[w].products.finish(warps_[w / 4 * 4].products);
 }
 
 void Block::run(std::int64_t block_x, std::int64_t block_y, std::int64_t block_z, bool reverse) {
   x = block_x, y = block_y, z = block_z;
-  shared_ = std::make_unique_for_overwrite<std::byte[]>(shared_bytes_);
+  shared_.reset(new (std::align_val_t(kSharedAlignment)) std::byte[shared_bytes_]);
   std::memset(shared_.get(), 0xff, shared_bytes_);
+  unfenced_.assign(shared_bytes_ / 16 + 1, false);
+  named_ = {};
   for (auto& warp : warps_) warp = {};
   for (int t = 0; t < n_threads_; ++t) start(t);
   const int n_warps = n_threads_ / kLanes;
-  do {
-    for (int w = 0; w < n_warps; ++w) {
-      run_warp(reverse ? n_warps - 1 - w : w);
-      if (error_) std::rethrow_exception(error_);
-    }
-  } while (release_barrier());
+  bool any_ran = true;
+  while (any_ran || release_barrier()) {
+    any_ran = false;
+    ++n_rounds_;
+    for (int w = 0; w < n_warps; ++w) any_ran = run_warp(reverse ? n_warps - 1 - w : w) || any_ran;
+  }
+  finish();
 }
 
 }  // namespace
 
 void set_reverse_warps(bool reverse) { reverse_warps = reverse; }
+void set_compute_capability(int tenfold) { capability = tenfold; }
+int compute_capability() { return capability; }
 
 int thread() { return block->thread(); }
 int n_threads() { return block->n_threads(); }
@@ -231,7 +316,26 @@ int block_y() { return static_cast<int>(block->y); }
 int block_z() { return static_cast<int>(block->z); }
 int n_blocks_x() { return static_cast<int>(n_blocks_in_x); }
 std::byte* shared_memory() { return block->shared(); }
+std::uint32_t shared_address(const void* shared) {
+  return kFirstSharedAddress +
+         static_cast<std::uint32_t>(static_cast<const std::byte*>(shared) - block->shared());
+}
+const std::byte* at_shared_address(std::uint32_t address) {
+  if (address < kFirstSharedAddress || address >= kFirstSharedAddress + block->shared_bytes())
+    throw std::logic_error("an address outside of shared memory");
+  return block->shared() + (address - kFirstSharedAddress);
+}
 void sync_block() { block->sync_block(); }
+void arrive(int barrier, int n_threads) { block->arrive(barrier, n_threads); }
+void sync_threads(int barrier, int n_threads) {
+  const int number = block->arrive(barrier, n_threads);
+  block->wait_until([=] { return block->has_passed(barrier, number); });
+}
+void wait_until(const std::function<bool()>& ready) { block->wait_until(ready); }
+void let_others_run() { block->let_others_run(); }
+WarpProducts& products_of_warp() { return block->products(); }
+void fence_copies() { block->fence_copies(); }
+bool is_unfenced(const std::byte* piece) { return block->is_unfenced(piece); }
 
 const Exchanged& exchange(const void* own, std::size_t n_bytes, const void* place) {
   return block->exchange(own, n_bytes, place);
@@ -269,6 +373,7 @@ void copy_async_wait_for(int n_groups_under_way) {
         std::memcpy(copy.to, copy.from, 16);
       else
         std::memset(copy.to, 0, 16);
+      block->copied(static_cast<const std::byte*>(copy.to));
     }
     groups.pop_front();
   }
@@ -308,7 +413,7 @@ void load_matrices_transposed(std::uint32_t (&r)[4], const void* row) {
 void run_blocks(Grid grid, int n_threads, std::size_t shared_bytes, const std::function<void()>& kernel) {
   if (n_threads < 1 || n_threads > kMostThreads || n_threads % kLanes != 0)
     throw std::logic_error("a block of " + std::to_string(n_threads) + " threads");
-  if (shared_bytes > kMostSharedBytes)
+  if (shared_bytes > (capability == 90 ? kHopperSharedBytes : kLeastSharedBytes))
     throw std::logic_error("a kernel wants " + std::to_string(shared_bytes) + " bytes of shared memory");
   Block here(n_threads, shared_bytes, kernel);
   block = &here;

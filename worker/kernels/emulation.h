@@ -3,12 +3,14 @@
 //   - what is of the warp must be reached by all its lanes at the same place, or the emulation throws;
 //   - asynchronous copies arrive when they are waited for, not before;
 //   - shared memory begins as NaN, in every block;
+//   - a wait for what no thread will do any more throws;
 //   - warps run one after the other from barrier to barrier, in ascending or, on demand, descending order, so
 //     that a missing barrier shows as a difference between the two.
 // Fragments are those of the PTX ISA, "Matrix Fragments for mma.m16n8k16".
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +23,7 @@
 #include "worker/kernels/stream.h"
 
 #define KVCOMPARE_KERNEL
+#define KVCOMPARE_KERNEL_OF(n_threads)
 #define KVCOMPARE_DEVICE inline
 #define KVCOMPARE_HOST_DEVICE inline
 
@@ -32,6 +35,10 @@ struct Grid {
 
 // Descending order of warps from now on, in this thread.
 void set_reverse_warps(bool reverse);
+
+// Of the device that is emulated from now on, in this thread: 10 major + minor; 80 if never said.
+void set_compute_capability(int tenfold);
+int compute_capability();
 
 // What a kernel asks; outside of a kernel undefined.
 int thread();
@@ -45,6 +52,8 @@ int n_blocks_x();
 std::byte* shared_memory();
 void sync_block();
 void sync_warp();
+void sync_threads(int barrier, int n_threads);
+void arrive(int barrier, int n_threads);
 
 // All lanes of the warp give 16 bytes at most and get what all gave; `place` tells calls apart.
 struct Exchanged {
@@ -78,6 +87,8 @@ T shuffle_up(T value, int by) {
 std::uint32_t ballot(bool predicate);
 inline int count_bits(std::uint32_t bits) { return std::popcount(bits); }
 inline int first_bit(std::uint32_t bits) { return bits == 0 ? -1 : std::countr_zero(bits); }
+
+inline float power_of_two(float x) { return std::exp2(x); }
 
 inline void atomic_or(int* word, int bits) { *word |= bits; }
 

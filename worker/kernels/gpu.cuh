@@ -23,6 +23,8 @@
 #include <cuda_fp16.h>
 
 #define KVCOMPARE_KERNEL __global__
+// With one block of so many threads at a time on a multiprocessor.
+#define KVCOMPARE_KERNEL_OF(n_threads) __global__ __launch_bounds__(n_threads, 1)
 #define KVCOMPARE_DEVICE __device__ __forceinline__
 #define KVCOMPARE_HOST_DEVICE __host__ __device__ inline
 
@@ -37,14 +39,23 @@ KVCOMPARE_DEVICE int block_y() { return static_cast<int>(blockIdx.y); }
 KVCOMPARE_DEVICE int block_z() { return static_cast<int>(blockIdx.z); }
 KVCOMPARE_DEVICE int n_blocks_x() { return static_cast<int>(gridDim.x); }
 
-// Dynamic shared memory, aligned to 16 bytes; as many bytes as the launch says.
+// Dynamic shared memory, aligned to 1024 bytes; as many bytes as the launch says.
 KVCOMPARE_DEVICE std::byte* shared_memory() {
-  extern __shared__ __align__(16) std::byte kvcompare_shared_memory[];
+  extern __shared__ __align__(1024) std::byte kvcompare_shared_memory[];
   return kvcompare_shared_memory;
 }
 
 KVCOMPARE_DEVICE void sync_block() { __syncthreads(); }
 KVCOMPARE_DEVICE void sync_warp() { __syncwarp(); }
+
+// Barriers 1 to 15 of a block, for n_threads of it, whole warps: who syncs waits until so many have come, who
+// arrives does not.
+KVCOMPARE_DEVICE void sync_threads(int barrier, int n_threads) {
+  asm volatile("bar.sync %0, %1;\n" ::"r"(barrier), "r"(n_threads) : "memory");
+}
+KVCOMPARE_DEVICE void arrive(int barrier, int n_threads) {
+  asm volatile("bar.arrive %0, %1;\n" ::"r"(barrier), "r"(n_threads) : "memory");
+}
 
 // Of the warp. T: a type of 4 or 8 bytes.
 template <class T>
@@ -62,6 +73,13 @@ KVCOMPARE_DEVICE T shuffle_up(T value, int by) {  // lanes < by keep theirs
 KVCOMPARE_DEVICE std::uint32_t ballot(bool predicate) { return __ballot_sync(0xffffffffu, predicate); }
 KVCOMPARE_DEVICE int count_bits(std::uint32_t bits) { return __popc(bits); }
 KVCOMPARE_DEVICE int first_bit(std::uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }  // -1: none
+
+// To about two units in the last place; 0 for what is below the least normal number.
+KVCOMPARE_DEVICE float power_of_two(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+  return y;
+}
 
 KVCOMPARE_DEVICE void atomic_or(int* word, int bits) { atomicOr(word, bits); }
 
@@ -143,13 +161,24 @@ inline void check(cudaError_t status, const char* what) {
     throw std::runtime_error(std::string("CUDA error: ") + what + ": " + cudaGetErrorString(status));
 }
 
+// Of the current device.
+inline int device_attribute(cudaDeviceAttr attribute, const char* what) {
+  int device = 0, value = 0;
+  check(cudaGetDevice(&device), "current device");
+  check(cudaDeviceGetAttribute(&value, attribute, device), what);
+  return value;
+}
+
 // Shared memory that a block may have on the current device.
 inline std::size_t most_shared_bytes() {
-  int device = 0, n_bytes = 0;
-  check(cudaGetDevice(&device), "current device");
-  check(cudaDeviceGetAttribute(&n_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
-        "shared memory of a device");
-  return static_cast<std::size_t>(n_bytes);
+  return static_cast<std::size_t>(
+      device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, "shared memory of a device"));
+}
+
+// Of the current device: 10 major + minor.
+inline int compute_capability() {
+  return 10 * device_attribute(cudaDevAttrComputeCapabilityMajor, "compute capability") +
+         device_attribute(cudaDevAttrComputeCapabilityMinor, "compute capability");
 }
 
 // kernel(arguments...) on a grid of blocks of n_threads, on the stream; returns at once.
