@@ -5,34 +5,37 @@
 
 namespace kvcompare {
 
-constexpr int kListingThreads = 256;  // of a block that has lists
-constexpr int kListingWarps = kListingThreads / 32;
+constexpr int kListingThreads = 256;  // of a block that has lists, if not said otherwise
+constexpr int kListingBarrier = 1;
 constexpr int kPositionsPerThread = 4;
-constexpr int kPositionsAtOnce = kListingThreads * kPositionsPerThread;
 
 // In shared memory. More positions are looked at only when both lists have less than a step.
-template <int n_keys>
+template <int n_keys, int n_threads = kListingThreads>
 struct KeyListMemory {
+  static constexpr int kWarps = n_threads / 32;
+  static constexpr int kPositionsAtOnce = n_threads * kPositionsPerThread;
   static constexpr int kCapacity = kPositionsAtOnce + n_keys;
 
   KeyInterval partly[kCapacity];
   int whole[kCapacity];
-  int n_whole[kListingWarps];  // found by each warp in the positions looked at last
-  int n_partly[kListingWarps];
+  int n_whole[kWarps];  // found by each warp in the positions looked at last
+  int n_partly[kWarps];
 };
 
-// Both lists are rings, ascending by position. All threads of the block take part in everything and have the
-// same numbers.
-template <int n_keys>
+// Both lists are rings, ascending by position. The first n_threads of the block take part in everything and
+// have the same numbers.
+template <int n_keys, int n_threads = kListingThreads>
 class KeyLists {
  public:
   // until: [n_tokens], of the tile's KV head.
-  KVCOMPARE_DEVICE KeyLists(KeyListMemory<n_keys>& memory, const std::int32_t* until, QueryTile tile)
+  KVCOMPARE_DEVICE KeyLists(KeyListMemory<n_keys, n_threads>& memory, const std::int32_t* until,
+                            QueryTile tile)
       : memory_(memory), until_(until), tile_(tile) {
     load_until();
   }
 
-  // The keys that come next; empty when there are none. Between two calls the block has to pass a barrier.
+  // The keys that come next; empty when there are none. Lists change behind a barrier alone, so a thread may
+  // call this while others read the keys of the step before.
   KVCOMPARE_DEVICE KeyStep next() {
     whole_ = wrapped(whole_ + step_.n_whole);
     partly_ = wrapped(partly_ + step_.n_partly);
@@ -51,7 +54,7 @@ class KeyLists {
   }
 
  private:
-  using Memory = KeyListMemory<n_keys>;
+  using Memory = KeyListMemory<n_keys, n_threads>;
 
   KVCOMPARE_DEVICE static int wrapped(int i) { return i < Memory::kCapacity ? i : i - Memory::kCapacity; }
 
@@ -81,17 +84,17 @@ class KeyLists {
       memory_.n_whole[gpu::warp()] = n_whole;
       memory_.n_partly[gpu::warp()] = n_partly;
     }
-    gpu::sync_block();
+    gpu::sync_threads(kListingBarrier, n_threads);
     append(whole, partly);
-    gpu::sync_block();
-    position_ += kPositionsAtOnce;
+    gpu::sync_threads(kListingBarrier, n_threads);
+    position_ += Memory::kPositionsAtOnce;
     load_until();
   }
 
   KVCOMPARE_DEVICE void append(const std::uint32_t (&whole)[kPositionsPerThread],
                                const std::uint32_t (&partly)[kPositionsPerThread]) {
     int to_whole = 0, to_partly = 0, n_whole = 0, n_partly = 0;
-    for (int w = 0; w < kListingWarps; ++w) {
+    for (int w = 0; w < Memory::kWarps; ++w) {
       if (w == gpu::warp()) {
         to_whole = n_whole;
         to_partly = n_partly;

@@ -51,7 +51,9 @@ struct KeyInterval {
   int first;
   int until;
 
-  KVCOMPARE_HOST_DEVICE bool is_seen_by(int query) const { return first <= query && query < until; }
+  KVCOMPARE_HOST_DEVICE bool is_seen_by(int query) const {
+    return static_cast<int>(first <= query) & static_cast<int>(query < until);  // without branches
+  }
   KVCOMPARE_HOST_DEVICE bool is_empty() const { return until <= first; }
 };
 
