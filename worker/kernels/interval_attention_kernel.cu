@@ -6,6 +6,8 @@
 #include <type_traits>
 
 #include "worker/kernels/gpu.cuh"
+#include "worker/kernels/interval_attention.cuh"
+#include "worker/kernels/interval_attention_hopper_kernel.h"
 #include "worker/kernels/interval_attention_kernel.h"
 #include "worker/kernels/key_lists.cuh"
 #include "worker/kernels/key_tiles.h"
@@ -14,34 +16,7 @@ namespace kvcompare {
 namespace {
 
 constexpr int kThreads = kListingThreads;
-constexpr int kWarps = kListingWarps;
-
-// What a block knows of its work.
-template <class T>
-struct BlockTask {
-  QueryTile tile;
-  int part;            // of the group
-  std::int64_t group;  // the first query head of it
-  const T* k;          // of the KV head
-  const T* v;
-  const std::int32_t* until;
-};
-
-// Grid: tiles, the last and longest first, by parts of groups of KV heads.
-template <class T>
-KVCOMPARE_DEVICE BlockTask<T> task_of_block(const IntervalAttention<T>& task, const QueryTiles& tiles) {
-  const std::int64_t kv_head = gpu::block_y() / tiles.n_parts;
-  return {tiles.tile(gpu::n_blocks_x() - 1 - gpu::block_x()),
-          gpu::block_y() % tiles.n_parts,
-          kv_head * tiles.group,
-          task.k + kv_head * task.d_head,
-          task.v + kv_head * task.d_head,
-          task.until + kv_head * task.n_tokens};
-}
-
-// A row's weights are exp(score - reference), where reference is its largest score so far; 0 if it has seen
-// nothing, so that exp(-inf) = 0 comes out for what it does not see.
-KVCOMPARE_DEVICE float reference_of(float largest) { return largest == -INFINITY ? 0 : largest; }
+constexpr int kWarps = kThreads / 32;
 
 // ---- by tensor cores
 
@@ -65,14 +40,12 @@ struct Shared {
   static_assert(kRows <= 4 * kKeys, "the queries have room");
 };
 
-// Sixteen rows of queries, which a warp has, as fragments (gpu.cuh): a lane has parts of the rows lane / 4
-// and lane / 4 + 8.
+// Sixteen rows of queries, which a warp has, as rows (gpu.cuh).
 template <int d>
 struct Fragments {
   std::uint32_t q[d / 16][4];
   float out[d / 8][4] = {};  // before division by the sum
-  float largest[2] = {-INFINITY, -INFINITY};
-  float sum[2] = {0, 0};  // of the lane's own keys
+  RowSums sums;
 };
 
 // Where a lane points to for the matrices (0, 0), (8, 0), (0, 8), (8, 8) of a 16x16 block.
@@ -122,51 +95,11 @@ KVCOMPARE_DEVICE void multiply_keys(const Fragments<d>& rows, const T* keys, flo
     }
 }
 
-// What a row does not see becomes -inf.
-template <int n, class T>
-KVCOMPARE_DEVICE void mask(const QueryTiles& tiles, const BlockTask<T>& block, const KeyInterval* visible,
-                           float (&scores)[n / 8][4]) {
-  const int row = 16 * gpu::warp() + gpu::lane() / 4;
-  const int queries[2] = {tiles.row(block.tile, block.part, row).query,
-                          tiles.row(block.tile, block.part, row + 8).query};
-  for (int t = 0; t < n / 8; ++t)
-    for (int i = 0; i < 4; ++i) {
-      const auto key = visible[8 * t + 2 * (gpu::lane() % 4) + i % 2];
-      if (!key.is_seen_by(queries[i / 2])) scores[t][i] = -INFINITY;
-    }
-}
-
-// Scores become weights; what was summed up before is scaled to the new largest score.
-template <int d, int n>
-KVCOMPARE_DEVICE void weigh(float scale, Fragments<d>& rows, float (&scores)[n / 8][4]) {
-  for (int half = 0; half < 2; ++half) {
-    float largest = rows.largest[half];
-    for (int t = 0; t < n / 8; ++t)
-      largest = fmaxf(largest, fmaxf(scores[t][2 * half], scores[t][2 * half + 1]));
-    largest = fmaxf(largest, gpu::shuffle_xor(largest, 1));
-    largest = fmaxf(largest, gpu::shuffle_xor(largest, 2));
-    const float reference = reference_of(largest) * scale;
-    const float shrink = exp2f(rows.largest[half] * scale - reference);
-    rows.largest[half] = largest;
-    rows.sum[half] *= shrink;
-    for (int c = 0; c < d / 8; ++c) {
-      rows.out[c][2 * half] *= shrink;
-      rows.out[c][2 * half + 1] *= shrink;
-    }
-    for (int t = 0; t < n / 8; ++t)
-      for (int i = 2 * half; i < 2 * half + 2; ++i) {
-        scores[t][i] = exp2f(fmaf(scores[t][i], scale, -reference));
-        rows.sum[half] += scores[t][i];
-      }
-  }
-}
-
 template <int d, int n, class T>
 KVCOMPARE_DEVICE void multiply_values(const float (&weights)[n / 8][4], const T* values, Fragments<d>& rows) {
   for (int t = 0; t < n / 16; ++t) {
-    const auto &low = weights[2 * t], &high = weights[2 * t + 1];
-    const std::uint32_t w[4] = {gpu::pack<T>(low[0], low[1]), gpu::pack<T>(low[2], low[3]),
-                                gpu::pack<T>(high[0], high[1]), gpu::pack<T>(high[2], high[3])};
+    std::uint32_t w[4];
+    pack_weights<T>(w, weights[2 * t], weights[2 * t + 1]);
     for (int c = 0; c < d / 16; ++c) {
       std::uint32_t v[4];
       gpu::load_matrices_transposed(v, block_row<d>(values) + 16 * (t * row_stride(d) + c));
@@ -176,23 +109,7 @@ KVCOMPARE_DEVICE void multiply_values(const float (&weights)[n / 8][4], const T*
   }
 }
 
-template <int d, class T>
-KVCOMPARE_DEVICE void write(const IntervalAttention<T>& task, const QueryTiles& tiles,
-                            const BlockTask<T>& block, const Fragments<d>& rows) {
-  for (int half = 0; half < 2; ++half) {
-    float sum = rows.sum[half];
-    sum += gpu::shuffle_xor(sum, 1);
-    sum += gpu::shuffle_xor(sum, 2);
-    const auto row = tiles.row(block.tile, block.part, 16 * gpu::warp() + gpu::lane() / 4 + 8 * half);
-    if (row.is_padding) continue;
-    auto* out = task.out + row.query * task.out_stride + (block.group + row.head) * d + 2 * (gpu::lane() % 4);
-    for (int c = 0; c < d / 8; ++c)
-      *reinterpret_cast<std::uint32_t*>(out + 8 * c) =
-          gpu::pack<T>(rows.out[c][2 * half] / sum, rows.out[c][2 * half + 1] / sum);
-  }
-}
-
-// scale: log2(e) / sqrt(d)
+// scale: scale_of_scores(d)
 template <class T, int d>
 KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTiles tiles, float scale) {
   constexpr int n = kStepKeys<d>;
@@ -203,9 +120,10 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
   auto step = lists.next();
   gpu::copy_async_wait<0>();
   gpu::sync_block();
+  const int first_row = 16 * gpu::warp();
   Fragments<d> rows;
   for (int c = 0; c < d / 16; ++c)
-    gpu::load_matrices(rows.q[c], block_row<d>(shared.rows) + 16 * (gpu::warp() * row_stride(d) + c));
+    gpu::load_matrices(rows.q[c], block_row<d>(shared.rows) + first_row * row_stride(d) + 16 * c);
   gpu::sync_block();  // the queries have been read, keys take their place
   copy_keys<d>(task, block, lists, shared, 0);
   for (int stage = 0; step.n_keys() > 0; stage ^= 1) {
@@ -216,11 +134,13 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
     if (step.n_keys() > 0) copy_keys<d>(task, block, lists, shared, stage ^ 1);
     float weights[n / 8][4] = {};
     multiply_keys<d, n>(rows, shared.keys(stage), weights);
-    if (is_masked) mask<n>(tiles, block, shared.visible[stage], weights);
-    weigh<d, n>(scale, rows, weights);
+    if (is_masked) mask(queries_of_lane(tiles, block, first_row), shared.visible[stage], weights);
+    float shrink[2];
+    weigh(scale, rows.sums, weights, shrink);
+    multiply_rows(rows.out, shrink);
     multiply_values<d, n>(weights, shared.values(stage), rows);
   }
-  write<d>(task, tiles, block, rows);
+  write(task, tiles, block, first_row, rows.sums, rows.out);
 }
 
 // ---- in float, for all else: a warp has four rows, a lane a key while scores are made and every 32nd
@@ -361,45 +281,44 @@ KVCOMPARE_KERNEL void attention_in_float(IntervalAttention<T> task, QueryTiles t
 
 // ---- launches
 
-template <class T>
-void launch(void (*kernel)(IntervalAttention<T>, QueryTiles, float), int n_rows, std::size_t shared_bytes,
-            double scale, const IntervalAttention<T>& task, gpu::Stream stream) {
-  const auto tiles =
-      cut_queries(static_cast<int>(task.n_tokens), static_cast<int>(task.n_heads / task.n_kv_heads), n_rows);
-  gpu::launch(kernel, {tiles.n_tiles(), task.n_kv_heads * tiles.n_parts}, kThreads, shared_bytes, stream,
-              task, tiles, static_cast<float>(scale));
-}
-
 bool is_aligned(const void* first, std::int64_t stride, std::size_t element_bytes, std::size_t alignment) {
   return (reinterpret_cast<std::uintptr_t>(first) | static_cast<std::size_t>(stride) * element_bytes) %
              alignment ==
          0;
 }
 
-template <int d, class T>
-void launch_by_matrices(const IntervalAttention<T>& task, gpu::Stream stream) {
+template <class T>
+void check_aligned(const IntervalAttention<T>& task) {
   if (!is_aligned(task.q, task.q_stride, sizeof(T), 16) ||
       !is_aligned(task.k, task.k_stride, sizeof(T), 16) ||
       !is_aligned(task.v, task.v_stride, sizeof(T), 16) ||
       !is_aligned(task.out, task.out_stride, sizeof(T), 4))
     throw std::invalid_argument(
         "interval attention: rows of queries, keys and values have to be aligned to 16 bytes, those of the "
-        "output "
-        "to 4");
-  const double scale = std::log2(std::exp(1.0)) / std::sqrt(static_cast<double>(d));
-  launch(attention_by_matrices<T, d>, kRows, sizeof(Shared<T, d>), scale, task, stream);
+        "output to 4");
+}
+
+template <int d, class T>
+void launch_by_matrices(const IntervalAttention<T>& task, gpu::Stream stream, MatrixInstruction instruction) {
+  check_aligned(task);
+  if (instruction == MatrixInstruction::kBest && gpu::compute_capability() == 90)
+    return interval_attention_hopper_kernel(task, stream);
+  launch_on_tiles(attention_by_matrices<T, d>, kRows, kThreads, sizeof(Shared<T, d>), scale_of_scores(d),
+                  task, stream);
 }
 
 template <int n_columns, class T>
 void launch_in_float(const IntervalAttention<T>& task, gpu::Stream stream) {
   const double scale = 1 / std::sqrt(static_cast<double>(task.d_head));
-  launch(attention_in_float<T, n_columns>, kPlainRows, sizeof(PlainShared<n_columns>), scale, task, stream);
+  launch_on_tiles(attention_in_float<T, n_columns>, kPlainRows, kThreads, sizeof(PlainShared<n_columns>),
+                  scale, task, stream);
 }
 
 }  // namespace
 
 template <class T>
-void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream) {
+void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream,
+                               MatrixInstruction instruction) {
   if (task.d_head < 1 || task.d_head > 256)
     throw std::invalid_argument("interval attention: a head size of " + std::to_string(task.d_head) +
                                 "; 1 to 256 are supported");
@@ -408,15 +327,15 @@ void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream str
                                 std::to_string(task.n_kv_heads) + " KV heads");
   if constexpr (!std::is_same_v<T, float>) switch (task.d_head) {
       case 64:
-        return launch_by_matrices<64>(task, stream);
+        return launch_by_matrices<64>(task, stream, instruction);
       case 80:
-        return launch_by_matrices<80>(task, stream);
+        return launch_by_matrices<80>(task, stream, instruction);
       case 96:
-        return launch_by_matrices<96>(task, stream);
+        return launch_by_matrices<96>(task, stream, instruction);
       case 128:
-        return launch_by_matrices<128>(task, stream);
+        return launch_by_matrices<128>(task, stream, instruction);
       case 256:
-        return launch_by_matrices<256>(task, stream);
+        return launch_by_matrices<256>(task, stream, instruction);
       default:
         break;
     }
@@ -425,8 +344,9 @@ void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream str
   launch_in_float<8>(task, stream);
 }
 
-template void interval_attention_kernel(const IntervalAttention<float>&, gpu::Stream);
-template void interval_attention_kernel(const IntervalAttention<c10::Half>&, gpu::Stream);
-template void interval_attention_kernel(const IntervalAttention<c10::BFloat16>&, gpu::Stream);
+template void interval_attention_kernel(const IntervalAttention<float>&, gpu::Stream, MatrixInstruction);
+template void interval_attention_kernel(const IntervalAttention<c10::Half>&, gpu::Stream, MatrixInstruction);
+template void interval_attention_kernel(const IntervalAttention<c10::BFloat16>&, gpu::Stream,
+                                        MatrixInstruction);
 
 }  // namespace kvcompare

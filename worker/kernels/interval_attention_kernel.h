@@ -26,13 +26,19 @@ struct IntervalAttention {
   std::int64_t d_head = 0;      // 1 to 256
 };
 
+enum class MatrixInstruction {
+  kBest,     // that the device has: wgmma on compute capability 9.0
+  kMmaSync,  // that all have
+};
+
 // Half and BFloat16 with a head size of 64, 80, 96, 128 or 256 by tensor cores: sums in float, softmax
 // weights rounded to T before they meet the values. All else in float. The sums of a query run in an order
-// that depends on `until`, n_tokens and the number of heads alone.
+// that depends on `until`, n_tokens, the number of heads and the instruction alone.
 // Throws std::invalid_argument for another d_head, for n_heads that are no multiple of n_kv_heads, and, where
 // tensor cores are used, for rows of q, k or v not aligned to 16 bytes or rows of out not aligned to 4.
 template <class T>
-void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream);
+void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream,
+                               MatrixInstruction instruction = MatrixInstruction::kBest);
 
 // The same in plain loops on the CPU, in double, rounded to T at the end; any head size.
 template <class T>

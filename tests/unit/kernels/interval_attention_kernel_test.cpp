@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <ostream>
 #include <random>
@@ -44,6 +45,12 @@ std::int64_t until_of(std::int64_t j, const Case& c, std::mt19937& random) {
     default:
       return c.n_tokens;
   }
+}
+
+// Compute capability 9.0 has a kernel of its own.
+enum class Device { kAny, kHopper };
+std::ostream& operator<<(std::ostream& out, Device device) {
+  return out << (device == Device::kHopper ? "Hopper" : "any device");
 }
 
 using Sees = bool (*)(std::int64_t i, std::int64_t j, std::int64_t until);
@@ -90,10 +97,12 @@ struct Layer {
             .d_head = c.d_head};
   }
 
-  std::vector<T> by_kernel(bool reverse_warps = false) const {
+  std::vector<T> by_kernel(Device device = Device::kAny, bool reverse_warps = false) const {
     std::vector<T> out;
+    gpu::set_compute_capability(device == Device::kHopper ? 90 : 80);
     gpu::set_reverse_warps(reverse_warps);
     interval_attention_kernel(task(out), nullptr);
+    gpu::set_compute_capability(80);
     gpu::set_reverse_warps(false);
     return out;
   }
@@ -196,14 +205,16 @@ void expect_wrong_rules_to_show(const Layer<T>& layer, const std::vector<double>
 }
 
 template <class T>
-void expect_attention(const Case& c) {
+void expect_attention(const Case& c, std::initializer_list<Device> devices = {Device::kAny}) {
   const Layer<T> layer(c, static_cast<unsigned>(c.n_tokens + c.d_head));
   const auto expected = layer.by_definition(rule);
   expect_wrong_rules_to_show(layer, expected);
   EXPECT_LE(largest_difference(layer.by_reference(), expected), kRounding<T> * 8) << c;  // outputs below 8
-  const auto out = layer.by_kernel();
-  EXPECT_LE(largest_difference(out, expected), tolerance(layer)) << c;
-  EXPECT_TRUE(same_bits(out, layer.by_kernel(true))) << c;
+  for (const auto device : devices) {
+    const auto out = layer.by_kernel(device);
+    EXPECT_LE(largest_difference(out, expected), tolerance(layer)) << c << ", " << device;
+    EXPECT_TRUE(same_bits(out, layer.by_kernel(device, true))) << c << ", " << device;
+  }
 }
 
 template <class T>
@@ -224,12 +235,28 @@ TYPED_TEST(IntervalAttentionByMatrices, IsTheDefinition) {
            Case{130, 7, 1, 256, Deaths::kChunks},
            Case{3, 131, 1, 64, Deaths::kRandom},  // more heads than rows
        })
-    expect_attention<TypeParam>(c);
+    expect_attention<TypeParam>(c, {Device::kAny, Device::kHopper});
 }
 
 // More keys than are listed at once.
 TEST(IntervalAttentionByMatricesOnce, ManyKeys) {
-  expect_attention<c10::Half>({1400, 1, 1, 64, Deaths::kRandom});
+  expect_attention<c10::Half>({1400, 1, 1, 64, Deaths::kRandom}, {Device::kAny, Device::kHopper});
+}
+
+// More steps than a block of the Hopper kernel has room for, several times.
+TEST(IntervalAttentionByMatricesOnce, ManySteps) {
+  expect_attention<c10::BFloat16>({700, 1, 1, 128, Deaths::kNone}, {Device::kHopper});
+  expect_attention<c10::BFloat16>({400, 1, 1, 256, Deaths::kRandom}, {Device::kHopper});
+}
+
+TEST(IntervalAttentionKernel, TakesTheInstructionThatIsAskedFor) {
+  const Layer<c10::BFloat16> layer({200, 2, 1, 64, Deaths::kRandom}, 3);
+  std::vector<c10::BFloat16> out;
+  gpu::set_compute_capability(90);
+  interval_attention_kernel(layer.task(out), nullptr, MatrixInstruction::kMmaSync);
+  gpu::set_compute_capability(80);
+  EXPECT_TRUE(same_bits(out, layer.by_kernel(Device::kAny)));
+  EXPECT_FALSE(same_bits(out, layer.by_kernel(Device::kHopper)));  // other steps, other rounding
 }
 
 template <class T>
@@ -260,17 +287,17 @@ TEST(IntervalAttentionInFloat32, HasTheHeadSizesOfTensorCores) {
 
 // Keys that died in earlier tiles are not read: NaN times a weight of 0 would be NaN.
 template <class T>
-void expect_dead_keys_unread(std::int64_t d_head) {
+void expect_dead_keys_unread(std::int64_t d_head, Device device) {
   Layer<T> layer({200, 4, 1, d_head, Deaths::kNone}, 5);
   const std::int64_t n_dead = 32, death = 64;  // tiles of 8 or 32 queries begin there
   std::fill_n(layer.until.begin(), n_dead, static_cast<std::int32_t>(death));
-  const auto clean = layer.by_kernel();
+  const auto clean = layer.by_kernel(device);
   const auto nan = static_cast<T>(std::numeric_limits<float>::quiet_NaN());
   for (std::int64_t j = 0; j < n_dead; ++j) {
     std::fill_n(layer.qk.begin() + j * layer.qk_stride() + 4 * d_head, d_head, nan);
     std::fill_n(layer.qkv.begin() + j * layer.qkv_stride() + layer.v_offset(), d_head, nan);
   }
-  const auto poisoned = layer.by_kernel();
+  const auto poisoned = layer.by_kernel(device);
   const auto from = death * layer.out_stride();
   EXPECT_TRUE(std::isnan(static_cast<float>(poisoned[static_cast<std::size_t>(from) - 3])));
   EXPECT_TRUE(same_bits(std::vector(clean.begin() + from, clean.end()),
@@ -278,8 +305,9 @@ void expect_dead_keys_unread(std::int64_t d_head) {
 }
 
 TEST(IntervalAttentionKernel, DoesNotReadDeadKeys) {
-  expect_dead_keys_unread<c10::BFloat16>(64);
-  expect_dead_keys_unread<float>(16);
+  expect_dead_keys_unread<c10::BFloat16>(64, Device::kAny);
+  expect_dead_keys_unread<c10::BFloat16>(64, Device::kHopper);
+  expect_dead_keys_unread<float>(16, Device::kAny);
 }
 
 // Scores of equal keys are equal: the average of the values seen.
