@@ -4,8 +4,9 @@
 //   interval_attention_benchmark DEVICE DTYPE TOKENS HEADS KV_HEADS D_HEAD KEPT REPEATS
 //
 // KEPT: keys that a head keeps at the end, in proportion before. Each is first compared with attention in
-// float32, row by row. Prints JSON. Built without CUDA it runs the emulated kernel, on device cpu: that tries
-// the program, and measures nothing.
+// float32, row by row. "interval_mma_sync" is by the instruction that all devices have, which matters where
+// the device has a better one. Prints JSON. Built without CUDA it runs the emulated kernel, on device cpu:
+// that tries the program, and measures nothing.
 #include <chrono>
 #include <cmath>
 #include <iostream>
@@ -33,6 +34,7 @@
 #include "common/dtype.h"
 #include "worker/device.h"
 #include "worker/gpu_operators.h"
+#include "worker/kernels/interval_attention_kernel.h"
 
 namespace {
 
@@ -132,11 +134,41 @@ std::vector<double> seconds_of(const at::Device& device, int n_repeats, const Wo
   return seconds;
 }
 
-Json measure_ours(const Shape& shape, const Layer& layer, const at::Tensor& until, int n_repeats) {
+using Attend = void (*)(const Layer& layer, const at::Tensor& until, const at::Tensor& out);
+
+void attend_by_best(const Layer& layer, const at::Tensor& until, const at::Tensor& out) {
+  attend_to_alive(layer.rotated, layer.qkv, until, out);
+}
+
+template <class T>
+void attend_by_mma_sync(const Layer& layer, const at::Tensor& until, const at::Tensor& out) {
+  interval_attention_kernel(IntervalAttention<T>{.q = layer.q.const_data_ptr<T>(),
+                                                 .k = layer.k.const_data_ptr<T>(),
+                                                 .v = layer.v.const_data_ptr<T>(),
+                                                 .q_stride = layer.q.stride(2),
+                                                 .k_stride = layer.k.stride(2),
+                                                 .v_stride = layer.v.stride(2),
+                                                 .out = out.mutable_data_ptr<T>(),
+                                                 .out_stride = out.stride(0),
+                                                 .until = until.const_data_ptr<std::int32_t>(),
+                                                 .n_tokens = layer.q.size(2),
+                                                 .n_heads = layer.q.size(0) * layer.q.size(1),
+                                                 .n_kv_heads = layer.q.size(0),
+                                                 .d_head = layer.q.size(3)},
+                            current_stream(out.device()), MatrixInstruction::kMmaSync);
+}
+
+Attend by_mma_sync(at::ScalarType type) {
+  if (type == at::kHalf) return attend_by_mma_sync<c10::Half>;
+  if (type == at::kBFloat16) return attend_by_mma_sync<c10::BFloat16>;
+  return attend_by_best;  // without tensor cores
+}
+
+Json measure_ours(const Shape& shape, const Layer& layer, const at::Tensor& until, int n_repeats,
+                  Attend attend) {
   const auto out = at::full_like(layer.rotated.narrow(1, 0, shape.n_heads).flatten(1),
                                  std::numeric_limits<double>::quiet_NaN());
-  const auto seconds =
-      seconds_of(out.device(), n_repeats, [&] { attend_to_alive(layer.rotated, layer.qkv, until, out); });
+  const auto seconds = seconds_of(out.device(), n_repeats, [&] { attend(layer, until, out); });
   const auto heads = out.unflatten(1, {shape.n_kv_heads, shape.group(), shape.d_head}).permute({1, 2, 0, 3});
   return {{"seconds", seconds}, {"error", error_of(layer, until, heads)}};
 }
@@ -185,6 +217,7 @@ int benchmark(const std::vector<std::string>& words) {
   const double n_pairs = lives.item<double>();  // visible, of all KV heads
   const double n_dense = 0.5 * static_cast<double>(shape.n_kv_heads * shape.n_tokens * (shape.n_tokens + 1));
   const double flops_a_pair = 4.0 * static_cast<double>(shape.group() * shape.d_head);
+  const auto mma_sync = by_mma_sync(layer.rotated.scalar_type());
   std::cout << Json{{"tokens", shape.n_tokens},
                     {"heads", shape.n_heads},
                     {"kv_heads", shape.n_kv_heads},
@@ -192,9 +225,11 @@ int benchmark(const std::vector<std::string>& words) {
                     {"kept", shape.n_kept},
                     {"flops", n_pairs * flops_a_pair},
                     {"dense_flops", n_dense * flops_a_pair},
-                    {"interval", measure_ours(shape, layer, until, n_repeats)},
+                    {"interval", measure_ours(shape, layer, until, n_repeats, attend_by_best)},
+                    {"interval_mma_sync", measure_ours(shape, layer, until, n_repeats, mma_sync)},
                     {"biased", measure_libtorch(shape, layer, until, false, n_repeats)},
-                    {"interval_dense", measure_ours(shape, layer, forever, n_repeats)},
+                    {"interval_dense", measure_ours(shape, layer, forever, n_repeats, attend_by_best)},
+                    {"interval_dense_mma_sync", measure_ours(shape, layer, forever, n_repeats, mma_sync)},
                     {"causal", measure_libtorch(shape, layer, forever, true, n_repeats)}}
                    .dump(1)
             << "\n";
