@@ -308,6 +308,7 @@ void Block::run(std::int64_t block_x, std::int64_t block_y, std::int64_t block_z
 void set_reverse_warps(bool reverse) { reverse_warps = reverse; }
 void set_compute_capability(int tenfold) { capability = tenfold; }
 int compute_capability() { return capability; }
+std::size_t most_shared_bytes() { return capability == 90 ? kHopperSharedBytes : kLeastSharedBytes; }
 
 int thread() { return block->thread(); }
 int n_threads() { return block->n_threads(); }
@@ -413,7 +414,7 @@ void load_matrices_transposed(std::uint32_t (&r)[4], const void* row) {
 void run_blocks(Grid grid, int n_threads, std::size_t shared_bytes, const std::function<void()>& kernel) {
   if (n_threads < 1 || n_threads > kMostThreads || n_threads % kLanes != 0)
     throw std::logic_error("a block of " + std::to_string(n_threads) + " threads");
-  if (shared_bytes > (capability == 90 ? kHopperSharedBytes : kLeastSharedBytes))
+  if (shared_bytes > most_shared_bytes())
     throw std::logic_error("a kernel wants " + std::to_string(shared_bytes) + " bytes of shared memory");
   Block here(n_threads, shared_bytes, kernel);
   block = &here;

@@ -39,6 +39,7 @@ void set_reverse_warps(bool reverse);
 // Of the device that is emulated from now on, in this thread: 10 major + minor; 80 if never said.
 void set_compute_capability(int tenfold);
 int compute_capability();
+std::size_t most_shared_bytes();
 
 // What a kernel asks; outside of a kernel undefined.
 int thread();
@@ -133,8 +134,6 @@ template <class T>
 std::uint32_t pack(float low, float high) {
   return static_cast<std::uint32_t>(T(low).x) | static_cast<std::uint32_t>(T(high).x) << 16;
 }
-
-constexpr std::size_t most_shared_bytes() { return 227 * 1024; }  // as on Hopper
 
 // The grid's blocks one after the other, on the calling thread.
 void run_blocks(Grid grid, int n_threads, std::size_t shared_bytes, const std::function<void()>& kernel);
