@@ -1,21 +1,30 @@
 #include "worker/kernels/decoder_kernels.h"
 
 #include <cmath>
+#include <cstring>
 #include <random>
-#include <vector>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
-#include "worker/kernels/emulation.h"
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include "tests/support/kernel_run.h"
 
 namespace kvcompare {
 namespace {
 
+constexpr auto kByKernel = [](const auto& task) {
+  run_kernel(task, [](const auto& t) { decoder_kernel(t, nullptr); });
+};
+constexpr auto kByReference = [](const auto& task) { decoder_kernel_reference(task); };
+
 template <class T>
-std::vector<T> random_numbers(std::int64_t n, unsigned seed, float scale = 1) {
+KernelVector<T> random_numbers(std::int64_t n, unsigned seed, float scale = 1) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal(0, scale);
-  std::vector<T> values(static_cast<std::size_t>(n));
+  KernelVector<T> values(static_cast<std::size_t>(n));
   for (auto& value : values) value = static_cast<T>(normal(generator));
   return values;
 }
@@ -27,7 +36,7 @@ float tolerance() {
 }
 
 template <class T>
-void expect_close(const std::vector<T>& actual, const std::vector<T>& expected) {
+void expect_close(const KernelVector<T>& actual, const KernelVector<T>& expected) {
   ASSERT_EQ(actual.size(), expected.size());
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const auto e = static_cast<float>(expected[i]);
@@ -36,14 +45,14 @@ void expect_close(const std::vector<T>& actual, const std::vector<T>& expected) 
 }
 
 template <class T>
-void expect_same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+void expect_same_bits(const KernelVector<T>& a, const KernelVector<T>& b) {
   ASSERT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(T)), 0);
 }
 
 template <class T>
 class DecoderKernels : public testing::Test {
  protected:
-  ~DecoderKernels() override { gpu::set_reverse_warps(false); }
+  ~DecoderKernels() override { set_reverse_warps(false); }
 };
 using Types = testing::Types<float, c10::Half, c10::BFloat16>;
 TYPED_TEST_SUITE(DecoderKernels, Types);
@@ -57,17 +66,17 @@ TYPED_TEST(DecoderKernels, AddsAndNorms) {
                  weight = random_numbers<T>(d, 3);
       const auto run = [&](auto&& call) {
         auto residual = x;
-        std::vector<T> out(x.size());
+        KernelVector<T> out(x.size());
         call(AddRmsNorm<T>{residual.data(), adds ? delta.data() : nullptr, weight.data(), out.data(), n, d,
                            1e-5F});
         residual.insert(residual.end(), out.begin(), out.end());
         return residual;
       };
-      const auto expected = run([](const auto& task) { decoder_kernel_reference(task); });
-      const auto forward = run([](const auto& task) { decoder_kernel(task, nullptr); });
-      gpu::set_reverse_warps(true);
-      expect_same_bits(forward, run([](const auto& task) { decoder_kernel(task, nullptr); }));
-      gpu::set_reverse_warps(false);
+      const auto expected = run(kByReference);
+      const auto forward = run(kByKernel);
+      set_reverse_warps(true);
+      expect_same_bits(forward, run(kByKernel));
+      set_reverse_warps(false);
       expect_close(forward, expected);
     }
 }
@@ -76,7 +85,7 @@ TYPED_TEST(DecoderKernels, AddsAloneWhereNoNormFollows) {
   using T = TypeParam;
   auto x = random_numbers<T>(64, 1);
   const auto before = x, delta = random_numbers<T>(64, 2);
-  decoder_kernel(AddRmsNorm<T>{x.data(), delta.data(), nullptr, nullptr, 2, 32, 1e-5F}, nullptr);
+  kByKernel(AddRmsNorm<T>{x.data(), delta.data(), nullptr, nullptr, 2, 32, 1e-5F});
   for (std::size_t i = 0; i < x.size(); ++i)
     EXPECT_EQ(static_cast<float>(x[i]),
               static_cast<float>(T(static_cast<float>(before[i]) + static_cast<float>(delta[i]))));
@@ -94,25 +103,25 @@ TYPED_TEST(DecoderKernels, NormsAndRotatesHeads) {
     const auto stride = (n_heads + shape.n_kv_heads) * d;  // values behind the keys
     const auto heads = random_numbers<T>(shape.n_tokens * stride, 4);
     const auto q_norm = random_numbers<T>(d, 5), k_norm = random_numbers<T>(d, 6);
-    std::vector<float> cos, sin;
+    KernelVector<float> cos, sin;
     for (const auto angle : random_numbers<float>(shape.n_tokens * d / 2, 7, 3)) {
       cos.push_back(std::cos(angle));
       sin.push_back(std::sin(angle));
     }
     const auto run = [&](auto&& call) {
       auto x = heads;
-      std::vector<T> rotated(static_cast<std::size_t>(shape.n_tokens * n_heads * d));
+      KernelVector<T> rotated(static_cast<std::size_t>(shape.n_tokens * n_heads * d));
       call(RotateHeads<T>{x.data(), stride, shape.norms ? q_norm.data() : nullptr,
                           shape.norms ? k_norm.data() : nullptr, cos.data(), sin.data(), rotated.data(),
                           shape.n_tokens, shape.n_heads, shape.n_kv_heads, d, 1e-6F});
       x.insert(x.end(), rotated.begin(), rotated.end());
       return x;
     };
-    const auto expected = run([](const auto& task) { decoder_kernel_reference(task); });
-    const auto forward = run([](const auto& task) { decoder_kernel(task, nullptr); });
-    gpu::set_reverse_warps(true);
-    expect_same_bits(forward, run([](const auto& task) { decoder_kernel(task, nullptr); }));
-    gpu::set_reverse_warps(false);
+    const auto expected = run(kByReference);
+    const auto forward = run(kByKernel);
+    set_reverse_warps(true);
+    expect_same_bits(forward, run(kByKernel));
+    set_reverse_warps(false);
     expect_close(forward, expected);
   }
 }
@@ -122,8 +131,8 @@ TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
   for (const std::int64_t d : {1, 20, 24, 600, 4104}) {
     auto gate_up = random_numbers<T>(2 * 2 * d, 8, 3);
     gate_up[0] = static_cast<T>(-300.0F);  // exp overflows: 0
-    std::vector<T> out(static_cast<std::size_t>(2 * d)), expected(out.size());
-    decoder_kernel(SiluMultiply<T>{gate_up.data(), out.data(), 2, d}, nullptr);
+    KernelVector<T> out(static_cast<std::size_t>(2 * d)), expected(out.size());
+    kByKernel(SiluMultiply<T>{gate_up.data(), out.data(), 2, d});
     decoder_kernel_reference(SiluMultiply<T>{gate_up.data(), expected.data(), 2, d});
     expect_close(out, expected);
   }
@@ -133,12 +142,12 @@ TYPED_TEST(DecoderKernels, LogLikelihoodOfTargets) {
   using T = TypeParam;
   for (const std::int64_t vocab : {1, 31, 256, 5003}) {
     const auto logits = random_numbers<T>(3 * vocab, 9, 8);
-    const std::vector<std::int64_t> targets{0, vocab / 2, vocab - 1};
-    std::vector<float> nll(3), reversed(3), expected(3);
-    decoder_kernel(CrossEntropy<T>{logits.data(), targets.data(), nll.data(), 3, vocab}, nullptr);
-    gpu::set_reverse_warps(true);
-    decoder_kernel(CrossEntropy<T>{logits.data(), targets.data(), reversed.data(), 3, vocab}, nullptr);
-    gpu::set_reverse_warps(false);
+    const KernelVector<std::int64_t> targets{0, vocab / 2, vocab - 1};
+    KernelVector<float> nll(3), reversed(3), expected(3);
+    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), nll.data(), 3, vocab});
+    set_reverse_warps(true);
+    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), reversed.data(), 3, vocab});
+    set_reverse_warps(false);
     decoder_kernel_reference(CrossEntropy<T>{logits.data(), targets.data(), expected.data(), 3, vocab});
     expect_same_bits(nll, reversed);
     for (std::size_t r = 0; r < 3; ++r)
@@ -147,29 +156,28 @@ TYPED_TEST(DecoderKernels, LogLikelihoodOfTargets) {
 }
 
 TEST(DecoderKernelsByHand, NormOfThreeAndFour) {
-  std::vector<float> x{1, 5}, out(2);
-  const std::vector<float> delta{2, -1}, weight{2, 10};  // x becomes 3, 4; mean square 12.5
-  decoder_kernel(AddRmsNorm<float>{x.data(), delta.data(), weight.data(), out.data(), 1, 2, 0}, nullptr);
-  EXPECT_EQ(x, (std::vector<float>{3, 4}));
+  KernelVector<float> x{1, 5}, out(2);
+  const KernelVector<float> delta{2, -1}, weight{2, 10};  // x becomes 3, 4; mean square 12.5
+  kByKernel(AddRmsNorm<float>{x.data(), delta.data(), weight.data(), out.data(), 1, 2, 0});
+  EXPECT_EQ(x, (KernelVector<float>{3, 4}));
   EXPECT_NEAR(out[0], 2 * 3 / std::sqrt(12.5), 1e-6);
   EXPECT_NEAR(out[1], 10 * 4 / std::sqrt(12.5), 1e-5);
 }
 
 TEST(DecoderKernelsByHand, UniformLogitsCostTheLogOfTheVocabulary) {
-  const std::vector<float> logits(1000, 3);
-  const std::vector<std::int64_t> targets{17};
-  std::vector<float> nll(1);
-  decoder_kernel(CrossEntropy<float>{logits.data(), targets.data(), nll.data(), 1, 1000}, nullptr);
+  const KernelVector<float> logits(1000, 3);
+  const KernelVector<std::int64_t> targets{17};
+  KernelVector<float> nll(1);
+  kByKernel(CrossEntropy<float>{logits.data(), targets.data(), nll.data(), 1, 1000});
   EXPECT_NEAR(nll[0], std::log(1000.0), 1e-5);
 }
 
 TEST(DecoderKernelsByHand, AQuarterTurn) {
-  std::vector<float> heads{1, 2, 3, 4}, rotated(4);
-  const std::vector<float> cos{0, 0}, sin{1, 1};
-  decoder_kernel(RotateHeads<float>{heads.data(), 4, nullptr, nullptr, cos.data(), sin.data(), rotated.data(),
-                                    1, 1, 0, 4, 0},
-                 nullptr);
-  EXPECT_EQ(rotated, (std::vector<float>{-3, -4, 1, 2}));
+  KernelVector<float> heads{1, 2, 3, 4}, rotated(4);
+  const KernelVector<float> cos{0, 0}, sin{1, 1};
+  kByKernel(RotateHeads<float>{heads.data(), 4, nullptr, nullptr, cos.data(), sin.data(), rotated.data(), 1,
+                               1, 0, 4, 0});
+  EXPECT_EQ(rotated, (KernelVector<float>{-3, -4, 1, 2}));
 }
 
 }  // namespace

@@ -18,12 +18,12 @@ class DriftingFeaturesKernel : public OnRandomLayers {};
 // d = 2, tokens (1, 2), (3, 2), (2, 8) behind a sink, turned by a right angle: presses' kernels have the same
 // numbers by hand (means (2, 2), (2, 4); scatters (2, 0; 0, 0), (2, 0; 0, 24)).
 TEST_F(DriftingFeaturesKernel, MeanAndCovarianceByHand) {
-  const std::vector<float> q{9, 9, 1, 2, 3, 2, 2, 8};
-  const std::vector<std::int32_t> n{3, 4};
-  const Row cos{0, 0}, sin{1, 1};
+  const KernelVector<float> q{9, 9, 1, 2, 3, 2, 2, 8};
+  const KernelVector<std::int32_t> n{3, 4};
+  const KernelVector<double> cos{0, 0}, sin{1, 1};
   const auto check = [&](auto run) {
-    Row mean(2, kNan), scatter(4, kNan);
-    std::vector<float> features(12, kNan);
+    KernelVector<double> mean(2, kNan), scatter(4, kNan);
+    KernelVector<float> features(12, kNan);
     run(QueryFeatures<float>{.shape = {1, 1, 2, 1, 6},
                              .events = {nullptr, n.data(), nullptr, cos.data(), sin.data(), 2},
                              .q = q.data(),
@@ -56,9 +56,9 @@ void expect_features_as_reference(const Shape& shape, std::mt19937_64& generator
   const auto run = [&](const auto& work) {
     work(kernel, Kernel());
     work(reference, Reference());
-    gpu::set_reverse_warps(true);
+    set_reverse_warps(true);
     work(reversed, Kernel());
-    gpu::set_reverse_warps(false);
+    set_reverse_warps(false);
   };
   run([](auto& layer, auto run_task) { run_task(layer.start()); });
   const auto& actual = kernel.buffers();

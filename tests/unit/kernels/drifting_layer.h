@@ -18,13 +18,15 @@
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include "presses/drifting_plan.h"
 #include "presses/rope.h"
 #include "presses/scorer.h"
+#include "tests/support/kernel_run.h"
 #include "tests/unit/presses/naive_schedule.h"
 #include "worker/kernels/drifting_schedule_kernel.h"
-#include "worker/kernels/emulation.h"
 
 namespace kvcompare::drifting {
 
@@ -60,7 +62,7 @@ struct Inputs {
   Inputs(const Shape& of, std::mt19937_64& generator) : shape(of) {
     const auto draw = [&](std::int64_t n, float mean, float scale) {
       std::normal_distribution<float> normal(mean, scale);
-      std::vector<T> numbers(size(n));
+      KernelVector<T> numbers(size(n));
       for (auto& number : numbers) number = static_cast<T>(normal(generator));
       return numbers;
     };
@@ -93,21 +95,21 @@ struct Inputs {
   }
 
   Shape shape;
-  std::vector<T> qkv, rotated;
+  KernelVector<T> qkv, rotated;
   std::vector<double> frequencies;
   std::unique_ptr<Rope> rope;
 };
 
 // What an engine keeps, with NaN where nothing has been written.
 struct Buffers {
-  std::vector<std::int32_t> deaths, until, positions, evicted;
-  std::vector<float> log_vnorm_of_tokens, log_vnorm, key_features, query_features, z, largest, scores;
-  std::vector<double> mean, next_mean, scatter, sums;
-  int status = 0;
+  KernelVector<std::int32_t> deaths, until, positions, evicted;
+  KernelVector<float> log_vnorm_of_tokens, log_vnorm, key_features, query_features, z, largest, scores;
+  KernelVector<double> mean, next_mean, scatter, sums;
+  KernelVector<int> status{0};
 };
 
 template <class Number>
-auto bits_of(const std::vector<Number>& numbers) {
+auto bits_of(const KernelVector<Number>& numbers) {
   using Bits = std::conditional_t<sizeof(Number) == 8, std::uint64_t, std::uint32_t>;
   std::vector<Bits> bits;
   for (const auto number : numbers) bits.push_back(std::bit_cast<Bits>(number));
@@ -133,7 +135,7 @@ inline void expect_same_bits(const Buffers& a, const Buffers& b) {
 struct Kernel {
   template <class Task>
   void operator()(const Task& task) const {
-    drifting_schedule_kernel(task, nullptr);
+    run_kernel(task, [](const auto& t) { drifting_schedule_kernel(t, nullptr); });
   }
 };
 struct Reference {
@@ -152,8 +154,17 @@ class Layer {
         s_(inputs.shape),
         n_features_(n_drifting_features(s_.d_head, s_.use_covariance)),
         plan_(drifting_plan(RatioBudget{s_.ratio}, s_.n_sink, s_.chunking())),
-        rotations_(in_.rope->means(std::vector<std::int64_t>(plan_.n.begin(), plan_.n.end()),
-                                   s_.parameters().n_future_positions)) {
+        plan_events_(kernel_copy(plan_.events)),
+        plan_n_(kernel_copy(plan_.n)),
+        plan_first_eviction_(kernel_copy(plan_.first_eviction)) {
+    const auto rotations = in_.rope->means(std::vector<std::int64_t>(plan_.n.begin(), plan_.n.end()),
+                                           s_.parameters().n_future_positions);
+    const auto copy = [](const at::Tensor& angles) {
+      const auto* first = angles.const_data_ptr<double>();
+      return KernelVector<double>(first, first + angles.numel());
+    };
+    cos_ = copy(rotations.cos.contiguous());
+    sin_ = copy(rotations.sin.contiguous());
     const auto n_rows = s_.n_heads * kMostEventsInBlock;
     const auto n_places = s_.n_kv_heads * plan_.capacity();
     b_.deaths.assign(size(s_.n_kv_heads * s_.n_tokens), -77);
@@ -235,7 +246,7 @@ class Layer {
             .largest = b_.largest.data(),
             .sums = b_.sums.data(),
             .scores = b_.scores.data(),
-            .status = &b_.status};
+            .status = b_.status.data()};
   }
 
  private:
@@ -249,19 +260,17 @@ class Layer {
   }
   DriftingEvents events(const DriftingBlock& block) const {
     const auto first = block.first_event;
-    return {plan_.events.data() + first,
-            plan_.n.data() + first,
-            plan_.first_eviction.data() + first,
-            rotations_.cos.template const_data_ptr<double>() + first * s_.d_head / 2,
-            rotations_.sin.template const_data_ptr<double>() + first * s_.d_head / 2,
-            block.n_events};
+    return {plan_events_.data() + first,         plan_n_.data() + first,
+            plan_first_eviction_.data() + first, cos_.data() + first * s_.d_head / 2,
+            sin_.data() + first * s_.d_head / 2, block.n_events};
   }
 
   const Inputs<T>& in_;
   const Shape s_;
   const std::int64_t n_features_;
   const DriftingPlan plan_;
-  const Rotation rotations_;
+  const KernelVector<std::int32_t> plan_events_, plan_n_, plan_first_eviction_;
+  KernelVector<double> cos_, sin_;  // mean rotations after each event
   Buffers b_;
 };
 
@@ -302,16 +311,16 @@ struct Product {
 class OnRandomLayers : public testing::Test {
  protected:
   OnRandomLayers() : generator_(property_seed()) { RecordProperty("seed", std::to_string(property_seed())); }
-  ~OnRandomLayers() override { gpu::set_reverse_warps(false); }
+  ~OnRandomLayers() override { set_reverse_warps(false); }
 
   // By kernels, in both orders of warps.
   template <class T, class AnyProduct>
   static void run_kernels(Layer<T>& layer, const Inputs<T>& inputs, AnyProduct product) {
     layer.run(Kernel(), product);
-    gpu::set_reverse_warps(true);
+    set_reverse_warps(true);
     Layer<T> reversed(inputs);
     expect_same_bits(reversed.run(Kernel(), product), layer.buffers());
-    gpu::set_reverse_warps(false);
+    set_reverse_warps(false);
   }
 
   std::mt19937_64 generator_;

@@ -28,6 +28,7 @@ static_assert(kStays == kNever);
 constexpr double kNearTie = 1e-4;
 
 using naive::size;
+using Deaths = KernelVector<std::int32_t>;
 
 class DriftingScheduleKernel : public OnRandomLayers {};
 
@@ -42,9 +43,9 @@ TEST_F(DriftingScheduleKernel, LogarithmOfNormsOfValues) {
     run(layer.start());
     for (std::size_t i = 0; i < 4; ++i)
       EXPECT_FLOAT_EQ(layer.buffers().log_vnorm_of_tokens[i], expected[i]) << i;
-    EXPECT_EQ(layer.buffers().deaths, std::vector<std::int32_t>(4, kStays));
-    EXPECT_EQ(layer.buffers().until, std::vector<std::int32_t>(4, 4));
-    EXPECT_EQ(layer.buffers().positions, std::vector<std::int32_t>(8, kNoKey));
+    EXPECT_EQ(layer.buffers().deaths, Deaths(4, kStays));
+    EXPECT_EQ(layer.buffers().until, Deaths(4, 4));
+    EXPECT_EQ(layer.buffers().positions, Deaths(8, kNoKey));
   };
   const std::vector<float> logs{std::log(5.0F), std::log(0.5F), -30 * std::log(10.0F), -INFINITY};
   check(Kernel(), logs);
@@ -196,7 +197,7 @@ TEST_F(DriftingScheduleKernel, TheLowestScoresGo) {
         }
       }
       ASSERT_FALSE(testing::Test::HasFailure());
-      EXPECT_EQ(kernel.buffers().status, 0);
+      EXPECT_EQ(kernel.buffers().status[0], 0);
       n_cases += 1;
       if (has_near_tie) continue;
       n_exact += 1;
@@ -217,7 +218,7 @@ TEST_F(DriftingScheduleKernel, TheEarlierPositionStaysOnATie) {
     const naive::Shape naive_shape{RatioBudget{shape.ratio}, shape.n_sink, shape.n_tokens, chunk_size};
     const auto of_head = naive::schedule(
         naive_shape, [](std::int64_t, const Positions& alive) { return Row(alive.size(), 1); });
-    auto expected = of_head;
+    auto expected = kernel_copy(of_head);
     expected.insert(expected.end(), of_head.begin(), of_head.end());
     Layer<float> kernel(inputs), reference(inputs);
     run_kernels(kernel, inputs, ZOfPositions{equal, shape.n_heads});
@@ -239,9 +240,9 @@ TEST_F(DriftingScheduleKernel, ADeadKeyLeavesNothingInTheSoftmax) {
       return event == 0 ? 1.0F : std::log(shares[size(head == 0 || position == 2 ? position : 3 - position)]);
     };
     const auto check = [&](const Buffers& b) {
-      EXPECT_EQ(b.deaths, (std::vector<std::int32_t>{kStays, 0, 1, kStays})) << z_of_dead;
-      EXPECT_EQ(b.until, (std::vector<std::int32_t>{4, 2, 4, 4})) << z_of_dead;
-      EXPECT_EQ(b.status, 0) << z_of_dead;
+      EXPECT_EQ(b.deaths, (Deaths{kStays, 0, 1, kStays})) << z_of_dead;
+      EXPECT_EQ(b.until, (Deaths{4, 2, 4, 4})) << z_of_dead;
+      EXPECT_EQ(b.status[0], 0) << z_of_dead;
     };
     Layer<float> kernel(inputs), reference(inputs);
     run_kernels(kernel, inputs, ZOfPositions{z_of, shape.n_heads});
@@ -259,11 +260,11 @@ TEST_F(DriftingScheduleKernel, AKeyWithoutAValueGoesFirst) {
   const auto high_if_early = [](std::int64_t, std::int64_t, std::int64_t position) {
     return -static_cast<float>(position);
   };
-  const std::vector<std::int32_t> expected{kStays, 0, kStays, 0, 0, kStays, 0, kStays};
+  const Deaths expected{kStays, 0, kStays, 0, 0, kStays, 0, kStays};
   Layer<float> kernel(inputs), reference(inputs);
   run_kernels(kernel, inputs, ZOfPositions{high_if_early, shape.n_heads});
   EXPECT_EQ(kernel.buffers().deaths, expected);
-  EXPECT_EQ(kernel.buffers().status, 0);
+  EXPECT_EQ(kernel.buffers().status[0], 0);
   EXPECT_EQ(reference.run(Reference(), ZOfPositions{high_if_early, shape.n_heads}).deaths, expected);
 }
 
@@ -277,7 +278,7 @@ TEST_F(DriftingScheduleKernel, TellsOfANanOfAnAliveKeyAndOfNoOther) {
     expect_consistent(shape, kernel.plan(), kernel.buffers());
     EXPECT_EQ(std::ranges::count(kernel.buffers().deaths, kStays), 6);
     EXPECT_EQ(kernel.buffers().status, reference.run(Reference(), ZOfPositions{z_of, shape.n_heads}).status);
-    return kernel.buffers().status;
+    return kernel.buffers().status[0];
   };
   // By the position alone key 1 goes at event 0, 2 at 1, 3 at 2: so z for the others grows with the position.
   const auto z_of = [](std::int64_t position) {
@@ -310,9 +311,9 @@ TEST_F(DriftingScheduleKernel, TellsOfANanOfAValue) {
   Layer<float> kernel(inputs), reference(inputs);
   run_kernels(kernel, inputs, ZOfPositions{equal, shape.n_heads});
   for (const auto& b : {kernel.buffers(), reference.run(Reference(), ZOfPositions{equal, shape.n_heads})}) {
-    EXPECT_EQ(b.status, kNanScore);
-    EXPECT_EQ(b.deaths, (std::vector<std::int32_t>{0, 0, 0, 0, kStays, kStays, kStays, kStays}));
-    EXPECT_EQ(b.evicted, (std::vector<std::int32_t>{1, 0, 2, 3}));
+    EXPECT_EQ(b.status[0], kNanScore);
+    EXPECT_EQ(b.deaths, (Deaths{0, 0, 0, 0, kStays, kStays, kStays, kStays}));
+    EXPECT_EQ(b.evicted, (Deaths{1, 0, 2, 3}));
   }
 }
 
@@ -374,7 +375,7 @@ void expect_presses_deaths(const Inputs<T>& inputs, const Layer<T>& layer, const
                            Agreement& agreement) {
   const auto& shape = inputs.shape;
   expect_consistent(shape, layer.plan(), b);
-  EXPECT_EQ(b.status, 0);
+  EXPECT_EQ(b.status[0], 0);
   for (std::int64_t h = 0; h < shape.n_kv_heads; ++h) {
     const auto* deaths = b.deaths.data() + h * shape.n_tokens;
     const auto head = start_head(inputs, h);

@@ -20,8 +20,8 @@
 #include "presses/registry.h"
 #include "presses/schedule_fixed.h"
 #include "presses/scorer.h"
+#include "tests/support/kernel_run.h"
 #include "tests/unit/presses/naive_schedule.h"
-#include "worker/kernels/layer_deaths.cuh"
 
 namespace kvcompare {
 namespace {
@@ -31,16 +31,17 @@ constexpr auto kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr auto kInfinity = std::numeric_limits<double>::infinity();
 
 using Scores = std::vector<std::vector<double>>;  // [n_kv_heads][n_tokens]
+using Deaths = KernelVector<std::int32_t>;
 
 struct Outcome {
-  std::vector<std::int32_t> deaths, until;
-  int status = 0;
+  Deaths deaths, until;
+  KernelVector<int> status{0};
 
   bool operator==(const Outcome&) const = default;
 };
 
-std::vector<double> flat(const Scores& scores) {
-  std::vector<double> all;
+KernelVector<double> flat(const Scores& scores) {
+  KernelVector<double> all;
   for (const auto& head : scores) all.insert(all.end(), head.begin(), head.end());
   return all;
 }
@@ -53,26 +54,34 @@ LayerDeaths layer_of(const naive::Shape& shape, std::size_t n_kv_heads, Outcome&
           shape.chunk_size};
 }
 
+// Positions of each head from the best score to the worst.
+KernelVector<std::int64_t> order_of(const KernelVector<double>& scores, std::int64_t n_kv_heads) {
+  const auto matrix = at::from_blob(const_cast<double*>(scores.data()),
+                                    {n_kv_heads, std::ssize(scores) / n_kv_heads}, at::kDouble);
+  const auto order =
+      std::get<1>(at::sort(matrix, /*stable=*/true, /*dim=*/1, /*descending=*/true)).contiguous();
+  const auto* first = order.const_data_ptr<std::int64_t>();
+  return {first, first + order.numel()};
+}
+
 // What an engine does: sorts, says how many keys each event evicts, and starts the kernel.
 template <class Run>
 Outcome by_ratio(const naive::Shape& shape, const Scores& scores, Run run) {
   Outcome outcome;
   const auto all = flat(scores);
-  const auto matrix =
-      at::from_blob(const_cast<double*>(all.data()), {std::ssize(scores), shape.n_tokens}, at::kDouble);
-  const auto order =
-      std::get<1>(at::sort(matrix, /*stable=*/true, /*dim=*/1, /*descending=*/true)).contiguous();
+  const auto order = order_of(all, std::ssize(scores));
   const auto slots =
       eviction_slots(std::get<RatioBudget>(shape.policy), shape.n_sink, {shape.n_tokens, shape.chunk_size});
+  const auto events = kernel_copy(slots.events), first = kernel_copy(slots.first);
   RatioSchedule task{.layer = layer_of(shape, scores.size(), outcome),
                      .scores = all.data(),
-                     .order = order.const_data_ptr<std::int64_t>(),
-                     .slots = slots.events.data(),
-                     .first_slot = slots.first.data(),
-                     .n_slots = std::ssize(slots.events),
+                     .order = order.data(),
+                     .slots = events.data(),
+                     .first_slot = first.data(),
+                     .n_slots = std::ssize(events),
                      .n_sink = shape.n_sink,
-                     .status = &outcome.status};
-  std::vector<std::max_align_t> workspace(ratio_workspace_bytes(task) / sizeof(std::max_align_t) + 1);
+                     .status = outcome.status.data()};
+  KernelVector<std::max_align_t> workspace(ratio_workspace_bytes(task) / sizeof(std::max_align_t) + 1);
   task.workspace = workspace.data();
   run(task);
   return outcome;
@@ -86,18 +95,21 @@ Outcome by_policy(const naive::Shape& shape, const Scores& scores, Run run) {
   const auto all = flat(scores);
   if (const auto* threshold = std::get_if<ScoreThreshold>(&shape.policy))
     run(ThresholdSchedule{layer, all.data(), threshold->threshold, threshold->sliding_window_size,
-                          shape.n_sink, &outcome.status});
+                          shape.n_sink, outcome.status.data()});
   else
     run(KeepAllSchedule{layer});
   return outcome;
 }
 
+constexpr auto kRunKernel = [](const auto& task) {
+  run_kernel(task, [](const auto& t) { fixed_schedule_kernel(t, nullptr); });
+};
+
 Outcome by_kernel(const naive::Shape& shape, const Scores& scores) {
-  const auto run = [](const auto& task) { fixed_schedule_kernel(task, nullptr); };
-  const auto outcome = by_policy(shape, scores, run);
-  gpu::set_reverse_warps(true);
-  EXPECT_EQ(by_policy(shape, scores, run), outcome) << "in another order of warps";
-  gpu::set_reverse_warps(false);
+  const auto outcome = by_policy(shape, scores, kRunKernel);
+  set_reverse_warps(true);
+  EXPECT_EQ(by_policy(shape, scores, kRunKernel), outcome) << "in another order of warps";
+  set_reverse_warps(false);
   return outcome;
 }
 
@@ -119,15 +131,13 @@ Outcome by_presses(const naive::Shape& shape, const Scores& scores) {
   return outcome;
 }
 
-std::vector<std::int32_t> deaths_of(const EvictionPolicy& policy, std::int64_t n_sink,
-                                    std::int64_t chunk_size, const std::vector<double>& scores) {
+Deaths deaths_of(const EvictionPolicy& policy, std::int64_t n_sink, std::int64_t chunk_size,
+                 const std::vector<double>& scores) {
   const naive::Shape shape{policy, n_sink, std::ssize(scores), chunk_size};
   const auto outcome = by_kernel(shape, {scores});
   EXPECT_EQ(by_reference(shape, {scores}), outcome);
   return outcome.deaths;
 }
-
-using Deaths = std::vector<std::int32_t>;
 
 // Budgets 1, 1, 1, 2, 2. Position 2 beats 1 and 4, but not 0; it has died before there is room for it.
 TEST(FixedScheduleKernel, EvictsTheLowestAfterEachToken) {
@@ -161,17 +171,16 @@ TEST(FixedScheduleKernel, KeepsAScoreAtTheThreshold) {
 // Chunks of 2, 2 and 1: a key that dies at event 1 is seen up to query 3, one that stays up to the last, 4.
 TEST(FixedScheduleKernel, SaysUntilWhichQueryAKeyIsSeen) {
   const naive::Shape shape{RatioBudget{0.5}, 0, 5, 2};
-  EXPECT_EQ(by_kernel(shape, {{5, 1, 4, 2, 3}}).until, (std::vector<std::int32_t>{5, 2, 5, 4, 5}));
-  EXPECT_EQ(by_kernel({KeepAll{}, 0, 5, 2}, {{5, 1, 4, 2, 3}}).until,
-            (std::vector<std::int32_t>{5, 5, 5, 5, 5}));
+  EXPECT_EQ(by_kernel(shape, {{5, 1, 4, 2, 3}}).until, (Deaths{5, 2, 5, 4, 5}));
+  EXPECT_EQ(by_kernel({KeepAll{}, 0, 5, 2}, {{5, 1, 4, 2, 3}}).until, (Deaths{5, 5, 5, 5, 5}));
 }
 
 TEST(FixedScheduleKernel, ReportsANanThatAnEventRanks) {
   const auto status = [](const EvictionPolicy& policy, std::int64_t n_sink, std::int64_t chunk_size,
                          const std::vector<double>& scores) {
     const naive::Shape shape{policy, n_sink, std::ssize(scores), chunk_size};
-    const auto by_kernel_alone = by_kernel(shape, {scores}).status;
-    EXPECT_EQ(by_reference(shape, {scores}).status, by_kernel_alone);
+    const auto by_kernel_alone = by_kernel(shape, {scores}).status[0];
+    EXPECT_EQ(by_reference(shape, {scores}).status[0], by_kernel_alone);
     try {
       by_presses(shape, {scores});
       EXPECT_EQ(by_kernel_alone, 0);
@@ -192,32 +201,12 @@ TEST(FixedScheduleKernel, ReportsANanThatAnEventRanks) {
   EXPECT_EQ(status(ScoreThreshold{0, 0}, 1, 1, {kNan, 1, 1}), 0);
 }
 
-TEST(JudgingEvent, IsTheOneWhoseRangeHoldsThePosition) {
-  for (const std::int64_t n_tokens : {1, 2, 7, 8, 9, 40})
-    for (const auto chunk_size : naive::chunk_sizes(n_tokens))
-      for (const std::int64_t window : {std::int64_t{0}, std::int64_t{1}, std::int64_t{5}, n_tokens,
-                                        n_tokens + 3, std::numeric_limits<std::int64_t>::max() / 2})
-        for (const std::int64_t n_sink : {std::int64_t{0}, std::int64_t{3}, n_tokens + 1}) {
-          const Chunking chunking{n_tokens, chunk_size};
-          const LayerDeaths layer{.n_kv_heads = 1, .n_tokens = n_tokens, .chunk_size = chunk_size};
-          for (std::int64_t j = 0; j < n_tokens; ++j) {
-            auto expected = kStays;
-            for (std::int64_t e = 0; e < chunking.n_events(); ++e) {
-              const auto [begin, end] = judged({0, window}, n_sink, chunking.event(e));
-              if (begin <= j && j < end) expected = static_cast<std::int32_t>(e);
-            }
-            ASSERT_EQ(judging_event(layer, window, n_sink, j), expected)
-                << j << " of " << n_tokens << " in chunks of " << chunk_size << ", window " << window;
-          }
-        }
-}
-
 class FixedScheduleKernelProperties : public testing::Test {
  protected:
   FixedScheduleKernelProperties() : generator_(property_seed()) {
     RecordProperty("seed", std::to_string(property_seed()));
   }
-  ~FixedScheduleKernelProperties() override { gpu::set_reverse_warps(false); }
+  ~FixedScheduleKernelProperties() override { set_reverse_warps(false); }
 
   // n_levels different scores; 0: as many as there are doubles.
   Scores random_scores(std::int64_t n_kv_heads, std::int64_t n, std::int64_t n_levels) {
@@ -287,8 +276,7 @@ TEST_F(FixedScheduleKernelProperties, AreThoseOfPressesForLongSamples) {
   }
   const naive::Shape shape{RatioBudget{0.75}, 4, 70001, 1};
   const auto scores = random_scores(1, shape.n_tokens, 0);
-  const auto run = [](const auto& task) { fixed_schedule_kernel(task, nullptr); };
-  EXPECT_EQ(by_policy(shape, scores, run), by_presses(shape, scores));
+  EXPECT_EQ(by_policy(shape, scores, kRunKernel), by_presses(shape, scores));
 }
 
 TEST(EvictionSlots, AreWhatTheBudgetsLeaveNoRoomFor) {
@@ -317,21 +305,21 @@ TEST(EvictionSlots, AreWhatTheBudgetsLeaveNoRoomFor) {
 
 TEST(RandomScoresKernel, AreThoseOfPresses) {
   for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{42}, std::uint64_t{0xFEDCBA9876543210}})
-    for (const std::int64_t sample : {std::int64_t{0}, std::int64_t{7}, std::int64_t{1} << 40}) {
+    for (const std::int64_t sample : {std::int64_t{0}, std::int64_t{7}, std::int64_t{1} << 60}) {
       const auto scorer = make_scorer({"random", "", RatioBudget{}, {.seed = seed}}, {});
       LayerView view;
       view.k = at::empty({3, 300, 1});
       view.layer = LayerIndex{5};
       view.sample = SampleIndex{sample};
       const auto expected = std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view).contiguous();
-      std::vector<double> scores(900, -1), by_reference(900, -1);
+      KernelVector<double> scores(900, -1), by_reference(900, -1);
       const RandomScores task{scores.data(), 3, 300, seed, static_cast<std::uint64_t>(sample), 5};
-      random_scores_kernel(task, nullptr);
+      run_kernel(task, [](const auto& t) { random_scores_kernel(t, nullptr); });
       auto other = task;
       other.scores = by_reference.data();
       random_scores_kernel_reference(other);
       const auto* bits = expected.const_data_ptr<double>();
-      EXPECT_EQ(scores, std::vector<double>(bits, bits + 900));
+      EXPECT_EQ(scores, KernelVector<double>(bits, bits + 900));
       EXPECT_EQ(scores, by_reference);
     }
 }

@@ -12,7 +12,10 @@
 
 #include <gtest/gtest.h>
 
-#include "worker/kernels/emulation.h"
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include "tests/support/kernel_run.h"
 
 namespace kvcompare {
 namespace {
@@ -47,13 +50,17 @@ std::int64_t until_of(std::int64_t j, const Case& c, std::mt19937& random) {
   }
 }
 
-// Compute capability 9.0 has a kernel of its own.
+// Compute capability 9.0 has a kernel of its own; on a GPU of another this is that of any.
 enum class Device { kAny, kHopper };
 std::ostream& operator<<(std::ostream& out, Device device) {
   return out << (device == Device::kHopper ? "Hopper" : "any device");
 }
 
 using Sees = bool (*)(std::int64_t i, std::int64_t j, std::int64_t until);
+
+constexpr auto kByKernel = [](const auto& task) {
+  run_kernel(task, [](const auto& t) { interval_attention_kernel(t, nullptr); });
+};
 
 // One layer as the engine has it: q beside k, and v among other things; what is not to be read is NaN.
 template <class T>
@@ -80,7 +87,7 @@ struct Layer {
   std::int64_t qkv_stride() const { return (c.n_heads + 2 * c.n_kv_heads) * c.d_head; }
   std::int64_t out_stride() const { return c.n_heads * c.d_head + 2; }
 
-  IntervalAttention<T> task(std::vector<T>& out) const {
+  IntervalAttention<T> task(KernelVector<T>& out) const {
     out.assign(static_cast<std::size_t>(c.n_tokens * out_stride()), static_cast<T>(-77.0F));
     return {.q = qk.data(),
             .k = qk.data() + c.n_heads * c.d_head,
@@ -97,17 +104,22 @@ struct Layer {
             .d_head = c.d_head};
   }
 
-  std::vector<T> by_kernel(Device device = Device::kAny, bool reverse_warps = false) const {
-    std::vector<T> out;
-    gpu::set_compute_capability(device == Device::kHopper ? 90 : 80);
-    gpu::set_reverse_warps(reverse_warps);
-    interval_attention_kernel(task(out), nullptr);
-    gpu::set_compute_capability(80);
-    gpu::set_reverse_warps(false);
+  KernelVector<T> by_kernel(Device device = Device::kAny, bool reverse_warps = false) const {
+    const auto on_hopper = device == Device::kHopper;
+    set_compute_capability(on_hopper ? 90 : 80);
+    set_reverse_warps(reverse_warps);
+    const auto out = by_instruction(on_hopper ? MatrixInstruction::kBest : MatrixInstruction::kMmaSync);
+    set_compute_capability(80);
+    set_reverse_warps(false);
     return out;
   }
-  std::vector<T> by_reference() const {
-    std::vector<T> out;
+  KernelVector<T> by_instruction(MatrixInstruction instruction) const {
+    KernelVector<T> out;
+    run_kernel(task(out), [&](const auto& t) { interval_attention_kernel(t, nullptr, instruction); });
+    return out;
+  }
+  KernelVector<T> by_reference() const {
+    KernelVector<T> out;
     interval_attention_kernel_reference(task(out));
     return out;
   }
@@ -140,8 +152,8 @@ struct Layer {
   }
 
   const Case c;
-  std::vector<T> qk, qkv;
-  std::vector<std::int32_t> until;
+  KernelVector<T> qk, qkv;
+  KernelVector<std::int32_t> until;
 };
 
 bool rule(std::int64_t i, std::int64_t j, std::int64_t until) { return j <= i && i < until; }
@@ -163,12 +175,13 @@ double tolerance(const Layer<T>& layer) {
   return largest * (std::is_same_v<T, float> ? 2e-6 : 2.5 * kRounding<T>);
 }
 
-template <class A, class B>
-double largest_difference(const std::vector<A>& a, const std::vector<B>& b) {
+// Numbers: a vector in any memory.
+template <class Numbers>
+double largest_difference(const Numbers& a, const std::vector<double>& b) {
   EXPECT_EQ(a.size(), b.size());
   double largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
     if (std::isnan(difference)) return difference;  // which is below nothing
     largest = std::max(largest, difference);
   }
@@ -176,7 +189,7 @@ double largest_difference(const std::vector<A>& a, const std::vector<B>& b) {
 }
 
 template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+bool same_bits(const KernelVector<T>& a, const KernelVector<T>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
@@ -218,11 +231,11 @@ void expect_attention(const Case& c, std::initializer_list<Device> devices = {De
 }
 
 template <class T>
-class IntervalAttentionByMatrices : public testing::Test {};
+class IntervalAttentionKernelByMatrices : public testing::Test {};
 using HalfTypes = testing::Types<c10::Half, c10::BFloat16>;
-TYPED_TEST_SUITE(IntervalAttentionByMatrices, HalfTypes);
+TYPED_TEST_SUITE(IntervalAttentionKernelByMatrices, HalfTypes);
 
-TYPED_TEST(IntervalAttentionByMatrices, IsTheDefinition) {
+TYPED_TEST(IntervalAttentionKernelByMatrices, IsTheDefinition) {
   for (const auto& c : {
            Case{1, 1, 1, 64, Deaths::kNone}, Case{2, 4, 2, 80, Deaths::kNone},
            Case{17, 7, 1, 96, Deaths::kRandom}, Case{63, 2, 2, 128, Deaths::kRandom},
@@ -239,32 +252,32 @@ TYPED_TEST(IntervalAttentionByMatrices, IsTheDefinition) {
 }
 
 // More keys than are listed at once.
-TEST(IntervalAttentionByMatricesOnce, ManyKeys) {
+TEST(IntervalAttentionKernelByMatricesOnce, ManyKeys) {
   expect_attention<c10::Half>({1400, 1, 1, 64, Deaths::kRandom}, {Device::kAny, Device::kHopper});
 }
 
 // More steps than a block of the Hopper kernel has room for, several times.
-TEST(IntervalAttentionByMatricesOnce, ManySteps) {
+TEST(IntervalAttentionKernelByMatricesOnce, ManySteps) {
   expect_attention<c10::BFloat16>({700, 1, 1, 128, Deaths::kNone}, {Device::kHopper});
   expect_attention<c10::BFloat16>({400, 1, 1, 256, Deaths::kRandom}, {Device::kHopper});
 }
 
+// Other steps, other rounding.
 TEST(IntervalAttentionKernel, TakesTheInstructionThatIsAskedFor) {
   const Layer<c10::BFloat16> layer({200, 2, 1, 64, Deaths::kRandom}, 3);
-  std::vector<c10::BFloat16> out;
-  gpu::set_compute_capability(90);
-  interval_attention_kernel(layer.task(out), nullptr, MatrixInstruction::kMmaSync);
-  gpu::set_compute_capability(80);
-  EXPECT_TRUE(same_bits(out, layer.by_kernel(Device::kAny)));
-  EXPECT_FALSE(same_bits(out, layer.by_kernel(Device::kHopper)));  // other steps, other rounding
+  for (const int capability : {90, 80}) {
+    if (!set_compute_capability(capability)) continue;
+    const auto best = layer.by_instruction(MatrixInstruction::kBest);
+    EXPECT_EQ(same_bits(best, layer.by_instruction(MatrixInstruction::kMmaSync)), capability != 90);
+  }
 }
 
 template <class T>
-class IntervalAttentionInFloat : public testing::Test {};
+class IntervalAttentionKernelInFloat : public testing::Test {};
 using AllTypes = testing::Types<float, c10::Half, c10::BFloat16>;
-TYPED_TEST_SUITE(IntervalAttentionInFloat, AllTypes);
+TYPED_TEST_SUITE(IntervalAttentionKernelInFloat, AllTypes);
 
-TYPED_TEST(IntervalAttentionInFloat, IsTheDefinition) {
+TYPED_TEST(IntervalAttentionKernelInFloat, IsTheDefinition) {
   for (const auto& c : {
            Case{1, 1, 1, 2, Deaths::kNone}, Case{2, 2, 1, 8, Deaths::kAtBirth},
            Case{17, 4, 1, 16, Deaths::kRandom}, Case{130, 4, 2, 32, Deaths::kWindow},
@@ -274,7 +287,7 @@ TYPED_TEST(IntervalAttentionInFloat, IsTheDefinition) {
     expect_attention<TypeParam>(c);
 }
 
-TEST(IntervalAttentionInFloat32, HasTheHeadSizesOfTensorCores) {
+TEST(IntervalAttentionKernelInFloat32, HasTheHeadSizesOfTensorCores) {
   for (const auto& c : {
            Case{65, 2, 1, 64, Deaths::kRandom},
            Case{63, 4, 1, 80, Deaths::kChunks},
@@ -300,8 +313,8 @@ void expect_dead_keys_unread(std::int64_t d_head, Device device) {
   const auto poisoned = layer.by_kernel(device);
   const auto from = death * layer.out_stride();
   EXPECT_TRUE(std::isnan(static_cast<float>(poisoned[static_cast<std::size_t>(from) - 3])));
-  EXPECT_TRUE(same_bits(std::vector(clean.begin() + from, clean.end()),
-                        std::vector(poisoned.begin() + from, poisoned.end())));
+  EXPECT_TRUE(same_bits(KernelVector<T>(clean.begin() + from, clean.end()),
+                        KernelVector<T>(poisoned.begin() + from, poisoned.end())));
 }
 
 TEST(IntervalAttentionKernel, DoesNotReadDeadKeys) {
@@ -312,55 +325,55 @@ TEST(IntervalAttentionKernel, DoesNotReadDeadKeys) {
 
 // Scores of equal keys are equal: the average of the values seen.
 TEST(IntervalAttentionKernel, AveragesTheValuesOfEqualKeys) {
-  const std::vector<float> q{1, 1, 1, 1}, k{5, 5, 5, 5}, v{1, 2, 6, 100};
-  const std::vector<std::int32_t> until{3, 4, 3, 4};
+  const KernelVector<float> q{1, 1, 1, 1}, k{5, 5, 5, 5}, v{1, 2, 6, 100};
+  const KernelVector<std::int32_t> until{3, 4, 3, 4};
   for (const bool by_reference : {false, true}) {
-    std::vector<float> out(4);
+    KernelVector<float> out(4);
     const IntervalAttention<float> task{q.data(), k.data(),     v.data(), 1, 1, 1, out.data(),
                                         1,        until.data(), 4,        1, 1, 1};
     if (by_reference)
       interval_attention_kernel_reference(task);
     else
-      interval_attention_kernel(task, nullptr);
-    EXPECT_EQ(out, (std::vector<float>{1, 1.5, 3, 51}));
+      kByKernel(task);
+    const std::vector<float> averages{1, 1.5, 3, 51};
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_FLOAT_EQ(out[i], averages[i]);
   }
 }
 
 // exp(80) and exp(-80) are nothing to a softmax; weights 1 : 3 by a difference of log 3.
 TEST(IntervalAttentionKernel, TakesLargeScores) {
-  const std::vector<float> q{8, 8}, k{10, 10 + std::log(3.0F) / 8}, v{0, 4};
-  const std::vector<std::int32_t> until{2, 2};
+  const KernelVector<float> q{8, 8}, k{10, 10 + std::log(3.0F) / 8}, v{0, 4};
+  const KernelVector<std::int32_t> until{2, 2};
   for (const float sign : {1.0F, -1.0F}) {
-    const std::vector<float> signed_q{sign * q[0], sign * q[1]};
-    std::vector<float> out(2);
-    interval_attention_kernel(IntervalAttention<float>{signed_q.data(), k.data(), v.data(), 1, 1, 1,
-                                                       out.data(), 1, until.data(), 2, 1, 1, 1},
-                              nullptr);
+    const KernelVector<float> signed_q{sign * q[0], sign * q[1]};
+    KernelVector<float> out(2);
+    kByKernel(IntervalAttention<float>{signed_q.data(), k.data(), v.data(), 1, 1, 1, out.data(), 1,
+                                       until.data(), 2, 1, 1, 1});
     EXPECT_EQ(out[0], 0);
     EXPECT_NEAR(out[1], sign > 0 ? 3 : 1, 1e-4);
   }
 }
 
 TEST(IntervalAttentionKernel, RefusesWhatItHasNot) {
-  std::vector<float> out;
+  KernelVector<float> out;
   const Layer<float> layer({2, 4, 2, 16, Deaths::kNone}, 1);
   auto task = layer.task(out);
   for (const std::int64_t d : {0, 257}) {
     task.d_head = d;
-    EXPECT_THROW(interval_attention_kernel(task, nullptr), std::invalid_argument) << d;
+    EXPECT_THROW(kByKernel(task), std::invalid_argument) << d;
   }
   task = layer.task(out);
   task.n_heads = 3;
-  EXPECT_THROW(interval_attention_kernel(task, nullptr), std::invalid_argument);
+  EXPECT_THROW(kByKernel(task), std::invalid_argument);
 }
 
 TEST(IntervalAttentionKernel, RefusesRowsThatAreNotAligned) {
-  std::vector<c10::Half> out;
+  KernelVector<c10::Half> out;
   const Layer<c10::Half> layer({2, 1, 1, 64, Deaths::kNone}, 1);
   const auto refuses = [&](auto&& change) {
     auto task = layer.task(out);
     change(task);
-    EXPECT_THROW(interval_attention_kernel(task, nullptr), std::invalid_argument);
+    EXPECT_THROW(kByKernel(task), std::invalid_argument);
   };
   refuses([](auto& task) { task.q += 4; });
   refuses([](auto& task) { task.k_stride += 4; });

@@ -17,13 +17,15 @@
 #include <gtest/gtest.h>
 
 #include <ATen/ops/from_blob.h>
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include "presses/eviction_slots.h"
 #include "presses/registry.h"
 #include "presses/schedule_observing.h"
 #include "presses/scorer.h"
+#include "tests/support/kernel_run.h"
 #include "tests/unit/presses/naive_schedule.h"
-#include "worker/kernels/emulation.h"
 #include "worker/kernels/fixed_schedule_kernel.h"
 
 namespace kvcompare {
@@ -32,7 +34,7 @@ namespace {
 constexpr std::size_t kSharedBytes = 99 * 1024;
 constexpr double kNearTie = 1e-4;  // relative; far above what float32 can move a score by
 
-using Deaths = std::vector<std::int32_t>;
+using Deaths = KernelVector<std::int32_t>;
 
 // Queries and keys with RoPE as an engine has them: q heads, then KV heads of a token in a row.
 struct Layer {
@@ -40,7 +42,7 @@ struct Layer {
   std::int64_t group = 1;
   std::int64_t n_tokens = 1;
   std::int64_t d_head = 1;
-  std::vector<float> rotated;
+  KernelVector<float> rotated;
 
   std::int64_t stride() const { return n_kv_heads * (group + 1) * d_head; }
   float& q(std::int64_t head, std::int64_t token, std::int64_t i = 0) {
@@ -67,7 +69,7 @@ Layer zero_layer(std::int64_t n_kv_heads, std::int64_t group, std::int64_t n_tok
 
 struct Outcome {
   Deaths deaths, until;
-  int status = 0;
+  KernelVector<int> status{0};
 
   bool operator==(const Outcome&) const = default;
 };
@@ -83,8 +85,10 @@ class Engine {
         capacity_(shape.n_tokens + 3),
         positions_(naive::size(layer.n_kv_heads * capacity_), -77),
         received_(positions_.size(), -77) {
-    if (const auto* ratio = std::get_if<RatioBudget>(&shape.policy))
+    if (const auto* ratio = std::get_if<RatioBudget>(&shape.policy)) {
       slots_ = eviction_slots(*ratio, shape.n_sink, chunking_);
+      first_slot_ = kernel_copy(slots_.first);
+    }
     task_.n_sink = shape.n_sink;
     task_.most_shared_bytes = most_shared_bytes;
     task_.scale = 1 / std::sqrt(static_cast<float>(layer.d_head));
@@ -92,7 +96,7 @@ class Engine {
       task_.threshold = threshold->threshold;
       task_.sliding_window_size = threshold->sliding_window_size;
     } else {
-      task_.first_slot = slots_.first.data();
+      task_.first_slot = first_slot_.data();
     }
   }
 
@@ -104,8 +108,8 @@ class Engine {
     outcome.until.assign(n, -77);
     task_.layer = {outcome.deaths.data(), outcome.until.data(), layer_.n_kv_heads, shape_.n_tokens,
                    shape_.chunk_size};
-    task_.status = &outcome.status;
-    fixed_schedule_kernel(KeepAllSchedule{task_.layer}, nullptr);
+    task_.status = outcome.status.data();
+    run_kernel(KeepAllSchedule{task_.layer}, [](const auto& t) { fixed_schedule_kernel(t, nullptr); });
     for (std::int64_t begin = 0; begin < shape_.n_tokens; begin += n_rows_) run_block(begin, start);
     return outcome;
   }
@@ -126,13 +130,14 @@ class Engine {
              .capacity = capacity_};
     block.n_columns = (block.n_old + block.n_rows + 3) / 4 * 4;
     task_.n_next = n_alive(begin + block.n_rows);
-    std::vector<float> rows(naive::size(block.n_kv_heads * block.group * block.n_rows * layer_.d_head)),
+    KernelVector<float> rows(naive::size(block.n_kv_heads * block.group * block.n_rows * layer_.d_head)),
         columns(naive::size(block.n_kv_heads * block.n_columns * layer_.d_head));
     start(ObservedOperands<float>{block, layer_.rotated.data(), &layer_.k(0, 0), layer_.stride(),
                                   layer_.d_head, rows.data(), columns.data()});
     const auto n_lines = block.n_kv_heads * block.group * block.n_rows;
-    std::vector<float> logits, weights(naive::size(n_lines * block.n_columns));
-    std::vector<double> sums(naive::size(n_lines));
+    KernelVector<float> logits, weights(naive::size(n_lines * block.n_columns));
+    KernelVector<double> sums(naive::size(n_lines));
+    logits.reserve(weights.size());
     for (std::int64_t line = 0; line < n_lines; ++line)
       for (std::int64_t c = 0; c < block.n_columns; ++c) {
         double product = 0;
@@ -155,21 +160,24 @@ class Engine {
   const std::int64_t n_rows_;
   const std::int64_t capacity_;
   EvictionSlots slots_;
-  std::vector<std::int32_t> positions_;
-  std::vector<double> received_;
+  KernelVector<std::int32_t> first_slot_;
+  KernelVector<std::int32_t> positions_;
+  KernelVector<double> received_;
   ObservedRows task_;
 };
 
-constexpr auto kByKernel = [](const auto& task) { observing_schedule_kernel(task, nullptr); };
+constexpr auto kByKernel = [](const auto& task) {
+  run_kernel(task, [](const auto& t) { observing_schedule_kernel(t, nullptr); });
+};
 constexpr auto kByReference = [](const auto& task) { observing_schedule_kernel_reference(task); };
 
 Outcome by_kernel(const naive::Shape& shape, Layer& layer, std::int64_t n_rows = 64,
                   std::size_t most_shared_bytes = kSharedBytes) {
   const auto outcome = Engine(shape, layer, n_rows, most_shared_bytes).run(kByKernel);
-  gpu::set_reverse_warps(true);
+  set_reverse_warps(true);
   EXPECT_EQ(Engine(shape, layer, n_rows, most_shared_bytes).run(kByKernel), outcome)
       << "in another order of warps";
-  gpu::set_reverse_warps(false);
+  set_reverse_warps(false);
   return outcome;
 }
 
@@ -199,7 +207,7 @@ Deaths deaths_of(const naive::Shape& shape, Layer& layer) {
   EXPECT_EQ(by_kernel(shape, layer, 64, 0), outcome) << "without copies in shared memory";
   EXPECT_EQ(by_kernel(shape, layer, 2), outcome) << "in blocks of 2 rows";
   EXPECT_EQ(by_reference(shape, layer), outcome);
-  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.status[0], 0);
   return outcome.deaths;
 }
 
@@ -363,7 +371,7 @@ class ObservingScheduleKernelProperties : public testing::Test {
   ObservingScheduleKernelProperties() : generator_(property_seed()) {
     RecordProperty("seed", std::to_string(property_seed()));
   }
-  ~ObservingScheduleKernelProperties() override { gpu::set_reverse_warps(false); }
+  ~ObservingScheduleKernelProperties() override { set_reverse_warps(false); }
 
   Layer random_layer(std::int64_t n_kv_heads, std::int64_t group, std::int64_t n_tokens, std::int64_t d_head,
                      float scale) {
@@ -379,7 +387,7 @@ class ObservingScheduleKernelProperties : public testing::Test {
     const auto reference = by_reference(shape, layer, n_rows);
     const auto in_double = by_presses(shape, layer, at::kDouble),
                in_float = by_presses(shape, layer, at::kFloat);
-    ASSERT_EQ(actual.status, 0);
+    ASSERT_EQ(actual.status[0], 0);
     const auto n = shape.n_tokens;
     for (std::int64_t h = 0; h < layer.n_kv_heads; ++h) {
       const auto* deaths = actual.deaths.data() + h * n;
@@ -454,8 +462,8 @@ TEST_F(ObservingScheduleKernelProperties, ReportANanThatAnEventRanks) {
           } catch (const std::domain_error&) {
             expected = kNanScore;
           }
-          EXPECT_EQ(Engine(shape, layer, 64, kSharedBytes).run(kByKernel).status, expected);
-          EXPECT_EQ(by_reference(shape, layer).status, expected);
+          EXPECT_EQ(Engine(shape, layer, 64, kSharedBytes).run(kByKernel).status[0], expected);
+          EXPECT_EQ(by_reference(shape, layer).status[0], expected);
         }
       }
 }
@@ -471,13 +479,13 @@ struct MiddleOfSample {
 };
 
 struct State {
-  std::vector<std::int32_t> positions, deaths, until;
-  std::vector<double> received;
+  KernelVector<std::int32_t> positions, deaths, until;
+  KernelVector<double> received;
 
   bool operator==(const State&) const = default;
 };
 
-class MiddleOfSampleTest : public ObservingScheduleKernelProperties {
+class ObservingScheduleKernelMiddle : public ObservingScheduleKernelProperties {
  protected:
   // Draws what `run` works on; all of it for a kernel and a reference alike.
   void draw(const MiddleOfSample& shape, bool by_threshold) {
@@ -511,10 +519,10 @@ class MiddleOfSampleTest : public ObservingScheduleKernelProperties {
   template <class Run>
   State run(Run start, std::size_t shared_bytes) {
     auto state = state_;
-    int status = 0;
+    KernelVector<int> status{0};
     const auto n_lines = shape_.n_kv_heads * shape_.group * shape_.n_rows;
-    std::vector<float> weights(naive::size(n_lines * n_columns_));
-    std::vector<double> sums(naive::size(n_lines));
+    KernelVector<float> weights(naive::size(n_lines * n_columns_));
+    KernelVector<double> sums(naive::size(n_lines));
     ObservedRows task;
     task.block = {shape_.n_kv_heads,      shape_.group,          first_row_,
                   shape_.n_rows,          shape_.n_old,          n_columns_,
@@ -529,18 +537,18 @@ class MiddleOfSampleTest : public ObservingScheduleKernelProperties {
     task.first_slot = by_threshold_ ? nullptr : first_slot_.data();
     task.threshold = 0.5e-3;
     task.sliding_window_size = shape_.n_old;  // judges about every third position
-    task.status = &status;
+    task.status = status.data();
     task.most_shared_bytes = shared_bytes;
     start(task);
-    EXPECT_EQ(status, 0);
+    EXPECT_EQ(status[0], 0);
     return state;
   }
 
   void check(std::size_t shared_bytes) {
     const auto expected = run(kByReference, 0), actual = run(kByKernel, shared_bytes);
-    gpu::set_reverse_warps(true);
+    set_reverse_warps(true);
     EXPECT_EQ(run(kByKernel, shared_bytes), actual) << "in another order of warps";
-    gpu::set_reverse_warps(false);
+    set_reverse_warps(false);
     ASSERT_EQ(actual.deaths, expected.deaths);
     ASSERT_EQ(actual.until, expected.until);
     for (std::int64_t h = 0; h < shape_.n_kv_heads; ++h)
@@ -555,12 +563,12 @@ class MiddleOfSampleTest : public ObservingScheduleKernelProperties {
   bool by_threshold_ = false;
   std::int64_t first_row_ = 0, n_columns_ = 0, n_tokens_ = 0, n_next_ = 0;
   State state_;
-  std::vector<float> logits_;
-  std::vector<std::int32_t> first_slot_;
+  KernelVector<float> logits_;
+  KernelVector<std::int32_t> first_slot_;
 };
 
 // Around what a thread may have in registers, with and without copies in shared memory.
-TEST_F(MiddleOfSampleTest, EndsAsTheReference) {
+TEST_F(ObservingScheduleKernelMiddle, EndsAsTheReference) {
   for (const auto& shape : {MiddleOfSample{.n_old = 0, .n_dying = 0},
                             {.group = 3, .n_old = 37},
                             {.group = 4, .n_rows = 7, .n_old = 200, .n_dying = 1},
@@ -580,7 +588,7 @@ TEST_F(MiddleOfSampleTest, EndsAsTheReference) {
     }
 }
 
-TEST_F(MiddleOfSampleTest, EndsAsTheReferenceUnderAThreshold) {
+TEST_F(ObservingScheduleKernelMiddle, EndsAsTheReferenceUnderAThreshold) {
   for (const auto& shape : {MiddleOfSample{.group = 3, .n_old = 37, .n_missing = 37},
                             {.group = 2, .n_old = 300, .n_missing = 101},
                             {.n_old = 5000, .n_missing = 1}}) {
@@ -604,11 +612,11 @@ TYPED_TEST(ObservedOperandsKernel, GathersQueriesAndKeys) {
   };
   for (const std::int64_t d : {1, 6, 8, 128}) {
     const std::int64_t n_tokens = 9, n_heads = 6, stride = (n_heads + 2) * d;
-    std::vector<T> rotated;
+    KernelVector<T> rotated;
     for (std::int64_t t = 0; t < n_tokens; ++t)
       for (std::int64_t h = 0; h < n_heads + 2; ++h)
         for (std::int64_t i = 0; i < d; ++i) rotated.push_back(element(t, h, i));
-    std::vector<std::int32_t> positions = {0, 4, -1, -77, 1, 2, 3, -77};
+    KernelVector<std::int32_t> positions = {0, 4, -1, -77, 1, 2, 3, -77};
     ObservedBlock block{.n_kv_heads = 2,
                         .group = 3,
                         .first_row = 6,
@@ -617,10 +625,10 @@ TYPED_TEST(ObservedOperandsKernel, GathersQueriesAndKeys) {
                         .n_columns = 8,
                         .positions = positions.data(),
                         .capacity = 4};
-    std::vector<T> rows(naive::size(2 * 3 * 2 * d), T(-1.0F)), columns(naive::size(2 * 8 * d), T(-1.0F));
+    KernelVector<T> rows(naive::size(2 * 3 * 2 * d), T(-1.0F)), columns(naive::size(2 * 8 * d), T(-1.0F));
     ObservedOperands<T> task{block,       rotated.data(), rotated.data() + n_heads * d, stride, d,
                              rows.data(), columns.data()};
-    observing_schedule_kernel(task, nullptr);
+    kByKernel(task);
     for (std::int64_t h = 0; h < n_heads; ++h)
       for (std::int64_t r = 0; r < 2; ++r)
         for (std::int64_t i = 0; i < d; ++i)
@@ -632,7 +640,7 @@ TYPED_TEST(ObservedOperandsKernel, GathersQueriesAndKeys) {
         for (std::int64_t i = 0; i < d; ++i)
           ASSERT_EQ(static_cast<float>(columns[naive::size((h * 8 + c) * d + i)]),
                     keys[h][c] < 0 ? 0 : static_cast<float>(element(keys[h][c], n_heads + h, i)));
-    auto by_reference = std::pair(std::vector<T>(rows.size()), std::vector<T>(columns.size()));
+    auto by_reference = std::pair(KernelVector<T>(rows.size()), KernelVector<T>(columns.size()));
     task.rows = by_reference.first.data();
     task.columns = by_reference.second.data();
     observing_schedule_kernel_reference(task);
