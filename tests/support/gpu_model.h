@@ -1,4 +1,4 @@
-// A checkpoint as the GPU engine takes it, on the CPU, for the emulated kernels.
+// A checkpoint as the GPU engine takes it: on the CPU for emulated kernels, or on a GPU.
 #pragma once
 
 #include <filesystem>
@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "tests/support/kernel_run.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/gpu_engine.h"
 
@@ -13,13 +14,16 @@ namespace kvcompare {
 
 class GpuModelForTest {
  public:
-  GpuModelForTest(const std::filesystem::path& folder, at::ScalarType dtype)
-      : weights_(folder, read_model_config(folder / "config.json"), dtype, at::kCPU),
-        kvzap_(load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt, dtype, at::kCPU)) {}
+  GpuModelForTest(const std::filesystem::path& folder, at::ScalarType dtype,
+                  const GpuWeightsOptions& options = {})
+      : weights_(folder, read_model_config(folder / "config.json"), dtype, kernel_device(), options),
+        kvzap_(load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt, dtype,
+                                    kernel_device())) {}
 
   std::unique_ptr<Engine> engine(GpuEngineOptions options) const {
     return make_gpu_engine(weights_, {.kvzap = &kvzap_}, std::move(options));
   }
+  bool is_streamed() const { return weights_.is_streamed(); }
   KvzapSurrogate& kvzap() { return kvzap_; }
 
  private:

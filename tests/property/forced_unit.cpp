@@ -1,0 +1,213 @@
+#include "tests/property/forced_unit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/bitwise_and.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include "tests/property/forced_scores.h"
+#include "tests/unit/presses/naive_schedule.h"
+#include "worker/cross_entropy.h"
+
+namespace kvcompare {
+namespace {
+
+using Positions = std::vector<std::int64_t>;
+
+// One event of one head.
+struct Decision {
+  std::int64_t n_previous, n;
+  Positions alive, dying;
+  std::vector<ScoreRange> scores;  // of the alive
+
+  bool dies(std::int64_t j) const { return std::ranges::binary_search(dying, j); }
+};
+
+void expect_lowest_die(const RatioBudget& policy, std::int64_t n_sink, const Decision& decision) {
+  const auto n_kept = std::ssize(decision.alive) - std::ssize(decision.dying);
+  EXPECT_EQ(n_kept, std::min(std::ssize(decision.alive),
+                             naive::budget(policy.compression_ratio, decision.n, n_sink)));
+  double dead = -std::numeric_limits<double>::infinity(), living = -dead;
+  for (std::size_t i = 0; i < decision.alive.size(); ++i) {
+    if (decision.alive[i] < n_sink) continue;
+    if (decision.dies(decision.alive[i]))
+      dead = std::max(dead, decision.scores[i].low);
+    else
+      living = std::min(living, decision.scores[i].high);
+  }
+  EXPECT_LE(dead, living) << "a higher score died, a lower one did not";
+}
+
+void expect_below_die(const ScoreThreshold& policy, std::int64_t n_sink, const Decision& decision) {
+  const auto has_left = [&](std::int64_t j, std::int64_t n) { return j < n - policy.sliding_window_size; };
+  for (std::size_t i = 0; i < decision.alive.size(); ++i) {
+    const auto j = decision.alive[i];
+    const bool is_judged = j >= n_sink && has_left(j, decision.n) && !has_left(j, decision.n_previous);
+    if (decision.dies(j)) {
+      EXPECT_TRUE(is_judged) << "position " << j;
+      EXPECT_LT(decision.scores[i].low, policy.threshold) << "position " << j;
+    } else if (is_judged) {
+      EXPECT_GE(decision.scores[i].high, policy.threshold) << "position " << j;
+    }
+  }
+}
+
+// An event that can evict: others have no scores to ask for.
+bool has_choice(const EvictionPolicy& policy, std::int64_t n_sink, const Decision& decision) {
+  if (const auto* ratio = std::get_if<RatioBudget>(&policy))
+    return std::ssize(decision.alive) > naive::budget(ratio->compression_ratio, decision.n, n_sink);
+  if (const auto* threshold = std::get_if<ScoreThreshold>(&policy))
+    return decision.n - threshold->sliding_window_size > n_sink;
+  return false;
+}
+
+void judge_decision(const MethodSpec& method, const Decision& decision, ForcedUnit& unit) {
+  const auto n_sink = method.parameters.n_sink;
+  for (const auto j : decision.dying) EXPECT_GE(j, n_sink) << "a sink";
+  std::vector<double> exact;
+  for (const auto& score : decision.scores) exact.push_back(score.exact);
+  unit.n_events += 1;
+  auto dying = naive::dying(method.policy, n_sink, decision.n_previous, decision.n, decision.alive, exact);
+  std::ranges::sort(dying);
+  unit.n_disputed += dying != decision.dying;
+  if (const auto* ratio = std::get_if<RatioBudget>(&method.policy))
+    expect_lowest_die(*ratio, n_sink, decision);
+  else
+    expect_below_die(std::get<ScoreThreshold>(method.policy), n_sink, decision);
+}
+
+void judge_head(const MethodSpec& method, std::int64_t chunk_size, std::span<const DeathTime> deaths,
+                const EventScores& scores_of, ForcedUnit& unit) {
+  DeathTime event = 0;
+  std::int64_t n_previous = 0;
+  for (const auto n : naive::ends(std::ssize(deaths), chunk_size)) {
+    Decision decision{.n_previous = n_previous, .n = n, .alive = {}, .dying = {}, .scores = {}};
+    for (std::int64_t j = 0; j < n; ++j) {
+      const auto death = deaths[naive::size(j)];
+      if (death >= event) decision.alive.push_back(j);
+      if (death == event) decision.dying.push_back(j);
+    }
+    if (has_choice(method.policy, method.parameters.n_sink, decision)) {
+      SCOPED_TRACE("event at " + std::to_string(n));
+      decision.scores = scores_of(n, decision.alive);
+      judge_decision(method, decision, unit);
+    } else {
+      EXPECT_TRUE(decision.dying.empty()) << "event at " << n;
+    }
+    if (testing::Test::HasFailure()) return;
+    n_previous = n;
+    ++event;
+  }
+}
+
+// Layer by layer, with what a query sees given: [n_kv_heads, n_tokens, n_tokens].
+class ForcedModel {
+ public:
+  ForcedModel(const LoadedModel& exact, const Sample& sample)
+      : model_(*exact.model), sample_(sample), x_(model_.embed(sample.ids)) {}
+
+  template <class Sees>
+  ForcedLayer pass_layer(LayerIndex index, const Sees& sees) {
+    ForcedLayer layer{.view = model_.project(index, sample_.index, 0, x_), .weights = {}};
+    const auto& view = layer.view;
+    const auto of_queries = [&](const at::Tensor& heads) {
+      return heads.repeat_interleave(view.q.size(0) / view.k.size(0), 0);
+    };
+    const auto scale = 1 / std::sqrt(static_cast<double>(view.q.size(2)));
+    layer.weights = (view.q.matmul(of_queries(view.k).transpose(1, 2)) * scale)
+                        .masked_fill(of_queries(sees).logical_not(), -std::numeric_limits<double>::infinity())
+                        .softmax(-1);
+    x_ = model_.finish_layer(index, x_, layer.weights.matmul(of_queries(view.v)));
+    return layer;
+  }
+
+  double total_nll() const {
+    double total = 0;
+    const auto n = std::ssize(sample_.ids);
+    for (const double nll : cross_entropy(model_, x_.narrow(0, 0, n - 1), std::span(sample_.ids).subspan(1)))
+      total += nll;
+    return total;
+  }
+
+ private:
+  const Model& model_;
+  const Sample& sample_;
+  at::Tensor x_;
+};
+
+at::Tensor what_queries_see(std::span<const std::vector<DeathTime>> deaths, const Chunking& chunking) {
+  const auto n = chunking.n_tokens;
+  std::vector<std::int64_t> until;
+  for (const auto& head : deaths)
+    for (const auto death : head) until.push_back(chunking.sees_until(death));
+  const auto i = at::arange(n, at::kLong).view({1, n, 1}), j = at::arange(n, at::kLong).view({1, 1, n});
+  return j.le(i) & i.lt(at::tensor(until, at::kLong).view({std::ssize(deaths), 1, n}));
+}
+
+// Tells `look` of every layer; returns the NLL.
+template <class Look>
+double pass_model(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+                  const AllDeaths& deaths, const Look& look) {
+  const c10::InferenceMode no_autograd;
+  const auto n_kv_heads = naive::size(exact.model->config().n_kv_heads);
+  const Chunking chunking{std::ssize(unit.sample->ids), chunk_size};
+  ForcedModel model(exact, *unit.sample);
+  for (std::int64_t l = 0; l < exact.model->config().n_layers; ++l) {
+    const auto heads = std::span(deaths).subspan(naive::size(l) * n_kv_heads, n_kv_heads);
+    look(LayerIndex(l), model.pass_layer(LayerIndex(l), what_queries_see(heads, chunking)));
+  }
+  return model.total_nll();
+}
+
+}  // namespace
+
+ForcedUnit judge(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+                 const AllDeaths& deaths) {
+  ForcedUnit forced;
+  forced.total_nll = pass_model(exact, unit, chunk_size, deaths, [&](LayerIndex l, const ForcedLayer& layer) {
+    const auto n_kv_heads = layer.view.k.size(0);
+    if (std::holds_alternative<KeepAll>(unit.method->policy)) return;
+    for (std::int64_t h = 0; h < n_kv_heads; ++h) {
+      SCOPED_TRACE("layer " + std::to_string(l.value) + ", KV head " + std::to_string(h));
+      judge_head(*unit.method, chunk_size, deaths[naive::size(l.value * n_kv_heads + h)],
+                 scores_of_head(layer, h, *unit.method, exact), forced);
+    }
+  });
+  return forced;
+}
+
+double total_nll(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+                 const AllDeaths& deaths) {
+  return pass_model(exact, unit, chunk_size, deaths, [](LayerIndex, const ForcedLayer&) {});
+}
+
+double middle_score(const LoadedModel& exact, const EngineTask& unit) {
+  const c10::InferenceMode no_autograd;
+  const auto n = std::ssize(unit.sample->ids);
+  const AllDeaths none(naive::size(exact.model->config().n_kv_heads),
+                       std::vector<DeathTime>(naive::size(n), kNever));
+  ForcedModel model(exact, *unit.sample);
+  const auto layer = model.pass_layer(LayerIndex(0), what_queries_see(none, {n, 1}));
+  Positions body;
+  for (auto j = unit.method->parameters.n_sink; j < n; ++j) body.push_back(j);
+  if (body.size() < 2) return 0;
+  auto scores = scores_of_head(layer, 0, *unit.method, exact)(n, body);
+  std::ranges::sort(scores, {}, &ScoreRange::exact);
+  const auto middle = scores.size() / 2;  // no score itself, as far as they differ
+  return (scores[middle - 1].exact + scores[middle].exact) / 2;
+}
+
+}  // namespace kvcompare

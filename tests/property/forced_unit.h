@@ -1,0 +1,33 @@
+// What an engine that rounds has made of a unit, judged in float64: the model is passed once more with its
+// death times forced, layer by layer, so that every event is judged by the keys that were alive then and by
+// the hidden states that its decisions lead to. Scores are docs/semantics.md's, section 3; decisions its
+// section 2's.
+#pragma once
+
+#include <cstdint>
+
+#include "tests/support/engines.h"
+
+namespace kvcompare {
+
+struct ForcedUnit {
+  double total_nll = 0;
+  std::int64_t n_events = 0;    // of all heads, those that had to evict or to judge
+  std::int64_t n_disputed = 0;  // of them, decided otherwise than float64 would
+};
+
+// Fails the test where the deaths are not the definition's, near-ties excepted: of two keys that rounding in
+// float32 may put in either order either may go.
+//   deaths : [n_layers * n_kv_heads][n_tokens]
+ForcedUnit judge(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+                 const AllDeaths& deaths);
+
+// In float64 with these deaths, whatever they are.
+double total_nll(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+                 const AllDeaths& deaths);
+
+// Median of the scores of a head after the last token if nothing dies: a threshold that divides keys.
+// Of fewer than two keys that may die: 0.
+double middle_score(const LoadedModel& exact, const EngineTask& unit);
+
+}  // namespace kvcompare
