@@ -249,10 +249,10 @@ class HeadScan {
   // Of the judged, which are at the places from `first` to `last`, those below the threshold.
   KVCOMPARE_DEVICE void evict_below(const EvictLowest& task, int event, int first, int last) const {
     gpu::sync_block();  // scores are written
-    const float lowest_kept = static_cast<float>(log(task.threshold)) + logf(static_cast<float>(group_));
+    const float lowest_kept = static_cast<float>(task.threshold) + logf(static_cast<float>(group_));
     for (int place = first + gpu::thread(); place <= last; place += gpu::n_threads()) {
       evicted_[place] = -1;
-      if (task.threshold > 0 && scores_[place] < lowest_kept) evict_place(task, event, place, place);
+      if (scores_[place] < lowest_kept) evict_place(task, event, place, place);
     }
   }
 

@@ -220,7 +220,7 @@ void drifting_schedule_kernel_reference(const EvictLowest& task) {
       }
       std::fill(evicted + first, evicted + last + 1, -1);
       for (const auto& key : keys)
-        if (key.place >= first && key.place <= last && std::exp(key.score) < task.threshold)
+        if (key.place >= first && key.place <= last && key.score < task.threshold)
           evict_key(key, static_cast<std::int32_t>(key.place));
     }
 }
