@@ -65,7 +65,13 @@ if [ "$preset" = release ] && [ -n "${KVCOMPARE_GPU_BUILD:-}" ]; then
     # Without Torch_DIR the preset gpu would fetch NVIDIA's libraries, which only a machine with a GPU needs.
     torch=$(sed -n 's/^-- libtorch [^:]*: //p' "$build/configure.log")
     Torch_DIR=$torch/share/cmake/Torch PATH=$PATH:/usr/local/cuda/bin "$root/launch/build.sh" gpu tests_without_gpu
-    run_ctest "$root/build/gpu" --tests-regex '^(WithoutGpu|WhyNoGpu)\.'
+    # NVIDIA's libraries, which libtorch's CUDA part loads, come with the peers.
+    libraries=$(printf '%s:' "$KVCOMPARE_DEPS"/*/nvidia/*/lib)${LD_LIBRARY_PATH:-}
+    if LD_LIBRARY_PATH=$libraries "$root/build/gpu/kvcompare" --version >/dev/null; then
+      LD_LIBRARY_PATH=$libraries run_ctest "$root/build/gpu" --tests-regex '^(WithoutGpu|WhyNoGpu)\.'
+    else
+      echo "tests: the preset gpu is built, but does not start here: its tests are skipped" >&2
+    fi
   else
     echo "tests: no nvcc on the PATH or in /usr/local/cuda: the preset gpu is not built" >&2
   fi
