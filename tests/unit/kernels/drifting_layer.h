@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -40,7 +41,11 @@ struct Shape {
   double ratio;
   bool use_covariance = true, use_vnorm = true;
   float key_scale = 1;
+  std::optional<ScoreThreshold> threshold = std::nullopt;  // instead of the ratio
 
+  EvictionPolicy policy() const {
+    return threshold ? EvictionPolicy(*threshold) : EvictionPolicy(RatioBudget{ratio});
+  }
   std::int64_t group() const { return n_heads / n_kv_heads; }
   Chunking chunking() const { return {n_tokens, chunk_size}; }
   ScorerParameters parameters() const {
@@ -53,7 +58,7 @@ inline std::string to_text(const Shape& s) {
   return "heads " + std::to_string(s.n_heads) + " over " + std::to_string(s.n_kv_heads) + " of size " +
          std::to_string(s.d_head) + (s.use_covariance ? "" : ", no covariance") +
          (s.use_vnorm ? ", " : ", no vnorm, ") +
-         to_text(naive::Shape{RatioBudget{s.ratio}, s.n_sink, s.n_tokens, s.chunk_size});
+         to_text(naive::Shape{s.policy(), s.n_sink, s.n_tokens, s.chunk_size});
 }
 
 // What a layer has made of a sample: queries and values lie as in qkv, keys as in what RoPE has turned.
@@ -153,7 +158,7 @@ class Layer {
       : in_(inputs),
         s_(inputs.shape),
         n_features_(n_drifting_features(s_.d_head, s_.use_covariance)),
-        plan_(drifting_plan(RatioBudget{s_.ratio}, s_.n_sink, s_.chunking())),
+        plan_(drifting_plan(s_.policy(), s_.n_sink, s_.chunking())),
         plan_events_(kernel_copy(plan_.events)),
         plan_n_(kernel_copy(plan_.n)),
         plan_first_eviction_(kernel_copy(plan_.first_eviction)) {
@@ -246,7 +251,8 @@ class Layer {
             .largest = b_.largest.data(),
             .sums = b_.sums.data(),
             .scores = b_.scores.data(),
-            .status = b_.status.data()};
+            .status = b_.status.data(),
+            .threshold = s_.threshold ? s_.threshold->threshold : EvictLowest::kNoThreshold};
   }
 
  private:

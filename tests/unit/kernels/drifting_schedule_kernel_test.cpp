@@ -360,8 +360,7 @@ template <class T>
 std::vector<DeathTime> deaths_of_presses(const Inputs<T>& inputs, std::int64_t kv_head) {
   const auto& shape = inputs.shape;
   std::vector<DeathTime> deaths(size(shape.n_tokens));
-  schedule_drifting(RatioBudget{shape.ratio}, shape.n_sink, shape.chunking(), *start_head(inputs, kv_head),
-                    deaths);
+  schedule_drifting(shape.policy(), shape.n_sink, shape.chunking(), *start_head(inputs, kv_head), deaths);
   return deaths;
 }
 
@@ -448,6 +447,68 @@ TEST_F(DriftingScheduleKernel, ReferencesTogetherGiveTheDeathsOfPresses) {
     Layer<float> layer(inputs);
     expect_presses_deaths(inputs, layer, layer.run(Reference(), Product<InFloat>()), kNearTie, agreement);
   }
+}
+
+// Goes with the deaths of one head from event to event: of the judged, those die whose score is below the
+// threshold, and no other. Returns how many keys were judged, near ties left out.
+std::int64_t follow_threshold(const Shape& shape, const DriftingPlan& plan, const std::int32_t* deaths,
+                              const ScoresOfEvent& scores_of) {
+  std::int64_t n_judged = 0;
+  for (std::int64_t i = 0; i < std::ssize(plan.events); ++i) {
+    const auto event = plan.events[size(i)];
+    Positions alive;
+    for (std::int64_t j = 0; j < plan.n[size(i)]; ++j)
+      if (deaths[j] >= event) alive.push_back(j);
+    const auto scores = scores_of(i, alive);
+    const auto n_before = event * shape.chunk_size;
+    const auto has_left = [&](std::int64_t j, std::int64_t n) {
+      return j >= shape.n_sink && j < n - shape.threshold->sliding_window_size;
+    };
+    for (std::size_t a = 0; a < alive.size(); ++a) {
+      const bool dies = deaths[alive[a]] == event;
+      if (!has_left(alive[a], plan.n[size(i)]) || has_left(alive[a], n_before)) {
+        EXPECT_FALSE(dies) << "position " << alive[a] << " is not judged at event " << event;
+      } else if (std::abs(scores[a] - shape.threshold->threshold) >= kNearTie) {
+        EXPECT_EQ(dies, scores[a] < shape.threshold->threshold)
+            << "position " << alive[a] << ", event " << event;
+        ++n_judged;
+      }
+    }
+    if (testing::Test::HasFailure()) break;
+  }
+  return n_judged;
+}
+
+TEST_F(DriftingScheduleKernel, EvictsWhatIsBelowAThreshold) {
+  std::int64_t n_keys = 0, n_judged = 0, n_dead = 0, n_beyond_the_window = 0;
+  for (const std::int64_t window : {0, 7, 600})
+    for (const std::int64_t chunk_size : {1, 3, 64})
+      for (const double threshold : {-7.0, -4.5, 0.5}) {
+        Shape shape{4, 2, 8, 3, 150, chunk_size, 0};
+        shape.threshold = ScoreThreshold{threshold, window};
+        SCOPED_TRACE(to_text(shape));
+        const Inputs<float> inputs(shape, generator_);
+        Layer<float> layer(inputs), by_reference(inputs);
+        run_kernels(layer, inputs, Product<InFloat>());
+        by_reference.run(Reference(), Product<InFloat>());
+        for (const auto* b : {&layer.buffers(), &by_reference.buffers()}) {
+          expect_consistent(shape, layer.plan(), *b);
+          EXPECT_EQ(b->status[0], 0);
+          for (std::int64_t h = 0; h < shape.n_kv_heads; ++h) {
+            const auto* deaths = b->deaths.data() + h * shape.n_tokens;
+            const auto head = start_head(inputs, h);
+            n_judged += follow_threshold(shape, layer.plan(), deaths, ScoresOfPresses(*head, layer.plan()));
+            n_dead +=
+                std::count_if(deaths, deaths + shape.n_tokens, [](auto time) { return time != kStays; });
+            n_keys += shape.n_tokens;
+            n_beyond_the_window += std::max<std::int64_t>(0, shape.n_tokens - window - shape.n_sink);
+          }
+        }
+        if (testing::Test::HasFailure()) return;
+      }
+  EXPECT_GT(100 * n_judged, 99 * n_beyond_the_window);  // the rest: near ties
+  EXPECT_GT(n_dead, n_keys / 10);
+  EXPECT_LT(n_dead, n_judged * 9 / 10);
 }
 
 // Features and products of bfloat16 models, the latter as tensor cores multiply float: those that go may have

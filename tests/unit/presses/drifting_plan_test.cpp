@@ -74,6 +74,36 @@ TEST(DriftingPlan, IsEmptyWhereNothingIsEvicted) {
   }
 }
 
+// A window of 3 and 2 sinks, chunks of 4: at 4 tokens nothing beyond the sinks has left the window, at 8
+// positions 2 to 4, at 10 two more.
+TEST(DriftingPlan, UnderAThresholdHasTheEventsThatJudge) {
+  const auto plan = drifting_plan(ScoreThreshold{.threshold = 0.1, .sliding_window_size = 3}, 2, {10, 4});
+  EXPECT_EQ(plan.events, (Counts{1, 2}));
+  EXPECT_EQ(plan.n, (Counts{8, 10}));
+  EXPECT_EQ(plan.first_eviction, (Counts{0, 3, 5}));
+  ASSERT_EQ(plan.blocks.size(), 1U);
+  EXPECT_EQ(plan.blocks[0].n_new, 8);
+  EXPECT_EQ(plan.blocks[0].n_reused, 0);
+  EXPECT_EQ(plan.capacity(), 8);
+  EXPECT_TRUE(
+      drifting_plan(ScoreThreshold{.threshold = 0.1, .sliding_window_size = 8}, 2, {10, 4}).blocks.empty());
+  EXPECT_TRUE(drifting_plan(KeepAll{}, 2, {10, 4}).blocks.empty());
+}
+
+// Places under a threshold are positions beyond the sinks, in every block.
+TEST(DriftingPlan, UnderAThresholdUsesNoPlaceAgain) {
+  const auto plan = drifting_plan(ScoreThreshold{.threshold = 0.1, .sliding_window_size = 10}, 4, {1000, 1});
+  std::int64_t n_entered = 4;
+  for (const auto& block : plan.blocks) {
+    EXPECT_EQ(block.n_reused, 0);
+    EXPECT_EQ(block.n_used_before, n_entered - 4);
+    n_entered += block.n_new;
+    EXPECT_EQ(n_entered, block.n_after);
+  }
+  EXPECT_EQ(n_entered, 1000);
+  EXPECT_EQ(plan.n_evictions(), 1000 - 10 - 4);
+}
+
 // Follows the plan with sets, evicting keys in any order, as an eviction would.
 void check(const naive::Shape& shape) {
   const auto plan = plan_of(shape);
