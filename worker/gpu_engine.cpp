@@ -17,6 +17,7 @@
 #include <c10/core/StreamGuard.h>
 
 #include "common/errors.h"
+#include "worker/attention_check.h"
 #include "worker/device_stream.h"
 #include "worker/gpu_operators.h"
 #include "worker/gpu_schedule.h"
@@ -86,10 +87,11 @@ struct RotationTable {
 // One sample under one method on its way through the model.
 class GpuUnit {
  public:
-  GpuUnit(const EngineTask& task, const GpuScheduleModel& model, std::int64_t chunk_size, std::int64_t n_rows,
-          const UnitBuffers& buffers)
+  GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixInstruction instruction,
+          std::int64_t chunk_size, std::int64_t n_rows, const UnitBuffers& buffers)
       : sample_(*task.sample),
         config_(model.config),
+        instruction_(instruction),
         n_(std::ssize(sample_.ids)),
         n_rows_(std::min(n_rows, n_)),
         chunking_{n_, chunk_size},
@@ -184,7 +186,7 @@ class GpuUnit {
 
   void attend(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& heads) const {
     if (!is_dense()) {
-      attend_to_alive(rotated, qkv, until(), heads);
+      attend_to_alive(rotated, qkv, until(), heads, instruction_);
       return;
     }
     const auto all = [&](const at::Tensor& x) { return x.transpose(0, 1).unsqueeze(0); };
@@ -199,6 +201,7 @@ class GpuUnit {
 
   const Sample& sample_;
   const ModelConfig& config_;
+  const MatrixInstruction instruction_;
   const std::int64_t n_;
   const std::int64_t n_rows_;
   const Chunking chunking_;
@@ -226,7 +229,10 @@ class GpuEngine : public Engine {
                .rope = Rope(inverse_frequencies(config_.rope, config_.head_dim)),
                .options = weights.options(),
                .feature_products = options_.feature_products.value_or(
-                   weights.options().dtype() == at::kFloat ? FloatProducts::kExact : FloatProducts::kTf32)} {}
+                   weights.options().dtype() == at::kFloat ? FloatProducts::kExact : FloatProducts::kTf32)} {
+    const c10::InferenceMode no_autograd;
+    if (!weights.device().is_cpu()) instruction_ = right_instruction(config_, weights.options());
+  }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
@@ -306,7 +312,8 @@ class GpuEngine : public Engine {
       slot.buffers = make_buffers(config_, n_tokens, n_block_rows, weights_.options());
     }
     make_rotations(n_tokens);
-    auto unit = std::make_unique<GpuUnit>(task, model_, options_.chunk_size, n_rows, slot.buffers);
+    auto unit =
+        std::make_unique<GpuUnit>(task, model_, instruction_, options_.chunk_size, n_rows, slot.buffers);
     unit->embed(weights_.embedding());
     return unit;
   }
@@ -346,6 +353,7 @@ class GpuEngine : public Engine {
   const ModelConfig& config_;
   const GpuEngineOptions options_;
   const GpuScheduleModel model_;
+  MatrixInstruction instruction_ = MatrixInstruction::kBest;
   RotationTable rotation_;
   std::deque<Slot> slots_;
 };

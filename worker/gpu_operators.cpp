@@ -7,7 +7,6 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "worker/kernels/decoder_kernels.h"
-#include "worker/kernels/interval_attention_kernel.h"
 #include "worker/with_type_of.h"
 
 namespace kvcompare {
@@ -99,7 +98,7 @@ void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const a
 }
 
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                     const at::Tensor& out) {
+                     const at::Tensor& out, MatrixInstruction instruction) {
   const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
   const auto n_heads = rotated.size(1) - n_kv_heads;
   with_type_of(out, [&]<class T>(T) {
@@ -117,7 +116,7 @@ void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at:
                              .n_heads = n_heads,
                              .n_kv_heads = n_kv_heads,
                              .d_head = d_head},
-        current_stream(out.device()));
+        current_stream(out.device()), instruction);
   });
 }
 
