@@ -222,6 +222,8 @@ def rows_of_attention(options, rounds):
                       ratio(lambda part: attention_seconds(part, "biased"), lambda part: attention_seconds(part, "interval"))),
             collected(Row("", f"interval attention, {C} kept", unit="TFLOP/s"), rounds, rate("interval", "flops")),
             collected(Row("", "interval attention, nothing evicted", unit="TFLOP/s"), rounds, rate("interval_dense", "dense_flops")),
+            collected(Row("", f"interval attention by mma.sync, {C} kept", unit="TFLOP/s"), rounds, rate("interval_mma_sync", "flops")),
+            collected(Row("", "interval attention by mma.sync, nothing evicted", unit="TFLOP/s"), rounds, rate("interval_dense_mma_sync", "dense_flops")),
             collected(Row("", "libtorch's causal attention", unit="TFLOP/s"), rounds, rate("causal", "dense_flops"))]
 
 
