@@ -14,6 +14,7 @@
 #include <ATen/ops/remainder.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/softmax.h>
+#include <c10/core/DeviceGuard.h>
 
 #include "common/errors.h"
 #include "common/log.h"
@@ -58,6 +59,7 @@ double most_error(at::ScalarType type) {
 
 double attention_error(const ModelConfig& c, const at::TensorOptions& options, MatrixInstruction instruction,
                        const Attend& attend) {
+  const c10::DeviceGuard on_device(options.device());  // kernels are launched on the current one
   const auto rotated = scattered({kTokens, c.n_heads + c.n_kv_heads, c.head_dim}, 0.0137, options);
   const auto qkv = scattered({kTokens, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, 0.0291, options);
   // Of key j in head h: j + 1 and up to kTokens more.
