@@ -116,12 +116,9 @@ class DriftingSchedule : public GpuSchedule {
 
   void multiply_features(const DriftingBlock& block) const {
     const auto n_rows = block.n_events * (shape_.n_heads / shape_.n_kv_heads);
-    const auto of_block = [&](const at::Tensor& buffer, std::int64_t n_columns) {
-      return buffer.narrow(0, 0, shape_.n_kv_heads * n_rows * n_columns)
-          .view({shape_.n_kv_heads, n_rows, n_columns});
-    };
-    multiply_rows(of_block(query_features_, shape_.n_features), key_features_.narrow(1, 0, block.n_places),
-                  products_, of_block(z_, block.n_places));
+    multiply_rows(front_of(query_features_, {shape_.n_kv_heads, n_rows, shape_.n_features}),
+                  key_features_.narrow(1, 0, block.n_places), products_,
+                  front_of(z_, {shape_.n_kv_heads, n_rows, block.n_places}));
   }
 
   Candidates candidates() const {

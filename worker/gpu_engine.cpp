@@ -129,8 +129,8 @@ class GpuUnit {
     add_rms_norm(x, delta, w.post_attention_norm, config_.rms_norm_eps, hidden);
     for (std::int64_t row = 0; row < n_; row += n_rows_) {
       const auto n = std::min(n_rows_, n_ - row);
-      const auto gate_up = matrix(b_.wide, n, 2 * config_.intermediate_size);
-      const auto gated = matrix(b_.gated, n, config_.intermediate_size);
+      const auto gate_up = front_of(b_.wide, {n, 2 * config_.intermediate_size});
+      const auto gated = front_of(b_.gated, {n, config_.intermediate_size});
       linear(hidden.narrow(0, row, n), w.gate_up, w.gate_up_bias, gate_up);
       silu_multiply(gate_up, gated);
       linear(gated, w.down, w.down_bias, delta.narrow(0, row, n));
@@ -143,7 +143,7 @@ class GpuUnit {
     const auto n_rows = n_logit_rows(config_, n_rows_);
     for (std::int64_t row = 0; row < n_ - 1; row += n_rows) {
       const auto n = std::min(n_rows, n_ - 1 - row);
-      const auto logits = matrix(b_.wide, n, config_.vocab_size);
+      const auto logits = front_of(b_.wide, {n, config_.vocab_size});
       linear(hidden.narrow(0, row, n), lm_head, {}, logits);
       nll_of_targets(logits, b_.ids.narrow(0, row + 1, n), b_.nll.narrow(0, row, n));
     }
@@ -172,11 +172,8 @@ class GpuUnit {
 
  private:
   static at::Tensor rows(const at::Tensor& buffer, std::int64_t n) { return buffer.narrow(0, 0, n); }
-  static at::Tensor matrix(const at::Tensor& buffer, std::int64_t n_rows, std::int64_t n_columns) {
-    return buffer.narrow(0, 0, n_rows * n_columns).view({n_rows, n_columns});
-  }
-  at::Tensor deaths() const { return matrix(b_.deaths, config_.n_kv_heads, n_); }
-  at::Tensor until() const { return matrix(b_.until, config_.n_kv_heads, n_); }
+  at::Tensor deaths() const { return front_of(b_.deaths, {config_.n_kv_heads, n_}); }
+  at::Tensor until() const { return front_of(b_.until, {config_.n_kv_heads, n_}); }
 
   // Where every query sees all that is before it, libtorch's attention (cuDNN or FlashAttention) is at the
   // hardware's limit. In float32 it may choose one that needs n_tokens^2 numbers.

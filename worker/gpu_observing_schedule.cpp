@@ -61,12 +61,10 @@ class ObservingSchedule : public GpuSchedule {
                                                   .rows = rows_.mutable_data_ptr<T>(),
                                                   .columns = columns_.mutable_data_ptr<T>()},
                               stream());
-    const auto matrices = [&](const at::Tensor& buffer, std::int64_t n, std::int64_t n_columns) {
-      return buffer.narrow(0, 0, n_kv_heads * n * n_columns).view({n_kv_heads, n, n_columns});
-    };
     const auto n_rows = group_ * block.n_rows;
-    multiply_rows(matrices(rows_, n_rows, d_head), matrices(columns_, block.n_columns, d_head),
-                  FloatProducts::kExact, matrices(logits_, n_rows, block.n_columns));
+    multiply_rows(front_of(rows_, {n_kv_heads, n_rows, d_head}),
+                  front_of(columns_, {n_kv_heads, block.n_columns, d_head}), FloatProducts::kExact,
+                  front_of(logits_, {n_kv_heads, n_rows, block.n_columns}));
   }
 
   ObservedRows rows(const ObservingBlock& block, const LayerDeaths& layer) const {

@@ -5,6 +5,7 @@
 #include <ATen/ops/bmm.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <c10/util/accumulate.h>
 
 #include "worker/kernels/decoder_kernels.h"
 #include "worker/with_type_of.h"
@@ -41,6 +42,10 @@ at::Tensor tf32(const at::Tensor& x) {
 gpu::Stream current_stream(const at::Device& device) {
   if (device.is_cpu()) return nullptr;  // emulation
   return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+}
+
+at::Tensor front_of(const at::Tensor& buffer, at::IntArrayRef sizes) {
+  return buffer.narrow(0, 0, c10::multiply_integers(sizes)).view(sizes);
 }
 
 void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, double epsilon,

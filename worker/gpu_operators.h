@@ -13,6 +13,9 @@ namespace kvcompare {
 
 gpu::Stream current_stream(const at::Device& device);
 
+// The first elements of a buffer of one dimension, as a tensor of these sizes.
+at::Tensor front_of(const at::Tensor& buffer, at::IntArrayRef sizes);
+
 // x += delta; out = RMSNorm(x) * weight.
 //   x, out : [n_rows, d_model]
 //   delta  : [n_rows, d_model], or undefined

@@ -85,7 +85,7 @@ KVCOMPARE_DEVICE void weigh(float scale, RowSums& rows, float (&scores)[n][4], f
 }
 
 template <int n>
-KVCOMPARE_DEVICE void multiply_rows(float (&out)[n][4], const float (&by)[2]) {
+KVCOMPARE_DEVICE void scale_rows(float (&out)[n][4], const float (&by)[2]) {
   for (int t = 0; t < n; ++t)
     for (int i = 0; i < 4; ++i) out[t][i] *= by[i / 2];
 }

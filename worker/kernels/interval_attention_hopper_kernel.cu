@@ -279,7 +279,7 @@ KVCOMPARE_DEVICE void multiply_all(const IntervalAttention<T>& task, const Query
     weigh_step<d>(queries, scale, shared, tile, sums, scores, shrink);
     gpu::wait_products<0>(out, weights);
     release(shared, tile - 1);
-    multiply_rows(out, shrink);
+    scale_rows(out, shrink);
     pack_step<T>(scores, weights);
   }
   turn.wait();

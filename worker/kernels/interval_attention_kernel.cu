@@ -40,7 +40,7 @@ struct Shared {
   static_assert(kRows <= 4 * kKeys, "the queries have room");
 };
 
-// Sixteen rows of queries, which a warp has, as rows (gpu.cuh).
+// Sixteen rows of queries, which a warp has, as fragments (gpu.cuh).
 template <int d>
 struct Fragments {
   std::uint32_t q[d / 16][4];
@@ -137,7 +137,7 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
     if (is_masked) mask(queries_of_lane(tiles, block, first_row), shared.visible[stage], weights);
     float shrink[2];
     weigh(scale, rows.sums, weights, shrink);
-    multiply_rows(rows.out, shrink);
+    scale_rows(rows.out, shrink);
     multiply_values<d, n>(weights, shared.values(stage), rows);
   }
   write(task, tiles, block, first_row, rows.sums, rows.out);

@@ -20,7 +20,7 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
-#include "presses/eviction_slots.h"
+#include "presses/observing_plan.h"
 #include "presses/registry.h"
 #include "presses/schedule_observing.h"
 #include "presses/scorer.h"
@@ -79,16 +79,11 @@ class Engine {
  public:
   Engine(const naive::Shape& shape, Layer& layer, std::int64_t n_rows, std::size_t most_shared_bytes)
       : shape_(shape),
-        chunking_{shape.n_tokens, shape.chunk_size},
         layer_(layer),
-        n_rows_(n_rows),
-        capacity_(shape.n_tokens + 3),
+        plan_(observing_plan(shape.policy, shape.n_sink, {shape.n_tokens, shape.chunk_size}, n_rows)),
+        capacity_(plan_.capacity()),
         positions_(naive::size(layer.n_kv_heads * capacity_), -77),
         received_(positions_.size(), -77) {
-    if (const auto* ratio = std::get_if<RatioBudget>(&shape.policy)) {
-      slots_ = eviction_slots(*ratio, shape.n_sink, chunking_);
-      first_slot_ = kernel_copy(slots_.first);
-    }
     task_.n_sink = shape.n_sink;
     task_.most_shared_bytes = most_shared_bytes;
     task_.scale = 1 / std::sqrt(static_cast<float>(layer.d_head));
@@ -96,6 +91,7 @@ class Engine {
       task_.threshold = threshold->threshold;
       task_.sliding_window_size = threshold->sliding_window_size;
     } else {
+      first_slot_ = kernel_copy(plan_.slots.first);
       task_.first_slot = first_slot_.data();
     }
   }
@@ -110,26 +106,24 @@ class Engine {
                    shape_.chunk_size};
     task_.status = outcome.status.data();
     run_kernel(KeepAllSchedule{task_.layer}, [](const auto& t) { fixed_schedule_kernel(t, nullptr); });
-    for (std::int64_t begin = 0; begin < shape_.n_tokens; begin += n_rows_) run_block(begin, start);
+    for (const auto& block : plan_.blocks) run_block(block, start);
     return outcome;
   }
 
  private:
-  std::int64_t n_alive(std::int64_t n) const { return task_.first_slot ? slots_.n_alive(chunking_, n) : n; }
-
   template <class Run>
-  void run_block(std::int64_t begin, Run start) {
+  void run_block(const ObservingBlock& planned, Run start) {
     auto& block = task_.block;
     block = {.n_kv_heads = layer_.n_kv_heads,
              .group = layer_.group,
-             .first_row = begin,
-             .n_rows = std::min(n_rows_, shape_.n_tokens - begin),
-             .n_old = n_alive(begin),
+             .first_row = planned.first_row,
+             .n_rows = planned.n_rows,
+             .n_old = planned.n_old,
+             .n_columns = planned.n_columns,
              .positions = positions_.data(),
              .received = received_.data(),
              .capacity = capacity_};
-    block.n_columns = (block.n_old + block.n_rows + 3) / 4 * 4;
-    task_.n_next = n_alive(begin + block.n_rows);
+    task_.n_next = planned.n_next;
     KernelVector<float> rows(naive::size(block.n_kv_heads * block.group * block.n_rows * layer_.d_head)),
         columns(naive::size(block.n_kv_heads * block.n_columns * layer_.d_head));
     start(ObservedOperands<float>{block, layer_.rotated.data(), &layer_.k(0, 0), layer_.stride(),
@@ -155,11 +149,9 @@ class Engine {
   }
 
   const naive::Shape& shape_;
-  const Chunking chunking_;
   Layer& layer_;
-  const std::int64_t n_rows_;
+  const ObservingPlan plan_;
   const std::int64_t capacity_;
-  EvictionSlots slots_;
   KernelVector<std::int32_t> first_slot_;
   KernelVector<std::int32_t> positions_;
   KernelVector<double> received_;
