@@ -94,4 +94,12 @@ MatrixInstruction right_instruction(const ModelConfig& config, const at::TensorO
                        " is right: please report this, with the output of kvcompare doctor");
 }
 
+std::string name_of_instruction(const ModelConfig& config, const at::TensorOptions& options,
+                                MatrixInstruction instruction) {
+  const c10::DeviceGuard on_device(options.device());  // whose compute capability is asked for
+  const bool in_16_bits = options.dtype() == at::kHalf || options.dtype() == at::kBFloat16;
+  if (!in_16_bits || !has_matrix_kernel(config.head_dim)) return "fma";
+  return uses_wgmma(instruction) ? "wgmma" : "mma.sync";
+}
+
 }  // namespace kvcompare

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include <ATen/core/Tensor.h>
 
@@ -22,5 +23,10 @@ double attention_error(const ModelConfig& config, const at::TensorOptions& optio
 // kBest if it is right on this device, else, with a warning, kMmaSync. Throws InvariantError if neither is.
 MatrixInstruction right_instruction(const ModelConfig& config, const at::TensorOptions& options,
                                     const Attend& attend = attend_to_alive);
+
+// What attend_to_alive computes with on this device, given that choice: "wgmma", "mma.sync", or "fma" where
+// no matrix instruction is used.
+std::string name_of_instruction(const ModelConfig& config, const at::TensorOptions& options,
+                                MatrixInstruction instruction);
 
 }  // namespace kvcompare

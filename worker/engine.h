@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -37,6 +38,11 @@ class Engine {
 
   // As many tokens as are worth running together; 0: one unit at a time.
   virtual std::int64_t n_tokens_at_once() const { return 0; }
+
+  // The arithmetic that this engine chose when it was made, because another machine may make it choose
+  // otherwise and then the last bits differ: Highway's name of an instruction set on the CPU ("AVX3_DL"), the
+  // instruction of attention on a GPU ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
+  virtual std::string instruction_set() const { return ""; }
 };
 
 // run_together for an engine that runs one unit after the other: asks `run_one` for each and takes its time.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -229,7 +230,10 @@ class GpuEngine : public Engine {
                    weights.options().dtype() == at::kFloat ? FloatProducts::kExact : FloatProducts::kTf32)} {
     const c10::InferenceMode no_autograd;
     if (!weights.device().is_cpu()) instruction_ = right_instruction(config_, weights.options());
+    instruction_name_ = name_of_instruction(config_, weights.options(), instruction_);
   }
+
+  std::string instruction_set() const override { return instruction_name_; }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
@@ -351,6 +355,7 @@ class GpuEngine : public Engine {
   const GpuEngineOptions options_;
   const GpuScheduleModel model_;
   MatrixInstruction instruction_ = MatrixInstruction::kBest;
+  std::string instruction_name_;
   RotationTable rotation_;
   std::deque<Slot> slots_;
 };

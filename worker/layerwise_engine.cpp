@@ -1,5 +1,6 @@
 #include "worker/layerwise_engine.h"
 
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "worker/interval_attention.h"
 #include "worker/key_ledger.h"
 #include "worker/layer_schedule.h"
+#include "worker/simd_target.h"
 
 namespace kvcompare {
 namespace {
@@ -21,6 +23,9 @@ class LayerwiseEngine : public Engine {
  public:
   LayerwiseEngine(const Model& model, const ScorerResources& resources, LayerwiseOptions options)
       : model_(model), resources_(resources), options_(std::move(options)) {}
+
+  // Of the schedules.
+  std::string instruction_set() const override { return simd_target(); }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;

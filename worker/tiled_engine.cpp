@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "worker/layerwise_engine.h"
 #include "worker/rope_frequencies.h"
+#include "worker/simd_target.h"
 #include "worker/tiled_batch.h"
 
 namespace kvcompare {
@@ -44,6 +45,8 @@ class TiledEngine : public Engine {
     return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce,
                     n_threads * kTokensAtOncePerThread);
   }
+
+  std::string instruction_set() const override { return simd_target(); }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;

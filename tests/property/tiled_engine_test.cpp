@@ -14,6 +14,7 @@
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
+#include "tests/support/simd_targets.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
@@ -149,6 +150,13 @@ TEST_F(TiledEngine, LetsAUnitFailAlone) {
 
 // float32 against the stepwise engine in float64. Scores that rounding cannot move past one another: fixed by
 // position or hash, or rounded.
+TEST_F(TiledEngine, NamesTheInstructionSetThatItComputesWith) {
+  on_every_simd_target([&] {
+    const auto best = hwy::SupportedTargets() & -hwy::SupportedTargets();  // Highway's lowest bit
+    EXPECT_EQ(engine(loaded_, 1)->instruction_set(), hwy::TargetName(best));
+  });
+}
+
 TEST_F(TiledEngine, IsNearFloat64InFloat32) {
   const auto exact = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kDouble);
   for (const auto& sample : samples_)

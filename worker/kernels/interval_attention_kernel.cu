@@ -301,7 +301,7 @@ void check_aligned(const IntervalAttention<T>& task) {
 template <int d, class T>
 void launch_by_matrices(const IntervalAttention<T>& task, gpu::Stream stream, MatrixInstruction instruction) {
   check_aligned(task);
-  if (instruction == MatrixInstruction::kBest && gpu::compute_capability() == 90)
+  if (uses_wgmma(instruction))
     return interval_attention_hopper_kernel(task, stream);
   launch_on_tiles(attention_by_matrices<T, d>, kRows, kThreads, sizeof(Shared<T, d>), scale_of_scores(d),
                   task, stream);
@@ -316,6 +316,14 @@ void launch_in_float(const IntervalAttention<T>& task, gpu::Stream stream) {
 
 }  // namespace
 
+bool has_matrix_kernel(std::int64_t d_head) {
+  return d_head == 64 || d_head == 80 || d_head == 96 || d_head == 128 || d_head == 256;
+}
+
+bool uses_wgmma(MatrixInstruction instruction) {
+  return instruction == MatrixInstruction::kBest && gpu::compute_capability() == 90;
+}
+
 template <class T>
 void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream,
                                MatrixInstruction instruction) {
@@ -325,7 +333,7 @@ void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream str
   if (task.n_kv_heads < 1 || task.n_heads < 1 || task.n_heads % task.n_kv_heads != 0)
     throw std::invalid_argument("interval attention: " + std::to_string(task.n_heads) + " query heads over " +
                                 std::to_string(task.n_kv_heads) + " KV heads");
-  if constexpr (!std::is_same_v<T, float>) switch (task.d_head) {
+  if constexpr (!std::is_same_v<T, float>) switch (task.d_head) {  // has_matrix_kernel
       case 64:
         return launch_by_matrices<64>(task, stream, instruction);
       case 80:

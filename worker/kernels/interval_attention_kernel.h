@@ -31,7 +31,13 @@ enum class MatrixInstruction {
   kMmaSync,  // that all have
 };
 
-// Half and BFloat16 with a head size of 64, 80, 96, 128 or 256 by tensor cores: sums in float, softmax
+// Whether Half and BFloat16 are computed by tensor cores: with a head size of 64, 80, 96, 128 or 256.
+bool has_matrix_kernel(std::int64_t d_head);
+
+// Whether tensor cores are then asked by wgmma, on the current device.
+bool uses_wgmma(MatrixInstruction instruction);
+
+// Half and BFloat16 by tensor cores where there is a matrix kernel: sums in float, softmax
 // weights rounded to T before they meet the values. All else in float. The sums of a query run in an order
 // that depends on `until`, n_tokens, the number of heads and the instruction alone.
 // Throws std::invalid_argument for another d_head, for n_heads that are no multiple of n_kv_heads, and, where

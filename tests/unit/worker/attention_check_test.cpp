@@ -24,6 +24,24 @@ TEST(AttentionCheck, FindsTheInstructionsOfTheDeviceRight) {
       EXPECT_EQ(right_instruction(config, options(type)), MatrixInstruction::kBest);
 }
 
+TEST(AttentionCheck, NamesTheInstructionThatAttentionComputesWith) {
+  const auto name = [](at::ScalarType type, std::int64_t head_dim, MatrixInstruction instruction) {
+    return name_of_instruction(heads(4, 2, head_dim), options(type), instruction);
+  };
+  using enum MatrixInstruction;
+  for (const int capability : {80, 90}) {
+    if (!set_compute_capability(capability)) continue;
+    for (const auto type : {at::kHalf, at::kBFloat16})
+      for (const std::int64_t head_dim : {64, 80, 96, 128, 256}) {
+        EXPECT_EQ(name(type, head_dim, kBest), capability == 90 ? "wgmma" : "mma.sync");
+        EXPECT_EQ(name(type, head_dim, kMmaSync), "mma.sync");
+      }
+    EXPECT_EQ(name(at::kBFloat16, 20, kBest), "fma");
+    EXPECT_EQ(name(at::kFloat, 64, kBest), "fma");
+  }
+  set_compute_capability(80);
+}
+
 // Attention that forgets one key of one head.
 void forget_a_key(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
                   const at::Tensor& out, MatrixInstruction instruction) {
