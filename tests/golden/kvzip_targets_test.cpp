@@ -12,7 +12,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
-#include "tests/support/loaded_model.h"
+#include "tests/support/model_for_test.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 

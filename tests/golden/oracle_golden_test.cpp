@@ -69,7 +69,7 @@ class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Preci
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
   // Compares every case; the number of samples that were excused as near-ties.
-  int compare_all(const LoadedModel& loaded, const GoldenFile& file,
+  int compare_all(const ModelForTest& loaded, const GoldenFile& file,
                   const std::vector<std::vector<TokenId>>& samples) {
     int n_excused = 0;
     for (const GoldenCase& golden : file.cases) {
@@ -111,7 +111,7 @@ TEST_P(OracleGolden, AgreesInEveryNllAndCount) {
   const GoldenFile file = read_golden_file(golden_path(model));
   if (file.asset) KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const TemporaryFolder scratch;
-  LoadedModel loaded;
+  ModelForTest loaded;
   std::vector<std::vector<TokenId>> samples;
   if (file.asset) {
     const auto& shape = file.asset->scorer;

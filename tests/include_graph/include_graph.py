@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks who includes whom: include_graph.py PROJECT_ROOT. Exit status 1 and one line for each violation.
+"""Checks who includes whom, and that no two headers define the same type: include_graph.py PROJECT_ROOT.
 
-The rules are those of docs/architecture.md, section "Who may include whom".
+Exit status 1 and one line for each violation. The rules are those of docs/architecture.md, section "Who may include whom".
 """
 from __future__ import annotations
 
@@ -57,6 +57,13 @@ HEADER_TYPES = {
 # Costs seconds a file; the narrow headers of ATen do.
 TOO_WIDE = {"torch/torch.h", "torch/all.h", "torch/extension.h"}
 
+# Two headers that define one type break the program silently as soon as one binary links both. Of these pairs a compiler reads one.
+ALTERNATIVES = [
+    {"worker/kernels/gpu.cuh", "worker/kernels/emulation.h"},
+    {"worker/kernels/gpu_hopper.cuh", "worker/kernels/emulation_hopper.h"},
+]
+DEFINITION = re.compile(r"^(?:namespace\s+([\w:]+)|(?:struct|class|enum class|union)\s+(?:alignas\([^)]*\)\s*)?(\w+)[^;{()]*)\s*\{", re.MULTILINE)
+
 SOURCE_SUFFIXES = {".h", ".hpp", ".cuh", ".cpp", ".cc", ".cu"}
 HEADER_SUFFIXES = {".h", ".hpp", ".cuh"}
 NOT_OURS = {"build"}
@@ -82,6 +89,7 @@ class Source:
     outside: list[str] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)  # includes that this check could not follow
     header_types: list[str] = field(default_factory=list)  # prefixes that the file's name would need
+    types: list[str] = field(default_factory=list)  # defined at the outermost level, with the namespace
 
     @property
     def folder(self) -> str:
@@ -96,6 +104,16 @@ class Source:
         return Path(self.path).suffix in HEADER_SUFFIXES
 
 
+def types_of(code: str) -> list[str]:
+    namespace, types = "", []
+    for inner, name in DEFINITION.findall(code):
+        if inner:
+            namespace = inner + "::"
+        else:
+            types.append(namespace + name)
+    return types
+
+
 def read_source(root: Path, path: str) -> Source:
     source = Source(path)
     text = (root / path).read_text(encoding="utf-8")
@@ -108,6 +126,7 @@ def read_source(root: Path, path: str) -> Source:
         else:
             source.odd.append(target)
     code = without_comments(text, keep_strings=False)
+    source.types = types_of(code)
     source.header_types = [prefix for prefix, pattern in HEADER_TYPES.items() if re.search(pattern, code)]
     return source
 
@@ -177,11 +196,22 @@ def violations_of(source: Source, sources: dict[str, Source]) -> list[str]:
     return found
 
 
+def types_defined_twice(sources: dict[str, Source]) -> list[str]:
+    found, first = [], {}
+    for source in sources.values():
+        for name in source.types if source.is_header else []:
+            other = first.setdefault(name, source.path)
+            if other != source.path and {other, source.path} not in ALTERNATIVES:
+                found.append(f"{source.path}: {name} is defined in {other} too: give one of them another name")
+    return found
+
+
 def violations(root: Path) -> list[str]:
     sources = read_project(root)
     if not sources:
         return [f"{root}: no source files; is this the project?"]
-    return [violation for source in sources.values() for violation in violations_of(source, sources)]
+    found = [violation for source in sources.values() for violation in violations_of(source, sources)]
+    return found + types_defined_twice(sources)
 
 
 def main() -> int:

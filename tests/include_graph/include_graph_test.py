@@ -19,8 +19,9 @@ CLEAN = {
     "coordinator/plan.h": '#pragma once\n// nlohmann::json is not named here, hid_t neither\n#include "common/ids.h"\n',
     "coordinator/hdf5_report.cpp": '#include <hdf5.h>\n#include "coordinator/plan.h"\n',
     "launch/main.cpp": '#include <mpi.h>\n#include "coordinator/plan.h"\n#include "worker/engine.h"\n',
-    "launch/command_line.h": "#pragma once\n",
-    "tests/fake.h": '#pragma once\n#include "launch/command_line.h"\n',
+    "launch/command_line.h": "#pragma once\nnamespace kvcompare {\nstruct Unit {\n};\n}\n",
+    "tests/fake.h": '#pragma once\n#include "launch/command_line.h"\nnamespace kvcompare::fake {\nstruct Unit {\n};\n}\n',
+    "tests/one_file.cpp": "namespace kvcompare {\nstruct Unit {\n};\n}\n",
     "build/generated.cpp": "#include <torch/torch.h>\n",
 }
 
@@ -58,6 +59,8 @@ PLANTED = {
     "our own header in angle brackets": ("common/x.cpp", "#include <worker/engine.h>\n", "from the project root"),
     "an include by macro": ("common/x.cpp", "#include HEADER\n", "from the project root"),
     "spaces in the directive": ("common/x.cpp", " #  include  <torch/types.h>  // why not\n", "may not use torch"),
+    "a type of another header": (
+        "tests/x.h", "namespace kvcompare {\nstruct Unit;\nstruct Unit {\n};\n}\n", "kvcompare::Unit is defined in launch/command_line.h too"),
     "a folder without a row": ("extras/x.cpp", "int x;\n", "has no row"),
 }
 

@@ -28,7 +28,7 @@ struct Compared {
   AllDeaths deaths;
 };
 
-Compared run(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size, const Sample& sample,
+Compared run(EngineKind kind, const ModelForTest& loaded, std::int64_t chunk_size, const Sample& sample,
              const MethodSpec& method) {
   const auto& config = loaded.model->config();
   DeathCollector collector(config.n_layers, config.n_kv_heads, {std::ssize(sample.ids), chunk_size});
@@ -44,7 +44,7 @@ void expect_close(const std::vector<double>& a, const std::vector<double>& b, do
 
 // In float64: everything equal. kvzap under a ratio is left to samples without repeated tokens: equal tokens
 // have equal scores in layer 0, which two engines' rounding may break in different ways (docs/semantics.md).
-void expect_agreement(EngineKind kind, const LoadedModel& loaded, std::int64_t chunk_size,
+void expect_agreement(EngineKind kind, const ModelForTest& loaded, std::int64_t chunk_size,
                       const Sample& sample, const MethodSpec& method) {
   const auto expected = run(EngineKind::kStepwise, loaded, chunk_size, sample, method);
   const auto actual = run(kind, loaded, chunk_size, sample, method);
@@ -80,7 +80,7 @@ class EngineAgreement : public testing::TestWithParam<std::tuple<EngineKind, std
   std::mt19937_64 generator_;
   TemporaryFolder scratch_;
   TinyModelSpec spec_;
-  LoadedModel loaded_;
+  ModelForTest loaded_;
 };
 
 const std::vector<std::string> kMethods = {

@@ -68,7 +68,7 @@ class EngineProperties : public testing::TestWithParam<std::tuple<std::string, E
   std::mt19937_64 generator_;
   TemporaryFolder scratch_;
   TinyModelSpec spec_;
-  LoadedModel loaded_;
+  ModelForTest loaded_;
   Sample sample_;
 };
 

@@ -55,7 +55,7 @@ EventScores knorm(const at::Tensor& raw_k) {
 }
 
 EventScores by_scorer(const ForcedLayer& layer, std::int64_t kv_head, const MethodSpec& method,
-                      const LoadedModel& exact) {
+                      const ModelForTest& exact) {
   const auto scorer = make_scorer(method, exact.resources());
   const auto scores =
       std::get<std::unique_ptr<FixedScorer>>(scorer)->score(layer.view)[kv_head].to(at::kDouble).contiguous();
@@ -147,7 +147,7 @@ class Expected {
 }  // namespace
 
 EventScores scores_of_head(const ForcedLayer& layer, std::int64_t kv_head, const MethodSpec& method,
-                           const LoadedModel& exact) {
+                           const ModelForTest& exact) {
   const auto& view = layer.view;
   const auto group = view.q.size(0) / view.k.size(0);
   if (method.name == "knorm") return knorm(view.raw_k[kv_head]);

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "tests/support/loaded_model.h"
+#include "tests/support/model_for_test.h"
 
 namespace kvcompare {
 
@@ -27,6 +27,6 @@ using EventScores =
 
 // layer and exact outlive what is returned.
 EventScores scores_of_head(const ForcedLayer& layer, std::int64_t kv_head, const MethodSpec& method,
-                           const LoadedModel& exact);
+                           const ModelForTest& exact);
 
 }  // namespace kvcompare

@@ -116,7 +116,7 @@ void judge_head(const MethodSpec& method, std::int64_t chunk_size, std::span<con
 // Layer by layer, with what a query sees given: [n_kv_heads, n_tokens, n_tokens].
 class ForcedModel {
  public:
-  ForcedModel(const LoadedModel& exact, const Sample& sample)
+  ForcedModel(const ModelForTest& exact, const Sample& sample)
       : model_(*exact.model), sample_(sample), x_(model_.embed(sample.ids)) {}
 
   template <class Sees>
@@ -159,7 +159,7 @@ at::Tensor what_queries_see(std::span<const std::vector<DeathTime>> deaths, cons
 
 // Tells `look` of every layer; returns the NLL.
 template <class Look>
-double pass_model(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+double pass_model(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                   const AllDeaths& deaths, const Look& look) {
   const c10::InferenceMode no_autograd;
   const auto n_kv_heads = naive::size(exact.model->config().n_kv_heads);
@@ -174,7 +174,7 @@ double pass_model(const LoadedModel& exact, const EngineTask& unit, std::int64_t
 
 }  // namespace
 
-ForcedUnit judge(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                  const AllDeaths& deaths) {
   ForcedUnit forced;
   forced.total_nll = pass_model(exact, unit, chunk_size, deaths, [&](LayerIndex l, const ForcedLayer& layer) {
@@ -189,12 +189,12 @@ ForcedUnit judge(const LoadedModel& exact, const EngineTask& unit, std::int64_t 
   return forced;
 }
 
-double total_nll(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+double total_nll(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                  const AllDeaths& deaths) {
   return pass_model(exact, unit, chunk_size, deaths, [](LayerIndex, const ForcedLayer&) {});
 }
 
-double middle_score(const LoadedModel& exact, const EngineTask& unit) {
+double middle_score(const ModelForTest& exact, const EngineTask& unit) {
   const c10::InferenceMode no_autograd;
   const auto n = std::ssize(unit.sample->ids);
   const AllDeaths none(naive::size(exact.model->config().n_kv_heads),

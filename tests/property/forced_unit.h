@@ -19,15 +19,15 @@ struct ForcedUnit {
 // Fails the test where the deaths are not the definition's, near-ties excepted: of two keys that rounding in
 // float32 may put in either order either may go.
 //   deaths : [n_layers * n_kv_heads][n_tokens]
-ForcedUnit judge(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                  const AllDeaths& deaths);
 
 // In float64 with these deaths, whatever they are.
-double total_nll(const LoadedModel& exact, const EngineTask& unit, std::int64_t chunk_size,
+double total_nll(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                  const AllDeaths& deaths);
 
 // Median of the scores of a head after the last token if nothing dies: a threshold that divides keys.
 // Of fewer than two keys that may die: 0.
-double middle_score(const LoadedModel& exact, const EngineTask& unit);
+double middle_score(const ModelForTest& exact, const EngineTask& unit);
 
 }  // namespace kvcompare

@@ -199,7 +199,7 @@ class GpuEngineAgreement : public GpuEngine {
     }
   }
 
-  LoadedModel exact_;
+  ModelForTest exact_;
   std::unique_ptr<GpuModelForTest> gpu_;
 };
 

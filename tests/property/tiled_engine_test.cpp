@@ -44,11 +44,11 @@ class TiledEngine : public testing::Test {
           {SampleIndex(std::ssize(samples_)), random_sample(generator_, n_tokens, spec_.vocab)});
   }
 
-  LoadedModel load(std::optional<std::int64_t> max_weight_memory) const {
+  ModelForTest load(std::optional<std::int64_t> max_weight_memory) const {
     return load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kFloat, max_weight_memory);
   }
 
-  std::unique_ptr<Engine> engine(const LoadedModel& loaded, int n_threads) const {
+  std::unique_ptr<Engine> engine(const ModelForTest& loaded, int n_threads) const {
     return make_tiled_engine(*loaded.packed, loaded.resources(),
                              {.chunk_size = run_.chunk_size, .n_threads = n_threads});
   }
@@ -86,7 +86,7 @@ class TiledEngine : public testing::Test {
   std::mt19937_64 generator_;
   TemporaryFolder scratch_;
   TinyModelSpec spec_;
-  LoadedModel loaded_;
+  ModelForTest loaded_;
   RunSpec run_;
   std::vector<MethodSpec> methods_;
   std::vector<Sample> samples_;

@@ -9,7 +9,7 @@
 
 #include <ATen/ops/tensor.h>
 
-#include "tests/support/loaded_model.h"
+#include "tests/support/model_for_test.h"
 #include "worker/layerwise_engine.h"
 #include "worker/stepwise_engine.h"
 
@@ -68,7 +68,7 @@ class ReplayingEngine : public Engine {
   std::unique_ptr<Engine> engine_;
 };
 
-inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const LoadedModel& loaded,
+inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const ModelForTest& loaded,
                                               LayerwiseOptions options) {
   return kind == EngineKind::kTiled
              ? make_tiled_engine(*loaded.packed, loaded.resources(), std::move(options))
@@ -76,7 +76,7 @@ inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const LoadedModel
 }
 
 // loaded outlives the engine. With an observer one unit is run at a time.
-inline std::unique_ptr<Engine> make_engine(EngineKind kind, const LoadedModel& loaded,
+inline std::unique_ptr<Engine> make_engine(EngineKind kind, const ModelForTest& loaded,
                                            std::int64_t chunk_size, AliveObserver observer = nullptr) {
   if (kind == EngineKind::kStepwise)
     return make_stepwise_engine(*loaded.model, loaded.resources(),

@@ -16,7 +16,7 @@
 
 namespace kvcompare {
 
-struct LoadedModel {
+struct ModelForTest {
   std::unique_ptr<Model> model;
   std::unique_ptr<PackedWeights> packed;
   std::unique_ptr<KvzapSurrogate> kvzap;
@@ -24,11 +24,11 @@ struct LoadedModel {
   ScorerResources resources() const { return {.kvzap = kvzap.get()}; }
 };
 
-inline LoadedModel load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
-                                 at::ScalarType dtype,
-                                 std::optional<std::int64_t> max_weight_memory = std::nullopt) {
+inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
+                                  at::ScalarType dtype,
+                                  std::optional<std::int64_t> max_weight_memory = std::nullopt) {
   const ModelConfig config = read_model_config(folder / "config.json");
-  LoadedModel loaded;
+  ModelForTest loaded;
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
   loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
                                                   max_weight_memory);
