@@ -30,6 +30,7 @@ JournalHeader example_header() {
                          {"kvzap", "KVzap", ScoreThreshold{-6.5, 32}, {.n_sink = 2}},
                          {"random", "Random", RatioBudget{0.1}, {.seed = 7, .use_vnorm = false}}};
   header.identity = {{"dtype", "float64"}, {"data", "0123"}};
+  header.model = {1, 2, 1, 8, 16, 50, 512};
   header.n_samples = 10;
   header.skipped = {SampleIndex(4)};
   header.bad_lines = {{7, "not JSON"}};
@@ -105,6 +106,7 @@ TEST_F(JournalFile, ReadsBackWhatWasWritten) {
   EXPECT_EQ(header.spec.methods.at(2).parameters.seed, 7u);
   EXPECT_FALSE(header.spec.methods.at(2).parameters.use_vnorm);
   EXPECT_EQ(header.identity, expected.identity);
+  EXPECT_EQ(header.model, expected.model);
   EXPECT_EQ(header.bad_lines.at(0).line, 7);
   EXPECT_EQ(journal.n_units(), 27);
   EXPECT_EQ(journal.n_settled(), 1);
@@ -235,8 +237,10 @@ TEST_F(JournalFile, RefusesAUnitThatTheRunDoesNotHave) {
 }
 
 TEST_F(JournalFile, OfAnotherVersionIsRefusedByName) {
-  put(journal_line(R"({"line":1,"format":"kvcompare journal","version":2})"));
-  EXPECT_THAT(refusal(), HasSubstr("version 2; this program reads 'kvcompare journal', version 1"));
+  put(journal_line(R"({"line":1,"format":"kvcompare journal","version":1})"));
+  EXPECT_THAT(refusal(),
+              HasSubstr("is of version 1 of the journal, expected version 2; finish the run with the "
+                        "kvcompare that began it"));
 }
 
 TEST(Fingerprint, ChangesWithEveryFieldAndNotWithWhereFilesLie) {
