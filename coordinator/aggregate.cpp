@@ -100,6 +100,7 @@ void check_effect(const RunSpec& spec, const UnitTable& units) {
 Comparison aggregate(const JournalHeader& header, const UnitTable& units) {
   Comparison comparison{.spec = header.spec,
                         .fingerprint = fingerprint_of(header.identity),
+                        .model = header.model,
                         .n_samples = header.n_samples,
                         .skipped = header.skipped,
                         .bad_lines = header.bad_lines};

@@ -8,6 +8,7 @@
 
 #include "common/ids.h"
 #include "common/method_spec.h"
+#include "common/model_shape.h"
 #include "common/run_spec.h"
 #include "common/sample.h"
 
@@ -55,7 +56,8 @@ struct MethodResult {
 
 struct Comparison {
   RunSpec spec;
-  std::string fingerprint;              // of all that can change a number, see fingerprint.h
+  std::string fingerprint;  // of all that can change a number, see fingerprint.h
+  ModelShape model{};
   std::int64_t n_samples = 0;           // in the data set, after max_samples
   std::vector<SampleIndex> skipped;     // shorter than two tokens: nothing to predict
   std::vector<BadLine> bad_lines{};     // of the data set, left out with skip_bad_lines

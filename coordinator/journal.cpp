@@ -19,6 +19,8 @@
 namespace kvcompare {
 namespace {
 
+constexpr std::int64_t kMostRecords = std::int64_t{1} << 53;
+
 std::string last_error() { return std::strerror(errno); }
 
 std::ifstream open_to_read(const std::filesystem::path& file) {
@@ -31,6 +33,22 @@ NumberedRecord parse(std::string_view line) {
   const auto json = json_of_journal_line(line);
   if (!json) throw std::invalid_argument("is damaged: its checksum is wrong");
   return record_of_json(*json);
+}
+
+DataError changed(const std::filesystem::path& file, const std::string& problem) {
+  return {file.string(), 0, "has changed while it was read: " + problem};
+}
+
+// A line that was read before.
+JournalRecord read_record(std::ifstream& stream, std::int64_t offset, const std::filesystem::path& file) {
+  stream.seekg(offset);
+  std::string line;
+  std::getline(stream, line);
+  try {
+    return parse(line).record;
+  } catch (const std::exception& error) {
+    throw changed(file, error.what());
+  }
 }
 
 }  // namespace
@@ -57,19 +75,38 @@ Journal::Journal(std::filesystem::path file, Damage damage) : file_(std::move(fi
 void Journal::take_line(const std::string& line, std::int64_t offset) {
   try {
     const auto [number, record] = parse(line);
-    if (std::holds_alternative<JournalHeader>(record) != (line_ == 1))
-      throw std::invalid_argument(line_ == 1 ? "is not the header of a journal" : "is a second header");
-    if (number != next_number_)
-      note_damage("is record " + std::to_string(number) + ", expected record " +
-                  std::to_string(next_number_) + ": lines are missing or out of order");
-    next_number_ = number + 1;
+    const auto* header = std::get_if<JournalHeader>(&record);
+    if (line_ == 1 && !header) throw std::invalid_argument("is not the header of a journal");
+    if (line_ > 1 && header) refuse_second_header(*header);
+    check_number(number);
     take(record, offset);
-    ++n_lines_;
+    taken_.push_back(offset);
   } catch (const std::invalid_argument& error) {
     if (line_ == 1) throw DataError(file_.string(), line_, error.what());
     note_damage(error.what());
     ++next_number_;
   }
+}
+
+// What follows is of this run only if the header is.
+void Journal::refuse_second_header(const JournalHeader& header) {
+  is_astray_ = header.identity != header_.identity;
+  last_number_ = next_number_ = 1;
+  throw std::invalid_argument(is_astray_ ? "is the header of another run" : "is a second header");
+}
+
+void Journal::check_number(std::int64_t number) {
+  if (is_astray_) throw std::invalid_argument("follows lines that may be of another run");
+  if (number <= last_number_ || number > kMostRecords) {
+    is_astray_ = true;
+    throw std::invalid_argument("is record " + std::to_string(number) + " after record " +
+                                std::to_string(last_number_) + ": it may be of another run");
+  }
+  if (number != next_number_)
+    note_damage("is record " + std::to_string(number) + ", expected record " + std::to_string(next_number_) +
+                ": lines are missing or out of order");
+  last_number_ = number;
+  next_number_ = number + 1;
 }
 
 void Journal::note_damage(const std::string& problem) {
@@ -122,14 +159,20 @@ std::int64_t Journal::n_settled() const {
 
 UnitResult Journal::read_unit(UnitId unit) const {
   auto stream = open_to_read(file_);
-  stream.seekg(offsets_.at(unit));
-  std::string line;
-  std::getline(stream, line);
-  try {
-    return std::get<UnitResult>(std::get<Attempt>(parse(line).record).outcome);
-  } catch (const std::exception& error) {
-    throw DataError(file_.string(), 0, std::string("has changed while it was read: ") + error.what());
-  }
+  const auto record = read_record(stream, offsets_.at(unit), file_);
+  const auto* attempt = std::get_if<Attempt>(&record);
+  const auto* result = attempt ? std::get_if<UnitResult>(&attempt->outcome) : nullptr;
+  if (!result || result->unit != unit) throw changed(file_, "there is another record where a unit was");
+  return *result;
+}
+
+std::string Journal::intact_text() const {
+  auto stream = open_to_read(file_);
+  std::string text;
+  std::int64_t n_lines = 0;
+  for (const auto offset : taken_)
+    text += journal_line(json_of_record(read_record(stream, offset, file_), ++n_lines));
+  return text;
 }
 
 JournalWriter::JournalWriter(const std::filesystem::path& file, const JournalHeader& header, Sync sync)
@@ -143,17 +186,7 @@ JournalWriter::JournalWriter(const std::filesystem::path& file, const JournalHea
 JournalWriter::JournalWriter(const Journal& so_far, Sync sync)
     : file_(so_far.file()), sync_(sync), n_lines_(so_far.n_lines()), n_bytes_(so_far.intact_bytes()) {
   if (!so_far.damage().empty()) {
-    auto stream = open_to_read(file_);
-    std::string intact;
-    n_lines_ = 0;
-    for (std::string line; std::getline(stream, line) && !stream.eof();) {
-      try {
-        intact += journal_line(json_of_record(parse(line).record, n_lines_ + 1));
-        ++n_lines_;
-      } catch (const std::invalid_argument&) {
-        continue;  // Journal has told of it
-      }
-    }
+    const auto intact = so_far.intact_text();
     const auto kept = file_.string() + ".damaged";
     std::error_code error;
     std::filesystem::copy_file(file_, kept, std::filesystem::copy_options::overwrite_existing, error);

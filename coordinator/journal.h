@@ -17,6 +17,10 @@ namespace kvcompare {
 enum class Damage { kRefuse, kSalvage };
 
 // A journal as it was found. Keeps the numbers of a unit, and where its line stands.
+//
+// What lines say must fit together: a line of a unit that the run does not have, a second header, and a
+// record out of order are damage, like a line whose checksum is wrong. Behind the header of another run, or a
+// record whose number goes back, nothing counts: these lines may be of another run.
 class Journal {
  public:
   // A last line without a line break was being written when the process died: it does not count.
@@ -37,16 +41,21 @@ class Journal {
   // Bytes of a last line that was cut short.
   std::int64_t torn_bytes() const { return torn_bytes_; }
   std::int64_t intact_bytes() const { return intact_bytes_; }
-  std::int64_t n_lines() const { return n_lines_; }
+  std::int64_t n_lines() const { return std::ssize(taken_); }         // that count
   const std::vector<std::string>& damage() const { return damage_; }  // "line 7 is damaged"
   // Units of which two attempts gave different values.
   const std::vector<UnitId>& contradictions() const { return contradictions_; }
+
+  // The lines that count, numbered anew. Throws DataError.
+  std::string intact_text() const;
 
   // The whole result of a unit that succeeded, read again. Throws DataError.
   UnitResult read_unit(UnitId unit) const;
 
  private:
   void take_line(const std::string& line, std::int64_t offset);
+  [[noreturn]] void refuse_second_header(const JournalHeader& header);
+  void check_number(std::int64_t number);
   void take(const JournalRecord& record, std::int64_t offset);
   void take(const Attempt& attempt, std::int64_t offset);
   void note_damage(const std::string& problem);
@@ -59,8 +68,10 @@ class Journal {
   UnitTable units_;
   std::map<UnitId, std::int64_t> offsets_;  // of the first success
   std::int64_t line_ = 0;                   // read last, 1-based
+  std::int64_t last_number_ = 0;            // of the records that count
   std::int64_t next_number_ = 1;            // that the next record should bear
-  std::int64_t n_lines_ = 0;                // intact ones
+  bool is_astray_ = false;                  // what comes may be of another journal
+  std::vector<std::int64_t> taken_;         // where the lines that count begin
   std::int64_t intact_bytes_ = 0;
   std::int64_t torn_bytes_ = 0;
   std::vector<std::string> damage_;
@@ -75,8 +86,8 @@ class JournalWriter {
   // Begins a new journal. The file is there with its header or not at all.
   JournalWriter(const std::filesystem::path& file, const JournalHeader& header, Sync sync = Sync::kDisk);
 
-  // Goes on with one that was read. Cuts off a torn last line; if there is damage, the intact lines are
-  // copied into a new file and the old one is kept as journal.jsonl.damaged.
+  // Goes on with one that was read. Cuts off a torn last line; if there is damage, the lines that count
+  // are copied into a new file and the old one is kept as journal.jsonl.damaged.
   explicit JournalWriter(const Journal& so_far, Sync sync = Sync::kDisk);
 
   ~JournalWriter();

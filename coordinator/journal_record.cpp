@@ -2,13 +2,14 @@
 
 #include <stdexcept>
 
+#include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_run_spec.h"
 
 namespace kvcompare {
 namespace {
 
 constexpr const char* kFormat = "kvcompare journal";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 std::string compact(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -23,6 +24,7 @@ OrderedJson body(const JournalHeader& header) {
   json["fingerprint"] = fingerprint_of(header.identity);
   json["identity"] = header.identity;
   json["config"] = json_run_spec(header.spec);
+  json["model"] = json_model_shape(header.model);
   json["n_samples"] = header.n_samples;
   json["skipped"] = OrderedJson::array();
   for (const auto sample : header.skipped) json["skipped"].push_back(sample.value);
@@ -31,14 +33,23 @@ OrderedJson body(const JournalHeader& header) {
   return json;
 }
 
+void check_format(const OrderedJson& json) {
+  const auto &format = json.at("format"), &version = json.at("version");
+  if (format != kFormat)
+    throw std::invalid_argument("is of format " + compact(format) + ", expected \"" + kFormat + "\"");
+  if (version != kVersion)
+    throw std::invalid_argument("is of version " + compact(version) + " of the journal, expected version " +
+                                std::to_string(kVersion) +
+                                "; finish the run with the kvcompare that began it, or choose another "
+                                "--output_dir, or give --overwrite to begin anew");
+}
+
 JournalHeader header_of(const OrderedJson& json) {
-  if (json.at("format") != kFormat || json.at("version") != kVersion)
-    throw std::invalid_argument("is of format '" + compact(json.at("format")) + "', version " +
-                                compact(json.at("version")) + "; this program reads '" + kFormat +
-                                "', version " + std::to_string(kVersion));
+  check_format(json);
   JournalHeader header;
   header.spec = run_spec_of(json.at("config"));
   json.at("identity").get_to(header.identity);
+  header.model = model_shape_of(json.at("model"));
   json.at("n_samples").get_to(header.n_samples);
   for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(sample.get<std::int64_t>());
   for (const auto& bad : json.at("bad_lines"))

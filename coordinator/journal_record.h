@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/model_shape.h"
 #include "common/run_spec.h"
 #include "common/sample.h"
 #include "common/unit_result.h"
@@ -18,6 +19,7 @@ namespace kvcompare {
 struct JournalHeader {
   RunSpec spec;
   Identity identity;
+  ModelShape model;
   std::int64_t n_samples = 0;
   std::vector<SampleIndex> skipped;  // of less than two tokens
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines

@@ -24,6 +24,7 @@ JournalHeader header_of(const Job& job, const JobData& data) {
   JournalHeader header;
   header.spec = job.spec;
   header.identity = identity_of(job.spec, data.hashes, {kVersion, KVCOMPARE_TORCH_VERSION});
+  header.model = model_shape(job.config);
   header.n_samples = std::ssize(data.dataset.samples);
   header.skipped = too_short(data.dataset.samples);
   header.bad_lines = data.dataset.bad_lines;

@@ -170,6 +170,16 @@ CostShape cost_shape(const ModelConfig& config) {
           .vocab_size = config.vocab_size};
 }
 
+ModelShape model_shape(const ModelConfig& config) {
+  return {.n_layers = config.n_layers,
+          .n_heads = config.n_heads,
+          .n_kv_heads = config.n_kv_heads,
+          .head_dim = config.head_dim,
+          .hidden_size = config.hidden_size,
+          .vocab_size = config.vocab_size,
+          .max_position_embeddings = config.max_position_embeddings};
+}
+
 bool uses_all_threads(const Job& job) { return is_for_tiles(job.spec, job.devices.front()); }
 
 bool has_gpu_engine(const Job& job) { return is_for_gpu(job.spec, job.devices.front()); }

@@ -10,6 +10,7 @@
 #include <c10/core/Device.h>
 
 #include "common/dataset.h"
+#include "common/model_shape.h"
 #include "common/run_options.h"
 #include "common/run_spec.h"
 #include "coordinator/cost_model.h"
@@ -60,6 +61,8 @@ void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, c
 void warn_beyond_positions(std::int64_t n_tokens, const std::string& what, const ModelConfig& config);
 
 CostShape cost_shape(const ModelConfig& config);
+
+ModelShape model_shape(const ModelConfig& config);
 
 // A model on one device, in the form that the engine computes with, and the scorer that kvzap needs there.
 struct LoadedModel {

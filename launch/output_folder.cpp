@@ -61,7 +61,6 @@ OutputFolder::OutputFolder(const RunOptions& options)
   if (!so_far_)
     throw ConfigError("resume", path_.string() + " holds " + *found +
                                     " but no journal.jsonl to go on from; --overwrite starts anew");
-  if (so_far_->units().empty()) so_far_.reset();
 }
 
 void OutputFolder::remove_results() const {

@@ -34,7 +34,7 @@ class OutputFolder {
 
   std::filesystem::path path_;
   DirectoryLock lock_;
-  std::optional<Journal> so_far_;  // with an attempt at least; a header alone is no run yet
+  std::optional<Journal> so_far_;  // of a run that is resumed
 };
 
 // OUT/journal.jsonl

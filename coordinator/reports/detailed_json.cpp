@@ -1,12 +1,13 @@
 #include "coordinator/reports/detailed_json.h"
 
+#include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 void put_totals(OrderedJson& result, const Totals& totals) {
   put_finite(result, "perplexity", totals.perplexity);  // absent if exp(avg_nll) overflows
@@ -55,6 +56,7 @@ std::string detailed_json(const Comparison& comparison) {
   report["schema_version"] = kSchemaVersion;
   report["fingerprint"] = comparison.fingerprint;
   report["config"] = json_run_spec(comparison.spec);
+  report["model"] = json_model_shape(comparison.model);
   report["n_samples"] = comparison.n_samples;
   report["skipped_samples"] = OrderedJson::array();
   for (const SampleIndex sample : comparison.skipped) report["skipped_samples"].push_back(sample.value);

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "coordinator/reports/hdf5_file.h"
+#include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_run_spec.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
 UnitId unit_id(SampleIndex sample, std::size_t method) {
   return {sample, MethodIndex(static_cast<std::int64_t>(method))};
@@ -91,13 +92,16 @@ class UnitTables {
   std::int64_t n_token_nll_ = 0;
 };
 
+std::string compact(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
 void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "format", "kvcompare results");
   file.put_attribute("/", "schema_version", kSchemaVersion);
   file.put_attribute("/", "fingerprint", comparison.fingerprint);
-  file.put_attribute(
-      "/", "configuration",
-      json_run_spec(comparison.spec).dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+  file.put_attribute("/", "configuration", compact(json_run_spec(comparison.spec)));
+  file.put_attribute("/", "model", compact(json_model_shape(comparison.model)));
   file.put_attribute("/", "n_samples", comparison.n_samples);
 }
 

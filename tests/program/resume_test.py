@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -229,6 +230,47 @@ class DamagedJournals(ResumeTest):
         self.run_once("removed", "--resume", "--salvage", "--computed_log", log)
         self.assertEqual(len(log.read_text().splitlines()), 1)
         self.assert_same_results("removed", self.done)
+
+    def edited(self, out, records):
+        """A folder with a journal of these records, numbered from 1, their checksums right."""
+        lines = []
+        for number, record in enumerate(records, 1):
+            text = json.dumps({**record, "line": number}, separators=(",", ":"), ensure_ascii=False).encode()
+            lines.append(b"%08x %s\n" % (zlib.crc32(text), text))
+        self.with_journal(out, b"".join(lines))
+
+    def test_where_every_unit_is_damaged_another_run_is_refused_and_the_same_one_goes_on(self):
+        header, *others = (self.out(self.done) / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        damaged = header + b"".join(b"?" + line[1:] for line in others)
+        self.with_journal("all_damaged", damaged)
+        flags = ("--resume", "--salvage", "--engine", "stepwise")
+        done = self.run_once("all_damaged", *flags, code=2)
+        self.assertIn("engine: was layerwise, is stepwise", done.stderr)
+        self.assertEqual((self.out("all_damaged") / "journal.jsonl").read_bytes(), damaged)
+        self.run_once("all_damaged", "--resume", "--salvage")
+        self.assert_same_results("all_damaged", self.done)
+        self.assertEqual((self.out("all_damaged") / "journal.jsonl.damaged").read_bytes(), damaged)
+
+    def test_lines_that_a_reader_refuses_are_not_salvaged(self):
+        records = [r for r in self.journal(self.done) if "end" not in r]
+        surplus = {"unit that the run does not have": {**records[-1], "unit": [99, 0]}, "second header": records[0]}
+        for what, record in surplus.items():
+            out = what.replace(" ", "_")
+            self.edited(out, [*records[:-1], record])
+            done = self.run_once(out, "--resume", code=5)
+            self.assertIn(f"journal.jsonl:{len(records)}: is ", done.stderr)
+            self.assertIn(what, done.stderr)
+            self.run_once(out, "--resume", "--salvage")
+            self.assert_same_results(out, self.done)
+
+    def test_of_an_older_version_is_refused_with_what_to_do(self):
+        header, *others = self.journal(self.done)
+        self.edited("old", [{**header, "version": 1}, *others])
+        for command in (self.command("old", "--resume"), [self.build / "kvcompare", "finalize", self.out("old")]):
+            done = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 5, done.stderr)
+            self.assertIn("journal.jsonl:1: is of version 1 of the journal, expected version 2; finish the run with the "
+                          "kvcompare that began it", done.stderr)
 
 
 class BadLines(RunsTest):

@@ -30,6 +30,7 @@ JournalHeader example_header() {
                          {"kvzap", "KVzap", ScoreThreshold{-6.5, 32}, {.n_sink = 2}},
                          {"random", "Random", RatioBudget{0.1}, {.seed = 7, .use_vnorm = false}}};
   header.identity = {{"dtype", "float64"}, {"data", "0123"}};
+  header.model = {1, 2, 1, 8, 16, 50, 512};
   header.n_samples = 10;
   header.skipped = {SampleIndex(4)};
   header.bad_lines = {{7, "not JSON"}};
@@ -105,6 +106,7 @@ TEST_F(JournalFile, ReadsBackWhatWasWritten) {
   EXPECT_EQ(header.spec.methods.at(2).parameters.seed, 7u);
   EXPECT_FALSE(header.spec.methods.at(2).parameters.use_vnorm);
   EXPECT_EQ(header.identity, expected.identity);
+  EXPECT_EQ(header.model, expected.model);
   EXPECT_EQ(header.bad_lines.at(0).line, 7);
   EXPECT_EQ(journal.n_units(), 27);
   EXPECT_EQ(journal.n_settled(), 1);
@@ -217,6 +219,61 @@ TEST_F(JournalFile, WithoutOneOfItsLinesIsRefusedUnlessSalvaged) {
   }
 }
 
+// A line of a unit that the run does not have, a second header of the same run, and an old line once more.
+TEST_F(JournalFile, SalvagedIsReadAgainWithoutComplaint) {
+  write(3);
+  const auto whole = bytes();
+  const auto second = whole.substr(whole.find('\n') + 1);
+  for (const auto& surplus :
+       {journal_line(json_of_record(success(99), 5)), journal_line(json_of_record(example_header(), 1)),
+        second.substr(0, second.find('\n') + 1)}) {
+    const auto damaged = whole + surplus;
+    put(damaged);
+    EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:5: "));
+    const Journal journal(path_, Damage::kSalvage);
+    EXPECT_EQ(journal.damage().size(), 1u);
+    { JournalWriter writer(journal); }
+    EXPECT_EQ(bytes(), whole);
+    EXPECT_EQ(file_contents(path_.string() + ".damaged"), damaged);
+    JournalWriter(Journal(path_)).append(success(3));
+    EXPECT_EQ(Journal(path_).units().size(), 4u);
+  }
+}
+
+TEST_F(JournalFile, TwiceInOneFileIsSalvagedToAllUnitsOfBoth) {
+  write(5);
+  const auto whole = bytes();
+  const auto third = whole.find("[2,0]");
+  put(whole.substr(0, whole.rfind('\n', third) + 1) + whole);
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:4: is a second header"));
+  const Journal journal(path_, Damage::kSalvage);
+  EXPECT_EQ(journal.units().size(), 5u);
+  { JournalWriter writer(journal); }
+  EXPECT_EQ(Journal(path_).units().size(), 5u);
+  EXPECT_TRUE(Journal(path_).contradictions().empty());
+}
+
+TEST_F(JournalFile, OfAnotherRunBehindItIsNotSalvaged) {
+  write(2);
+  const auto first = bytes();
+  auto other = example_header();
+  other.identity["dtype"] = "float16";
+  {
+    JournalWriter writer(path_, other);
+    for (std::int64_t sample = 0; sample < 5; ++sample) writer.append(success(sample, 1));
+  }
+  const auto second = bytes();
+  put(first + second);
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:4: is the header of another run"));
+  const Journal journal(path_, Damage::kSalvage);
+  EXPECT_EQ(journal.units().size(), 2u);
+  EXPECT_THAT(journal.damage().at(5), HasSubstr("line 9 follows lines that may be of another run"));
+  auto headless = second;
+  headless[20] = '?';
+  put(first + headless);
+  EXPECT_EQ(Journal(path_, Damage::kSalvage).units().size(), 2u);
+}
+
 TEST_F(JournalFile, CountsTheFirstSuccessOfAUnitAndTellsIfAnotherDiffers) {
   {
     JournalWriter writer(path_, example_header());
@@ -235,8 +292,10 @@ TEST_F(JournalFile, RefusesAUnitThatTheRunDoesNotHave) {
 }
 
 TEST_F(JournalFile, OfAnotherVersionIsRefusedByName) {
-  put(journal_line(R"({"line":1,"format":"kvcompare journal","version":2})"));
-  EXPECT_THAT(refusal(), HasSubstr("version 2; this program reads 'kvcompare journal', version 1"));
+  put(journal_line(R"({"line":1,"format":"kvcompare journal","version":1})"));
+  EXPECT_THAT(refusal(),
+              HasSubstr("is of version 1 of the journal, expected version 2; finish the run with the "
+                        "kvcompare that began it"));
 }
 
 TEST(Fingerprint, ChangesWithEveryFieldAndNotWithWhereFilesLie) {

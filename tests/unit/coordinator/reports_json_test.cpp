@@ -29,7 +29,7 @@ Json summary(const Comparison& comparison) { return Json::parse(summary_json(com
 
 TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   const Json report = detailed(example_comparison());
-  EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "n_samples",
+  EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "model", "n_samples",
                                         "skipped_samples", "results"));
   const Json& baseline = report["results"][0];
   EXPECT_THAT(keys(baseline),
