@@ -22,7 +22,7 @@ namespace kvcompare {
 namespace {
 
 constexpr const char* kStoppedAtStart =
-    "kvcompare: interrupted before a unit was evaluated; what was done before is safe. Run again with "
+    "kvcompare: interrupted before a unit was evaluated; what was done before is safe; run again with "
     "--resume to continue\n";
 
 std::string devices_of(const Job& job) {

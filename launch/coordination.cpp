@@ -49,7 +49,7 @@ void check_and_tell(const JournalHeader& header) {
 bool heeded_stop(bool& has_told) {
   if (stop_signalled() && !std::exchange(has_told, true))
     log_warning(
-        "interrupted: no new unit is begun; what is done is safe. Run again with --resume to continue");
+        "interrupted: no new unit is begun; what is done is safe; run again with --resume to continue");
   return has_told;
 }
 

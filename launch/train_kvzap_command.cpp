@@ -64,7 +64,7 @@ LocalWorker make_remote_prompt_worker(const TrainKvzapCommand& command, const Pl
 }
 
 constexpr const char* kStoppedAtStart =
-    "kvcompare: interrupted before the training went on; what was done before is safe. Run again with "
+    "kvcompare: interrupted before the training went on; what was done before is safe; run again with "
     "--resume to go on\n";
 
 ExitCode interrupted() {
