@@ -151,9 +151,14 @@ class StartUp(RunsTest):
     def stopped(self, process, words, number=signal.SIGTERM, most_seconds=2, code=75):
         begun = time.monotonic()
         process.send_signal(number)
-        with process.stderr:
-            told = process.stderr.read()
-        self.assertEqual(process.wait(timeout=30), code, told)
+        try:
+            _, told = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            for pid in [process.pid, *descendants(process.pid)]:
+                os.kill(pid, signal.SIGKILL)
+            _, told = process.communicate()
+            self.fail("it goes on after 20 s: " + told)
+        self.assertEqual(process.returncode, code, told)
         self.assertLess(time.monotonic() - begun, most_seconds, told)
         self.assertIn(words, told)
         self.assertEqual(told.count("interrupted"), 1, told)
