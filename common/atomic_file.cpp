@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -51,6 +52,7 @@ class StagedFiles::File {
   }
 
   const fs::path& path() const { return path_; }
+  fs::path folder() const { return target_.parent_path(); }
 
   void sync_and_close() {
     if (::fsync(descriptor_) != 0) fail("cannot sync to the disk: " + last_error());
@@ -129,8 +131,12 @@ void StagedFiles::sync() {
 }
 
 void StagedFiles::publish() {
-  for (const auto& file : files_) file->rename_to_target();
-  sync_folder(folder_);
+  std::set<fs::path> folders;  // another than folder_ where a symbolic link leads there
+  for (const auto& file : files_) {
+    file->rename_to_target();
+    folders.insert(file->folder());
+  }
+  for (const auto& folder : folders) sync_folder(folder);
 }
 
 }  // namespace kvcompare

@@ -6,16 +6,17 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <numeric>
 #include <string_view>
 
 #include <mpi.h>
-#include <sched.h>
 
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "common/log.h"
 #include "common/mpi_check.h"
+#include "common/usable_cores.h"
 
 namespace kvcompare {
 namespace {
@@ -28,21 +29,32 @@ int number_in_environment(const char* name) {
   return number;
 }
 
-cpu_set_t usable_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  sched_getaffinity(0, sizeof cores, &cores);
-  return cores;
+// Of the ranks of `computing`, which share a host. Collective. `value` is of the same size on each.
+template <class Value>
+std::vector<Value> all_values(std::span<const Value> value, int n_ranks, MPI_Comm computing) {
+  std::vector<Value> all(value.size() * static_cast<std::size_t>(n_ranks));
+  const auto n_bytes = static_cast<int>(value.size_bytes());
+  mpi_check(MPI_Allgather(value.data(), n_bytes, MPI_BYTE, all.data(), n_bytes, MPI_BYTE, computing),
+            "MPI_Allgather");
+  return all;
 }
 
-// masks: of all ranks of the host, this one's among them.
-int fair_share(const cpu_set_t& mine, const std::vector<cpu_set_t>& masks) {
-  double share = 0;
-  for (int core = 0; core < CPU_SETSIZE; ++core)
-    if (CPU_ISSET(core, &mine))
-      share += 1.0 / static_cast<double>(std::ranges::count_if(
-                         masks, [&](const auto& mask) { return CPU_ISSET(core, &mask) != 0; }));
-  return std::max(1, static_cast<int>(share + 1e-6));
+// What this rank may use of the cores of its host. Collective over the ranks that compute there. A quota of
+// a control group is divided among those that are in it.
+int share_of_host(int n_ranks, MPI_Comm computing) {
+  const auto mine = cores_by_affinity();
+  const auto words = all_values<std::uint64_t>(mine, n_ranks, computing);
+  std::vector<CoreMask> masks;
+  for (auto mask = words.begin(); mask != words.end(); mask += std::ssize(mine))
+    masks.emplace_back(mask, mask + std::ssize(mine));
+  const auto quota = cpu_quota();
+  const std::array group{quota ? std::hash<std::string>{}(quota->group.string()) : 0};
+  const auto groups = all_values<std::size_t>(group, n_ranks, computing);
+  if (const auto wanted = omp_num_threads()) return *wanted;
+  const int share = mine.empty() ? 1 : fair_share(mine, masks);
+  if (!quota) return share;
+  return std::min(share,
+                  n_threads_for(quota->cores / static_cast<double>(std::ranges::count(groups, group[0]))));
 }
 
 // The texts of ranks one behind the other, as MPI gathers them.
@@ -119,11 +131,7 @@ PlaceOnHost MpiEnvironment::place_on_host(bool computes) const {
   if (computing == MPI_COMM_NULL) return place;
   mpi_check(MPI_Comm_rank(computing, &place.index), "MPI_Comm_rank");
   mpi_check(MPI_Comm_size(computing, &place.n_ranks), "MPI_Comm_size");
-  std::vector<cpu_set_t> masks(static_cast<std::size_t>(place.n_ranks));
-  const auto mine = usable_cores();
-  mpi_check(MPI_Allgather(&mine, sizeof mine, MPI_BYTE, masks.data(), sizeof mine, MPI_BYTE, computing),
-            "MPI_Allgather");
-  place.n_cores = fair_share(mine, masks);
+  place.n_cores = share_of_host(place.n_ranks, computing);
   mpi_check(MPI_Comm_free(&computing), "MPI_Comm_free");
   return place;
 }

@@ -21,7 +21,9 @@ std::string mpi_library_version();
 struct PlaceOnHost {
   int index = 0;
   int n_ranks = 1;
-  int n_cores = 1;  // its fair share of the cores that it may use: one that several ranks may use is divided
+  // Its fair share of the cores that it may use, by affinity and quota: what several ranks may use is
+  // divided. OMP_NUM_THREADS if that is set.
+  int n_cores = 1;
 };
 
 // Made at most once a process, by the main thread, and only where n_launched_processes() > 1. All calls of

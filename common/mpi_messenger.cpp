@@ -13,6 +13,7 @@
 
 #include "common/backoff.h"
 #include "common/errors.h"
+#include "common/log.h"
 #include "common/mpi_check.h"
 
 namespace kvcompare {
@@ -78,9 +79,11 @@ class MpiMessenger::Impl {
     const auto deadline = Clock::now() + timeout;
     Backoff backoff;
     for (;;) {
+      forgive_own_standstill(Clock::now());
       if (auto envelope = poll()) return envelope;
       beat();
       if (const auto now = Clock::now(); now >= deadline) {
+        forgive_own_standstill(now);
         check_silence(now);
         return std::nullopt;
       }
@@ -150,6 +153,19 @@ class MpiMessenger::Impl {
       if ((rank_ == 0) != (r == 0) && !peer(r).is_released) function(r);
   }
 
+  // While this process stood still (SIGSTOP, a suspended batch job) it heard nobody, and that says nothing of
+  // the others: they were perhaps stopped with it.
+  void forgive_own_standstill(Clock::time_point now) {
+    const auto before = std::exchange(last_turn_, now);
+    if (!before || now - *before <= times_.silence / 2) return;
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(now - *before).count();
+    log_warning("rank " + std::to_string(rank_) + " has stood still for " + std::to_string(seconds) +
+                " s: it was stopped (SIGSTOP, a suspended job), or waited for a disk. Other ranks may have "
+                "given it up "
+                "(--rank_timeout)");
+    for (auto& peer : peers_) peer.heard += now - *before;
+  }
+
   void beat() {
     const auto now = Clock::now();
     if (now < next_beat_) return;
@@ -168,7 +184,8 @@ class MpiMessenger::Impl {
       if (now - peer(r).heard > limit)
         throw RankSilent(Rank(r), "rank " + std::to_string(r) + " has not been heard of for " +
                                       std::to_string(limit.count() / 1000) +
-                                      " s; the run ends here and can be continued with --resume");
+                                      " s: it hangs, was stopped, or its host or network is down; the run "
+                                      "ends here and can be continued with --resume");
     });
   }
 
@@ -189,6 +206,7 @@ class MpiMessenger::Impl {
   std::list<Outgoing> outgoing_;
   std::deque<Envelope> to_self_;
   Clock::time_point next_beat_;
+  std::optional<Clock::time_point> last_turn_;  // of the loop in receive
 };
 
 MpiMessenger::MpiMessenger(const MpiEnvironment& environment, HeartbeatTimes times)

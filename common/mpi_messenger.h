@@ -12,7 +12,7 @@ namespace kvcompare {
 
 // Rank 0 and every other rank tell each other now and then that they are alive, as long as receive() is
 // called; a rank that computes calls it from another thread than the one that computes. A rank that has not
-// been heard of for `silence` is lost.
+// been heard of for `silence` is lost. The time that a rank itself has stood still does not count.
 struct HeartbeatTimes {
   std::chrono::milliseconds interval{5000};
   std::chrono::milliseconds silence{120000};

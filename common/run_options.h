@@ -13,7 +13,7 @@ struct RunOptions {
   std::filesystem::path output_dir = "comparison_results";
   std::string device = "auto";  // auto | cpu | cuda | cuda:N
   std::optional<int> num_gpus;  // GPUs to use, one worker each; all visible ones if absent
-  std::optional<int> threads;   // CPU threads of this process; the cores it may use if absent
+  std::optional<int> threads;   // CPU threads of this process; usable_cores() if absent
   std::optional<std::int64_t> max_weight_memory;  // bytes of weights in memory at once; all of them if absent
   std::string log_level = "info";
 

@@ -27,6 +27,7 @@ class Coordinator {
         work_(work),
         journal_(journal),
         hooks_(hooks),
+        n_workers_(n_workers),
         scheduler_(work.units, n_workers, kMaxAttempts),
         same_model_(work.model) {}
 
@@ -52,6 +53,10 @@ class Coordinator {
     if (!give_up_at_) {
       scheduler_.stop();
       give_up_at_ = Clock::now() + hooks_.stop_grace;
+    }
+    if (hooks_.leave_loading && n_gone_ == workers_.size() && std::ssize(workers_) < n_workers_) {
+      evaluated_.interrupted = true;
+      hooks_.leave_loading(evaluated_);
     } else if (Clock::now() >= *give_up_at_) {
       hooks_.give_up();
     }
@@ -68,6 +73,7 @@ class Coordinator {
       // What this worker has sent is written, but does not count yet.
       acknowledge();
       scheduler_.worker_gone(from);
+      ++n_gone_;
     } else if (const auto* failed = std::get_if<WorkerFailed>(&message)) {
       throw Error(failed->code, failed->reason);
     } else {
@@ -156,9 +162,11 @@ class Coordinator {
   const Work& work_;
   JournalWriter& journal_;
   const CoordinatorHooks& hooks_;
+  const int n_workers_;
   Scheduler scheduler_;
   SameModel same_model_;
-  std::map<Rank, Hello> workers_;
+  std::map<Rank, Hello> workers_;  // that have been ready
+  std::size_t n_gone_ = 0;         // of them
   std::vector<Written> written_;
   Evaluated evaluated_;
   std::optional<Clock::time_point> first_dispatch_;

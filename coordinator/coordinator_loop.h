@@ -25,18 +25,21 @@ struct Work {
   bool save_token_nll = false;
 };
 
+struct Evaluated {
+  bool interrupted = false;      // units are left
+  std::int64_t n_evaluated = 0;  // attempts, failed ones included
+  double seconds = 0;            // wall, first unit dispatched to last one done
+};
+
 struct CoordinatorHooks {
   std::function<void(std::int64_t n_done)> progress;  // called often; decides itself what to show
   std::function<bool()> stop_requested;               // true: no new unit
   std::function<void()>
       give_up{};  // called if units are still under way stop_grace after a stop was requested
+  // Called after a stop if all workers but those that are still getting ready have left. Loading may take
+  // minutes, and there is nothing that it would be good for. Ends the process; absent: they are waited for.
+  std::function<void(const Evaluated& so_far)> leave_loading{};
   std::chrono::seconds stop_grace{120};
-};
-
-struct Evaluated {
-  bool interrupted = false;      // units are left
-  std::int64_t n_evaluated = 0;  // attempts, failed ones included
-  double seconds = 0;            // wall, first unit dispatched to last one done
 };
 
 // Until every unit is evaluated or has failed for good (kMaxAttempts), or a stop is requested.

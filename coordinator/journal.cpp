@@ -179,7 +179,7 @@ JournalWriter::JournalWriter(const std::filesystem::path& file, const JournalHea
     : file_(file), sync_(sync), n_lines_(1) {
   const auto line = journal_line(json_of_record(header, 1));
   write_file_atomically(file_, line);
-  n_bytes_ = std::ssize(line);
+  n_bytes_ = n_synced_bytes_ = std::ssize(line);
   open();
 }
 
@@ -197,6 +197,8 @@ JournalWriter::JournalWriter(const Journal& so_far, Sync sync)
   open();
   if (::ftruncate(descriptor_, n_bytes_) != 0)
     throw OutputError(file_.string(), "the torn last line cannot be cut off: " + last_error());
+  n_synced_bytes_ = n_bytes_;
+  this->sync();  // a process that was killed may have left lines that no disk has yet
 }
 
 JournalWriter::~JournalWriter() {
@@ -236,9 +238,13 @@ void JournalWriter::write(const std::string& line) {
 }
 
 void JournalWriter::sync() {
-  if (sync_ == Sync::kDisk && ::fdatasync(descriptor_) != 0)
+  if (sync_ == Sync::kDisk && ::fdatasync(descriptor_) != 0) {
+    const auto problem = last_error();
+    [[maybe_unused]] const int ignored = ::ftruncate(descriptor_, n_synced_bytes_);
     throw OutputError(file_.string(),
-                      "cannot sync " + std::to_string(n_bytes_) + " bytes to the disk: " + last_error());
+                      "cannot sync " + std::to_string(n_bytes_) + " bytes to the disk: " + problem);
+  }
+  n_synced_bytes_ = n_bytes_;
 }
 
 }  // namespace kvcompare

@@ -87,7 +87,8 @@ class JournalWriter {
   JournalWriter(const std::filesystem::path& file, const JournalHeader& header, Sync sync = Sync::kDisk);
 
   // Goes on with one that was read. Cuts off a torn last line; if there is damage, the lines that count
-  // are copied into a new file and the old one is kept as journal.jsonl.damaged.
+  // are copied into a new file and the old one is kept as journal.jsonl.damaged. What was read is on the disk
+  // then.
   explicit JournalWriter(const Journal& so_far, Sync sync = Sync::kDisk);
 
   ~JournalWriter();
@@ -97,6 +98,8 @@ class JournalWriter {
   // Written, but known for sure only after sync(). Throws OutputError with path and bytes; the line is not
   // there then.
   void append(const JournalRecord& record);
+  // Throws OutputError if the disk does not take them. The lines since the last sync are cut off then: the
+  // page cache would go on showing them to readers as if they were on the disk.
   void sync();
 
  private:
@@ -108,6 +111,7 @@ class JournalWriter {
   int descriptor_ = -1;
   std::int64_t n_lines_ = 0;
   std::int64_t n_bytes_ = 0;
+  std::int64_t n_synced_bytes_ = 0;
 };
 
 }  // namespace kvcompare

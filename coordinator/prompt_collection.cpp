@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "coordinator/same_device.h"
 
 namespace kvcompare {
 namespace {
@@ -14,8 +15,11 @@ constexpr std::chrono::milliseconds kPollInterval{100};
 
 }  // namespace
 
-PromptCollection::PromptCollection(Messenger& messenger, int n_workers, std::string model)
-    : messenger_(messenger), n_workers_(n_workers), same_model_(std::move(model)) {}
+PromptCollection::PromptCollection(Messenger& messenger, int n_workers, Required required)
+    : messenger_(messenger),
+      n_workers_(n_workers),
+      device_type_(std::move(required.device_type)),
+      same_model_(std::move(required.model)) {}
 
 bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks) {
   const auto in_hand = [&] {
@@ -55,6 +59,7 @@ std::optional<Envelope> PromptCollection::receive(std::chrono::milliseconds time
 }
 
 void PromptCollection::welcome(Rank from, const Hello& hello) {
+  check_same_device_type(from, hello, device_type_);
   same_model_.check(from, hello);
   workers_.push_back({from, hello.n_tokens_at_once});
 }

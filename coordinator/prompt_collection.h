@@ -23,13 +23,23 @@ struct CollectionHooks {
 
 class PromptCollection {
  public:
-  // The messenger outlives it. model: SHA-256 of the model that every worker must have read.
-  PromptCollection(Messenger& messenger, int n_workers, std::string model);
+  // What every worker must have.
+  struct Required {
+    std::string model;          // SHA-256 of the model that it has read
+    std::string device_type{};  // that it computes on; see check_same_device_type
+  };
+
+  // The messenger outlives it.
+  PromptCollection(Messenger& messenger, int n_workers, Required required);
 
   // Until the targets of every prompt are kept, or a stop is requested and those under way are kept.
   // False if prompts are left. Throws what the messenger and `keep` throw, the error of a worker that cannot
-  // go on, and CheckpointError if a worker has read another model.
+  // go on, CheckpointError if a worker has read another model, and ConfigError if it computes on a device of
+  // another type.
   bool collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks);
+
+  // All workers have said hello: none is still loading.
+  bool all_are_ready() const { return std::ssize(workers_) == n_workers_; }
 
   // Answers the workers' signs of life for a while, though there is nothing to do for them.
   void idle(std::chrono::milliseconds duration);
@@ -51,6 +61,7 @@ class PromptCollection {
 
   Messenger& messenger_;
   int n_workers_;
+  std::string device_type_;
   SameModel same_model_;
   std::vector<Worker> workers_;  // that have said hello
   std::size_t next_ = 0;         // prompt to hand out

@@ -5,26 +5,25 @@
 #include <optional>
 #include <string>
 
-#include <ATen/Parallel.h>
-
 #include "common/errors.h"
 #include "common/log.h"
 #include "common/mpi_messenger.h"
+#include "common/usable_cores.h"
 #include "launch/coordination.h"
 #include "launch/gpu_memory.h"
 #include "launch/mpi_session.h"
 #include "launch/report_error.h"
 #include "launch/stop_signal.h"
+#include "launch/thread_supply.h"
 #include "launch/weight_sharing.h"
 #include "launch/workers.h"
 
 namespace kvcompare {
 namespace {
 
-std::string told_to_give_up(const RunOptions& options) {
-  return "interrupted: units are still being evaluated " + std::to_string(options.stop_grace) +
-         " s after the stop (--stop_grace); they are dropped. What is done is safe; run again with --resume";
-}
+constexpr const char* kStoppedAtStart =
+    "kvcompare: interrupted before a unit was evaluated; what was done before is safe; run again with "
+    "--resume to continue\n";
 
 std::string devices_of(const Job& job) {
   std::string names;
@@ -34,24 +33,21 @@ std::string devices_of(const Job& job) {
 
 ExitCode run_alone(const CompareCommand& command) {
   const auto& options = command.options;
-  const int n_threads = options.threads.value_or(n_usable_cores());
-  at::set_num_threads(n_threads);  // for loading; a worker sets its own
+  const int n_threads = options.threads.value_or(usable_cores().n);
+  use_threads_of_libtorch(n_threads);  // for loading; a worker sets its own
   Coordination run(command, n_threads);
   if (run.n_units() > 0) {
     tell_memory_plan(run.job(), options, run.longest_sample(), 1);
     LocalWorkers workers(make_workers(run.job(), options, run.model_hash(), n_threads, run.n_units()));
     const bool greedy = uses_all_threads(run.job());
     try {
-      run.evaluate(
-          workers.coordinator_endpoint(),
-          {.n_processes = 1,
-           .n_workers = workers.size(),
-           .n_threads = greedy ? n_threads : workers.size(),
-           .device = devices_of(run.job())},
-          [&] {
-            log_warning(told_to_give_up(options));
-            std::_Exit(static_cast<int>(ExitCode::kInterrupted));  // worker threads cannot be stopped
-          });
+      run.evaluate(workers.coordinator_endpoint(),
+                   {.n_processes = 1,
+                    .n_workers = workers.size(),
+                    .n_threads = greedy ? n_threads : workers.size(),
+                    .device = devices_of(run.job())},
+                   // Worker threads cannot be stopped.
+                   [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); });
     } catch (const DeviceLost& error) {
       // Nothing on that device can be freed any more, and no worker on another is to be waited for.
       report_error(error.what());
@@ -81,10 +77,7 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
                    .n_workers = session.n_workers(),
                    .n_threads = n_threads,
                    .device = devices_of(run->job())},
-                  [&] {
-                    log_warning(told_to_give_up(options));
-                    mpi.abort(ExitCode::kInterrupted);
-                  });
+                  [&] { mpi.abort(ExitCode::kInterrupted); });
   });
   return run->finish();
 }
@@ -92,7 +85,7 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
 }  // namespace
 
 ExitCode run_compare(const CompareCommand& command) {
-  install_stop_signals();
+  end_at_once_on_stop(kStoppedAtStart);
   if (n_launched_processes() == 1) return run_alone(command);
   return run_as_rank(
       command.options,

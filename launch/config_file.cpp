@@ -1,13 +1,13 @@
 #include "launch/config_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -72,15 +72,24 @@ std::string at_line(const std::filesystem::path& path, std::ptrdiff_t line) {
   return path.string() + ":" + std::to_string(line);
 }
 
+constexpr std::size_t kMostBytes = 16 << 20;
+
 std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
+  std::string text;
+  std::array<char, 1 << 16> block{};
+  while (text.size() <= kMostBytes && (file.read(block.data(), block.size()) || file.gcount() > 0))
+    text.append(block.data(), static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kMostBytes)
+    throw ConfigError("--config", "'" + path.string() + "' holds more than " +
+                                      std::to_string(kMostBytes >> 20) +
+                                      R"( MiB; give a JSON file such as {"chunk_size": 128})");
+  if (text.empty())
     throw ConfigError("--config",
                       "cannot read '" + path.string() +
                           "': " + (errno != 0 ? std::strerror(errno) : "it is empty") +
                           R"(; give a JSON file such as {"chunk_size": 128, "methods": ["random"]})");
-  return text.str();
+  return text;
 }
 
 Document parse(const std::filesystem::path& path, const std::string& text) {

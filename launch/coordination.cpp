@@ -45,6 +45,20 @@ void check_and_tell(const JournalHeader& header) {
                 : ", " + std::to_string(header.bad_lines.size()) + " bad lines left out"));
 }
 
+// Told at once, not at the end: a stop that mpirun passes on leaves a rank one second (SIGTERM, then
+// SIGKILL).
+bool heeded_stop(bool& has_told) {
+  if (stop_signalled() && !std::exchange(has_told, true))
+    log_warning(
+        "interrupted: no new unit is begun; what is done is safe; run again with --resume to continue");
+  return has_told;
+}
+
+std::string told_to_give_up(const RunOptions& options) {
+  return "interrupted: units are still being evaluated " + std::to_string(options.stop_grace) +
+         " s after the stop (--stop_grace); they are dropped. What is done is safe; run again with --resume";
+}
+
 }  // namespace
 
 Coordination::Coordination(const CompareCommand& command, int n_threads)
@@ -63,7 +77,10 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
             .save_token_nll = job_.spec.save_token_nll} {
   check_and_tell(header_);
   folder_.check_same_run(header_);
-  journal_ = folder_.open_journal(header_);
+  {
+    const StopDeferred until_it_is_whole;
+    journal_ = folder_.open_journal(header_);
+  }
   work_.units = plan_units(work_.samples, job_.spec, cost_shape(job_.config), folder_.known(),
                            command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
   if (const auto n_known = folder_.known().size(); n_known > 0)
@@ -92,14 +109,29 @@ Session Coordination::session(const Crew& crew) const {
           .load_seconds = load_seconds_};
 }
 
-void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& give_up) {
+void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end) {
+  only_note_stop();
   journal_->append(session(crew));
   Progress progress(std::cerr, stderr_style(), std::ssize(work_.units));
-  const CoordinatorHooks hooks{.progress = [&](std::int64_t n_done) { progress.update(n_done); },
-                               .stop_requested = stop_signalled,
-                               .give_up = give_up,
-                               .stop_grace = std::chrono::seconds(command_.options.stop_grace)};
-  const auto evaluated = coordinate(messenger, crew.n_workers, work_, *journal_, hooks);
+  const CoordinatorHooks hooks{
+      .progress = [&](std::int64_t n_done) { progress.update(n_done); },
+      .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },
+      .give_up =
+          [&] {
+            log_warning(told_to_give_up(command_.options));
+            end();
+          },
+      .leave_loading =
+          [&](const Evaluated& so_far) {
+            journal_end(so_far);
+            finish();  // tells what is done
+            end();
+          },
+      .stop_grace = std::chrono::seconds(command_.options.stop_grace)};
+  journal_end(coordinate(messenger, crew.n_workers, work_, *journal_, hooks));
+}
+
+void Coordination::journal_end(const Evaluated& evaluated) {
   journal_->append(SessionEnd{.finished = std::chrono::system_clock::now(),
                               .evaluate_seconds = evaluated.seconds,
                               .n_evaluated = evaluated.n_evaluated,
@@ -107,6 +139,9 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
   journal_->sync();
 }
 
-ExitCode Coordination::finish() const { return publish(folder_.path()); }
+ExitCode Coordination::finish() const {
+  only_note_stop();  // reports are written whole
+  return publish(folder_.path());
+}
 
 }  // namespace kvcompare

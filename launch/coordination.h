@@ -31,14 +31,16 @@ class Coordination {
   };
 
   // Evaluates the units.
-  //   give_up : ends the process, if units go on too long after a stop was asked for
-  void evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& give_up);
+  //   end : ends the process, and the other ranks if there are any. Called when a stop was asked for and
+  //         either units go on too long, or only workers that are still loading are left
+  void evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end);
 
   // Writes the reports and prints the table.
   ExitCode finish() const;
 
  private:
   Session session(const Crew& crew) const;
+  void journal_end(const Evaluated& evaluated);
 
   const CompareCommand& command_;
   std::chrono::system_clock::time_point started_;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <dlfcn.h>
@@ -25,9 +26,9 @@
 #include "common/directory_lock.h"
 #include "common/errors.h"
 #include "common/mpi_environment.h"
+#include "common/usable_cores.h"
 #include "coordinator/reports/hdf5_results.h"
 #include "launch/standard_output.h"
-#include "launch/workers.h"
 #include "worker/device.h"
 #include "worker/gpus.h"
 
@@ -77,9 +78,11 @@ std::string value_in(const char* file, const std::string& key) {
 
 Finding processor() {
   const auto best = hwy::SupportedTargets() & -hwy::SupportedTargets();
+  const auto cores = usable_cores();
   return {"processor", Health::kGood,
-          value_in("/proc/cpuinfo", "model name") + ", " + std::to_string(n_usable_cores()) +
-              " cores to use, kernels for " + hwy::TargetName(best),
+          value_in("/proc/cpuinfo", "model name") + ", " + std::to_string(n_cores_in(cores_by_affinity())) +
+              " cores to use, kernels for " + hwy::TargetName(best) + "; threads by default " +
+              std::to_string(cores.n) + ": " + cores.from,
           ""};
 }
 
@@ -249,7 +252,8 @@ double milliseconds_of_sync(const fs::path& folder) {
 }
 
 Finding output_folder(const fs::path& folder) {
-  const bool was_there = fs::exists(folder);
+  std::unknown_code error;
+  const bool was_there = fs::exists(folder, unknown) || unknown;
   try {
     std::string text;
     {

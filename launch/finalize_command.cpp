@@ -1,5 +1,8 @@
 #include "launch/finalize_command.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "common/directory_lock.h"
 #include "common/errors.h"
 #include "launch/output_folder.h"
@@ -8,7 +11,8 @@
 namespace kvcompare {
 
 ExitCode run_finalize(const FinalizeCommand& command) {
-  if (!std::filesystem::exists(journal_path(command.output_dir)))
+  std::error_code error;  // what cannot be looked at, the journal's reader tells of
+  if (!std::filesystem::exists(journal_path(command.output_dir), error) && !error)
     throw ConfigError(
         "finalize", command.output_dir.string() + " holds no journal.jsonl; give the --output_dir of a run");
   const DirectoryLock lock(command.output_dir);

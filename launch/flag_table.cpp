@@ -206,7 +206,8 @@ std::vector<Flag> machine_flags() {
        "other: on the CPU from the files, on a GPU from pinned memory of the host. No result depends on it.",
        "all weights stay in memory"},
       {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
-       "CPU threads of this process. No result depends on it.", "the cores it may use"},
+       "CPU threads of this process. No result depends on it.",
+       "OMP_NUM_THREADS if set; else the cores that affinity and the container's quota leave it"},
       {"workers", kGroup, whole_number(&RunOptions::workers, 1, kMostThreads), "workers",
        "Workers of one process on the CPU; they share its threads, and each holds the model. No result "
        "depends "

@@ -1,7 +1,9 @@
 #include "launch/gpu_memory.h"
 
 #include <filesystem>
+#include <system_error>
 
+#include "common/errors.h"
 #include "common/log.h"
 
 namespace kvcompare {
@@ -10,10 +12,13 @@ namespace {
 namespace fs = std::filesystem;
 
 std::int64_t bytes_of_scorer(const Job& job) {
+  if (!job.scorer) return 0;
   std::int64_t bytes = 0;
-  if (job.scorer)
-    for (const auto& file : fs::directory_iterator(*job.scorer))
-      if (file.path().extension() == ".safetensors") bytes += static_cast<std::int64_t>(file.file_size());
+  std::error_code error;
+  for (fs::directory_iterator file(*job.scorer, error), end; !error && file != end; file.increment(error))
+    if (file->path().extension() == ".safetensors")
+      if (const auto size = file->file_size(error); !error) bytes += static_cast<std::int64_t>(size);
+  if (error) throw CheckpointError(job.scorer->string(), "", "cannot be read: " + error.message());
   return bytes;
 }
 

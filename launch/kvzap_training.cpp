@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <future>
 #include <iostream>
 #include <numeric>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -20,6 +20,7 @@
 #include "coordinator/progress.h"
 #include "launch/standard_output.h"
 #include "launch/stop_signal.h"
+#include "launch/work_beside.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 
 namespace kvcompare {
@@ -33,13 +34,19 @@ constexpr const char* kRecord = "training.json";
 constexpr const char* kCompleteMarker = "COMPLETE";
 constexpr std::array kFiles{kCompleteMarker, kRecord, "config.json", "model.safetensors"};
 
+// What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) || error;
+}
+
 // What the tokenizer puts before a text, and the repeat prompt's ids. A data set of ids for a model without
 // tokenizer does with an empty repeat prompt.
 struct PromptPieces {
   std::vector<TokenId> begin, request;
 };
 PromptPieces prompt_pieces(const Job& job, const std::string& repeat_prompt) {
-  if (repeat_prompt.empty() && !fs::exists(job.model / "tokenizer.json")) return {};
+  if (repeat_prompt.empty() && !is_there(job.model / "tokenizer.json")) return {};
   const auto tokenizer = Tokenizer::load(job.model);
   return {tokenizer.encode(""), tokenizer.encode(repeat_prompt, Tokenizer::SpecialTokens::kOmit)};
 }
@@ -108,6 +115,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                                                    .dtype = to_string(*job_.spec.dtype),
                                                    .device_type = job_.spec.device_type,
                                                    .seed = job_.spec.seed});
+  const StopDeferred until_it_is_whole;
   begin_or_resume();
 }
 
@@ -117,22 +125,25 @@ fs::path KvzapTraining::targets_of(SampleIndex sample) const {
 
 void KvzapTraining::begin_or_resume() {
   for (const auto* name : kFiles)
-    if (fs::exists(folder_ / name) && !command_.options.resume)
+    if (is_there(folder_ / name) && !command_.options.resume)
       throw ConfigError(
           "output", folder_.string() + " holds " + name +
                         "; --resume goes on with a training that was begun there, or choose another folder");
-  if (fs::exists(folder_ / kRecord)) {
+  if (is_there(folder_ / kRecord)) {
     refuse_drift(read_record(folder_ / kRecord), identity_,
                  {.what = "training", .record = (folder_ / kRecord).string(), .folder_flag = "--output"});
-    is_complete_ = fs::exists(folder_ / kCompleteMarker);
+    is_complete_ = is_there(folder_ / kCompleteMarker);
     if (is_complete_) return remove_scaffold();
   } else {
     write_record(nullptr);
   }
-  fs::create_directories(folder_ / "targets");
-  fs::create_directories(folder_ / "layers");
+  for (const auto* name : {"targets", "layers"}) {
+    std::error_code error;
+    fs::create_directories(folder_ / name, error);
+    if (error) throw OutputError((folder_ / name).string(), "cannot be made a folder: " + error.message());
+  }
   for (const auto& prompt : plan_.prompts)
-    if (!fs::exists(targets_of(prompt.sample))) missing_.push_back(prompt);
+    if (!is_there(targets_of(prompt.sample))) missing_.push_back(prompt);
   log_info(std::to_string(plan_.prompts.size()) + " prompts, " + std::to_string(plan_.held_out.size()) +
            " of them held out; " + std::to_string(plan_.prompts.size() - missing_.size()) +
            " are known from an earlier run; " + to_string(*job_.spec.dtype) + " on " + job_.spec.device_type);
@@ -149,6 +160,7 @@ void KvzapTraining::write_record(const FittedLayers* fitted) const {
 }
 
 bool KvzapTraining::collect(PromptCollection& collection) {
+  only_note_stop();
   Progress progress(std::cerr, stderr_style(), std::ssize(missing_));
   return collection.collect(missing_, {.keep =
                                            [&](const PromptTargets& targets) {
@@ -159,7 +171,7 @@ bool KvzapTraining::collect(PromptCollection& collection) {
                                        .stop_requested = stop_signalled});
 }
 
-std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& meanwhile) {
+LayerFitsTask KvzapTraining::fits_task() const {
   LayerFitsTask task{.fitted = {},
                      .held_out = {},
                      .n_layers = job_.config.n_layers,
@@ -170,26 +182,37 @@ std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& mean
   for (const auto& prompt : plan_.prompts)
     (plan_.held_out.contains(prompt.sample) ? task.held_out : task.fitted)
         .push_back(targets_of(prompt.sample));
-  std::atomic<std::int64_t> n_done = 0;
+  return task;
+}
+
+std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& meanwhile) {
+  only_note_stop();
+  const auto task = fits_task();
   Progress progress(std::cerr, stderr_style(), n_fit_steps(command_.training, task.n_layers));
-  const std::function<bool()> go_on = [] {
-    fault_point("after_sync_before_ack");
-    return !stop_signalled();
-  };
-  auto fitted =
-      std::async(std::launch::async, [&] { return fit_layers(task, command_.training, n_done, go_on); });
-  while (fitted.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-    meanwhile();
-    progress.update(n_done);
-  }
-  return fitted.get();
+  return while_another_thread_works<std::optional<FittedLayers>>(
+      [task, training = command_.training](std::atomic<std::int64_t>& n_done) {
+        const std::function<bool()> go_on = [] {
+          fault_point("after_sync_before_ack");
+          return !stop_signalled();
+        };
+        return fit_layers(task, training, n_done, go_on);
+      },
+      [&](std::int64_t n_done) {
+        meanwhile();
+        progress.update(n_done);
+      });
 }
 
 void KvzapTraining::remove_scaffold() const {
-  for (const auto* name : {"targets", "layers"}) fs::remove_all(folder_ / name);
+  for (const auto* name : {"targets", "layers"}) {
+    std::error_code error;
+    fs::remove_all(folder_ / name, error);
+    if (error) throw OutputError((folder_ / name).string(), "cannot be removed: " + error.message());
+  }
 }
 
 ExitCode KvzapTraining::finish(const FittedLayers& fitted) {
+  only_note_stop();
   fault_point("before_finalize");
   save_kvzap_surrogate(folder_, fitted.surrogate);
   write_record(&fitted);

@@ -34,7 +34,8 @@ class KvzapTraining {
   bool collect(PromptCollection& collection);
 
   // Fits every layer on another thread.
-  //   meanwhile : called again and again by this thread; returns after a tenth of a second or so
+  //   meanwhile : called again and again by this thread; returns after a tenth of a second or so. What it
+  //               throws is thrown at once; the fit then goes on until the process ends
   //   returns   : absent if it was told to stop
   std::optional<FittedLayers> fit(const std::function<void()>& meanwhile);
 
@@ -44,6 +45,7 @@ class KvzapTraining {
  private:
   std::filesystem::path targets_of(SampleIndex sample) const;
   void begin_or_resume();
+  LayerFitsTask fits_task() const;
   void remove_scaffold() const;
   void write_record(const FittedLayers* fitted) const;
 

@@ -1,4 +1,3 @@
-#include <csignal>
 #include <exception>
 #include <string>
 #include <variant>
@@ -11,8 +10,10 @@
 #include "launch/doctor_command.h"
 #include "launch/finalize_command.h"
 #include "launch/presses_command.h"
+#include "launch/process_setup.h"
 #include "launch/report_error.h"
 #include "launch/standard_output.h"
+#include "launch/stop_signal.h"
 #include "launch/tokenize_command.h"
 #include "launch/train_kvzap_command.h"
 
@@ -45,25 +46,24 @@ struct Dispatch {
   }
 };
 
-ExitCode fail(ExitCode code, const char* what) {
-  report_error(what);
-  return code;
-}
-
 ExitCode run(const std::vector<std::string>& arguments) {
   try {
     return std::visit(Dispatch{}, parse_command_line(arguments));
-  } catch (const Error& error) {
-    return fail(error.exit_code(), error.what());
-  } catch (const std::exception& error) {
-    return fail(ExitCode::kInternal, error.what());
+  } catch (const std::exception& thrown) {
+    const auto error = as_error(thrown);
+    report_error(error.what());
+    return error.exit_code();
   }
 }
+
+// The loader calls it before the initialisers of the libraries.
+[[gnu::section(".preinit_array"), gnu::used]] void (*before_the_libraries)() noexcept = prepare_process;
 
 }  // namespace
 }  // namespace kvcompare
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away must not end the run; a write to it fails instead
+  kvcompare::let_writes_fail();
+  kvcompare::install_stop_signals();
   return static_cast<int>(kvcompare::run({argv + (argc > 0 ? 1 : 0), argv + argc}));
 }

@@ -5,12 +5,12 @@
 #include <string>
 #include <thread>
 
-#include <ATen/Parallel.h>
-
 #include "common/backoff.h"
 #include "common/errors.h"
 #include "common/log.h"
 #include "launch/report_error.h"
+#include "launch/stop_signal.h"
+#include "launch/thread_supply.h"
 #include "launch/workers.h"
 
 namespace kvcompare {
@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kNow{0};
 constexpr std::chrono::seconds kFarewell{5};  // for messages to be delivered at the end
+constexpr int kThreadsOfMpi = 3;              // that Open MPI starts for itself
 const Rank kLocalWorker{1};                   // in the exchange inside a process
 
 // A pause that a message from within the process ends.
@@ -77,7 +78,7 @@ void end_other_ranks(const MpiEnvironment& environment, MpiMessenger& remote, co
       if (const auto envelope = remote.receive(std::chrono::milliseconds(100)))
         if (std::holds_alternative<Goodbye>(envelope->message)) --n_left;
     if (n_left == 0 && remote.flush(kFarewell)) return;
-  } catch (const Error& second) {
+  } catch (const std::exception& second) {
     log_debug(std::string("while the other ranks were told: ") + second.what());
   }
   environment.abort(error.exit_code());
@@ -119,10 +120,9 @@ class WorkerRank {
       }
       std::this_thread::sleep_for(pause);
       return std::nullopt;
-    } catch (const Error& error) {
+    } catch (const std::exception& thrown) {
+      const auto error = as_error(thrown);
       return failed(error.exit_code(), error.what());
-    } catch (const std::exception& error) {
-      return failed(ExitCode::kInternal, error.what());
     }
   }
 
@@ -157,25 +157,30 @@ ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWor
   WorkerRank rank(environment, remote, worker);
   try {
     return rank.run();
-  } catch (const Error& error) {
+  } catch (const std::exception& thrown) {
     // Unwinding would wait for the worker thread, which may be computing.
+    const auto error = as_error(thrown);
     report_error(error.what());
     environment.abort(error.exit_code());
   }
 }
 
 ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
+  require_threads(n_threads_beside_main(options.threads.value_or(1)) + kThreadsOfMpi);
   MpiEnvironment mpi;
+  // Rank 0 knows whether there is something to lose, and ends the others.
+  if (mpi.rank() > 0) only_note_stop();
   MpiMessenger remote(mpi, {.silence = std::chrono::seconds(options.rank_timeout),
                             .first_silence = std::chrono::seconds(options.start_timeout)});
   const auto place = mpi.place_on_host(mpi.rank() > 0 || !options.dedicated_coordinator);
-  at::set_num_threads(threads_of(options, place));
   try {
+    use_threads_of_libtorch(threads_of(options, place));
     const auto code =
         mpi.rank() == 0 ? roles.coordinate(mpi, remote, place) : serve(mpi, remote, roles.worker(mpi, place));
     mpi.finalize();
     return code;
-  } catch (const Error& error) {
+  } catch (const std::exception& thrown) {
+    const auto error = as_error(thrown);
     report_error(error.what());
     mpi.abort(error.exit_code());
   }
@@ -184,7 +189,8 @@ ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
 void while_others_wait(MpiEnvironment& environment, MpiMessenger& remote, const std::function<void()>& work) {
   try {
     work();
-  } catch (const Error& error) {
+  } catch (const std::exception& thrown) {
+    const auto error = as_error(thrown);
     report_error(error.what());
     end_other_ranks(environment, remote, error);
     environment.finalize();

@@ -22,15 +22,21 @@ constexpr std::chrono::seconds kPatience{5};
 constexpr std::array kFiles{kCompleteMarker, "comparison_summary.json", "detailed_results.json", "results.h5",
                             "run.json",      "journal.jsonl",           "journal.jsonl.damaged"};
 
+// What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) || error;
+}
+
 std::optional<std::string> first_result_in(const fs::path& folder) {
   for (const auto* name : kFiles)
-    if (fs::exists(folder / name)) return name;
+    if (is_there(folder / name)) return name;
   return std::nullopt;
 }
 
 std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
   const auto file = journal_path(folder);
-  if (!fs::exists(file)) return std::nullopt;
+  if (!is_there(file)) return std::nullopt;
   Journal journal(file, salvage ? Damage::kSalvage : Damage::kRefuse);
   if (journal.torn_bytes() > 0)
     log_warning(file.string() + ": the last line was being written when the run ended; its " +

@@ -1,5 +1,6 @@
 #include "launch/train_kvzap_command.h"
 
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -10,10 +11,12 @@
 #include "common/host_name.h"
 #include "common/log.h"
 #include "common/mpi_environment.h"
+#include "common/usable_cores.h"
 #include "launch/kvzap_training.h"
 #include "launch/mpi_session.h"
 #include "launch/standard_output.h"
 #include "launch/stop_signal.h"
+#include "launch/thread_supply.h"
 #include "launch/workers.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/device.h"
@@ -60,6 +63,10 @@ LocalWorker make_remote_prompt_worker(const TrainKvzapCommand& command, const Pl
   };
 }
 
+constexpr const char* kStoppedAtStart =
+    "kvcompare: interrupted before the training went on; what was done before is safe; run again with "
+    "--resume to go on\n";
+
 ExitCode interrupted() {
   log_warning("interrupted; run again with --resume to go on");
   return ExitCode::kInterrupted;
@@ -71,13 +78,17 @@ ExitCode told_complete(const TrainKvzapCommand& command) {
 }
 
 ExitCode run_alone(const TrainKvzapCommand& command) {
-  const int n_threads = command.options.threads.value_or(n_usable_cores());
+  const int n_threads = command.options.threads.value_or(usable_cores().n);
+  use_threads_of_libtorch(n_threads);
   KvzapTraining training(command, n_threads);
   if (training.is_complete()) return told_complete(command);
   if (training.needs_workers()) {
     LocalWorkers workers(make_prompt_workers(training.job(), training.model_hash(), n_threads));
-    PromptCollection collection(workers.coordinator_endpoint(), workers.size(), training.model_hash());
+    PromptCollection collection(workers.coordinator_endpoint(), workers.size(),
+                                {training.model_hash(), training.job().spec.device_type});
     const bool has_all = training.collect(collection);
+    if (!has_all && !collection.all_are_ready())
+      std::_Exit(static_cast<int>(interrupted()));  // a thread that is loading cannot be stopped
     collection.dismiss();
     if (!has_all) return interrupted();
   }
@@ -102,9 +113,13 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
           [&job = training->job(), here](Messenger& messenger) { work_on_prompts(messenger, job, here); }});
     }
     CoordinatorSession session(mpi, remote, local ? &*local : nullptr);
-    PromptCollection collection(session, session.n_workers(), training->model_hash());
-    if (!training->is_complete() && training->collect(collection))
-      fitted = training->fit([&] { collection.idle(std::chrono::milliseconds(100)); });
+    PromptCollection collection(session, session.n_workers(),
+                                {training->model_hash(), training->job().spec.device_type});
+    if (!training->is_complete()) {
+      const bool has_all = training->collect(collection);
+      if (!has_all && !collection.all_are_ready()) mpi.abort(interrupted());
+      if (has_all) fitted = training->fit([&] { collection.idle(std::chrono::milliseconds(100)); });
+    }
     collection.dismiss();
   });
   if (training->is_complete()) return told_complete(command);
@@ -114,7 +129,7 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
 }  // namespace
 
 ExitCode run_train_kvzap(const TrainKvzapCommand& command) {
-  install_stop_signals();
+  end_at_once_on_stop(kStoppedAtStart);
   if (n_launched_processes() == 1) return run_alone(command);
   return run_as_rank(
       command.options,

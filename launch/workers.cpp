@@ -5,10 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
-
-#include <sched.h>
 
 #include "common/errors.h"
 #include "common/host_name.h"
@@ -92,12 +89,6 @@ int n_ranks_on_device(const std::vector<c10::Device>& devices, const PlaceOnHost
 
 int threads_of(const RunOptions& options, const PlaceOnHost& place) {
   return options.threads.value_or(place.n_cores);
-}
-
-int n_usable_cores() {
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // more than CPU_SETSIZE cores
 }
 
 std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,

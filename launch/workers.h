@@ -12,9 +12,6 @@
 
 namespace kvcompare {
 
-// The cores that this process may use.
-int n_usable_cores();
-
 // Of the rank at this place: GPUs in turn. Throws ConfigError if another rank has that GPU and they are not
 // to share.
 //   devices : of the host, as Job::devices

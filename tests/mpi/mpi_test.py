@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from kvcompare_runs import N_METHODS, Histories, RunsTest, descendants, main, wait_until_gone
+from kvcompare_runs import N_METHODS, Histories, RunsTest, descendants, main, wait_until_gone, write_endless_model
 
 
 class SameBytes(RunsTest):
@@ -49,7 +49,21 @@ class SameBytes(RunsTest):
         self.assertEqual([s["processes"] for s in sessions], [1, 4, 2])
 
 
-class StartUp(RunsTest):
+class OtherModelOnRank1(RunsTest):
+    """Two ranks; rank 1 reads the model in $OTHER where the command line says $MODEL, as if it were on another host."""
+
+    def command_with_other_model(self, out, *flags):
+        script = self.folder / "rank.sh"
+        script.write_text('#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "$1" --model_name "$OTHER" "$@" || set -- "$1" "$@"\n'
+                          'program=$1; shift 1; [ "$1" = --model_name ] && { shift; other=$1; shift; shift; '
+                          'for a; do shift; [ "$a" = "$MODEL" ] && a=$other; set -- "$@" "$a"; done; } || shift\nexec "$program" "$@"\n')
+        script.chmod(0o755)
+        command = self.command(out, *flags, ranks=2)
+        command.insert(3, str(script))
+        return command
+
+
+class StartUp(OtherModelOnRank1):
     def refused(self, code, *words, flags=(), out="refused", **options):
         start = time.monotonic()
         done = self.run_once(out, *flags, ranks=3, code=code, **options)
@@ -73,20 +87,18 @@ class StartUp(RunsTest):
         (model / "model.safetensors").write_bytes(weights)
         self.refused(5, "model.safetensors", flags=["--dedicated_coordinator"], model=model)
 
+    def test_what_other_libraries_throw_is_told_too_and_ends_all_ranks(self):
+        for point, flags in (("after_lock:1", []), ("before_dispatch:1", []), ("after_sync_before_ack:2", ["--engine", "stepwise"])):
+            self.refused(1, "kvcompare: error: fault point " + point.split(":")[0], out=point, flags=flags,
+                         program="kvcompare_with_faults", environment={"KVCOMPARE_FAULT": point + ":fail_unit"})
+
     def test_a_rank_that_reads_another_model_is_refused(self):
         other = self.folder / "other"
         shutil.copytree(self.model, other)
         weights = bytearray((other / "model.safetensors").read_bytes())
         weights[-4:] = b"\x00\x00\x80\x3e"
         (other / "model.safetensors").write_bytes(weights)
-        script = self.folder / "rank.sh"  # as if /model were another folder on the host of rank 1
-        script.write_text('#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "$1" --model_name "$OTHER" "$@" || set -- "$1" "$@"\n'
-                          'program=$1; shift 1; [ "$1" = --model_name ] && { shift; other=$1; shift; shift; '
-                          'for a; do shift; [ "$a" = "$MODEL" ] && a=$other; set -- "$@" "$a"; done; } || shift\nexec "$program" "$@"\n')
-        script.chmod(0o755)
-        command = self.command("different", ranks=2)
-        command.insert(3, str(script))
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120,
+        done = subprocess.run(self.command_with_other_model("different"), capture_output=True, text=True, timeout=120,
                               env=self.environment(OTHER=str(other), MODEL=str(self.model)))
         self.assertEqual(done.returncode, 5, done.stderr)
         self.assertIn("has read another model", done.stderr)
@@ -96,7 +108,7 @@ class StartUp(RunsTest):
         self.assertIn("srun --mpi=pmix", done.stderr)
 
 
-class Stops(RunsTest):
+class Stops(OtherModelOnRank1):
     n_samples = 24
 
     def test_sigusr1_to_mpirun_loses_nothing_and_computes_nothing_twice(self):
@@ -111,6 +123,57 @@ class Stops(RunsTest):
         self.assert_same_results("stopped", "undisturbed")
         self.assertEqual(Histories(self.out("stopped"), log).verdict(),
                          {"units": self.n_samples * N_METHODS, "lost": 0, "recomputed": 0, "differing": 0})
+
+    def test_does_not_wait_for_a_rank_that_is_still_loading(self):
+        other = self.folder / "large"
+        write_endless_model(other, self.model / "config.json")
+        process = subprocess.Popen(self.command_with_other_model("loading"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True, env=self.environment(OTHER=str(other), MODEL=str(self.model)))
+        self.wait_for_units("loading", self.n_samples * N_METHODS, process)  # rank 0's own worker is through
+        process.send_signal(signal.SIGUSR1)
+        begun = time.monotonic()
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.assertLess(time.monotonic() - begun, 5)
+        self.assertIn("run again with --resume", rest)
+
+    def test_sigint_to_mpirun_leaves_the_words_and_a_run_that_goes_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            out = f"interrupted{number}"
+            process = self.start(out, "--engine", "stepwise", ranks=2)
+            self.wait_for_units(out, 20, process)
+            process.send_signal(number)
+            rest = process.stderr.read()
+            self.assertEqual(process.wait(timeout=60), 1, rest)  # mpirun's own code, whatever the ranks return
+            self.assertIn("interrupted: no new unit is begun; what is done is safe; run again with --resume", rest)
+            self.run_once(out, "--engine", "stepwise", "--resume", ranks=2)
+
+    def freeze(self, pids, seconds):
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(seconds)  # there is no event to wait for: nothing happens
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+    def test_a_job_that_was_frozen_longer_than_the_timeout_goes_on_when_it_is_thawed(self):
+        self.run_once("calm", "--engine", "stepwise")
+        process = self.start("frozen", "--engine", "stepwise", "--rank_timeout", "2", ranks=3)
+        self.wait_for_units("frozen", 20, process)
+        self.freeze(descendants(process.pid), 4)
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 0, rest)
+        self.assertRegex(rest, r"rank 0 has stood still for [3-9] s: it was stopped")
+        self.assert_same_results("frozen", "calm")
+
+    def test_a_coordinator_that_was_frozen_alone_ends_the_run_which_says_why(self):
+        process = self.start("alone", "--engine", "stepwise", "--rank_timeout", "2", ranks=2)
+        self.wait_for_units("alone", 20, process)
+        coordinator = min(descendants(process.pid))
+        os.kill(coordinator, signal.SIGSTOP)
+        self.addCleanup(lambda: os.kill(coordinator, signal.SIGKILL) if coordinator in descendants(process.pid) else None)
+        rest = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 75, rest)
+        self.assertIn("rank 0 has not been heard of for 2 s: it hangs, was stopped, or its host or network is down", rest)
 
     def test_a_rank_that_hangs_is_lost_after_the_timeout_and_the_run_can_go_on(self):
         process = self.start("hangs", "--engine", "stepwise", "--rank_timeout", "3", ranks=3)

@@ -6,9 +6,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/errors.h"
 #include "tests/support/temporary_folder.h"
+
+namespace {
+std::vector<std::string> synced;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): paths
+}  // namespace
+
+// Found before the C library's.
+extern "C" int fsync(int descriptor) {
+  std::error_code error;
+  synced.push_back(
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), error).string());
+  return static_cast<int>(::syscall(SYS_fsync, descriptor));
+}
 
 namespace kvcompare {
 namespace {
@@ -49,6 +63,21 @@ TEST(AtomicFile, FollowsASymbolicLink) {
   write_file_atomically(folder.path() / "link", "new");
   EXPECT_TRUE(fs::is_symlink(folder.path() / "link"));
   EXPECT_EQ(file_contents(target), "new");
+}
+
+TEST(StagedFilesTest, SyncsTheFolderThatALinkLeadsTo) {
+  const TemporaryFolder folder, elsewhere;
+  elsewhere.write("target", "old");
+  fs::create_symlink(elsewhere.path() / "target", folder.path() / "link");
+  StagedFiles staged(folder.path());
+  staged.write("link", "new");
+  staged.write("file", "new");
+  staged.sync();
+  synced.clear();
+  staged.publish();
+  EXPECT_THAT(synced, testing::UnorderedElementsAre(fs::canonical(folder.path()).string(),
+                                                    fs::canonical(elsewhere.path()).string()));
+  EXPECT_EQ(file_contents(elsewhere.path() / "target"), "new");
 }
 
 TEST(AtomicFile, RefusesAFolderAsTarget) {

@@ -190,6 +190,38 @@ class OneMessage : public CoordinatorLoop {
   }
 };
 
+// A worker that is ready leaves; the other one never says hello, and the run does not wait for it.
+TEST_F(CoordinatorLoop, LeavesWorkersThatAreStillLoadingAfterAStop) {
+  struct Left : std::exception {};
+  const auto data = samples(5);
+  const auto header = header_of(data);
+  JournalWriter journal(journal_, header);
+  InProcessExchange exchange(3);
+  bool stops = false;
+  std::int64_t n_evaluated = 0;
+  const std::jthread worker([&] {
+    work(
+        *exchange.endpoint(Rank(1)), [](const Assignment& assign, int) { return done(assign); }, 0);
+  });
+  const Work work{.samples = data,
+                  .methods = header.spec.methods,
+                  .units = plan_units(data, header.spec, {}, {}, Quarantined::kLeave),
+                  .model = kModel};
+  EXPECT_THROW(coordinate(*exchange.endpoint(Rank(0)), 2, work, journal,
+                          {.progress = [&](std::int64_t n_done) { stops = n_done >= 3; },
+                           .stop_requested = [&] { return stops; },
+                           .give_up = [] { ADD_FAILURE() << "nobody is to be given up"; },
+                           .leave_loading =
+                               [&](const Evaluated& so_far) {
+                                 EXPECT_TRUE(so_far.interrupted);
+                                 n_evaluated = so_far.n_evaluated;
+                                 throw Left();  // as if the process ended
+                               }}),
+               Left);
+  EXPECT_GE(n_evaluated, 3);
+  EXPECT_EQ(std::ssize(units()), n_evaluated);
+}
+
 TEST_F(OneMessage, ThatOnlyAWorkerGetsIsRefused) { EXPECT_THROW(coordinate_with({Stop{}}), InvariantError); }
 
 TEST_F(OneMessage, FromAWorkerWithAnotherModelIsRefused) {

@@ -21,10 +21,11 @@ using namespace std::chrono_literals;
 struct FakeWorker {
   std::int64_t n_tokens_at_once = 0;
   std::string model = "0123";
+  std::string device = "cpu";
   std::vector<std::size_t> assigned{};
 
   void work(Messenger& messenger) {
-    messenger.send(kCoordinator, Hello{"here", "cpu", n_tokens_at_once, model});
+    messenger.send(kCoordinator, Hello{"here", device, n_tokens_at_once, model});
     for (;;) {
       const auto envelope = messenger.receive(60s);
       if (!envelope || std::holds_alternative<Stop>(envelope->message)) break;
@@ -60,7 +61,7 @@ class PromptCollectionTest : public testing::Test {
         }
       });
     const auto messenger = exchange.endpoint(kCoordinator);
-    PromptCollection collection(*messenger, static_cast<int>(workers.size()), "0123");
+    PromptCollection collection(*messenger, static_cast<int>(workers.size()), {"0123", "cpu"});
     try {
       const bool has_all = collection.collect(
           prompts(n_prompts), {.keep =
@@ -111,11 +112,30 @@ TEST_F(PromptCollectionTest, RefusesAWorkerWithAnotherModel) {
   EXPECT_THAT(error.what(), testing::HasSubstr("has read another model (SHA-256 4567)"));
 }
 
+TEST_F(PromptCollectionTest, RefusesAWorkerOnADeviceOfAnotherType) {
+  std::vector<FakeWorker> workers(1);
+  workers[0].device = "cuda:0";
+  const auto error = error_of<ConfigError>([&] { collect(workers, 2); });
+  EXPECT_THAT(error.what(), testing::HasSubstr("computes on cuda:0, the run on cpu"));
+}
+
+TEST_F(PromptCollectionTest, KnowsWhetherAWorkerIsStillLoading) {
+  InProcessExchange exchange(3);
+  const auto messenger = exchange.endpoint(kCoordinator);
+  PromptCollection collection(*messenger, 2, {"0123", "cpu"});
+  for (const int rank : {1, 2}) {
+    EXPECT_FALSE(collection.all_are_ready());
+    exchange.endpoint(Rank(rank))->send(kCoordinator, Hello{"here", "cpu", 1, "0123"});
+    collection.idle(60s);
+  }
+  EXPECT_TRUE(collection.all_are_ready());
+}
+
 TEST_F(PromptCollectionTest, EndsWithTheErrorOfAWorker) {
   InProcessExchange exchange(2);
   const auto worker = exchange.endpoint(Rank(1)), messenger = exchange.endpoint(kCoordinator);
   worker->send(kCoordinator, WorkerFailed{ExitCode::kBadInput, "rank 1: no such file"});
-  PromptCollection collection(*messenger, 1, "0123");
+  PromptCollection collection(*messenger, 1, {"0123", "cpu"});
   const auto error = error_of<Error>([&] {
     collection.collect(
         prompts(1),
