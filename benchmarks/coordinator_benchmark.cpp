@@ -12,6 +12,8 @@ namespace kvcompare {
 namespace {
 
 // Answers at once.
+constexpr std::int64_t kTokens = 4096;  // of a sample
+
 class InstantWorker : public Messenger {
  public:
   InstantWorker() { inbox_.push_back({Rank(1), Hello{"here", "none", 4096, ""}}); }
@@ -20,7 +22,6 @@ class InstantWorker : public Messenger {
     if (auto* assign = std::get_if<Assign>(&message)) {
       for (auto& unit : assign->units) {
         result_.unit = unit.unit;
-        result_.n_tokens = std::ssize(unit.sample.ids);
         inbox_.push_back({Rank(1), Result{result_}});
       }
     } else if (std::holds_alternative<Stop>(message)) {
@@ -46,8 +47,11 @@ class InstantWorker : public Messenger {
     result.seconds = 0.0123456789;
     result.keys.n_layers = 32;
     result.keys.n_kv_heads = 8;
-    result.keys.kept_per_head.assign(256, 4096);
-    result.keys.kept_by_position.fill(16384);
+    result.n_tokens = kTokens;
+    result.keys.kept_per_head.assign(256, kTokens);
+    for (std::int64_t j = 0; j < kTokens; ++j) result.keys.kept_by_position[position_bin(j, kTokens)] += 256;
+    result.keys.original = result.keys.peak = 256 * kTokens;
+    result.keys.attendable = result.keys.attended = 256 * kTokens * (kTokens + 1) / 2;
     return result;
   }();
 };
@@ -56,10 +60,12 @@ void run_units(benchmark::State& state) {
   const auto n_samples = state.range(0);
   std::vector<Sample> samples;
   for (std::int64_t s = 0; s < n_samples; ++s)
-    samples.push_back({SampleIndex(s), std::vector<TokenId>(40, 1)});
+    samples.push_back({SampleIndex(s), std::vector<TokenId>(kTokens, 1)});
   JournalHeader header;
   for (const auto* name : {"a", "b", "c", "d", "e", "f", "g"})
     header.spec.methods.push_back({name, name, RatioBudget{}, {}});
+  header.spec.methods[0].policy = KeepAll{};
+  header.model = {32, 32, 8, 128, 4096, 128256, 131072};
   header.n_samples = n_samples;
   const auto file = std::filesystem::temp_directory_path() / "kvcompare-coordinator-benchmark.jsonl";
   double bytes = 0;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -43,6 +44,10 @@ struct UnitResult {
   KeyCounts keys;
   double seconds = 0;
 };
+
+// The first law of conservation that the counts of a result break, as text; empty if they agree with each
+// other, with the sample's length, and with token_nll where it is there.
+std::optional<std::string> broken_law(const UnitResult& result);
 
 // A unit that could not be evaluated. Data, not an exception: the others go on.
 struct UnitFailure {

@@ -15,6 +15,7 @@
 #include "common/errors.h"
 #include "common/fault_point.h"
 #include "coordinator/journal_line.h"
+#include "coordinator/journal_values.h"
 
 namespace kvcompare {
 namespace {
@@ -125,15 +126,15 @@ void Journal::take(const JournalRecord& record, std::int64_t offset) {
     if (!sessions_.empty()) sessions_.back().end = *end;
   } else {
     header_ = std::get<JournalHeader>(record);
+    check_values(header_);
     has_header_ = true;
   }
 }
 
 void Journal::take(const Attempt& attempt, std::int64_t offset) {
   const auto unit = unit_of(attempt.outcome);
-  const bool is_planned = unit.sample.value >= 0 && unit.sample.value < header_.n_samples &&
-                          unit.method.value >= 0 && unit.method.value < std::ssize(header_.spec.methods);
-  if (!is_planned) throw std::invalid_argument("is of a unit that the run does not have");
+  check_values(header_, attempt);
+  if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_length(*result);
   auto& record = units_[unit];
   if (const auto* failure = std::get_if<UnitFailure>(&attempt.outcome)) {
     ++record.n_failed;
@@ -147,6 +148,16 @@ void Journal::take(const Attempt& attempt, std::int64_t offset) {
   } else if (values_text(read_unit(unit)) != values_text(result)) {
     contradictions_.push_back(unit);
   }
+}
+
+void Journal::check_length(const UnitResult& result) const {
+  const auto sample = result.unit.sample;
+  for (auto other = units_.lower_bound({sample, MethodIndex(0)});
+       other != units_.end() && other->first.sample == sample; ++other)
+    if (const auto& summary = other->second.summary; summary && summary->n_tokens != result.n_tokens)
+      throw std::invalid_argument("has values that cannot be: a sample of " +
+                                  std::to_string(result.n_tokens) + " tokens, which had " +
+                                  std::to_string(summary->n_tokens) + " under another method");
 }
 
 std::int64_t Journal::n_units() const {

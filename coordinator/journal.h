@@ -58,6 +58,7 @@ class Journal {
   void check_number(std::int64_t number);
   void take(const JournalRecord& record, std::int64_t offset);
   void take(const Attempt& attempt, std::int64_t offset);
+  void check_length(const UnitResult& result) const;
   void note_damage(const std::string& problem);
 
   std::filesystem::path file_;

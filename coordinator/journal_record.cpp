@@ -1,9 +1,11 @@
 #include "coordinator/journal_record.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_run_spec.h"
+#include "coordinator/reports/json_whole_number.h"
 
 namespace kvcompare {
 namespace {
@@ -49,11 +51,13 @@ JournalHeader header_of(const OrderedJson& json) {
   JournalHeader header;
   header.spec = run_spec_of(json.at("config"));
   json.at("identity").get_to(header.identity);
+  if (json.at("fingerprint") != fingerprint_of(header.identity))
+    throw std::invalid_argument("has a fingerprint that is not that of its identity");
   header.model = model_shape_of(json.at("model"));
-  json.at("n_samples").get_to(header.n_samples);
-  for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(sample.get<std::int64_t>());
+  get_whole_number(json, "n_samples", header.n_samples);
+  for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(whole_number(sample));
   for (const auto& bad : json.at("bad_lines"))
-    header.bad_lines.push_back({bad.at(0).get<std::int64_t>(), bad.at(1).get<std::string>()});
+    header.bad_lines.push_back({whole_number(bad.at(0)), bad.at(1).get<std::string>()});
   return header;
 }
 
@@ -82,10 +86,10 @@ Session session_of(const OrderedJson& json) {
   json.at("libtorch").get_to(session.libtorch_version);
   json.at("compiler").get_to(session.compiler);
   json.at("command_line").get_to(session.command_line);
-  json.at("processes").get_to(session.n_processes);
-  json.at("workers").get_to(session.n_workers);
+  get_whole_number(json, "processes", session.n_processes);
+  get_whole_number(json, "workers", session.n_workers);
   json.at("device").get_to(session.device);
-  json.at("threads").get_to(session.n_threads);
+  get_whole_number(json, "threads", session.n_threads);
   json.at("load_seconds").get_to(session.load_seconds);
   return session;
 }
@@ -102,7 +106,7 @@ SessionEnd end_of(const OrderedJson& json) {
   SessionEnd end;
   end.finished = parse_utc(json.at("finished"));
   json.at("evaluate_seconds").get_to(end.evaluate_seconds);
-  json.at("evaluated").get_to(end.n_evaluated);
+  get_whole_number(json, "evaluated", end.n_evaluated);
   json.at("interrupted").get_to(end.interrupted);
   return end;
 }
@@ -131,19 +135,25 @@ OrderedJson values(const UnitResult& result) {
 UnitResult result_of(const OrderedJson& json) {
   UnitResult result;
   auto& keys = result.keys;
-  json.at("n_tokens").get_to(result.n_tokens);
+  get_whole_number(json, "n_tokens", result.n_tokens);
   json.at("total_nll").get_to(result.total_nll);
-  json.at("n_layers").get_to(keys.n_layers);
-  json.at("n_kv_heads").get_to(keys.n_kv_heads);
-  json.at("original").get_to(keys.original);
-  json.at("kept_per_head").get_to(keys.kept_per_head);
-  json.at("kept_by_position").get_to(keys.kept_by_position);
-  json.at("attended").get_to(keys.attended);
-  json.at("attendable").get_to(keys.attendable);
-  json.at("withheld_from_scored").get_to(keys.withheld_from_scored);
-  json.at("compressible").get_to(keys.compressible);
-  json.at("compressible_kept").get_to(keys.compressible_kept);
-  json.at("peak").get_to(keys.peak);
+  get_whole_number(json, "n_layers", keys.n_layers);
+  get_whole_number(json, "n_kv_heads", keys.n_kv_heads);
+  get_whole_number(json, "original", keys.original);
+  for (const auto& kept : json.at("kept_per_head")) keys.kept_per_head.push_back(whole_number(kept));
+  const auto& bins = json.at("kept_by_position");
+  if (bins.size() != keys.kept_by_position.size())
+    throw std::invalid_argument("holds " + std::to_string(bins.size()) +
+                                " numbers in kept_by_position, expected " +
+                                std::to_string(keys.kept_by_position.size()));
+  std::ranges::transform(bins, keys.kept_by_position.begin(),
+                         [](const auto& kept) { return whole_number(kept); });
+  get_whole_number(json, "attended", keys.attended);
+  get_whole_number(json, "attendable", keys.attendable);
+  get_whole_number(json, "withheld_from_scored", keys.withheld_from_scored);
+  get_whole_number(json, "compressible", keys.compressible);
+  get_whole_number(json, "compressible_kept", keys.compressible_kept);
+  get_whole_number(json, "peak", keys.peak);
   if (json.contains("token_nll")) json.at("token_nll").get_to(result.token_nll);
   return result;
 }
@@ -167,8 +177,8 @@ OrderedJson body(const Attempt& attempt) {
 }
 
 Attempt attempt_of(const OrderedJson& json) {
-  const UnitId unit{SampleIndex(json.at("unit").at(0).get<std::int64_t>()),
-                    MethodIndex(json.at("unit").at(1).get<std::int64_t>())};
+  const UnitId unit{SampleIndex(whole_number(json.at("unit").at(0))),
+                    MethodIndex(whole_number(json.at("unit").at(1)))};
   Attempt attempt;
   if (json.at("ok").get<bool>()) {
     auto result = result_of(json.at("values"));
@@ -178,8 +188,8 @@ Attempt attempt_of(const OrderedJson& json) {
   } else {
     attempt.outcome = UnitFailure{unit, json.at("reason").get<std::string>()};
   }
-  json.at("attempt").get_to(attempt.number);
-  attempt.worker = Rank(json.at("worker").get<std::int64_t>());
+  get_whole_number(json, "attempt", attempt.number);
+  attempt.worker = Rank(whole_number(json.at("worker")));
   json.at("host").get_to(attempt.host);
   json.at("device").get_to(attempt.device);
   return attempt;
@@ -203,7 +213,7 @@ std::string json_of_record(const JournalRecord& record, std::int64_t line) {
 NumberedRecord record_of_json(std::string_view text) {
   try {
     const auto json = OrderedJson::parse(text);
-    return {json.at("line").get<std::int64_t>(), record_of(json)};
+    return {whole_number(json.at("line")), record_of(json)};
   } catch (const OrderedJson::exception& error) {
     throw std::invalid_argument(error.what());
   }

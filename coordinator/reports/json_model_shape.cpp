@@ -1,5 +1,7 @@
 #include "coordinator/reports/json_model_shape.h"
 
+#include "coordinator/reports/json_whole_number.h"
+
 namespace kvcompare {
 
 OrderedJson json_model_shape(const ModelShape& shape) {
@@ -14,13 +16,13 @@ OrderedJson json_model_shape(const ModelShape& shape) {
 
 ModelShape model_shape_of(const OrderedJson& json) {
   ModelShape shape;
-  json.at("n_layers").get_to(shape.n_layers);
-  json.at("n_heads").get_to(shape.n_heads);
-  json.at("n_kv_heads").get_to(shape.n_kv_heads);
-  json.at("head_dim").get_to(shape.head_dim);
-  json.at("hidden_size").get_to(shape.hidden_size);
-  json.at("vocab_size").get_to(shape.vocab_size);
-  json.at("max_position_embeddings").get_to(shape.max_position_embeddings);
+  get_whole_number(json, "n_layers", shape.n_layers);
+  get_whole_number(json, "n_heads", shape.n_heads);
+  get_whole_number(json, "n_kv_heads", shape.n_kv_heads);
+  get_whole_number(json, "head_dim", shape.head_dim);
+  get_whole_number(json, "hidden_size", shape.hidden_size);
+  get_whole_number(json, "vocab_size", shape.vocab_size);
+  get_whole_number(json, "max_position_embeddings", shape.max_position_embeddings);
   return shape;
 }
 

@@ -9,7 +9,7 @@ namespace kvcompare {
 // Every member of ModelShape under its name.
 OrderedJson json_model_shape(const ModelShape& shape);
 
-// The other way. Throws nlohmann::json::exception.
+// The other way. Throws nlohmann::json::exception or std::invalid_argument.
 ModelShape model_shape_of(const OrderedJson& json);
 
 }  // namespace kvcompare

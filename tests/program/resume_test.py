@@ -263,6 +263,46 @@ class DamagedJournals(ResumeTest):
             self.run_once(out, "--resume", "--salvage")
             self.assert_same_results(out, self.done)
 
+    def test_with_values_that_cannot_be_is_refused_by_finalize_and_never_crashes_it(self):
+        records = self.journal(self.done)
+        first = next(i for i, r in enumerate(records) if "unit" in r)
+        wrong = [0, -1, 1, 2**31, 2**62, 2**63, 2**64 - 1, 1e300, 1.5, True, None, "x", [], {}, [0], [2**62] * 3]
+
+        def mutations(value, path=()):
+            """Every member, replaced and removed."""
+            items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+            for key, inner in items:
+                yield (*path, key)
+                yield from mutations(inner, (*path, key))
+
+        def changed(record, path, new):
+            record = json.loads(json.dumps(record))
+            target = record
+            for key in path[:-1]:
+                target = target[key]
+            if new is None:
+                del target[path[-1]]
+            else:
+                target[path[-1]] = new
+            return record
+
+        choose = random.Random(3)
+        cases = [(0, ("model", "n_layers"), 0), (0, ("n_samples",), 0), (0, ("skipped",), [0, 1, 2, 3]),
+                 (0, ("config", "methods"), []), (first, ("values", "n_layers"), 0), (first, ("values", "n_tokens"), 1)]
+        refused = len(cases)
+        for at in (0, first):
+            for path in mutations(records[at]):
+                if path[0] not in ("unit", "ok", "line"):  # a unit less is an interrupted run
+                    cases.append((at, path, choose.choice(wrong)))
+        cases = cases[:refused] + choose.sample(cases[refused:], 40)
+        for number, (at, path, new) in enumerate(cases):
+            self.edited("mutant", [*records[:at], changed(records[at], path, new), *records[at + 1:]])
+            done = subprocess.run([self.build / "kvcompare", "finalize", self.out("mutant")], capture_output=True, text=True)
+            where = f"record {at + 1}, {path} = {new}: {done.returncode} {done.stderr}"
+            self.assertIn(done.returncode, (5,) if number < refused else (0, 5), where)
+            if done.returncode == 5:
+                self.assertRegex(done.stderr, r"journal.jsonl:\d+: ", where)
+
     def test_of_an_older_version_is_refused_with_what_to_do(self):
         header, *others = self.journal(self.done)
         self.edited("old", [{**header, "version": 1}, *others])

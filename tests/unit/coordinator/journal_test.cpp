@@ -32,13 +32,14 @@ JournalHeader example_header() {
   header.identity = {{"dtype", "float64"}, {"data", "0123"}};
   header.model = {1, 2, 1, 8, 16, 50, 512};
   header.n_samples = 10;
-  header.skipped = {SampleIndex(4)};
+  header.skipped = {SampleIndex(9)};
   header.bad_lines = {{7, "not JSON"}};
   return header;
 }
 
 Attempt success(std::int64_t sample, std::int64_t method = 0, double nll = 0.1 + 0.2) {
-  auto result = imaginary_result({.sample = sample, .method = method, .total_nll = nll, .n_evicted = 1});
+  auto result = imaginary_result(
+      {.sample = sample, .method = method, .total_nll = nll, .n_evicted = method == 0 ? 0 : 1});
   result.seconds = 0.125;
   return {result, 1, Rank(3), "node7", "cpu"};
 }
@@ -128,9 +129,12 @@ TEST_F(JournalFile, ReadsBackWhatWasWritten) {
 
 TEST_F(JournalFile, KeepsNllOfTokensToTheLastBit) {
   auto attempt = success(0);
-  const std::vector<double> nll{0.1, 1e-310, 1.7976931348623157e308, 5};
+  const std::vector<double> nll{0.1, 1e-310, 1.7976931348623157e308};
   std::get<UnitResult>(attempt.outcome).token_nll = nll;
-  JournalWriter(path_, example_header()).append(attempt);
+  std::get<UnitResult>(attempt.outcome).total_nll = nll[2];
+  auto header = example_header();
+  header.spec.save_token_nll = true;
+  JournalWriter(path_, header).append(attempt);
   EXPECT_EQ(Journal(path_).read_unit(unit(0)).token_nll, nll);
 }
 

@@ -65,6 +65,7 @@ class InProcessSession : public testing::Test {
     for (std::int64_t s = 0; s < 20; ++s) samples.push_back({SampleIndex(s), {1, 2, 3}});
     JournalHeader header;
     header.spec.methods = {{"baseline", "Baseline", KeepAll{}, {}}};
+    header.model = {1, 1, 1, 2, 2, 5, 64};
     header.n_samples = std::ssize(samples);
     JournalWriter journal(journal_, header);
     const Work work{.samples = samples,
