@@ -12,6 +12,7 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <dlfcn.h>
@@ -251,7 +252,8 @@ double milliseconds_of_sync(const fs::path& folder) {
 }
 
 Finding output_folder(const fs::path& folder) {
-  const bool was_there = fs::exists(folder);
+  std::error_code unknown;
+  const bool was_there = fs::exists(folder, unknown) || unknown;
   try {
     std::string text;
     {

@@ -1,6 +1,8 @@
 #include "worker/training/surrogate_fit.h"
 
 #include <cmath>
+#include <filesystem>
+#include <system_error>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
@@ -67,7 +69,8 @@ KvzapSurrogate::Layer fit_mlp(const LayerTargets& targets, const MlpFitOptions& 
       *tensor = tensor->to(options.device).set_requires_grad(true);
 
   auto optimiser = optimiser_of(layer);
-  if (std::filesystem::exists(state)) optimiser.load(SafetensorsFile(state));
+  std::error_code error;
+  if (std::filesystem::exists(state, error) || error) optimiser.load(SafetensorsFile(state));
   const auto steps_an_epoch = (n + options.batch_size - 1) / options.batch_size;
   const auto n_steps = options.n_epochs * steps_an_epoch;
   for (auto epoch = optimiser.n_steps() / steps_an_epoch; epoch < options.n_epochs; ++epoch) {
