@@ -252,7 +252,7 @@ double milliseconds_of_sync(const fs::path& folder) {
 }
 
 Finding output_folder(const fs::path& folder) {
-  std::unknown_code error;
+  std::error_code unknown;
   const bool was_there = fs::exists(folder, unknown) || unknown;
   try {
     std::string text;
