@@ -77,6 +77,12 @@ bool has_weights(const fs::path& folder) {
   return std::any_of(fs::directory_iterator(folder, ignored), fs::directory_iterator(), is_weights);
 }
 
+std::string list_of(const std::vector<fs::path>& folders) {
+  std::string list;
+  for (const fs::path& folder : folders) list += "\n  " + folder.string();
+  return list;
+}
+
 class CachedModel {
  public:
   CachedModel(const std::string& flag, const std::string& hub_id)
@@ -110,13 +116,11 @@ class CachedModel {
     if (found.empty())
       fail("is not complete in the Hugging Face cache: " + snapshots.string() + " holds no snapshot");
     if (found.size() > 1) {
-      std::string list;
-      for (const fs::path& snapshot : found) list += "\n  " + snapshot.string();
       fail(
           "is in the Hugging Face cache in several snapshots, and refs/main does not say which; give one of "
           "these "
           "folders instead:" +
-          list);
+          list_of(found));
     }
     return found.front();
   }
@@ -131,13 +135,29 @@ class CachedModel {
   fs::path folder_;
 };
 
+[[noreturn]] void no_config(const std::string& flag, const fs::path& folder) {
+  const std::string place = "the folder '" + folder.string() + "' ";
+  const bool holds_snapshots = is_folder(folder / "snapshots");
+  const bool is_snapshots = folder.filename() == "snapshots";
+  const auto snapshots = folders_in(holds_snapshots ? folder / "snapshots" : folder);
+  if ((holds_snapshots || is_snapshots) && !snapshots.empty())
+    throw ConfigError(flag, place +
+                                "belongs to the Hugging Face cache and holds its model in snapshots; give "
+                                "one of these folders instead:" +
+                                list_of(snapshots));
+  if (is_there(folder / "adapter_config.json"))
+    throw ConfigError(flag, place +
+                                "holds an adapter (adapter_config.json), not a model; merge the adapter into "
+                                "its base model first (in Python: model.merge_and_unload(), then "
+                                "save_pretrained(folder))");
+  throw ConfigError(flag, place + "holds no config.json; expected a model folder as transformers saves it");
+}
+
 }  // namespace
 
 fs::path resolve_model(const std::string& flag, const std::string& name) {
   if (is_folder(name)) {
-    if (!is_there(fs::path(name) / "config.json"))
-      throw ConfigError(flag, "the folder '" + name +
-                                  "' holds no config.json; expected a model folder as transformers saves it");
+    if (!is_there(fs::path(name) / "config.json")) no_config(flag, name);
     return name;
   }
   if (is_there(name))

@@ -1,12 +1,33 @@
 #include "common/tokenizer/json_node.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/errors.h"
 
 namespace kvcompare {
 
-void JsonNode::fail(const std::string& problem) const { throw CheckpointError(*file_, path_, problem); }
+struct JsonNode::Place {
+  std::shared_ptr<const Place> parent;
+  std::string key;  // "name" or "[3]"
+
+  std::string text() const {  // "pre_tokenizer.pretokenizers[1]"
+    std::string path = key;
+    for (const Place *inner = this, *outer = parent.get(); outer != nullptr;
+         inner = outer, outer = outer->parent.get())
+      path.insert(0, outer->key + (inner->key.starts_with('[') ? "" : "."));
+    return path;
+  }
+};
+
+JsonNode::JsonNode(const JsonNode& parent, std::string key, const nlohmann::json* value)
+    : file_(parent.file_),
+      place_(std::make_shared<const Place>(Place{parent.place_, std::move(key)})),
+      value_(value) {}
+
+void JsonNode::fail(const std::string& problem) const {
+  throw CheckpointError(*file_, place_ ? place_->text() : "", problem);
+}
 
 const nlohmann::json& JsonNode::object() const {
   if (!value_->is_object()) fail("must be an object");
@@ -18,7 +39,7 @@ bool JsonNode::has(std::string_view key) const { return find(key).has_value(); }
 std::optional<JsonNode> JsonNode::find(std::string_view key) const {
   const auto found = object().find(std::string(key));
   if (found == value_->end() || found->is_null()) return std::nullopt;
-  return JsonNode(file_, path_.empty() ? std::string(key) : path_ + "." + std::string(key), &*found);
+  return JsonNode(*this, std::string(key), &*found);
 }
 
 JsonNode JsonNode::at(std::string_view key) const {
@@ -31,7 +52,7 @@ std::vector<JsonNode> JsonNode::items() const {
   if (!value_->is_array()) fail("must be a list");
   std::vector<JsonNode> nodes;
   for (std::size_t i = 0; i < value_->size(); ++i) {
-    nodes.push_back(JsonNode(file_, path_ + "[" + std::to_string(i) + "]", &(*value_)[i]));
+    nodes.push_back(JsonNode(*this, "[" + std::to_string(i) + "]", &(*value_)[i]));
   }
   return nodes;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,12 +39,12 @@ class JsonNode {
   void allow_keys(std::initializer_list<std::string_view> keys) const;
 
  private:
-  JsonNode(const std::string* file, std::string path, const nlohmann::json* value)
-      : file_(file), path_(std::move(path)), value_(value) {}
+  struct Place;  // where a value stands in the one that holds it; the text is made when it is asked for
+  JsonNode(const JsonNode& parent, std::string key, const nlohmann::json* value);
   const nlohmann::json& object() const;
 
   const std::string* file_;
-  std::string path_;  // "pre_tokenizer.pretokenizers[1]"; empty for the document
+  std::shared_ptr<const Place> place_;  // null for the document; shared with the values inside of this one
   const nlohmann::json* value_;
 };
 

@@ -43,7 +43,7 @@ Pattern Pattern::literal(std::string text) {
 }
 
 Pattern Pattern::regex(const std::string& pattern) {
-  return Pattern(Regex::compile(pcre2_from_oniguruma(pattern)));
+  return Pattern(Regex::compile(pcre2_from_oniguruma(pattern), pattern));
 }
 
 Pattern Pattern::from_json(const JsonNode& node) {

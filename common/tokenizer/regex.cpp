@@ -1,7 +1,7 @@
 #include "common/tokenizer/regex.h"
 
-#include <limits>
 #include <stdexcept>
+#include <utility>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kJitStackStartBytes = std::size_t{32} << 10;
 constexpr std::size_t kJitStackMaxBytes = std::size_t{16} << 20;
+// Steps back that a match may take: a limit that Oniguruma, which Hugging Face uses, has as well.
+constexpr std::uint32_t kMatchLimit = 10'000'000;
+constexpr std::uint32_t kHeapLimitKib = std::uint32_t{1} << 20;
 
 std::string pcre2_message(int code) {
   PCRE2_UCHAR text[256];
@@ -32,9 +35,9 @@ struct MatchWorkspace::State {
         context(pcre2_match_context_create(nullptr)),
         jit_stack(pcre2_jit_stack_create(kJitStackStartBytes, kJitStackMaxBytes, nullptr)) {
     require(data != nullptr && context != nullptr, "PCRE2: no memory for a match workspace");
-    pcre2_set_match_limit(context, std::numeric_limits<std::uint32_t>::max());
-    pcre2_set_depth_limit(context, std::numeric_limits<std::uint32_t>::max());
-    pcre2_set_heap_limit(context, std::numeric_limits<std::uint32_t>::max());
+    pcre2_set_match_limit(context, kMatchLimit);
+    pcre2_set_depth_limit(context, kMatchLimit);
+    pcre2_set_heap_limit(context, kHeapLimitKib);
     if (jit_stack != nullptr) pcre2_jit_stack_assign(context, nullptr, jit_stack);
   }
   ~State() {
@@ -56,12 +59,14 @@ MatchWorkspace::MatchWorkspace(MatchWorkspace&&) noexcept = default;
 MatchWorkspace& MatchWorkspace::operator=(MatchWorkspace&&) noexcept = default;
 
 struct Regex::Code {
-  explicit Code(pcre2_code* code_) : code(code_), jit(pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE) == 0) {}
+  Code(pcre2_code* code_, std::string written_)
+      : code(code_), written(std::move(written_)), jit(pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE) == 0) {}
   ~Code() { pcre2_code_free(code); }
   Code(const Code&) = delete;
   Code& operator=(const Code&) = delete;
 
   pcre2_code* code;
+  std::string written;
   bool jit;
 };
 
@@ -70,7 +75,7 @@ Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
-Regex Regex::compile(const std::string& pattern) {
+Regex Regex::compile(const std::string& pattern, const std::string& written) {
   const std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> context(
       pcre2_compile_context_create(nullptr), &pcre2_compile_context_free);
   require(context != nullptr, "PCRE2: no memory for a compile context");
@@ -83,7 +88,7 @@ Regex Regex::compile(const std::string& pattern) {
     throw std::invalid_argument("PCRE2 says \"" + pcre2_message(error) + "\" at offset " +
                                 std::to_string(offset) + " of " + pattern);
   }
-  return Regex(std::make_unique<Code>(code));
+  return Regex(std::make_unique<Code>(code, written));
 }
 
 std::optional<Span> Regex::find(std::string_view subject, std::size_t from, MatchWorkspace& workspace) const {
@@ -100,8 +105,9 @@ std::optional<Span> Regex::find(std::string_view subject, std::size_t from, Matc
   if (result == PCRE2_ERROR_NOMATCH) return std::nullopt;
   if (result < 0)
     throw CheckpointError("tokenizer.json", "",
-                          "a regular expression of it cannot be matched against a text of " +
-                              std::to_string(subject.size()) + " bytes (PCRE2: " + pcre2_message(result) + ")");
+                          "its regular expression " + code_->written +
+                              " cannot be matched against a text of " + std::to_string(subject.size()) +
+                              " bytes (PCRE2: " + pcre2_message(result) + ")");
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(state.data);
   return Span{ends[0], ends[1]};
 }

@@ -35,13 +35,16 @@ class Regex {
  public:
   // Pattern in PCRE2's syntax; '^' and '$' match at every line, a line ends with '\n'.
   // Throws std::invalid_argument with PCRE2's message and the offset in the pattern.
-  static Regex compile(const std::string& pattern);
+  // `written` is how messages call the pattern: as it was before its translation.
+  static Regex compile(const std::string& pattern) { return compile(pattern, pattern); }
+  static Regex compile(const std::string& pattern, const std::string& written);
   ~Regex();
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
 
   // Leftmost match at or after `from`; the bytes before `from` are seen by look-behind. `subject` must be
-  // valid UTF-8. A match that PCRE2 gives up on (a limit, no memory) is a CheckpointError, never "no match".
+  // valid UTF-8. A match that PCRE2 gives up on (a limit of steps, no memory) is a
+  // CheckpointError with the pattern, never "no match".
   std::optional<Span> find(std::string_view subject, std::size_t from, MatchWorkspace& workspace) const;
 
  private:

@@ -1,8 +1,8 @@
 #include "common/tokenizer/tokenizer.h"
 
 #include <algorithm>
-#include <fstream>
 #include <string>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -10,30 +10,21 @@
 #include "common/tokenizer/added_tokens.h"
 #include "common/tokenizer/bpe.h"
 #include "common/tokenizer/encode_workspaces.h"
+#include "common/tokenizer/json_file.h"
 #include "common/tokenizer/json_node.h"
 #include "common/tokenizer/normalizer.h"
 #include "common/tokenizer/post_processor.h"
 #include "common/tokenizer/pre_tokenizer.h"
+#include "common/tokenizer/tokenizer_config.h"
 #include "common/tokenizer/utf8.h"
 
 namespace kvcompare {
 namespace {
 
 std::filesystem::path tokenizer_file(const std::filesystem::path& folder_or_file) {
-  if (std::filesystem::is_directory(folder_or_file)) return folder_or_file / "tokenizer.json";
+  std::error_code ignored;  // what cannot be looked at is told when it is read
+  if (std::filesystem::is_directory(folder_or_file, ignored)) return folder_or_file / "tokenizer.json";
   return folder_or_file;
-}
-
-nlohmann::json parse(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file)) {
-    throw CheckpointError(file.string(), "", "cannot be read; a model folder must hold its tokenizer.json");
-  }
-  try {
-    return nlohmann::json::parse(stream);
-  } catch (const nlohmann::json::exception& problem) {
-    throw CheckpointError(file.string(), "", std::string("is not JSON: ") + problem.what());
-  }
 }
 
 void check_document(const JsonNode& root) {
@@ -99,11 +90,13 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer Tokenizer::load(const std::filesystem::path& folder_or_file) {
   const std::filesystem::path file = tokenizer_file(folder_or_file);
   const std::string name = file.string();
-  const nlohmann::json document = parse(file);
+  const nlohmann::json document = read_json_file(file);
   const JsonNode root(name, document);
   check_document(root);
   MatchWorkspace workspace;
-  return Tokenizer(std::make_unique<Parts>(root, workspace));
+  auto parts = std::make_unique<Parts>(root, workspace);
+  if (file.filename() == "tokenizer.json") refuse_what_changes_ids(file.parent_path(), root);
+  return Tokenizer(std::move(parts));
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view utf8, SpecialTokens special) const {

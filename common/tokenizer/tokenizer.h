@@ -17,8 +17,9 @@ namespace kvcompare {
 // either: a sample is cut by max_length alone.
 class Tokenizer {
  public:
-  // Reads FOLDER/tokenizer.json, or the file itself. Throws CheckpointError naming file, key and what is
-  // accepted.
+  // Reads FOLDER/tokenizer.json, or the file itself. A tokenizer.json is refused where the files beside it
+  // would make transformers give other ids (tokenizer_config.h). Throws CheckpointError naming file, key and
+  // what is accepted.
   static Tokenizer load(const std::filesystem::path& folder_or_file);
 
   ~Tokenizer();

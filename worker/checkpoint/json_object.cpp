@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/git_lfs.h"
 #include "common/json_error.h"
 
 namespace kvcompare {
@@ -43,6 +44,7 @@ JsonObject::JsonObject(nlohmann::json object, std::string file, std::string pref
 
 JsonObject JsonObject::read_file(const std::filesystem::path& path) {
   const std::string text = read_text(path);
+  if (is_git_lfs_pointer(text)) throw CheckpointError(path.string(), "", kGitLfsProblem);
   if (text.find('\0') != std::string::npos)
     throw CheckpointError(path.string(), "", "not valid JSON: holds a NUL byte");
   try {

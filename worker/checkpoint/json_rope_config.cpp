@@ -20,6 +20,18 @@ double positive(const JsonObject& object, const std::string& key) {
   return value;
 }
 
+// transformers takes null for the number, and fails on it.
+void refuse_null_theta(const JsonObject& object) {
+  if (object.has_key("rope_theta") && !object.has_value("rope_theta"))
+    object.refuse("rope_theta", "is null; expected a number above 0, or no such key (10000)");
+}
+
+void refuse_layer_types(const JsonObject& rope) {
+  for (const char* type : {"full_attention", "sliding_attention"})
+    if (rope.has_value(type))
+      rope.refuse(type, "RoPE by type of layer is not supported; expected rope_type and rope_theta here");
+}
+
 std::string type_name(const JsonObject& rope) {
   const bool new_key = rope.has_value("rope_type");
   const bool old_key = rope.has_value("type");
@@ -70,8 +82,10 @@ void read_llama3(const JsonObject& config, const JsonObject& rope, RopeConfig& p
 
 RopeConfig read_layout(const JsonObject& config, const JsonObject& rope, std::optional<double> outer_theta) {
   RopeConfig parsed;
+  refuse_layer_types(rope);
   parsed.type = parse_type(rope);
   refuse_other_keys(rope, parsed.type);
+  refuse_null_theta(rope);
   if (rope.has_value("rope_theta")) {
     parsed.theta = positive(rope, "rope_theta");
     if (outer_theta && *outer_theta != parsed.theta)
@@ -88,6 +102,7 @@ RopeConfig read_layout(const JsonObject& config, const JsonObject& rope, std::op
 
 RopeConfig read_rope_config(const JsonObject& config) {
   std::optional<double> theta;
+  refuse_null_theta(config);
   if (config.has_value("rope_theta")) theta = positive(config, "rope_theta");
 
   std::optional<RopeConfig> found;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "common/errors.h"
 #include "worker/checkpoint/json_object.h"
 #include "worker/checkpoint/json_rope_config.h"
 
@@ -66,6 +67,13 @@ void refuse_quantised(const JsonObject& config) {
   }
 }
 
+// transformers reads null as false: such a model sees later tokens.
+void refuse_not_causal(const JsonObject& config) {
+  if (config.has_key("is_causal") && config.json().at("is_causal") != true)
+    config.refuse("is_causal", "is " + describe(config.json().at("is_causal")) +
+                                   ": such a model's tokens see later ones; accepted: true, or no such key");
+}
+
 bool is_neutral(const nlohmann::json& value, const nlohmann::json& neutral) {
   return value.is_null() || value == neutral;
 }
@@ -77,7 +85,7 @@ void refuse_other_models(const JsonObject& config) {
     const char* key;
     nlohmann::json neutral;  // value with which the key changes nothing
   };
-  const std::array<OtherKey, 22> other_keys{{
+  const std::array<OtherKey, 60> other_keys{{
       {"partial_rotary_factor", 1},
       {"rotary_pct", 1},
       {"attention_chunk_size", nullptr},
@@ -99,7 +107,45 @@ void refuse_other_models(const JsonObject& config) {
       {"text_config", nullptr},
       {"vision_config", nullptr},
       {"alibi", false},
+      {"use_alibi", false},
       {"parallel_attn", false},
+      {"use_parallel_residual", false},
+      {"is_encoder_decoder", false},
+      {"add_cross_attention", false},
+      {"use_bidirectional_attention", false},
+      {"prefix_lm", false},
+      {"pruned_heads", nlohmann::json::object()},
+      {"rotary_dim", nullptr},
+      {"rope_pct", 1},
+      {"rope_interleaved", false},
+      {"rope_traditional", false},
+      {"rope_local_base_freq", nullptr},
+      {"rope_ntk_alpha", nullptr},
+      {"use_mrope", false},
+      {"use_logn_attn", false},
+      {"use_dynamic_ntk", false},
+      {"sliding_window_pattern", nullptr},
+      {"clip_qkv", nullptr},
+      {"attn_logit_cap", nullptr},
+      {"logit_soft_cap", nullptr},
+      {"qk_layernorm", false},
+      {"attention_sink", nullptr},
+      {"use_attention_sinks", false},
+      {"attn_output_gate", false},
+      {"attn_temperature_tuning", false},
+      {"attn_scale", nullptr},
+      {"attention_temperature", nullptr},
+      {"attention_scale", nullptr},
+      {"embedding_scale", 1},
+      {"scale_embeddings", false},
+      {"normalize_embedding", false},
+      {"residual_scale", 1},
+      {"lm_head_multiplier", 1},
+      {"key_multiplier", 1},
+      {"mup_width_multiplier", 1},
+      {"norm_unit_offset", false},
+      {"n_routed_experts", nullptr},
+      {"kv_lora_rank", nullptr},
   }};
   for (const auto& [key, neutral] : other_keys)
     if (config.has_value(key) && !is_neutral(config.json().at(key), neutral))
@@ -161,24 +207,54 @@ std::int64_t read_head_dim(const JsonObject& config, const Family& family, const
   return head_dim;
 }
 
-void check_layer_types(const JsonObject& config, std::int64_t n_layers) {
-  if (!config.has_value("layer_types")) return;
+constexpr const char* kSlidingLayer = "sliding_attention";
+
+// Whether a layer slides by layer_types; absent where the key is.
+std::optional<bool> slides_by_layer_types(const JsonObject& config, std::int64_t n_layers) {
+  if (!config.has_value("layer_types")) return std::nullopt;
   const nlohmann::json& types = config.json().at("layer_types");
   if (!types.is_array() || types.size() != static_cast<std::size_t>(n_layers))
     config.refuse("layer_types",
                   "expected an array of " + std::to_string(n_layers) + " strings, one for each layer");
-  for (const nlohmann::json& type : types)
-    if (type != "full_attention")
-      config.refuse("layer_types", "holds " + describe(type) + "; accepted: full_attention");
+  bool slides = false;
+  for (const nlohmann::json& type : types) {
+    if (type != "full_attention" && type != kSlidingLayer)
+      config.refuse("layer_types",
+                    "holds " + describe(type) + "; accepted: full_attention, " + kSlidingLayer);
+    slides = slides || type == kSlidingLayer;
+  }
+  return slides;
 }
 
-// A window counts as active wherever a version of transformers might apply it, max_window_layers
-// notwithstanding: that costs long samples, never a wrong number.
-std::optional<std::int64_t> read_sliding_window(const JsonObject& config, const Family& family) {
+// By the older keys: the layers from max_window_layers on slide.
+bool slides_by_max_window_layers(const JsonObject& config, std::int64_t n_layers) {
+  constexpr std::int64_t kDefault = 28;  // of qwen2 and qwen3
+  const std::string key = "max_window_layers";
+  return (config.has_key(key) ? config.integer(key, 0, kMaxSize) : kDefault) < n_layers;
+}
+
+std::optional<std::int64_t> read_window_size(const JsonObject& config, const Family& family) {
   if (family.window_needs_switch && !read_switch(config, "use_sliding_window")) return std::nullopt;
   if (!config.has_key("sliding_window")) return family.default_window;
   if (!config.has_value("sliding_window")) return std::nullopt;
   return config.integer("sliding_window", 1, kMaxSize);
+}
+
+// The window of the layers that slide, as transformers chooses them: all layers of mistral, those of
+// layer_types or else of max_window_layers in qwen2 and qwen3, none in llama. A sample no longer than the
+// window is computed right whichever layers slide.
+std::optional<std::int64_t> read_sliding_window(const JsonObject& config, const Family& family,
+                                                std::int64_t n_layers) {
+  const std::optional<bool> by_types = slides_by_layer_types(config, n_layers);
+  const std::optional<std::int64_t> window = read_window_size(config, family);
+  const bool knows_windows = family.window_needs_switch || family.default_window;
+  if (by_types.value_or(false) && (!window || !knows_windows))
+    config.refuse("layer_types",
+                  std::string("holds ") + kSlidingLayer + ", but no sliding_window is in use" +
+                      (family.window_needs_switch ? " (use_sliding_window, sliding_window)" : ""));
+  if (!window || !knows_windows || !family.window_needs_switch) return window;
+  const bool slides = by_types ? *by_types : slides_by_max_window_layers(config, n_layers);
+  return slides ? window : std::nullopt;
 }
 
 std::optional<Dtype> read_stored_dtype(const JsonObject& config) {
@@ -199,13 +275,27 @@ std::optional<Dtype> read_stored_dtype(const JsonObject& config) {
   return std::nullopt;
 }
 
+// transformers would add the adapter's weights to those beside it.
+void refuse_adapter(const std::filesystem::path& folder) {
+  const std::filesystem::path adapter = folder / "adapter_config.json";
+  std::error_code ignored;
+  if (std::filesystem::exists(adapter, ignored))
+    throw CheckpointError(
+        adapter.string(), "",
+        "an adapter (LoRA) lies beside the weights, and kvcompare would compute without it: "
+        "merge it into them (in Python: model.merge_and_unload(), then "
+        "save_pretrained(folder)), or remove the adapter's files");
+}
+
 }  // namespace
 
 ModelConfig read_model_config(const std::filesystem::path& config_json) {
+  refuse_adapter(config_json.parent_path());
   const JsonObject config = JsonObject::read_file(config_json);
   const Family& family = read_family(config);
   refuse_quantised(config);
   refuse_other_models(config);
+  refuse_not_causal(config);
   check_activation(config);
 
   ModelConfig model;
@@ -232,8 +322,7 @@ ModelConfig read_model_config(const std::filesystem::path& config_json) {
   model.qk_norm = family.qk_norm;
   model.tied_embeddings = read_switch(config, "tie_word_embeddings");
   model.max_position_embeddings = config.integer("max_position_embeddings", 1, kMaxSize);
-  check_layer_types(config, model.n_layers);
-  model.sliding_window = read_sliding_window(config, family);
+  model.sliding_window = read_sliding_window(config, family, model.n_layers);
   model.stored_dtype = read_stored_dtype(config);
   return model;
 }

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/errors.h"
+#include "common/git_lfs.h"
 #include "common/json_error.h"
 
 namespace kvcompare {
@@ -186,6 +187,7 @@ class HeaderReader final : public json::json_sax_t {
 };
 
 std::uint64_t header_length(std::span<const char> bytes, const std::string& file_name) {
+  if (is_git_lfs_pointer({bytes.data(), bytes.size()})) throw CheckpointError(file_name, "", kGitLfsProblem);
   if (bytes.size() < kLengthBytes)
     throw CheckpointError(file_name, "header", "the file ends before the 8 bytes of the header's length");
   std::uint64_t length = 0;

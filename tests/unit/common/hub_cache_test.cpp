@@ -124,6 +124,22 @@ TEST_F(HubCache, RefusesASnapshotThatIsNotComplete) {
   EXPECT_THAT(message_of("org/name"), HasSubstr("holds no config.json"));
 }
 
+TEST_F(HubCache, NamesTheSnapshotsOfACacheFolder) {
+  const auto first = cache_model("hub", "aaa");
+  const auto second = cache_model("hub", "bbb");
+  const auto model = folder_.path() / "hub/models--org--name";
+  for (const auto& given : {model, model / "snapshots", model / ""}) {
+    const std::string message = message_of(given.string());
+    EXPECT_THAT(message, AllOf(HasSubstr("snapshots"), HasSubstr(first.string()), HasSubstr(second.string())))
+        << given;
+  }
+}
+
+TEST_F(HubCache, TellsAnAdapterToBeMerged) {
+  const auto adapter = folder_.write("lora/adapter_config.json", "{}").parent_path();
+  EXPECT_THAT(message_of(adapter.string()), HasSubstr("merge_and_unload"));
+}
+
 TEST_F(HubCache, SaysWhatANameCouldBeIfItIsNone) {
   const std::string file = folder_.write("file", "").string();
   EXPECT_THAT(message_of(file), HasSubstr("is a file"));

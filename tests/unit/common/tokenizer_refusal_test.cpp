@@ -1,4 +1,5 @@
 // What a tokenizer.json may not ask for: the message names it.
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "common/errors.h"
 #include "common/tokenizer/tokenizer.h"
+#include "tests/support/error_of.h"
 #include "tests/support/json_tokenizer_file.h"
 
 namespace kvcompare {
@@ -182,6 +184,75 @@ TEST(TokenizerRefusal, NamesAFileThatIsNotThereOrNotJson) {
   }
   const TokenizerFile broken(std::string("{\"version\": "));
   EXPECT_THROW(broken.load(), CheckpointError);
+}
+
+TEST(TokenizerRefusal, EndsAtABombOfNestedParts) {
+  std::string text = small_tokenizer().dump();
+  std::string bomb;
+  for (int i = 0; i < 20000; ++i) bomb += R"({"type":"Sequence","normalizers":[)";
+  const std::string plain = "\"normalizer\":null";
+  text.replace(text.find(plain), plain.size(), "\"normalizer\":" + bomb);
+  const TokenizerFile file(text);
+  EXPECT_THAT(error_of<CheckpointError>([&] { file.load(); }).what(),
+              AllOf(HasSubstr("tokenizer.json: byte "), HasSubstr("more than 64 deep")));
+}
+
+TEST(TokenizerRefusal, EndsARegularExpressionThatBacktracksTooLong) {
+  const Tokenizer tokenizer = TokenizerFile(with("/pre_tokenizer", {{"type", "Split"},
+                                                                    {"pattern", {{"Regex", "(?:a|aa)+[bc]"}}},
+                                                                    {"behavior", "Isolated"},
+                                                                    {"invert", false}}))
+                                  .load();
+  EXPECT_THAT(error_of<CheckpointError>([&] { tokenizer.encode(std::string(64, 'a')); }).what(),
+              AllOf(HasSubstr("tokenizer.json"), HasSubstr("(?:a|aa)+[bc]"), HasSubstr("64 bytes")));
+}
+
+TEST(TokenizerRefusal, NamesAPathThatIsTooLongAndAGitLfsPointer) {
+  EXPECT_THROW(Tokenizer::load(std::string(5000, 'a')), CheckpointError);
+  const TokenizerFile pointer(
+      std::string("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"));
+  EXPECT_THAT(error_of<CheckpointError>([&] { pointer.load(); }).what(), HasSubstr("Git LFS pointer"));
+}
+
+// The message with which a file beside a tokenizer.json with the added token "<x>" (id 11) is refused. That
+// transformers 4.57.1 or 5.24.0 gives other ids with it was seen with files like these.
+std::string refusal_beside(const std::string& name, const json& document) {
+  const TokenizerFile file(with("/added_tokens/0", added_token(11, "<x>")));
+  std::ofstream(file.folder() / name) << document;
+  try {
+    file.load();
+  } catch (const CheckpointError& error) {
+    EXPECT_EQ(error.file, (file.folder() / name).string());
+    return error.item;
+  }
+  return "";
+}
+
+TEST(TokenizerRefusal, NamesTheKeyOfTokenizerConfigThatChangesIds) {
+  const auto refused = [](const json& config) { return refusal_beside("tokenizer_config.json", config); };
+  for (const char* key : {"split_special_tokens", "add_prefix_space", "do_lower_case"}) {
+    EXPECT_EQ(refused({{key, true}}), key);
+    EXPECT_EQ(refused({{key, false}}), "");
+    EXPECT_EQ(refused({{key, nullptr}}), "");
+  }
+  EXPECT_EQ(refused({{"bos_token", "<x>"}, {"add_bos_token", true}}), "add_bos_token");
+  EXPECT_EQ(refused({{"bos_token", "<x>"}, {"add_bos_token", false}, {"add_eos_token", false}}), "");
+  EXPECT_EQ(refused({{"additional_special_tokens", {"<x>"}}, {"eos_token", "<x>"}}), "");
+  EXPECT_EQ(refused({{"additional_special_tokens", {"<x>", "<y>"}}}), "additional_special_tokens[1]");
+  EXPECT_EQ(refused({{"pad_token", {{"content", "<y>"}}}}), "pad_token");
+  EXPECT_EQ(refused({{"added_tokens_decoder", {{"11", added_token(11, "<x>")}}}}), "");
+  EXPECT_EQ(refused({{"added_tokens_decoder", {{"12", added_token(12, "<x>")}}}}), "added_tokens_decoder.12");
+  EXPECT_EQ(refused({{"added_tokens_decoder", {{"12", added_token(12, "<y>")}}}}), "added_tokens_decoder.12");
+  json stripped = added_token(11, "<x>");
+  stripped["lstrip"] = true;
+  EXPECT_EQ(refused({{"added_tokens_decoder", {{"11", stripped}}}}), "added_tokens_decoder.11.lstrip");
+  EXPECT_EQ(refused({{"legacy", true}, {"clean_up_tokenization_spaces", true}, {"chat_template", "x"}}), "");
+}
+
+TEST(TokenizerRefusal, NamesTheTokenOfAnOlderFile) {
+  EXPECT_EQ(refusal_beside("added_tokens.json", {{"<x>", 11}}), "");
+  EXPECT_EQ(refusal_beside("added_tokens.json", {{"<y>", 12}}), "<y>");
+  EXPECT_EQ(refusal_beside("special_tokens_map.json", {{"bos_token", "<y>"}}), "bos_token");
 }
 
 }  // namespace

@@ -387,10 +387,20 @@ TEST(ModelConfig, RefusesQuantisedWeights) {
 }
 
 TEST(ModelConfig, RefusesKeysOfOtherModels) {
-  const json others{
-      {"partial_rotary_factor", 0.5},   {"attention_chunk_size", 8192}, {"final_logit_softcapping", 30.0},
-      {"attn_logit_softcapping", 50.0}, {"logit_scale", 0.0625},        {"embedding_multiplier", 12.0},
-      {"no_rope_layers", {1, 0}},       {"use_qk_norm", true},          {"num_experts", 8}};
+  const json others{{"partial_rotary_factor", 0.5},
+                    {"attention_chunk_size", 8192},
+                    {"final_logit_softcapping", 30.0},
+                    {"attn_logit_softcapping", 50.0},
+                    {"logit_scale", 0.0625},
+                    {"embedding_multiplier", 12.0},
+                    {"no_rope_layers", {1, 0}},
+                    {"use_qk_norm", true},
+                    {"num_experts", 8},
+                    {"clip_qkv", 8.0},
+                    {"use_bidirectional_attention", true},
+                    {"embedding_scale", 2.0},
+                    {"is_encoder_decoder", true},
+                    {"rope_traditional", true}};
   for (const auto& [key, value] : others.items()) {
     EXPECT_EQ(refused_key(with(base_config("llama"), {{key, value}})), key);
     EXPECT_NO_THROW(read(with(base_config("llama"), {{key, nullptr}})));
@@ -415,10 +425,9 @@ TEST(ModelConfig, CountsASlidingWindowWhereTheFamilyUsesIt) {
     const json window = with(base_config(family), {{"sliding_window", 128}});
     EXPECT_EQ(read(window).sliding_window, std::nullopt);
     EXPECT_EQ(read(with(window, {{"use_sliding_window", false}})).sliding_window, std::nullopt);
-    EXPECT_EQ(read(with(window, {{"use_sliding_window", true}})).sliding_window, 128);
-    EXPECT_EQ(read(with(without(base_config(family), "sliding_window"), {{"use_sliding_window", true}}))
-                  .sliding_window,
-              4096);
+    const json in_use = with(window, {{"use_sliding_window", true}, {"max_window_layers", 1}});
+    EXPECT_EQ(read(in_use).sliding_window, 128);
+    EXPECT_EQ(read(without(in_use, "sliding_window")).sliding_window, 4096);
   }
   // The default of transformers: a longer sample is refused, a shorter one is computed right either way.
   EXPECT_EQ(read(without(base_config("mistral"), "sliding_window")).sliding_window, 4096);
@@ -430,9 +439,57 @@ TEST(ModelConfig, CountsASlidingWindowWhereTheFamilyUsesIt) {
 TEST(ModelConfig, RefusesLayersOfAnotherKind) {
   EXPECT_NO_THROW(read(with(base_config("qwen3"), {{"layer_types", {"full_attention", "full_attention"}}})));
   EXPECT_EQ(
-      refused_key(with(base_config("qwen3"), {{"layer_types", {"full_attention", "sliding_attention"}}})),
+      refused_key(with(base_config("qwen3"), {{"layer_types", {"full_attention", "linear_attention"}}})),
       "layer_types");
   EXPECT_EQ(refused_key(with(base_config("qwen3"), {{"layer_types", {"full_attention"}}})), "layer_types");
+}
+
+// The same two layers, told by old and by new keys. Source: configuration_qwen2.py of transformers 5.24.
+TEST(ModelConfig, HasNoWindowWhereNoLayerSlides) {
+  for (const char* family : {"qwen2", "qwen3"}) {
+    const json window = with(base_config(family), {{"sliding_window", 32}, {"use_sliding_window", true}});
+    EXPECT_EQ(read(window).sliding_window, std::nullopt) << "28 is the default of max_window_layers";
+    EXPECT_EQ(read(with(window, {{"max_window_layers", 2}})).sliding_window, std::nullopt);
+    EXPECT_EQ(read(with(window, {{"max_window_layers", 1}})).sliding_window, 32);
+    EXPECT_EQ(read(with(window, {{"max_window_layers", 0}})).sliding_window, 32);
+    EXPECT_EQ(refused_key(with(window, {{"max_window_layers", nullptr}})), "max_window_layers");
+    const auto types = [&](const char* first, const char* second) {
+      return with(window, {{"max_window_layers", 0}, {"layer_types", {first, second}}});
+    };
+    EXPECT_EQ(read(types("full_attention", "full_attention")).sliding_window, std::nullopt);
+    EXPECT_EQ(read(types("full_attention", "sliding_attention")).sliding_window, 32);
+    for (const json& off : {json{{"use_sliding_window", false}}, json{{"sliding_window", nullptr}}})
+      EXPECT_EQ(refused_key(with(types("full_attention", "sliding_attention"), off)), "layer_types");
+  }
+  EXPECT_EQ(
+      refused_key(with(base_config("llama"),
+                       {{"sliding_window", 32}, {"layer_types", {"full_attention", "sliding_attention"}}})),
+      "layer_types");
+}
+
+TEST(ModelConfig, RefusesWhatIsNotCausal) {
+  for (const char* family : {"llama", "mistral", "qwen2", "qwen3"}) {
+    EXPECT_NO_THROW(read(with(base_config(family), {{"is_causal", true}})));
+    EXPECT_EQ(refused_key(with(base_config(family), {{"is_causal", false}})), "is_causal");
+    EXPECT_EQ(refused_key(with(base_config(family), {{"is_causal", nullptr}})), "is_causal");
+  }
+}
+
+TEST(ModelConfig, RefusesAnAdapterBesideTheWeights) {
+  const TemporaryFolder folder;
+  const auto config = folder.write("config.json", base_config("llama").dump());
+  EXPECT_NO_THROW(read_model_config(config));
+  folder.write("adapter_config.json", R"({"peft_type": "LORA"})");
+  const auto error = error_of<CheckpointError>([&] { read_model_config(config); });
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("adapter_config.json"), HasSubstr("merge_and_unload")));
+}
+
+TEST(ModelConfig, NamesAGitLfsPointer) {
+  const TemporaryFolder folder;
+  const auto file =
+      folder.write("config.json", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123\n");
+  EXPECT_THAT(error_of<CheckpointError>([&] { read_model_config(file); }).what(),
+              AllOf(HasSubstr("config.json"), HasSubstr("Git LFS pointer"), HasSubstr("git lfs pull")));
 }
 
 TEST(ModelConfig, PrefersTheNewerDtypeKey) {
@@ -515,7 +572,15 @@ TEST(RopeConfig, RefusesParametersThatItWouldIgnore) {
             "rope_parameters.partial_rotary_factor");
   EXPECT_EQ(refused_key(rope_config({{"rope_scaling", {{"factor", 2}}}})), "rope_scaling.rope_type");
   EXPECT_EQ(refused_key(rope_config({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}})),
-            "rope_parameters.rope_type");
+            "rope_parameters.full_attention");
+}
+
+TEST(RopeConfig, RefusesANullTheta) {
+  EXPECT_EQ(refused_key(rope_config({{"rope_theta", nullptr}})), "rope_theta");
+  EXPECT_EQ(
+      refused_key(rope_config({{"rope_parameters", {{"rope_theta", nullptr}, {"rope_type", "default"}}}})),
+      "rope_parameters.rope_theta");
+  EXPECT_EQ(read(rope_config(json::object())).rope.theta, 10000);
 }
 
 TEST(RopeConfig, NamesTheParameterThatIsMissingOrOutOfRange) {
