@@ -30,7 +30,7 @@ class Writer {
     if constexpr (Plain<T>)
       bytes_.append(reinterpret_cast<const char*>(items.data()), items.size() * sizeof(T));
     else
-      for (const auto& item : items) walk(item);
+      for (const auto& item : items) put(item);
   }
   template <class... T>
   void operator()(const std::variant<T...>& value) {
@@ -40,6 +40,13 @@ class Writer {
   template <class T>
   void walk(const T& object) {
     members(const_cast<T&>(object), *this);  // a Writer only reads
+  }
+  template <class T>
+  void put(const T& item) {
+    if constexpr (std::is_same_v<T, std::string>)
+      (*this)(item);
+    else
+      walk(item);
   }
   std::string bytes() && { return std::move(bytes_); }
 
@@ -64,7 +71,7 @@ class Reader {
       if (!bytes.empty()) std::memcpy(items.data(), bytes.data(), bytes.size());
     } else {
       items.resize(size(1));
-      for (auto& item : items) walk(item);
+      for (auto& item : items) take_one(item);
     }
   }
   template <class... T>
@@ -78,6 +85,13 @@ class Reader {
   template <class T>
   void walk(T& object) {
     members(object, *this);
+  }
+  template <class T>
+  void take_one(T& item) {
+    if constexpr (std::is_same_v<T, std::string>)
+      (*this)(item);
+    else
+      walk(item);
   }
   bool at_end() const { return left_.empty(); }
 
@@ -137,6 +151,7 @@ void members(MethodSpec& method, Visitor& visit) {
   visit(method.parameters.n_future_positions);
   visit(method.parameters.use_covariance);
   visit(method.parameters.use_vnorm);
+  visit(method.reads);
 }
 
 template <class Visitor>
@@ -171,12 +186,18 @@ void members(UnitFailure& failure, Visitor& visit) {
 }
 
 template <class Visitor>
+void members(Numerics& numerics, Visitor& visit) {
+  for (const auto& field : numerics_fields()) visit(numerics.*field.value);
+}
+
+template <class Visitor>
 void members(Hello& hello, Visitor& visit) {
   visit(hello.host);
   visit(hello.device);
   visit(hello.n_tokens_at_once);
   visit(hello.model);
   visit(hello.weights);
+  visit.walk(hello.numerics);
 }
 
 template <class Visitor>

@@ -25,6 +25,7 @@
 
 #include "common/exit_code.h"
 #include "common/method_spec.h"
+#include "common/numerics.h"
 #include "common/repeated_prompt.h"
 #include "common/sample.h"
 #include "common/unit_result.h"
@@ -37,6 +38,7 @@ struct Hello {
   std::int64_t n_tokens_at_once = 0;  // of the units that it wants together; 0: one unit at a time
   std::string model;                  // SHA-256 of the model it has read; empty: was sent its weights
   std::string weights{};              // SHA-256 of those on its device; empty: not known
+  Numerics numerics{};                // that it computes with
 };
 
 // Carries the sample, so that a worker holds no data set. Model and chunk size are the same for a whole run.

@@ -5,15 +5,19 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace kvcompare {
 
 // No eviction: the baseline.
-struct KeepAll {};
+struct KeepAll {
+  friend bool operator==(const KeepAll&, const KeepAll&) = default;
+};
 
 // After the event at n each KV head keeps max(1, min(n, n_sink), int(n * (1 - compression_ratio))) keys.
 struct RatioBudget {
   double compression_ratio = 0.5;  // fraction removed, in [0, 1)
+  friend bool operator==(const RatioBudget&, const RatioBudget&) = default;
 };
 
 // A key is judged once, when it leaves the last sliding_window_size positions; evicted if its score is <
@@ -21,6 +25,7 @@ struct RatioBudget {
 struct ScoreThreshold {
   double threshold = -7;
   std::int64_t sliding_window_size = 128;
+  friend bool operator==(const ScoreThreshold&, const ScoreThreshold&) = default;
 };
 
 using EvictionPolicy = std::variant<KeepAll, RatioBudget, ScoreThreshold>;
@@ -32,6 +37,7 @@ struct ScorerParameters {
   std::int64_t n_future_positions = 512;
   bool use_covariance = true;
   bool use_vnorm = true;
+  friend bool operator==(const ScorerParameters&, const ScorerParameters&) = default;
 };
 
 struct MethodSpec {
@@ -39,6 +45,10 @@ struct MethodSpec {
   std::string display_name;  // as reported: "Baseline", "StreamingLLM", ...
   EvictionPolicy policy;
   ScorerParameters parameters;
+  // Flags that the scorer reads: "seed", "n_sink" or "kvzap_n_sink" (for parameters.n_sink), ... The others
+  // are no part of what the method is, and keep their defaults.
+  std::vector<std::string> reads{};
+  friend bool operator==(const MethodSpec&, const MethodSpec&) = default;
 };
 
 }  // namespace kvcompare

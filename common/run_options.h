@@ -11,9 +11,9 @@ namespace kvcompare {
 
 struct RunOptions {
   std::filesystem::path output_dir = "comparison_results";
-  std::string device = "auto";  // auto | cpu | cuda | cuda:N
-  std::optional<int> num_gpus;  // GPUs to use, one worker each; all visible ones if absent
-  std::optional<int> threads;   // CPU threads of this process; usable_cores() if absent
+  std::string device = "auto";                    // auto | cpu | cuda | cuda:N
+  std::optional<int> num_gpus;                    // GPUs to use, one worker each; all visible ones if absent
+  std::optional<int> threads;                     // CPU threads of this process; usable_cores() if absent
   std::optional<std::int64_t> max_weight_memory;  // bytes of weights in memory at once; all of them if absent
   std::string log_level = "info";
 
@@ -26,6 +26,7 @@ struct RunOptions {
   std::optional<int> workers;             // of this process, on the CPU; as many as suit the engine if absent
   bool dedicated_coordinator = false;     // under MPI: rank 0 evaluates nothing
   bool share_gpu = false;                 // under MPI: several ranks may use one GPU
+  bool allow_mixed_hardware = false;      // units may be computed with different arithmetic
   std::string weight_broadcast = "auto";  // under MPI: auto | off: NCCL brings the weights to the GPUs
   int stop_grace = 120;                   // seconds that units may go on after a stop was asked for
   int rank_timeout = 120;                 // seconds after which a rank that says nothing is lost

@@ -39,6 +39,7 @@ struct RunSpec {
   std::string device_type;          // "cpu" | "cuda", once known: their rounding differs
   bool save_token_nll = false;      // keep the NLL of every token: changes no number, but what there is
   std::vector<MethodSpec> methods;  // [0] is the baseline
+  friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 
 }  // namespace kvcompare

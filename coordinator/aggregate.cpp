@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,23 @@ Totals totals(const std::vector<const UnitSummary*>& units) {
   return sum;
 }
 
+// Of the units that count, each once, in an order that does not depend on who was first.
+std::vector<Numerics> numerics_of(const UnitTable& units, const std::vector<Numerics>& numerics) {
+  std::set<int> places;
+  for (const auto& [unit, record] : units)
+    if (record.summary) places.insert(record.numerics);
+  std::vector<Numerics> result;
+  for (const int place : places)
+    if (place >= 0 && place < std::ssize(numerics))
+      result.push_back(numerics[static_cast<std::size_t>(place)]);
+  std::ranges::sort(result, {}, [](const Numerics& one) {
+    std::vector<std::string> values;
+    for (const auto& field : numerics_fields()) values.push_back(one.*field.value);
+    return values;
+  });
+  return result;
+}
+
 MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
   MethodResult result{.spec = spec};
   std::vector<const UnitSummary*> done;
@@ -72,6 +90,7 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
     if (unit.method != method) continue;
     const auto baseline = units.find({unit.sample, MethodIndex(0)});
     if (!record.summary || baseline == units.end() || !baseline->second.summary) continue;
+    if (record.numerics != baseline->second.numerics) continue;  // their last bits differ anyway
     const auto *with = &*record.summary, *without = &*baseline->second.summary;
     const bool equal = with->total_nll == without->total_nll;
     if (with->withheld_from_scored == 0) {
@@ -97,10 +116,15 @@ void check_effect(const RunSpec& spec, const UnitTable& units) {
     check_effect_of(spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units);
 }
 
-Comparison aggregate(const JournalHeader& header, const UnitTable& units) {
+Comparison aggregate(const JournalHeader& header, const UnitTable& units,
+                     const std::vector<Numerics>& numerics) {
+  const auto computed_with = numerics_of(units, numerics);
   Comparison comparison{.spec = header.spec,
-                        .fingerprint = fingerprint_of(header.identity),
+                        .fingerprint = fingerprint_of(with_numerics(header.identity, computed_with)),
                         .model = header.model,
+                        .places = header.places,
+                        .inputs = inputs_of(header.identity),
+                        .numerics = computed_with,
                         .n_samples = header.n_samples,
                         .skipped = header.skipped,
                         .bad_lines = header.bad_lines};

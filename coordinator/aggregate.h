@@ -10,7 +10,8 @@
 namespace kvcompare {
 
 // units: every one of the run is settled.
-Comparison aggregate(const JournalHeader& header, const UnitTable& units);
+Comparison aggregate(const JournalHeader& header, const UnitTable& units,
+                     const std::vector<Numerics>& numerics = {});
 
 // A method must do what its counts say. Throws InvariantError if, against the baseline,
 //   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every such sample,

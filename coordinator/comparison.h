@@ -9,8 +9,11 @@
 #include "common/ids.h"
 #include "common/method_spec.h"
 #include "common/model_shape.h"
+#include "common/numerics.h"
 #include "common/run_spec.h"
 #include "common/sample.h"
+#include "coordinator/fingerprint.h"
+#include "coordinator/journal_record.h"
 
 namespace kvcompare {
 
@@ -58,6 +61,9 @@ struct Comparison {
   RunSpec spec;
   std::string fingerprint;  // of all that can change a number, see fingerprint.h
   ModelShape model{};
+  Places places{};
+  InputHashes inputs{};
+  std::vector<Numerics> numerics{};     // of the units that count, each once
   std::int64_t n_samples = 0;           // in the data set, after max_samples
   std::vector<SampleIndex> skipped;     // shorter than two tokens: nothing to predict
   std::vector<BadLine> bad_lines{};     // of the data set, left out with skip_bad_lines

@@ -29,7 +29,8 @@ class Coordinator {
         hooks_(hooks),
         n_workers_(n_workers),
         scheduler_(work.units, n_workers, kMaxAttempts),
-        same_model_(work.model) {}
+        same_model_(work.model),
+        same_numerics_(work.numerics, work.mixed_hardware) {}
 
   Evaluated run() {
     while (!scheduler_.finished()) {
@@ -52,6 +53,7 @@ class Coordinator {
     if (!hooks_.stop_requested()) return;
     if (!give_up_at_) {
       scheduler_.stop();
+      begin_with_those_that_wait();
       give_up_at_ = Clock::now() + hooks_.stop_grace;
     }
     if (hooks_.leave_loading && n_gone_ == workers_.size() && std::ssize(workers_) < n_workers_) {
@@ -85,16 +87,24 @@ class Coordinator {
     log_debug("worker " + std::to_string(from.value) + " on " + hello.host + " is ready on " + hello.device);
     check_same_device_type(from, hello, work_.device_type);
     same_model_.check(from, hello);
-    scheduler_.worker_ready(from, hello.n_tokens_at_once);
-    workers_[from] = std::move(hello);
+    const auto numerics = same_numerics_.admit(from, hello);
+    if (numerics.is_new) journal_.append(NumericsRecord{numerics.place, hello.numerics});
+    workers_[from] = {std::move(hello), numerics.place};
+    waiting_.push_back(from);
+    if (std::ssize(workers_) == n_workers_ || give_up_at_) begin_with_those_that_wait();
+  }
+
+  void begin_with_those_that_wait() {
+    for (const auto worker : std::exchange(waiting_, {}))
+      scheduler_.worker_ready(worker, workers_.at(worker).hello.n_tokens_at_once);
   }
 
   void write(Rank from, UnitOutcome outcome) {
     const auto unit = unit_of(outcome);
     const auto worker = workers_.find(from);
     require(worker != workers_.end(), "a worker reported a unit before it said hello");
-    journal_.append(
-        Attempt{outcome, scheduler_.n_attempts(unit), from, worker->second.host, worker->second.device});
+    const auto& [hello, numerics] = worker->second;
+    journal_.append(Attempt{outcome, scheduler_.n_attempts(unit), from, hello.host, hello.device, numerics});
     ++evaluated_.n_evaluated;
     if (auto* result = std::get_if<UnitResult>(&outcome)) {
       written_.push_back({from, unit, result->seconds, std::nullopt});
@@ -150,6 +160,11 @@ class Coordinator {
     return work_.methods[static_cast<std::size_t>(unit.method.value)];
   }
 
+  struct Worker {
+    Hello hello;
+    int numerics = 0;  // place in the journal
+  };
+
   // An outcome that the journal holds and the scheduler does not know of yet.
   struct Written {
     Rank from;
@@ -165,8 +180,10 @@ class Coordinator {
   const int n_workers_;
   Scheduler scheduler_;
   SameModel same_model_;
-  std::map<Rank, Hello> workers_;  // that have been ready
-  std::size_t n_gone_ = 0;         // of them
+  SameNumerics same_numerics_;
+  std::map<Rank, Worker> workers_;  // that have said hello
+  std::vector<Rank> waiting_;       // of them, for the others to say it too
+  std::size_t n_gone_ = 0;          // of them
   std::vector<Written> written_;
   Evaluated evaluated_;
   std::optional<Clock::time_point> first_dispatch_;

@@ -11,6 +11,7 @@
 #include "common/method_spec.h"
 #include "common/sample.h"
 #include "coordinator/journal.h"
+#include "coordinator/same_numerics.h"
 #include "coordinator/scheduler.h"
 
 namespace kvcompare {
@@ -23,6 +24,8 @@ struct Work {
   std::string model{};             // SHA-256 of the model that every worker must have read
   std::string device_type{};       // that every worker must compute on; see check_same_device_type
   bool save_token_nll = false;
+  std::vector<Numerics> numerics{};  // that the journal tells of
+  MixedHardware mixed_hardware = MixedHardware::kRefuse;
 };
 
 struct Evaluated {
@@ -42,6 +45,8 @@ struct CoordinatorHooks {
   std::chrono::seconds stop_grace{120};
 };
 
+// No unit is handed out before all workers have said hello: what is wrong with one of them is told before
+// anything is computed.
 // Until every unit is evaluated or has failed for good (kMaxAttempts), or a stop is requested.
 // Returns when each of the n_workers workers has said hello, been told to stop, and said goodbye.
 // Runs on the calling thread; throws what the messenger and the journal throw, and the error of a worker that

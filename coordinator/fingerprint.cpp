@@ -14,11 +14,23 @@ namespace {
 // Names of places: what lies there is hashed.
 constexpr std::array kPlaces{"model_name", "data_path", "kvzap_scorer_model"};
 
+// Flags of methods: each method says what of them it uses.
+constexpr std::array kOfMethods{
+    "compression_ratio", "threshold", "sliding_window_size", "policy",       "n_sink", "n_future_positions",
+    "use_covariance",    "use_vnorm", "kvzap_model_type",    "kvzap_n_sink", "seed"};
+
+constexpr const char* kScorer = "kvzap_scorer";
+
 // "/methods/1/name" as "methods.1.name"
 std::string field_name(std::string pointer) {
   pointer.erase(0, 1);
   std::ranges::replace(pointer, '/', '.');
   return pointer;
+}
+
+std::string value_or_nothing(const Identity& identity, const std::string& name) {
+  const auto found = identity.find(name);
+  return found == identity.end() ? "" : found->second;
 }
 
 std::string value_in(const Identity& identity, const std::string& name) {
@@ -31,6 +43,7 @@ std::string value_in(const Identity& identity, const std::string& name) {
 Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions) {
   auto config = json_run_spec(spec);
   for (const auto* place : kPlaces) config.erase(place);
+  for (const auto* flag : kOfMethods) config.erase(flag);
   Identity identity;
   const auto flat = config.flatten();
   for (const auto& [pointer, value] : flat.items())
@@ -38,16 +51,33 @@ Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versi
   identity["model"] = inputs.model;
   identity["data"] = inputs.data;
   if (!inputs.tokenizer.empty()) identity["tokenizer"] = inputs.tokenizer;
-  if (!inputs.scorer.empty()) identity["kvzap_scorer"] = inputs.scorer;
-  identity["version.kvcompare"] = versions.kvcompare;
+  if (!inputs.scorer.empty()) {
+    identity[kScorer] = inputs.scorer;
+    if (spec.kvzap_model_type) identity["kvzap_model_type"] = *spec.kvzap_model_type;
+  }
+  identity["version.numbers"] = std::to_string(versions.numbers);
   identity["version.libtorch"] = versions.libtorch;
   return identity;
+}
+
+InputHashes inputs_of(const Identity& identity) {
+  return {.model = value_or_nothing(identity, "model"),
+          .tokenizer = value_or_nothing(identity, "tokenizer"),
+          .data = value_or_nothing(identity, "data"),
+          .scorer = value_or_nothing(identity, kScorer)};
 }
 
 std::string fingerprint_of(const Identity& identity) {
   OrderedJson sorted = OrderedJson::object();
   for (const auto& [name, value] : identity) sorted[name] = value;
   return sha256(sorted.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+}
+
+Identity with_numerics(Identity identity, const std::vector<Numerics>& numerics) {
+  for (std::size_t i = 0; i < numerics.size(); ++i)
+    for (const auto& [name, value] : numerics_fields())
+      identity["numerics." + std::to_string(i) + "." + name] = numerics[i].*value;
+  return identity;
 }
 
 std::vector<std::string> drift(const Identity& then, const Identity& now) {

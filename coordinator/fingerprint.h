@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/numerics.h"
 #include "common/run_spec.h"
 
 namespace kvcompare {
@@ -18,15 +19,21 @@ struct InputHashes {
 };
 
 struct Versions {
-  std::string kvcompare;
-  std::string libtorch;
+  int numbers = 0;  // kNumbersRevision: two versions of kvcompare that compute the same are the same here
+  std::string libtorch;  // that is loaded
 };
 
 using Identity = std::map<std::string, std::string>;  // "dtype": "float32", "methods.1.name": "random", ...
 
+// Of a run whose identity this is.
+InputHashes inputs_of(const Identity& identity);
+
 Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions);
 
 std::string fingerprint_of(const Identity& identity);
+
+// Of results: with the arithmetic that they were computed with, which a run knows only when it has begun.
+Identity with_numerics(Identity identity, const std::vector<Numerics>& numerics);
 
 // What differs, a line each: "dtype: was float32, is float64". Empty if nothing does.
 std::vector<std::string> drift(const Identity& then, const Identity& now);

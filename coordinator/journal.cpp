@@ -120,6 +120,8 @@ void Journal::note_damage(const std::string& problem) {
 void Journal::take(const JournalRecord& record, std::int64_t offset) {
   if (const auto* attempt = std::get_if<Attempt>(&record)) {
     take(*attempt, offset);
+  } else if (const auto* numerics = std::get_if<NumericsRecord>(&record)) {
+    take(*numerics);
   } else if (const auto* session = std::get_if<Session>(&record)) {
     sessions_.push_back(*session);
   } else if (const auto* end = std::get_if<SessionEnd>(&record)) {
@@ -131,10 +133,22 @@ void Journal::take(const JournalRecord& record, std::int64_t offset) {
   }
 }
 
+void Journal::take(const NumericsRecord& record) {
+  const bool is_known = record.place >= 0 && record.place < std::ssize(numerics_);
+  if (is_known && numerics_[static_cast<std::size_t>(record.place)] == record.numerics) return;
+  if (record.place != std::ssize(numerics_))
+    throw std::invalid_argument("tells of numerics " + std::to_string(record.place) + ", expected " +
+                                std::to_string(numerics_.size()));
+  numerics_.push_back(record.numerics);
+}
+
 void Journal::take(const Attempt& attempt, std::int64_t offset) {
   const auto unit = unit_of(attempt.outcome);
   check_values(header_, attempt);
   if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_length(*result);
+  if (attempt.numerics < kNotTold || attempt.numerics >= std::ssize(numerics_))
+    throw std::invalid_argument("is of numerics " + std::to_string(attempt.numerics) +
+                                ", of which no line tells");
   auto& record = units_[unit];
   if (const auto* failure = std::get_if<UnitFailure>(&attempt.outcome)) {
     ++record.n_failed;
@@ -144,8 +158,9 @@ void Journal::take(const Attempt& attempt, std::int64_t offset) {
   const auto& result = std::get<UnitResult>(attempt.outcome);
   if (!record.summary) {
     record.summary = summary_of(result);
+    record.numerics = attempt.numerics;
     offsets_[unit] = offset;
-  } else if (values_text(read_unit(unit)) != values_text(result)) {
+  } else if (record.numerics == attempt.numerics && values_text(read_unit(unit)) != values_text(result)) {
     contradictions_.push_back(unit);
   }
 }

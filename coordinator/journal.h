@@ -31,6 +31,7 @@ class Journal {
   const std::filesystem::path& file() const { return file_; }
   const JournalHeader& header() const { return header_; }
   const std::vector<Session>& sessions() const { return sessions_; }
+  const std::vector<Numerics>& numerics() const { return numerics_; }  // by place
   const UnitTable& units() const {
     return units_;
   }  // those with an attempt; the first success of a unit counts
@@ -43,7 +44,7 @@ class Journal {
   std::int64_t intact_bytes() const { return intact_bytes_; }
   std::int64_t n_lines() const { return std::ssize(taken_); }         // that count
   const std::vector<std::string>& damage() const { return damage_; }  // "line 7 is damaged"
-  // Units of which two attempts gave different values.
+  // Units of which two attempts with the same arithmetic gave different values.
   const std::vector<UnitId>& contradictions() const { return contradictions_; }
 
   // The lines that count, numbered anew. Throws DataError.
@@ -57,6 +58,7 @@ class Journal {
   [[noreturn]] void refuse_second_header(const JournalHeader& header);
   void check_number(std::int64_t number);
   void take(const JournalRecord& record, std::int64_t offset);
+  void take(const NumericsRecord& record);
   void take(const Attempt& attempt, std::int64_t offset);
   void check_length(const UnitResult& result) const;
   void note_damage(const std::string& problem);
@@ -66,6 +68,7 @@ class Journal {
   bool has_header_ = false;
   JournalHeader header_;
   std::vector<Session> sessions_;
+  std::vector<Numerics> numerics_;
   UnitTable units_;
   std::map<UnitId, std::int64_t> offsets_;  // of the first success
   std::int64_t line_ = 0;                   // read last, 1-based

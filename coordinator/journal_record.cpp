@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "coordinator/reports/json_model_shape.h"
+#include "coordinator/reports/json_numerics.h"
 #include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/json_whole_number.h"
 
@@ -26,6 +27,9 @@ OrderedJson body(const JournalHeader& header) {
   json["fingerprint"] = fingerprint_of(header.identity);
   json["identity"] = header.identity;
   json["config"] = json_run_spec(header.spec);
+  json["places"] = {{"model_name", header.places.model_name},
+                    {"data_path", header.places.data_path},
+                    {"kvzap_scorer_model", header.places.kvzap_scorer_model}};
   json["model"] = json_model_shape(header.model);
   json["n_samples"] = header.n_samples;
   json["skipped"] = OrderedJson::array();
@@ -53,6 +57,10 @@ JournalHeader header_of(const OrderedJson& json) {
   json.at("identity").get_to(header.identity);
   if (json.at("fingerprint") != fingerprint_of(header.identity))
     throw std::invalid_argument("has a fingerprint that is not that of its identity");
+  const auto& places = json.at("places");
+  places.at("model_name").get_to(header.places.model_name);
+  places.at("data_path").get_to(header.places.data_path);
+  places.at("kvzap_scorer_model").get_to(header.places.kvzap_scorer_model);
   header.model = model_shape_of(json.at("model"));
   get_whole_number(json, "n_samples", header.n_samples);
   for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(whole_number(sample));
@@ -109,6 +117,19 @@ SessionEnd end_of(const OrderedJson& json) {
   get_whole_number(json, "evaluated", end.n_evaluated);
   json.at("interrupted").get_to(end.interrupted);
   return end;
+}
+
+// ---- numerics
+
+OrderedJson body(const NumericsRecord& record) {
+  return {{"numerics_place", record.place}, {"numerics", json_numerics(record.numerics)}};
+}
+
+NumericsRecord numerics_record_of(const OrderedJson& json) {
+  NumericsRecord record;
+  get_whole_number(json, "numerics_place", record.place);
+  record.numerics = numerics_of(json.at("numerics"));
+  return record;
 }
 
 // ---- attempts
@@ -173,6 +194,7 @@ OrderedJson body(const Attempt& attempt) {
   json["worker"] = attempt.worker.value;
   json["host"] = attempt.host;
   json["device"] = attempt.device;
+  if (attempt.numerics != kNotTold) json["numerics"] = attempt.numerics;
   return json;
 }
 
@@ -192,11 +214,13 @@ Attempt attempt_of(const OrderedJson& json) {
   attempt.worker = Rank(whole_number(json.at("worker")));
   json.at("host").get_to(attempt.host);
   json.at("device").get_to(attempt.device);
+  if (json.contains("numerics")) get_whole_number(json, "numerics", attempt.numerics);
   return attempt;
 }
 
 JournalRecord record_of(const OrderedJson& json) {
   if (json.contains("unit")) return attempt_of(json);
+  if (json.contains("numerics_place")) return numerics_record_of(json);
   if (json.contains("session")) return session_of(json.at("session"));
   if (json.contains("end")) return end_of(json.at("end"));
   return header_of(json);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/model_shape.h"
+#include "common/numerics.h"
 #include "common/run_spec.h"
 #include "common/sample.h"
 #include "common/unit_result.h"
@@ -15,15 +16,31 @@
 
 namespace kvcompare {
 
+// Where a run found what it read: no number depends on it. Absolute paths, or ids of the hub.
+struct Places {
+  std::string model_name;
+  std::string data_path;
+  std::string kvzap_scorer_model;  // empty if the run does without
+};
+
 // The first line: which run this is. Together with the attempts it is all that the results are made of.
 struct JournalHeader {
   RunSpec spec;
   Identity identity;
+  Places places;
   ModelShape model;
   std::int64_t n_samples = 0;
   std::vector<SampleIndex> skipped;  // of less than two tokens
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
 };
+
+// A kind of arithmetic that units are computed with; it stands ahead of them.
+struct NumericsRecord {
+  int place = 0;  // 0-based, of those in the journal
+  Numerics numerics;
+};
+
+inline constexpr int kNotTold = -1;
 
 // One evaluation of a unit, successful or not.
 struct Attempt {
@@ -32,9 +49,10 @@ struct Attempt {
   Rank worker;
   std::string host;
   std::string device;
+  int numerics = kNotTold;  // place of those of the worker
 };
 
-using JournalRecord = std::variant<JournalHeader, Session, SessionEnd, Attempt>;
+using JournalRecord = std::variant<JournalHeader, Session, SessionEnd, NumericsRecord, Attempt>;
 
 inline UnitId unit_of(const UnitOutcome& outcome) {
   return std::visit([](const auto& one) { return one.unit; }, outcome);

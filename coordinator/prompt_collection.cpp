@@ -19,7 +19,8 @@ PromptCollection::PromptCollection(Messenger& messenger, int n_workers, Required
     : messenger_(messenger),
       n_workers_(n_workers),
       device_type_(std::move(required.device_type)),
-      same_model_(std::move(required.model)) {}
+      same_model_(std::move(required.model)),
+      same_numerics_({}, required.mixed_hardware) {}
 
 bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks) {
   const auto in_hand = [&] {
@@ -61,6 +62,7 @@ std::optional<Envelope> PromptCollection::receive(std::chrono::milliseconds time
 void PromptCollection::welcome(Rank from, const Hello& hello) {
   check_same_device_type(from, hello, device_type_);
   same_model_.check(from, hello);
+  same_numerics_.admit(from, hello);
   workers_.push_back({from, hello.n_tokens_at_once});
 }
 

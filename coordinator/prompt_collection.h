@@ -12,6 +12,7 @@
 #include "common/messenger.h"
 #include "common/repeated_prompt.h"
 #include "coordinator/same_model.h"
+#include "coordinator/same_numerics.h"
 
 namespace kvcompare {
 
@@ -27,6 +28,7 @@ class PromptCollection {
   struct Required {
     std::string model;          // SHA-256 of the model that it has read
     std::string device_type{};  // that it computes on; see check_same_device_type
+    MixedHardware mixed_hardware = MixedHardware::kRefuse;
   };
 
   // The messenger outlives it.
@@ -63,6 +65,7 @@ class PromptCollection {
   int n_workers_;
   std::string device_type_;
   SameModel same_model_;
+  SameNumerics same_numerics_;
   std::vector<Worker> workers_;  // that have said hello
   std::size_t next_ = 0;         // prompt to hand out
   std::int64_t n_done_ = 0;

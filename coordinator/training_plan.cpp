@@ -97,8 +97,9 @@ Identity training_identity(const KvzapTrainingSpec& spec, const TrainingInputs& 
                     {"device_type", inputs.device_type},
                     {"model", inputs.hashes.model},
                     {"data", inputs.hashes.data},
-                    {"version.kvcompare", inputs.versions.kvcompare},
+                    {"version.numbers", std::to_string(inputs.versions.numbers)},
                     {"version.libtorch", inputs.versions.libtorch}};
+  if (inputs.numerics) identity = with_numerics(std::move(identity), {*inputs.numerics});
   if (!inputs.hashes.tokenizer.empty()) identity["tokenizer"] = inputs.hashes.tokenizer;
   if (spec.kvzap_model_type == "linear") {
     identity["ridge"] = number_text(spec.ridge);

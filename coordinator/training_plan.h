@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
 struct TrainingInputs {
   InputHashes hashes;
   Versions versions;
+  std::optional<Numerics> numerics{};  // that it computes with; absent if they may differ
   std::string dtype;
   std::string device_type;
   std::uint64_t seed = 0;

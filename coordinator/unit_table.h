@@ -33,6 +33,7 @@ struct UnitRecord {
   std::optional<UnitSummary> summary{};  // absent: no attempt has succeeded
   int n_failed = 0;                      // attempts that failed
   std::string reason{};                  // of the last of them
+  int numerics = -1;  // place in the journal of those that the summary was computed with; -1: not told
 };
 
 using UnitTable = std::map<UnitId, UnitRecord>;

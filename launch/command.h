@@ -1,7 +1,9 @@
 // What the command line asks for.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,6 +40,14 @@ struct FinalizeCommand {
   std::filesystem::path output_dir;
 };
 
+// Of `spec` the places of model, data and scorer count: empty where the run's own are to be looked at. Of
+// `options` the folder, threads and workers.
+struct VerifyCommand {
+  RunSpec spec;
+  RunOptions options;
+  std::optional<std::int64_t> n_recompute;  // samples; none if absent
+};
+
 struct DoctorCommand {
   std::filesystem::path output_dir = RunOptions{}.output_dir;
   std::string device = RunOptions{}.device;
@@ -51,6 +61,6 @@ struct ShowTextCommand {
 };
 
 using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand,
-                             TrainKvzapCommand, PressesCommand, ShowTextCommand>;
+                             TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

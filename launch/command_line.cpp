@@ -5,6 +5,7 @@
 
 #include "common/errors.h"
 #include "launch/config_file.h"
+#include "launch/earlier_run.h"
 #include "launch/flag_arguments.h"
 #include "launch/flag_table.h"
 #include "launch/help_text.h"
@@ -25,8 +26,9 @@ bool asks_for(const Arguments& arguments, std::initializer_list<const char*> spe
 bool asks_for_help(const Arguments& arguments) { return asks_for(arguments, {"--help", "-h"}); }
 
 // Values of the configuration file first, so that those of the command line win.
-Settings read_settings(const std::vector<GivenValue>& typed) {
+Settings read_settings(const std::vector<GivenValue>& typed, const std::vector<GivenValue>& earlier) {
   Settings settings;
+  for (const GivenValue& given : earlier) apply(given, settings);
   for (const GivenValue& given : typed)
     if (given.flag->name == "config") apply(given, settings);
   if (!settings.config.empty())
@@ -82,10 +84,12 @@ Arguments idle_flag_warnings(const std::vector<GivenValue>& typed,
   return warnings;
 }
 
-Command parse_compare(const Arguments& flags, const Arguments& arguments) {
+// earlier: given by the run that is done again; what is typed wins.
+Command parse_compare(const Arguments& flags, const Arguments& arguments,
+                      const std::vector<GivenValue>& earlier = {}) {
   if (asks_for_help(flags)) return ShowTextCommand{compare_help()};
   const std::vector<GivenValue> typed = match_arguments(flags, compare_flags());
-  Settings settings = read_settings(typed);
+  Settings settings = read_settings(typed, earlier);
   check_together(settings);
   const auto observed =
       settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
@@ -136,6 +140,32 @@ Command parse_finalize(const Arguments& flags) {
   return FinalizeCommand{flags.front()};
 }
 
+// The folder that a subcommand is about, which comes first.
+std::string folder_of(const std::string& subcommand, const Arguments& flags) {
+  if (flags.empty() || flags.front().starts_with("-"))
+    throw ConfigError(subcommand, "give the folder of a run first: kvcompare " + subcommand + " OUT");
+  return flags.front();
+}
+
+Command parse_rerun(const Arguments& flags, const Arguments& arguments) {
+  if (asks_for_help(flags)) return ShowTextCommand{rerun_help()};
+  const std::filesystem::path folder = folder_of("rerun", flags);
+  auto earlier = flags_of_run(folder, compare_flags());
+  const auto name = folder.has_filename() ? folder : folder.parent_path();
+  earlier.push_back({find_flag(compare_flags(), "output_dir"), "rerun", name.string() + "_rerun"});
+  return parse_compare({flags.begin() + 1, flags.end()}, arguments, earlier);
+}
+
+Command parse_verify(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{verify_help()};
+  Settings settings;
+  settings.spec.model_name = settings.spec.kvzap_scorer_model = "";
+  settings.options.output_dir = folder_of("verify", flags);
+  for (const GivenValue& given : match_arguments({flags.begin() + 1, flags.end()}, verify_flags()))
+    apply(given, settings);
+  return VerifyCommand{std::move(settings.spec), std::move(settings.options), settings.n_recompute};
+}
+
 Command parse_doctor(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{doctor_help()};
   Settings settings;
@@ -161,11 +191,14 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "compare") return parse_compare(flags, arguments);
   if (name == "doctor") return parse_doctor(flags);
   if (name == "finalize") return parse_finalize(flags);
+  if (name == "rerun") return parse_rerun(flags, arguments);
+  if (name == "verify") return parse_verify(flags);
   if (name == "tokenize") return parse_tokenize(flags);
   if (name == "train_kvzap" || name == "train-kvzap") return parse_train_kvzap(flags);
   if (name == "presses") return parse_presses(flags);
   if (name == "help") return ShowTextCommand{compare_help()};
-  const Arguments known{"compare", "doctor", "finalize", "tokenize", "train_kvzap", "presses", "help"};
+  const Arguments known{"compare",  "doctor",      "finalize", "verify", "rerun",
+                        "tokenize", "train_kvzap", "presses",  "help"};
   throw ConfigError("command line", "'" + name + "' is no subcommand; " + suggestion(name, known) +
                                         " Flags are written --name VALUE (kvcompare --help)");
 }

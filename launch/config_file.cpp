@@ -92,12 +92,25 @@ std::string read_text(const std::filesystem::path& path) {
   return text;
 }
 
+// detailed_results.json itself: the flags of its run are in there.
+constexpr const char* kConfigOfResults = "config";
+
+bool is_results(const Json& values) {
+  return values.contains("schema_version") && values.contains(kConfigOfResults) &&
+         values.at(kConfigOfResults).is_object();
+}
+
 Document parse(const std::filesystem::path& path, const std::string& text) {
   Document document;
   std::size_t position = 0;
+  std::vector<Entry> in_config;
   const auto note_key = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::key && depth == 1)
-      document.entries.push_back({parsed.get<std::string>(), line_at(text, position)});
+    if (event != Json::parse_event_t::key || depth > 2) return true;
+    const Entry entry{parsed.get<std::string>(), line_at(text, position)};
+    if (depth == 1)
+      document.entries.push_back(entry);
+    else if (document.entries.back().key == kConfigOfResults)
+      in_config.push_back(entry);
     return true;
   };
   try {
@@ -115,6 +128,10 @@ Document parse(const std::filesystem::path& path, const std::string& text) {
   if (!document.values.is_object())
     throw ConfigError(at_line(path, 1), std::string("holds a JSON ") + document.values.type_name() +
                                             R"(; give an object such as {"chunk_size": 128})");
+  if (is_results(document.values)) {
+    document.values = Json(document.values.at(kConfigOfResults));
+    document.entries = std::move(in_config);
+  }
   return document;
 }
 

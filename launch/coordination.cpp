@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "common/errors.h"
@@ -14,16 +16,32 @@
 #include "coordinator/progress.h"
 #include "launch/publish.h"
 #include "launch/stop_signal.h"
+#include "worker/machine_numerics.h"
 
 namespace kvcompare {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// As a program that is started elsewhere would find it.
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return path;  // the id of a model
+  const auto full = std::filesystem::absolute(path, error);
+  return error ? path : full.lexically_normal().string();
+}
+
+Places places_of(const Job& job) {
+  return {.model_name = absolute(job.spec.model_name),
+          .data_path = absolute(job.spec.data_path),
+          .kvzap_scorer_model = job.scorer ? absolute(job.spec.kvzap_scorer_model) : ""};
+}
+
 JournalHeader header_of(const Job& job, const JobData& data) {
   JournalHeader header;
   header.spec = job.spec;
-  header.identity = identity_of(job.spec, data.hashes, {kVersion, KVCOMPARE_TORCH_VERSION});
+  header.identity = identity_of(job.spec, data.hashes, {kNumbersRevision, loaded_libtorch_version()});
+  header.places = places_of(job);
   header.model = model_shape(job.config);
   header.n_samples = std::ssize(data.dataset.samples);
   header.skipped = too_short(data.dataset.samples);
@@ -74,7 +92,10 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
             .units = {},
             .model = data_.hashes.model,
             .device_type = job_.spec.device_type,
-            .save_token_nll = job_.spec.save_token_nll} {
+            .save_token_nll = job_.spec.save_token_nll,
+            .numerics = folder_.numerics(),
+            .mixed_hardware =
+                command.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse} {
   check_and_tell(header_);
   folder_.check_same_run(header_);
   {
@@ -99,7 +120,7 @@ Session Coordination::session(const Crew& crew) const {
   return {.started = started_,
           .host = host_name(),
           .kvcompare_version = kVersion,
-          .libtorch_version = KVCOMPARE_TORCH_VERSION,
+          .libtorch_version = loaded_libtorch_version(),
           .compiler = KVCOMPARE_COMPILER,
           .command_line = command_.arguments,
           .n_processes = crew.n_processes,

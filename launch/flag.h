@@ -20,6 +20,7 @@ struct Settings {
   bool include_observed_attention = false;
   std::filesystem::path config;
   TokenizeCommand tokenize;
+  std::optional<std::int64_t> n_recompute;
   KvzapTrainingSpec training;
   std::map<std::string, std::string> origins;  // name of a flag: where its value was given
 };

@@ -217,6 +217,11 @@ std::vector<Flag> machine_flags() {
        "Under mpirun or srun: rank 0 evaluates nothing itself.", ""},
       {"share_gpu", kGroup, on_off(&RunOptions::share_gpu), "",
        "Under mpirun or srun: several ranks may use the same GPU.", ""},
+      {"allow_mixed_hardware", kGroup, on_off(&RunOptions::allow_mixed_hardware), "",
+       "Evaluate units on machines whose arithmetic differs in the last bits, which is refused otherwise. "
+       "The "
+       "results say which arithmetic there was.",
+       ""},
       {"weight_broadcast", kGroup, choice(&RunOptions::weight_broadcast, {"auto", "off"}), "",
        "Under mpirun or srun, with a GPU a rank. auto: one rank a host reads its share of the weights, and "
        "NCCL "
@@ -341,7 +346,7 @@ const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
     auto all = shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines",
                              "device", "dtype", "threads", "dedicated_coordinator", "share_gpu",
-                             "rank_timeout", "start_timeout", "resume", "log_level"});
+                             "allow_mixed_hardware", "rank_timeout", "start_timeout", "resume", "log_level"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());
@@ -361,6 +366,22 @@ const std::vector<Flag>& tokenize_flags() {
        "Gets {\"input_ids\":[...]} for each text, in the same order.", "required"},
       text_field_flag(),
   };
+  return flags;
+}
+
+const std::vector<Flag>& verify_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all{
+        {"recompute", FlagGroup::kData, whole_number(&Settings::n_recompute, std::int64_t{1}, kMostSamples),
+         "samples", "Evaluate so many samples again, under every method, and compare with the journal.",
+         "none"}};
+    for (auto& flag : shared_flags({"model_name", "data_path", "kvzap_scorer_model", "threads", "workers"})) {
+      flag.value.shown = [](const Settings&) { return std::string(); };
+      if (flag.group != FlagGroup::kMachine) flag.absent = "where the run found it";
+      all.push_back(std::move(flag));
+    }
+    return all;
+  }();
   return flags;
 }
 

@@ -35,6 +35,8 @@ Usage
                                  train a scorer for the method kvzap
   kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
+  kvcompare verify OUT           whether results are those that the run computed
+  kvcompare rerun OUT            the same run again, into another folder
   kvcompare presses              list the methods with parameters and sources
   kvcompare --help | --version
 
@@ -125,6 +127,29 @@ std::string finalize_help() {
   return "kvcompare finalize OUT writes all results of a run into its folder OUT again, from "
          "OUT/journal.jsonl\n"
          "alone. Units that are missing are not evaluated: that is what kvcompare --resume does.\n";
+}
+
+std::string verify_help() {
+  return "kvcompare verify OUT checks the results in the folder OUT of a run: the hashes of the files "
+         "against "
+         "those\n"
+         "that the run wrote down, and against what its journal gives. With --recompute it evaluates "
+         "samples\n"
+         "again and compares them with the journal: to the last bit where the arithmetic is that of the run, "
+         "else "
+         "up\n"
+         "to a relative difference of 1e-3 in the NLL of a sample. Exit code 5 if something does not "
+         "agree.\n\n"
+         "Usage\n  kvcompare verify OUT [--recompute N] [FLAGS]\n\n" +
+         flag_lines(verify_flags());
+}
+
+std::string rerun_help() {
+  return "kvcompare rerun OUT [FLAGS] does the run in the folder OUT again, with the configuration in\n"
+         "OUT/detailed_results.json, and model and data where OUT/run.json says they were. All flags of "
+         "kvcompare\n"
+         "are taken and win. Results go to OUT_rerun, unless --output_dir says otherwise; where inputs and\n"
+         "arithmetic are the same, so are the bytes.\n";
 }
 
 std::string doctor_help() {

@@ -22,6 +22,7 @@
 #include "launch/stop_signal.h"
 #include "launch/work_beside.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/machine_numerics.h"
 
 namespace kvcompare {
 namespace {
@@ -84,6 +85,16 @@ double mean(const std::vector<double>& values) {
 
 }  // namespace
 
+namespace {
+
+// Nothing, if it may differ.
+std::optional<Numerics> numerics_in_identity(const Job& job, const RunOptions& options) {
+  if (options.allow_mixed_hardware) return std::nullopt;
+  return machine_numerics(job.devices.front(), "");
+}
+
+}  // namespace
+
 Job training_job(const TrainKvzapCommand& command) {
   auto spec = command.spec;
   spec.engine = "stepwise";  // its form of the model is that which targets are computed with
@@ -111,7 +122,8 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                         command.training);
   check_lengths(plan_, job_);
   identity_ = training_identity(command.training, {.hashes = hashes_,
-                                                   .versions = {kVersion, KVCOMPARE_TORCH_VERSION},
+                                                   .versions = {kNumbersRevision, loaded_libtorch_version()},
+                                                   .numerics = numerics_in_identity(job_, command.options),
                                                    .dtype = to_string(*job_.spec.dtype),
                                                    .device_type = job_.spec.device_type,
                                                    .seed = job_.spec.seed});

@@ -27,6 +27,9 @@ class KvzapTraining {
 
   const Job& job() const { return job_; }
   const std::string& model_hash() const { return hashes_.model; }
+  MixedHardware mixed_hardware() const {
+    return command_.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse;
+  }
   bool is_complete() const { return is_complete_; }  // by an earlier run
   bool needs_workers() const { return !missing_.empty(); }
 

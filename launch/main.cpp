@@ -16,6 +16,7 @@
 #include "launch/stop_signal.h"
 #include "launch/tokenize_command.h"
 #include "launch/train_kvzap_command.h"
+#include "launch/verify_command.h"
 
 namespace kvcompare {
 namespace {
@@ -35,6 +36,10 @@ struct Dispatch {
   ExitCode operator()(const TrainKvzapCommand& command) const {
     configure_log(command.options.log_level);
     return run_train_kvzap(command);
+  }
+  ExitCode operator()(const VerifyCommand& command) const {
+    configure_log(RunOptions{}.log_level);
+    return run_verify(command);
   }
   ExitCode operator()(const PressesCommand&) const {
     print(presses_text());

@@ -88,6 +88,10 @@ const UnitTable& OutputFolder::known() const {
   return so_far_ ? so_far_->units() : nothing;
 }
 
+std::vector<Numerics> OutputFolder::numerics() const {
+  return so_far_ ? so_far_->numerics() : std::vector<Numerics>{};
+}
+
 std::unique_ptr<JournalWriter> OutputFolder::open_journal(const JournalHeader& header) const {
   if (so_far_) return std::make_unique<JournalWriter>(*so_far_);
   return std::make_unique<JournalWriter>(journal_path(path_), header);

@@ -26,6 +26,9 @@ class OutputFolder {
   // What is known of the units; nothing if the run begins.
   const UnitTable& known() const;
 
+  // With which arithmetic they were computed, by place in the journal.
+  std::vector<Numerics> numerics() const;
+
   // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on.
   std::unique_ptr<JournalWriter> open_journal(const JournalHeader& header) const;
 

@@ -31,10 +31,12 @@ void write_and_print(const std::filesystem::path& folder, const Comparison& comp
 void check_attempts_agree(const Journal& journal) {
   if (journal.contradictions().empty()) return;
   const auto unit = journal.contradictions().front();
-  throw InvariantError(std::to_string(journal.contradictions().size()) +
-                       " units gave other values when they were evaluated again, the first of them sample " +
-                       std::to_string(unit.sample.value) + ", method " + std::to_string(unit.method.value) +
-                       "; the first values are reported. Were they evaluated on different hardware?");
+  throw InvariantError(
+      std::to_string(journal.contradictions().size()) +
+      " units gave other values when they were evaluated again, the first of them sample " +
+      std::to_string(unit.sample.value) + ", method " + std::to_string(unit.method.value) +
+      "; the first values are reported. They were evaluated with the same arithmetic: a memory, a "
+      "disk or a processor is faulty");
 }
 
 }  // namespace
@@ -47,7 +49,7 @@ ExitCode publish(const std::filesystem::path& folder) {
                 "; run again with --resume to continue");
     return ExitCode::kInterrupted;
   }
-  const auto comparison = aggregate(journal.header(), journal.units());
+  const auto comparison = aggregate(journal.header(), journal.units(), journal.numerics());
   write_and_print(folder, comparison, journal);
   check_attempts_agree(journal);
   check_effect(journal.header().spec, journal.units());

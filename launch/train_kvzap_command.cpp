@@ -21,6 +21,7 @@
 #include "worker/checkpoint/model_hash.h"
 #include "worker/device.h"
 #include "worker/failure_kind.h"
+#include "worker/machine_numerics.h"
 #include "worker/training/prompt_loop.h"
 
 namespace kvcompare {
@@ -35,10 +36,13 @@ struct PromptWorkerPlace {
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
   try {
     const auto loaded = load_model(job, place.device, {});
-    run_prompt_worker(
-        messenger, *loaded->model,
-        {.host = host_name(), .device = place.device.str(), .n_tokens_at_once = 0, .model = place.model_hash},
-        job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
+    run_prompt_worker(messenger, *loaded->model,
+                      {.host = host_name(),
+                       .device = place.device.str(),
+                       .n_tokens_at_once = 0,
+                       .model = place.model_hash,
+                       .numerics = machine_numerics(place.device, "")},
+                      job.spec.max_length, place.device.is_cpu() ? place.n_threads : 1);
   } catch (...) {
     rethrow_naming(full_name(place.device), std::current_exception());
   }
@@ -67,6 +71,12 @@ constexpr const char* kStoppedAtStart =
     "kvcompare: interrupted before the training went on; what was done before is safe; run again with "
     "--resume to go on\n";
 
+PromptCollection::Required required_of(const KvzapTraining& training) {
+  return {.model = training.model_hash(),
+          .device_type = training.job().spec.device_type,
+          .mixed_hardware = training.mixed_hardware()};
+}
+
 ExitCode interrupted() {
   log_warning("interrupted; run again with --resume to go on");
   return ExitCode::kInterrupted;
@@ -84,8 +94,7 @@ ExitCode run_alone(const TrainKvzapCommand& command) {
   if (training.is_complete()) return told_complete(command);
   if (training.needs_workers()) {
     LocalWorkers workers(make_prompt_workers(training.job(), training.model_hash(), n_threads));
-    PromptCollection collection(workers.coordinator_endpoint(), workers.size(),
-                                {training.model_hash(), training.job().spec.device_type});
+    PromptCollection collection(workers.coordinator_endpoint(), workers.size(), required_of(training));
     const bool has_all = training.collect(collection);
     if (!has_all && !collection.all_are_ready())
       std::_Exit(static_cast<int>(interrupted()));  // a thread that is loading cannot be stopped
@@ -113,8 +122,7 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
           [&job = training->job(), here](Messenger& messenger) { work_on_prompts(messenger, job, here); }});
     }
     CoordinatorSession session(mpi, remote, local ? &*local : nullptr);
-    PromptCollection collection(session, session.n_workers(),
-                                {training->model_hash(), training->job().spec.device_type});
+    PromptCollection collection(session, session.n_workers(), required_of(*training));
     if (!training->is_complete()) {
       const bool has_all = training->collect(collection);
       if (!has_all && !collection.all_are_ready()) mpi.abort(interrupted());

@@ -12,6 +12,7 @@
 #include "worker/checkpoint/model_hash.h"
 #include "worker/device.h"
 #include "worker/failure_kind.h"
+#include "worker/machine_numerics.h"
 
 namespace kvcompare {
 namespace {
@@ -42,12 +43,14 @@ ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPla
   const auto device = full_name(place.device);
   try {
     const auto& loaded = model.get(job, place.device, options, place.sharing);
+    auto engine = make_engine(job, loaded, place.n_threads);
     return {.hello = {.host = host_name(),
                       .device = place.device.str(),
                       .n_tokens_at_once = 0,
                       .model = place.model_hash,
-                      .weights = loaded.gpu ? loaded.gpu->hash() : ""},
-            .evaluator = std::make_unique<Evaluator>(make_engine(job, loaded, place.n_threads), device)};
+                      .weights = loaded.gpu ? loaded.gpu->hash() : "",
+                      .numerics = machine_numerics(place.device, engine->instruction_set())},
+            .evaluator = std::make_unique<Evaluator>(std::move(engine), device)};
   } catch (...) {
     rethrow_naming(device, std::current_exception());
   }

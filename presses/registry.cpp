@@ -94,13 +94,17 @@ const MethodDescription* find_method(std::string_view spelling) {
 }
 
 MethodSpec make_method_spec(const MethodDescription& method, const RunSpec& run) {
-  ScorerParameters parameters{.n_sink = n_sink(method.sinks, run),
-                              .seed = run.seed,
-                              .n_future_positions = run.n_future_positions,
-                              .use_covariance = run.use_covariance,
-                              .use_vnorm = run.use_vnorm};
+  const auto reads = [&](std::string_view flag) { return std::ranges::count(method.parameters, flag) > 0; };
+  ScorerParameters parameters{.n_sink = n_sink(method.sinks, run)};
+  if (reads("seed")) parameters.seed = run.seed;
+  if (reads("n_future_positions")) parameters.n_future_positions = run.n_future_positions;
+  if (reads("use_covariance")) parameters.use_covariance = run.use_covariance;
+  if (reads("use_vnorm")) parameters.use_vnorm = run.use_vnorm;
+  std::vector<std::string> names;
+  for (const auto flag : method.parameters)
+    if (flag != "kvzap_scorer_model" && flag != "kvzap_model_type") names.emplace_back(flag);  // of the run
   return {std::string(method.name), std::string(method.display_name), policy_of(method.policy, run),
-          parameters};
+          parameters, std::move(names)};
 }
 
 Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {

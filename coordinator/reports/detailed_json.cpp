@@ -1,6 +1,7 @@
 #include "coordinator/reports/detailed_json.h"
 
 #include "coordinator/reports/json_model_shape.h"
+#include "coordinator/reports/json_numerics.h"
 #include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/json_text.h"
 
@@ -40,6 +41,7 @@ OrderedJson json_row(const SampleRow& row) {
 OrderedJson json_result(const MethodResult& method) {
   OrderedJson result;
   result["method_name"] = method.spec.display_name;
+  result["parameters"] = json_parameters(method.spec);
   if (method.totals) put_totals(result, *method.totals);
   result["per_sample"] = OrderedJson::array();
   for (const SampleRow& row : method.per_sample) result["per_sample"].push_back(json_row(row));
@@ -49,13 +51,24 @@ OrderedJson json_result(const MethodResult& method) {
   return result;
 }
 
+// SHA-256 of what was read, as far as it was.
+OrderedJson json_inputs(const InputHashes& inputs) {
+  OrderedJson json = {{"model_sha256", inputs.model}, {"data_sha256", inputs.data}};
+  if (!inputs.tokenizer.empty()) json["tokenizer_sha256"] = inputs.tokenizer;
+  if (!inputs.scorer.empty()) json["kvzap_scorer_sha256"] = inputs.scorer;
+  return json;
+}
+
 }  // namespace
 
 std::string detailed_json(const Comparison& comparison) {
   OrderedJson report;
   report["schema_version"] = kSchemaVersion;
   report["fingerprint"] = comparison.fingerprint;
-  report["config"] = json_run_spec(comparison.spec);
+  report["config"] = json_flags(comparison.spec);
+  report["inputs"] = json_inputs(comparison.inputs);
+  report["numerics"] = OrderedJson::array();
+  for (const Numerics& numerics : comparison.numerics) report["numerics"].push_back(json_numerics(numerics));
   report["model"] = json_model_shape(comparison.model);
   report["n_samples"] = comparison.n_samples;
   report["skipped_samples"] = OrderedJson::array();

@@ -100,7 +100,7 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "format", "kvcompare results");
   file.put_attribute("/", "schema_version", kSchemaVersion);
   file.put_attribute("/", "fingerprint", comparison.fingerprint);
-  file.put_attribute("/", "configuration", compact(json_run_spec(comparison.spec)));
+  file.put_attribute("/", "configuration", compact(json_flags(comparison.spec)));
   file.put_attribute("/", "model", compact(json_model_shape(comparison.model)));
   file.put_attribute("/", "n_samples", comparison.n_samples);
 }

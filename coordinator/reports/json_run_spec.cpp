@@ -1,10 +1,61 @@
 #include "coordinator/reports/json_run_spec.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace kvcompare {
 namespace {
+
+// Calls visit(name, member) for every member. One that is new in RunSpec and is not listed here does not
+// compile.
+template <class Spec, class Visit>
+void visit_members(Spec& spec, const Visit& visit) {
+  auto& [model_name, data_path, text_field, max_length, max_samples, skip_bad_lines, chunk_size,
+         compression_ratio, threshold, sliding_window_size, policy, n_sink, n_future_positions,
+         use_covariance, use_vnorm, kvzap_scorer_model, kvzap_model_type, kvzap_n_sink, seed, dtype, engine,
+         device_type, save_token_nll, methods] = spec;
+  visit("model_name", model_name);
+  visit("data_path", data_path);
+  visit("text_field", text_field);
+  visit("max_length", max_length);
+  visit("max_samples", max_samples);
+  visit("skip_bad_lines", skip_bad_lines);
+  visit("save_token_nll", save_token_nll);
+  visit("chunk_size", chunk_size);
+  visit("compression_ratio", compression_ratio);
+  visit("threshold", threshold);
+  visit("sliding_window_size", sliding_window_size);
+  visit("policy", policy);
+  visit("n_sink", n_sink);
+  visit("n_future_positions", n_future_positions);
+  visit("use_covariance", use_covariance);
+  visit("use_vnorm", use_vnorm);
+  visit("kvzap_scorer_model", kvzap_scorer_model);
+  visit("kvzap_model_type", kvzap_model_type);
+  visit("kvzap_n_sink", kvzap_n_sink);
+  visit("seed", seed);
+  visit("dtype", dtype);
+  visit("engine", engine);
+  visit("device_type", device_type);
+  visit("methods", methods);
+}
+
+// Calls visit(flag, member) for every parameter; the sinks of KVzap have a flag of their own.
+template <class Parameters, class Visit>
+void visit_parameters(Parameters& parameters, const Visit& visit) {
+  auto& [n_sink, seed, n_future_positions, use_covariance, use_vnorm] = parameters;
+  visit("n_sink", n_sink);
+  visit("kvzap_n_sink", n_sink);
+  visit("seed", seed);
+  visit("n_future_positions", n_future_positions);
+  visit("use_covariance", use_covariance);
+  visit("use_vnorm", use_vnorm);
+}
+
+// ---- to JSON
 
 struct PutPolicy {
   OrderedJson& method;
@@ -21,19 +72,43 @@ struct PutPolicy {
   }
 };
 
+void put_scorer_parameters(OrderedJson& json, const MethodSpec& method) {
+  visit_parameters(method.parameters, [&](const char* flag, const auto& value) {
+    if (std::ranges::count(method.reads, flag) > 0) json[flag] = value;
+  });
+}
+
 OrderedJson json_method(const MethodSpec& spec) {
   OrderedJson method;
   method["name"] = spec.name;
   method["method_name"] = spec.display_name;
   std::visit(PutPolicy{method}, spec.policy);
-  const ScorerParameters& parameters = spec.parameters;
-  method["parameters"] = {{"n_sink", parameters.n_sink},
-                          {"seed", parameters.seed},
-                          {"n_future_positions", parameters.n_future_positions},
-                          {"use_covariance", parameters.use_covariance},
-                          {"use_vnorm", parameters.use_vnorm}};
+  method["parameters"] = OrderedJson::object();
+  put_scorer_parameters(method["parameters"], spec);
   return method;
 }
+
+struct PutMember {
+  OrderedJson& config;
+
+  template <class Value>
+  void operator()(const char* name, const Value& value) const {
+    config[name] = value;
+  }
+  template <class Value>
+  void operator()(const char* name, const std::optional<Value>& value) const {
+    if (value) config[name] = *value;
+  }
+  void operator()(const char* name, const std::optional<Dtype>& dtype) const {
+    config[name] = dtype ? to_string(*dtype) : "auto";
+  }
+  void operator()(const char* name, const std::vector<MethodSpec>& methods) const {
+    config[name] = OrderedJson::array();
+    for (const MethodSpec& method : methods) config[name].push_back(json_method(method));
+  }
+};
+
+// ---- from JSON
 
 EvictionPolicy policy_of(const OrderedJson& method) {
   const auto policy = method.at("policy").get<std::string>();
@@ -51,74 +126,62 @@ MethodSpec method_of(const OrderedJson& json) {
   json.at("method_name").get_to(method.display_name);
   method.policy = policy_of(json);
   const auto& parameters = json.at("parameters");
-  parameters.at("n_sink").get_to(method.parameters.n_sink);
-  parameters.at("seed").get_to(method.parameters.seed);
-  parameters.at("n_future_positions").get_to(method.parameters.n_future_positions);
-  parameters.at("use_covariance").get_to(method.parameters.use_covariance);
-  parameters.at("use_vnorm").get_to(method.parameters.use_vnorm);
+  visit_parameters(method.parameters, [&](const char* flag, auto& value) {
+    if (!parameters.contains(flag)) return;
+    parameters.at(flag).get_to(value);
+    method.reads.emplace_back(flag);
+  });
   return method;
 }
+
+struct GetMember {
+  const OrderedJson& config;
+
+  template <class Value>
+  void operator()(const char* name, Value& value) const {
+    config.at(name).get_to(value);
+  }
+  template <class Value>
+  void operator()(const char* name, std::optional<Value>& value) const {
+    if (config.contains(name)) value = config.at(name).get<Value>();
+  }
+  void operator()(const char* name, std::optional<Dtype>& dtype) const {
+    dtype = parse_dtype(config.at(name).get<std::string>());
+  }
+  void operator()(const char* name, std::vector<MethodSpec>& methods) const {
+    for (const auto& method : config.at(name)) methods.push_back(method_of(method));
+  }
+};
 
 }  // namespace
 
 OrderedJson json_run_spec(const RunSpec& spec) {
   OrderedJson config;
-  config["model_name"] = spec.model_name;
-  config["data_path"] = spec.data_path;
-  config["text_field"] = spec.text_field;
-  config["max_length"] = spec.max_length;
-  if (spec.max_samples) config["max_samples"] = *spec.max_samples;
-  config["skip_bad_lines"] = spec.skip_bad_lines;
-  config["save_token_nll"] = spec.save_token_nll;
-  config["chunk_size"] = spec.chunk_size;
-  config["compression_ratio"] = spec.compression_ratio;
-  config["threshold"] = spec.threshold;
-  config["sliding_window_size"] = spec.sliding_window_size;
-  config["policy"] = spec.policy;
-  config["n_sink"] = spec.n_sink;
-  config["n_future_positions"] = spec.n_future_positions;
-  config["use_covariance"] = spec.use_covariance;
-  config["use_vnorm"] = spec.use_vnorm;
-  config["kvzap_scorer_model"] = spec.kvzap_scorer_model;
-  if (spec.kvzap_model_type) config["kvzap_model_type"] = *spec.kvzap_model_type;
-  config["kvzap_n_sink"] = spec.kvzap_n_sink;
-  config["seed"] = spec.seed;
-  config["dtype"] = spec.dtype ? to_string(*spec.dtype) : "auto";
-  config["engine"] = spec.engine;
-  config["device_type"] = spec.device_type;
-  config["methods"] = OrderedJson::array();
-  for (const MethodSpec& method : spec.methods) config["methods"].push_back(json_method(method));
+  visit_members(spec, PutMember{config});
   return config;
 }
 
 RunSpec run_spec_of(const OrderedJson& config) {
   RunSpec spec;
-  config.at("model_name").get_to(spec.model_name);
-  config.at("data_path").get_to(spec.data_path);
-  config.at("text_field").get_to(spec.text_field);
-  config.at("max_length").get_to(spec.max_length);
-  if (config.contains("max_samples")) spec.max_samples = config.at("max_samples").get<std::int64_t>();
-  config.at("skip_bad_lines").get_to(spec.skip_bad_lines);
-  config.at("save_token_nll").get_to(spec.save_token_nll);
-  config.at("chunk_size").get_to(spec.chunk_size);
-  config.at("compression_ratio").get_to(spec.compression_ratio);
-  config.at("threshold").get_to(spec.threshold);
-  config.at("sliding_window_size").get_to(spec.sliding_window_size);
-  config.at("policy").get_to(spec.policy);
-  config.at("n_sink").get_to(spec.n_sink);
-  config.at("n_future_positions").get_to(spec.n_future_positions);
-  config.at("use_covariance").get_to(spec.use_covariance);
-  config.at("use_vnorm").get_to(spec.use_vnorm);
-  config.at("kvzap_scorer_model").get_to(spec.kvzap_scorer_model);
-  if (config.contains("kvzap_model_type"))
-    spec.kvzap_model_type = config.at("kvzap_model_type").get<std::string>();
-  config.at("kvzap_n_sink").get_to(spec.kvzap_n_sink);
-  config.at("seed").get_to(spec.seed);
-  spec.dtype = parse_dtype(config.at("dtype").get<std::string>());
-  config.at("engine").get_to(spec.engine);
-  config.at("device_type").get_to(spec.device_type);
-  for (const auto& method : config.at("methods")) spec.methods.push_back(method_of(method));
+  visit_members(spec, GetMember{config});
   return spec;
+}
+
+OrderedJson json_flags(const RunSpec& spec) {
+  auto flags = json_run_spec(spec);
+  for (const auto* place : {"model_name", "data_path", "kvzap_scorer_model"}) flags.erase(place);
+  flags.erase("device_type");
+  if (!spec.device_type.empty()) flags["device"] = spec.device_type;
+  flags["methods"] = OrderedJson::array();
+  for (const auto& method : spec.methods) flags["methods"].push_back(method.name);
+  return flags;
+}
+
+OrderedJson json_parameters(const MethodSpec& method) {
+  OrderedJson json;
+  std::visit(PutPolicy{json}, method.policy);
+  put_scorer_parameters(json, method);
+  return json;
 }
 
 }  // namespace kvcompare

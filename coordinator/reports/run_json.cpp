@@ -39,6 +39,9 @@ OrderedJson json_session(const Session& session) {
 
 std::string run_json(const Comparison& comparison, const std::vector<Session>& sessions) {
   OrderedJson report;
+  const auto& places = comparison.places;
+  report["paths"] = {{"model_name", places.model_name}, {"data_path", places.data_path}};
+  if (!places.kvzap_scorer_model.empty()) report["paths"]["kvzap_scorer_model"] = places.kvzap_scorer_model;
   report["sessions"] = OrderedJson::array();
   for (const Session& session : sessions) report["sessions"].push_back(json_session(session));
   report["methods"] = OrderedJson::array();

@@ -115,7 +115,7 @@ TEST(TrainingPlan, SaysHowMuchIsNeeded) {
 
 TEST(TrainingIdentity, HoldsWhatTheSurrogateDependsOn) {
   const TrainingInputs inputs{.hashes = {"m", "t", "d", ""},
-                              .versions = {"1", "2"},
+                              .versions = {1, "2"},
                               .dtype = "float32",
                               .device_type = "cpu",
                               .seed = 7};
