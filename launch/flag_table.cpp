@@ -129,10 +129,10 @@ std::vector<Flag> data_flags() {
       {"skip_bad_lines", kGroup, on_off(&RunSpec::skip_bad_lines), "",
        "Leave out lines of the data set that are no sample, and list them, instead of refusing them.", ""},
       {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
-       "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. A "
-       "larger one approximates that as other programs do, and saves no time; at the length of a sample "
-       "evictions no "
-       "longer matter.",
+       "Tokens between two evictions: the interval of eviction, exactly. 1: an eviction after every token. "
+       "128: a budget with a buffer of 128 tokens, as R-KV and TensorRT-LLM evict while they generate. No "
+       "value "
+       "is faster; at the length of a sample evictions no longer matter.",
        ""},
   };
 }

@@ -45,7 +45,7 @@ Examples
   All methods but ObservedAttention, evicting after every token:
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl
 
-  Three methods, evicting after every 128 tokens (faster, approximate):
+  Three methods, evicting after every 128 tokens (a budget with a buffer of 128 tokens; not faster):
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
               --methods random,streaming_llm,kvzap --chunk_size 128
 
