@@ -155,6 +155,8 @@ std::vector<Flag> method_flags() {
   return {
       {"methods", kGroup, method_list(), "",
        "Methods, any spelling that `kvcompare presses` shows. `all` is every method but ObservedAttention. "
+       "If this "
+       "flag is not given, all run but KVzap where it has no scorer for the model. "
        "The "
        "baseline is always run, first.",
        ""},
