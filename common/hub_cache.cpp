@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/expanded_path.h"
 
 namespace kvcompare {
 namespace {
@@ -23,14 +24,11 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-// Unset and empty are the same. A leading ~ is the home folder, as huggingface_hub has it.
+// Unset and empty are the same. ~ and $VAR are expanded, as huggingface_hub has it.
 std::optional<fs::path> folder_from_environment(const char* variable) {
   const char* value = std::getenv(variable);
   if (value == nullptr || *value == '\0') return std::nullopt;
-  std::string text = value;
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && (text == "~" || text.starts_with("~/"))) text.replace(0, 1, home);
-  return fs::path(text);
+  return fs::path(expanded_path(value, variable));
 }
 
 // Source: huggingface_hub/constants.py

@@ -16,6 +16,8 @@ struct RunOptions {
   std::optional<int> threads;                     // CPU threads of this process; usable_cores() if absent
   std::optional<std::int64_t> max_weight_memory;  // bytes of weights in memory at once; all of them if absent
   std::string log_level = "info";
+  bool quiet = false;  // warnings, errors and results alone: log_level is warning, and no_progress holds
+  bool no_progress = false;  // neither a bar nor lines that tell how far the run is
 
   bool resume = false;                 // go on with the run in output_dir
   bool retry_failed = false;           // with resume: units that have failed for good are tried again

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/plural.h"
 
 namespace kvcompare {
 namespace {
@@ -103,8 +104,8 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
     }
   }
   require(n_suspicious == 0 || n_different > 0,
-          spec.display_name + " withheld keys from scored queries of " + std::to_string(n_suspicious) +
-              " samples, yet its NLL equals the baseline's bit for bit in all of them: its numbers are not "
+          spec.display_name + " withheld keys from scored queries of " + counted(n_suspicious, "sample") +
+              ", yet its NLL equals the baseline's bit for bit in all of them: its numbers are not "
               "to be trusted, "
               "unless each of these samples is one token repeated, or the model ignores its values");
 }

@@ -7,16 +7,32 @@
 
 #include <unistd.h>
 
+#include "common/plural.h"
+#include "common/terminal_width.h"
+
 namespace kvcompare {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBarWidth = 30;
+constexpr std::size_t kBarWidth = 30;    // if there is room
+constexpr std::size_t kShortestBar = 8;  // a shorter one shows nothing
+constexpr std::size_t kBrackets = 3;     // around the bar, with the space behind it
+constexpr std::size_t kAnyWidth = 1000;
 constexpr auto kBarInterval = 100ms;
 constexpr auto kLineInterval = 10s;
 
 std::string two_digits(std::int64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
+
+// Empty, or text that goes on after a comma.
+std::string share_text(const ProgressState& state) {
+  return state.n_total > 0 ? ", " + std::to_string(100 * state.n_done / state.n_total) + " %" : "";
+}
+std::string eta_text(const ProgressState& state) {
+  if (state.n_done == 0 || state.n_done >= state.n_total) return "";
+  return ", ETA " + duration_text(state.elapsed * static_cast<double>(state.n_total - state.n_done) /
+                                  static_cast<double>(state.n_done));
+}
 
 }  // namespace
 
@@ -29,13 +45,8 @@ std::string duration_text(std::chrono::duration<double> duration) {
 }
 
 std::string progress_line(const ProgressState& state) {
-  std::string line = std::to_string(state.n_done) + "/" + std::to_string(state.n_total) + " units";
-  if (state.n_total > 0) line += ", " + std::to_string(100 * state.n_done / state.n_total) + " %";
-  line += ", elapsed " + duration_text(state.elapsed);
-  if (state.n_done > 0 && state.n_done < state.n_total)
-    line += ", ETA " + duration_text(state.elapsed * static_cast<double>(state.n_total - state.n_done) /
-                                     static_cast<double>(state.n_done));
-  return line;
+  return std::to_string(state.n_done) + "/" + counted(state.n_total, "unit") + share_text(state) +
+         ", elapsed " + duration_text(state.elapsed) + eta_text(state);
 }
 
 std::string progress_bar(const ProgressState& state, std::size_t bar_width) {
@@ -46,8 +57,23 @@ std::string progress_bar(const ProgressState& state, std::size_t bar_width) {
   return "[" + std::string(n_full, '#') + std::string(bar_width - n_full, '-') + "] " + progress_line(state);
 }
 
-Progress::Progress(std::ostream& stream, Style style, std::int64_t n_total, Clock clock)
-    : stream_(stream), style_(style), clock_(std::move(clock)), started_(clock_()), last_written_(started_) {
+std::string fitted_progress(const ProgressState& state, std::size_t width) {
+  const std::string line = progress_line(state);
+  if (line.size() + kBrackets + kShortestBar <= width)
+    return progress_bar(state, std::min(kBarWidth, width - line.size() - kBrackets));
+  const std::string counts = std::to_string(state.n_done) + "/" + std::to_string(state.n_total);
+  for (const std::string& shorter : {line, counts + share_text(state) + eta_text(state), counts})
+    if (shorter.size() <= width) return shorter;
+  return "";
+}
+
+Progress::Progress(std::ostream& stream, Style style, std::int64_t n_total, Clock clock, Width width)
+    : stream_(stream),
+      style_(style),
+      clock_(std::move(clock)),
+      width_(std::move(width)),
+      started_(clock_()),
+      last_written_(started_) {
   state_.n_total = n_total;
 }
 
@@ -68,15 +94,22 @@ void Progress::finish() {
 void Progress::write(std::chrono::steady_clock::time_point now) {
   last_written_ = now;
   state_.elapsed = now - started_;
-  if (style_ == Style::kLines) {
-    stream_ << progress_line(state_) << '\n' << std::flush;
-    return;
-  }
-  const std::string bar = progress_bar(state_, kBarWidth);
-  const std::string padding(last_width_ > bar.size() ? last_width_ - bar.size() : 0, ' ');
+  if (style_ == Style::kLines) stream_ << progress_line(state_) << '\n' << std::flush;
+  if (style_ == Style::kBar) draw_bar();
+}
+
+// A terminal begins a new line when its last column is written to: the bar leaves that one free.
+void Progress::draw_bar() {
+  const auto width = width_();
+  const std::size_t room = width ? *width - std::min<std::size_t>(*width, 1) : kAnyWidth;
+  const std::string bar = fitted_progress(state_, room);
+  const std::size_t covered = std::min(last_width_, room);
+  const std::string padding(covered > bar.size() ? covered - bar.size() : 0, ' ');
   last_width_ = bar.size();
   stream_ << '\r' << bar << padding << std::flush;
 }
+
+std::optional<std::size_t> stderr_width() { return terminal_width(STDERR_FILENO); }
 
 Progress::Style stderr_style() {
   return ::isatty(STDERR_FILENO) != 0 ? Progress::Style::kBar : Progress::Style::kLines;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 namespace kvcompare {
@@ -24,15 +25,22 @@ std::string progress_line(const ProgressState& state);
 // The same behind a bar of `bar_width` characters: "[###-----] 12/140 ..."
 std::string progress_bar(const ProgressState& state, std::size_t bar_width);
 
+// As much of it as `width` characters hold: the bar gets shorter, then it goes; then less is said beside it.
+std::string fitted_progress(const ProgressState& state, std::size_t width);
+
+std::optional<std::size_t> stderr_width();
+
 // Writes to one stream, from one thread.
 class Progress {
  public:
-  enum class Style { kBar, kLines };
+  enum class Style { kBar, kLines, kNothing };
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
+  using Width =
+      std::function<std::optional<std::size_t>()>;  // of the terminal; asked for whenever a bar is drawn
 
   // The clock starts now. `stream` outlives this.
   Progress(std::ostream& stream, Style style, std::int64_t n_total,
-           Clock clock = std::chrono::steady_clock::now);
+           Clock clock = std::chrono::steady_clock::now, Width width = stderr_width);
 
   ~Progress() { finish(); }
   Progress(const Progress&) = delete;
@@ -43,11 +51,13 @@ class Progress {
 
  private:
   void write(std::chrono::steady_clock::time_point now);
+  void draw_bar();
 
   std::ostream& stream_;
   Style style_;
   ProgressState state_;
   Clock clock_;
+  Width width_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point last_written_;
   std::size_t last_width_ = 0;

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "common/errors.h"
+#include "common/plural.h"
 #include "common/random_source.h"
 
 namespace kvcompare {
@@ -62,9 +63,9 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
   if (plan.prompts.size() < 2)
     throw DataError(
         inputs.data_path, 0,
-        std::to_string(plan.prompts.size()) + " of its " + std::to_string(inputs.samples.size()) +
-            " samples have min_tokens = " + std::to_string(spec.min_tokens) +
-            " tokens or more (the longest has " + std::to_string(longest) +
+        std::to_string(plan.prompts.size()) + " of its " + counted(std::ssize(inputs.samples), "sample") +
+            (plan.prompts.size() == 1 ? " has" : " have") + " min_tokens = " +
+            std::to_string(spec.min_tokens) + " tokens or more (the longest has " + std::to_string(longest) +
             "); two are needed at least, one to fit to and one held out. Give more or longer texts, or a "
             "smaller --min_tokens");
   plan.held_out = draw_held_out(plan.prompts, spec.held_out, inputs.seed);
@@ -76,8 +77,8 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
     const auto needed = (inputs.d_model * n_fitted + n_positions - 1) / n_positions;
     throw DataError(
         inputs.data_path, 0,
-        "gives " + std::to_string(n_positions) + " positions of " + std::to_string(n_fitted) +
-            " prompts to fit to, fewer than the " + std::to_string(inputs.d_model) +
+        "gives " + counted(n_positions, "position") + " of " + counted(n_fitted, "prompt") +
+            " to fit to, fewer than the " + std::to_string(inputs.d_model) +
             " channels of the model's hidden states; about " + std::to_string(needed) +
             " such prompts are needed at the very least, hundreds for a good surrogate. Give more texts, "
             "or a larger --positions_per_prompt");

@@ -8,13 +8,16 @@ tokens. Tables on stdout: nats an answer token, and how much better than random 
 over documents). --sweep: kvzap under thresholds from -9 to -1 as well.
 """
 import argparse
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 DEMO = Path(__file__).resolve().parent
+NEEDS = ("h5py", "numpy")
 METHODS = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
 WINDOW = 64
 RESAMPLES = 10_000
@@ -109,11 +112,25 @@ def sweep(kvcompare, out, positions):
     return rows
 
 
+def refuse_without(kvcompare):
+    """Ends the program before anything is computed if what it needs is not here."""
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        names = " and ".join(missing)
+        sys.exit(f"demo/measure.py: {sys.executable} has no {names}, which read the results; install with: "
+                 f"{sys.executable} -m pip install {' '.join(missing)} (or: apt-get install "
+                 f"{' '.join('python3-' + name for name in missing)}, and run /usr/bin/python3 demo/measure.py)")
+    if not os.access(kvcompare, os.X_OK):
+        sys.exit(f"demo/measure.py: there is no program {kvcompare}; build it with launch/build.sh, "
+                 "or name it with --kvcompare")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kvcompare", default=DEMO.parent / "build/release/kvcompare")
     parser.add_argument("--sweep", action="store_true")
     args = parser.parse_args()
+    refuse_without(args.kvcompare)
     positions = answer_positions()
     print(f"{len(positions)} documents, {sum(map(len, positions))} answers")
     with tempfile.TemporaryDirectory() as out:

@@ -20,6 +20,7 @@ struct CompareCommand {
   RunOptions options;
   std::vector<std::string> arguments;  // as typed, without the program's name
   std::vector<std::string> warnings;   // for the log
+  bool methods_by_default = false;     // neither methods nor a scorer were named: see runnable_methods.h
 };
 
 struct TokenizeCommand {

@@ -9,6 +9,7 @@
 #include "launch/flag_arguments.h"
 #include "launch/flag_table.h"
 #include "launch/help_text.h"
+#include "launch/help_topic.h"
 #include "launch/method_list.h"
 #include "launch/nearest_name.h"
 
@@ -39,6 +40,16 @@ Settings read_settings(const std::vector<GivenValue>& typed, const std::vector<G
     }
   for (const GivenValue& given : typed) apply(given, settings);
   return settings;
+}
+
+// --quiet is another way to write two other flags.
+void apply_quiet(Settings& settings) {
+  if (!settings.options.quiet) return;
+  if (settings.origins.contains("log_level"))
+    throw ConfigError("--quiet", "is --log_level warning and --no_progress, and contradicts --log_level " +
+                                     settings.options.log_level + "; leave one of them out");
+  settings.options.log_level = "warning";
+  settings.options.no_progress = true;
 }
 
 void check_together(const Settings& settings) {
@@ -90,14 +101,20 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
   if (asks_for_help(flags)) return ShowTextCommand{compare_help()};
   const std::vector<GivenValue> typed = match_arguments(flags, compare_flags());
   Settings settings = read_settings(typed, earlier);
+  apply_quiet(settings);
   check_together(settings);
+  const bool methods_by_default =
+      !settings.origins.contains("methods") && !settings.origins.contains("kvzap_scorer_model");
   const auto observed =
       settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
   const auto selected = select_methods(settings.methods, observed, settings.origins["methods"]);
   settings.spec.methods = make_method_specs(selected, settings.spec);
   Arguments warnings = idle_flag_warnings(typed, selected, settings.spec);
-  return CompareCommand{std::move(settings.spec), std::move(settings.options), arguments,
-                        std::move(warnings)};
+  return CompareCommand{.spec = std::move(settings.spec),
+                        .options = std::move(settings.options),
+                        .arguments = arguments,
+                        .warnings = std::move(warnings),
+                        .methods_by_default = methods_by_default};
 }
 
 Command parse_tokenize(const Arguments& flags) {
@@ -118,6 +135,7 @@ Command parse_train_kvzap(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{train_kvzap_help()};
   Settings settings;
   for (const GivenValue& given : match_arguments(flags, train_kvzap_flags())) apply(given, settings);
+  apply_quiet(settings);
   for (const char* required : {"model_name", "data_path", "output"})
     if (!settings.origins.contains(required))
       throw ConfigError(
@@ -179,11 +197,27 @@ Command parse_presses(const Arguments& flags) {
   return PressesCommand{};
 }
 
+Command parse_help(const Arguments& topics) {
+  if (topics.empty() || asks_for_help(topics)) return ShowTextCommand{compare_help()};
+  if (topics.size() > 1)
+    throw ConfigError("help", "'" + topics[1] + "' is one topic too many; give one: kvcompare help TOPIC");
+  return ShowTextCommand{help_on(topics.front())};
+}
+
+[[noreturn]] void refuse_subcommand(const std::string& name) {
+  std::string listed;
+  for (const std::string& known : subcommand_names()) listed += (listed.empty() ? "" : ", ") + known;
+  const std::string nearest = suggestion(name, subcommand_names());
+  throw ConfigError("command line", "'" + name + "' is no subcommand; " +
+                                        (nearest.empty() ? "there are: " + listed + ". " : nearest) +
+                                        "Flags are written --name VALUE (kvcompare --help)");
+}
+
 }  // namespace
 
 Command parse_command_line(const Arguments& arguments) {
   if (arguments.empty() || arguments.front().starts_with("-")) {
-    if (asks_for(arguments, {"--version", "-V"})) return ShowTextCommand{version_text()};
+    if (asks_for(arguments, {"--version", "-V", "-v"})) return ShowTextCommand{version_text()};
     return parse_compare(arguments, arguments);
   }
   const std::string& name = arguments.front();
@@ -196,11 +230,8 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "tokenize") return parse_tokenize(flags);
   if (name == "train_kvzap" || name == "train-kvzap") return parse_train_kvzap(flags);
   if (name == "presses") return parse_presses(flags);
-  if (name == "help") return ShowTextCommand{compare_help()};
-  const Arguments known{"compare",  "doctor",      "finalize", "verify", "rerun",
-                        "tokenize", "train_kvzap", "presses",  "help"};
-  throw ConfigError("command line", "'" + name + "' is no subcommand; " + suggestion(name, known) +
-                                        " Flags are written --name VALUE (kvcompare --help)");
+  if (name == "help") return parse_help(flags);
+  refuse_subcommand(name);
 }
 
 }  // namespace kvcompare

@@ -13,6 +13,7 @@
 #include "launch/gpu_memory.h"
 #include "launch/mpi_session.h"
 #include "launch/report_error.h"
+#include "launch/runnable_methods.h"
 #include "launch/stop_signal.h"
 #include "launch/thread_supply.h"
 #include "launch/weight_sharing.h"
@@ -86,16 +87,19 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
 
 ExitCode run_compare(const CompareCommand& command) {
   end_at_once_on_stop(kStoppedAtStart);
-  if (n_launched_processes() == 1) return run_alone(command);
-  return run_as_rank(
-      command.options,
-      {.coordinate = [&](auto& mpi, auto& remote,
-                         const auto& place) { return coordinate_ranks(command, mpi, remote, place); },
-       .worker =
-           [&](const auto& mpi, const auto& place) {
-             const auto sharing = agree_on_sharing(mpi, command.spec, command.options, place, true);
-             return make_remote_worker(command.spec, command.options, {place, sharing});
-           }});
+  if (n_launched_processes() == 1) return run_alone(with_runnable_methods(command));
+  return run_as_rank(command.options,
+                     {.coordinate =
+                          [&](auto& mpi, auto& remote, const auto& place) {
+                            return coordinate_ranks(with_runnable_methods(command, mpi), mpi, remote, place);
+                          },
+                      .worker =
+                          [&](const auto& mpi, const auto& place) {
+                            const auto runnable = with_runnable_methods(command, mpi);
+                            const auto sharing =
+                                agree_on_sharing(mpi, runnable.spec, runnable.options, place, true);
+                            return make_remote_worker(runnable.spec, runnable.options, {place, sharing});
+                          }});
 }
 
 }  // namespace kvcompare

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/errors.h"
+#include "common/expanded_path.h"
 #include "launch/flag_table.h"
 #include "launch/nearest_name.h"
 
@@ -189,7 +190,7 @@ std::vector<GivenValue> read_config_file(const std::filesystem::path& path, cons
     const Flag* flag = find_flag(flags, key);
     if (flag == nullptr)
       throw ConfigError(origin, "is no known key; " + suggestion(key, flag_names(flags)) +
-                                    " `kvcompare --help` lists all, with or without '--'");
+                                    "`kvcompare --help` lists all, with or without '--'");
     if (!seen.insert(flag).second) throw ConfigError(origin, "is given twice; '-' and '_' are the same");
     const Json& value = document.values.at(key);
     if (value.is_null()) continue;
@@ -198,7 +199,7 @@ std::vector<GivenValue> read_config_file(const std::filesystem::path& path, cons
       throw ConfigError(origin, shown(value) + " is not accepted; give " + expected_type(flag->value.kind));
     if (value_text->find('\0') != std::string::npos)
       throw ConfigError(origin, "holds a NUL character, which no path or name can have");
-    given.push_back({flag, origin, *value_text});
+    given.push_back({flag, origin, flag->is_path ? expanded_path(*value_text, origin) : *value_text});
   }
   return given;
 }

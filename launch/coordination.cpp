@@ -11,9 +11,10 @@
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "common/log.h"
+#include "common/plural.h"
 #include "common/version.h"
 #include "coordinator/plan.h"
-#include "coordinator/progress.h"
+#include "launch/progress_style.h"
 #include "launch/publish.h"
 #include "launch/stop_signal.h"
 #include "worker/machine_numerics.h"
@@ -55,12 +56,12 @@ void check_and_tell(const JournalHeader& header) {
     log_warning(spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
   if (header.n_samples == std::ssize(header.skipped))
     throw DataError(spec.data_path, 0, "no sample has two tokens or more: there is nothing to predict");
-  log_info(std::to_string(header.n_samples) + " samples, " + std::to_string(spec.methods.size()) +
-           " methods, chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) +
-           " on " + spec.device_type +
+  log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "method") +
+           ", chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) + " on " +
+           spec.device_type +
            (header.bad_lines.empty()
                 ? ""
-                : ", " + std::to_string(header.bad_lines.size()) + " bad lines left out"));
+                : ", " + counted(std::ssize(header.bad_lines), "bad line") + " left out"));
 }
 
 // Told at once, not at the end: a stop that mpirun passes on leaves a rank one second (SIGTERM, then
@@ -105,8 +106,8 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
   work_.units = plan_units(work_.samples, job_.spec, cost_shape(job_.config), folder_.known(),
                            command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
   if (const auto n_known = folder_.known().size(); n_known > 0)
-    log_info(std::to_string(n_known) + " units are known from the journal, " +
-             std::to_string(work_.units.size()) + " are still to be evaluated");
+    log_info(counted(static_cast<std::int64_t>(n_known), "unit") + " known from the journal, " +
+             std::to_string(work_.units.size()) + " still to be evaluated");
   load_seconds_ = std::chrono::duration<double>(Clock::now() - loading_since_).count();
 }
 
@@ -133,7 +134,7 @@ Session Coordination::session(const Crew& crew) const {
 void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end) {
   only_note_stop();
   journal_->append(session(crew));
-  Progress progress(std::cerr, stderr_style(), std::ssize(work_.units));
+  Progress progress(std::cerr, progress_style(command_.options), std::ssize(work_.units));
   const CoordinatorHooks hooks{
       .progress = [&](std::int64_t n_done) { progress.update(n_done); },
       .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },

@@ -42,9 +42,10 @@ struct Flag {
   std::string name;  // words joined by '_'; '-' is accepted everywhere
   FlagGroup group;
   FlagValue value;
-  std::string unit;    // "tokens"; may be empty
-  std::string help;    // without default and unit
-  std::string absent;  // what happens without a value, if there is no default
+  std::string unit;      // "tokens"; may be empty
+  std::string help;      // without default and unit
+  std::string absent;    // what happens without a value, if there is no default
+  bool is_path = false;  // ~ and $VAR count in the configuration file, which no shell reads
 };
 
 // A value for a flag, and where it was given: "--seed" or "run.json:3: seed".

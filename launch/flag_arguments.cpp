@@ -33,7 +33,7 @@ const Flag* negated_switch(const std::vector<Flag>& flags, const std::string& na
 
 [[noreturn]] void refuse_unknown(const std::string& name, const std::vector<Flag>& flags) {
   throw ConfigError("--" + name,
-                    "is no known flag; " + suggestion(name, flag_names(flags), "--") + " --help lists all");
+                    "is no known flag; " + suggestion(name, flag_names(flags), "--") + "--help lists all");
 }
 
 // One spelling for each argument: "--name" or "--name=value", with '_'. `next` is the argument after it, if

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "common/log.h"
 #include "launch/flag_value.h"
@@ -33,11 +34,21 @@ FlagValue device() {
           [](const Settings& settings) { return settings.options.device; }};
 }
 
+// The names that checkpoints and results have, and those that people have.
+std::optional<Dtype> dtype_of(const std::string& given) {
+  static const std::map<std::string, Dtype> spellings{{"fp64", Dtype::kFloat64},  {"double", Dtype::kFloat64},
+                                                      {"fp32", Dtype::kFloat32},  {"float", Dtype::kFloat32},
+                                                      {"bf16", Dtype::kBFloat16}, {"fp16", Dtype::kFloat16},
+                                                      {"half", Dtype::kFloat16}};
+  const auto found = spellings.find(given);
+  return found == spellings.end() ? parse_dtype(given) : found->second;
+}
+
 FlagValue dtype() {
   return {FlagKind::kText, "auto|float64|float32|bfloat16|float16",
-          "auto, float64, float32, bfloat16 or float16",
+          "auto, float64 (fp64, double), float32 (fp32, float), bfloat16 (bf16) or float16 (fp16, half)",
           [](Settings& settings, const std::string& given) {
-            const std::optional<Dtype> parsed = parse_dtype(given);
+            const std::optional<Dtype> parsed = dtype_of(given);
             if (parsed || given == "auto") settings.spec.dtype = parsed;
             return parsed || given == "auto";
           },
@@ -112,15 +123,17 @@ std::vector<Flag> data_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kData;
   return {
       {"config", kGroup, text(&Settings::config, "FILE.json", "a JSON file"), "",
-       "Values for any of these flags: a JSON object whose keys are their names. The command line wins.",
+       "Values for any of these flags: a JSON object whose keys are their names. The command line wins. In "
+       "its "
+       "paths ~ is the home folder, and $VAR or ${VAR} an environment variable.",
        "none"},
       {"model_name", kGroup, text(&RunSpec::model_name, "FOLDER|ID", "a folder or a hub id"), "",
        "Model: a folder with config.json, tokenizer.json and *.safetensors, or a hub id that the Hugging "
        "Face "
        "cache holds (HF_HOME, HF_HUB_CACHE).",
-       ""},
+       "", true},
       {"data_path", kGroup, text(&RunSpec::data_path, "FILE.jsonl", "a JSONL file"), "",
-       "Data set: one JSON object a line, each a sample.", "required"},
+       "Data set: one JSON object a line, each a sample.", "required", true},
       text_field_flag(),
       {"max_length", kGroup, whole_number(&RunSpec::max_length, std::int64_t{2}, kMostTokens), "tokens",
        "Longer samples are truncated.", ""},
@@ -129,10 +142,10 @@ std::vector<Flag> data_flags() {
       {"skip_bad_lines", kGroup, on_off(&RunSpec::skip_bad_lines), "",
        "Leave out lines of the data set that are no sample, and list them, instead of refusing them.", ""},
       {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
-       "Tokens between two evictions. 1 is exact: what generation with that cache would have scored. A "
-       "larger one approximates that as other programs do, and saves no time; at the length of a sample "
-       "evictions no "
-       "longer matter.",
+       "Tokens between two evictions: the interval of eviction, exactly. 1: an eviction after every token. "
+       "128: a budget with a buffer of 128 tokens, as R-KV and TensorRT-LLM evict while they generate. No "
+       "value "
+       "is faster; at the length of a sample evictions no longer matter.",
        ""},
   };
 }
@@ -142,6 +155,8 @@ std::vector<Flag> method_flags() {
   return {
       {"methods", kGroup, method_list(), "",
        "Methods, any spelling that `kvcompare presses` shows. `all` is every method but ObservedAttention. "
+       "If this "
+       "flag is not given, all run but KVzap where it has no scorer for the model. "
        "The "
        "baseline is always run, first.",
        ""},
@@ -181,7 +196,7 @@ std::vector<Flag> kvzap_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kKvzap;
   return {
       {"kvzap_scorer_model", kGroup, text(&RunSpec::kvzap_scorer_model, "FOLDER|ID", "a folder or a hub id"),
-       "", "Trained scorer, which must fit the model: a folder or a hub id.", ""},
+       "", "Trained scorer, which must fit the model: a folder or a hub id.", "", true},
       {"kvzap_model_type", kGroup, choice(&RunSpec::kvzap_model_type, {"mlp", "linear"}), "",
        "Kind of scorer. A contradiction to what the scorer says is an error.", "what the scorer says"},
       {"kvzap_n_sink", kGroup, whole_number(&RunSpec::kvzap_n_sink, std::int64_t{0}, kMostTokens), "tokens",
@@ -195,7 +210,11 @@ std::vector<Flag> machine_flags() {
       {"device", kGroup, device(), "", "Where to compute. auto: the GPUs if there are any.", ""},
       {"num_gpus", kGroup, whole_number(&RunOptions::num_gpus, 1, kMostGpus), "GPUs", "One worker each.",
        "all that are visible"},
-      {"dtype", kGroup, dtype(), "", "Number format of the computation; sums of NLL are always float64.", ""},
+      {"dtype", kGroup, dtype(), "",
+       "Number format of the computation; sums of NLL are always float64. Also: fp64, double, fp32, float, "
+       "bf16, "
+       "fp16, half.",
+       ""},
       {"engine", kGroup, choice(&RunSpec::engine, {"auto", "layerwise", "stepwise"}), "",
        "layerwise: a whole sample passes a layer at once, however small the chunks. stepwise: chunk by "
        "chunk, as "
@@ -240,7 +259,7 @@ std::vector<Flag> output_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kOutput;
   return {
       {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
-       "Gets the results and the journal. Made if it is not there.", ""},
+       "Gets the results and the journal. Made if it is not there.", "", true},
       {"resume", kGroup, on_off(&RunOptions::resume), "",
        "Go on with the run in the output folder, with any number of processes; starts one if there is none.",
        ""},
@@ -255,8 +274,13 @@ std::vector<Flag> output_flags() {
       {"stop_grace", kGroup, whole_number(&RunOptions::stop_grace, 0, kMostSeconds), "seconds",
        "After SIGUSR1, SIGTERM or Ctrl-C no unit is begun; those under way are dropped after this time.", ""},
       {"computed_log", kGroup, text(&RunOptions::computed_log, "FILE", "a file to append to"), "",
-       "Gets a line for each unit evaluated, by any process: sample, method, SHA-256 of the values.", "none"},
+       "Gets a line for each unit evaluated, by any process: sample, method, SHA-256 of the values.", "none",
+       true},
       {"log_level", kGroup, log_level(), "", "Least important lines that the log on stderr shows.", ""},
+      {"quiet", kGroup, on_off(&RunOptions::quiet), "",
+       "Tell nothing but warnings, errors and results: --log_level warning --no_progress.", ""},
+      {"no_progress", kGroup, on_off(&RunOptions::no_progress), "",
+       "Draw no bar on stderr, and write no lines there that tell how far the run is.", ""},
   };
 }
 
@@ -344,9 +368,10 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines",
-                             "device", "dtype", "threads", "dedicated_coordinator", "share_gpu",
-                             "allow_mixed_hardware", "rank_timeout", "start_timeout", "resume", "log_level"});
+    auto all =
+        shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines", "device",
+                      "dtype", "threads", "dedicated_coordinator", "share_gpu", "allow_mixed_hardware",
+                      "rank_timeout", "start_timeout", "resume", "log_level", "quiet", "no_progress"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());

@@ -38,7 +38,8 @@ Usage
   kvcompare verify OUT           whether results are those that the run computed
   kvcompare rerun OUT            the same run again, into another folder
   kvcompare presses              list the methods with parameters and sources
-  kvcompare --help | --version
+  kvcompare help TOPIC           about a subcommand, a flag or a method: kvcompare help chunk_size
+  kvcompare --help | --version   or -h | -v, -V
 
 In names '-' and '_' are the same: --data-path is --data_path. A switch may stand alone
 (--use_covariance), take a value (--use_covariance false), or be negated (--no_use_covariance).
@@ -47,7 +48,7 @@ Examples
   All methods but ObservedAttention, evicting after every token:
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl
 
-  Three methods, evicting after every 128 tokens (faster, approximate):
+  Three methods, evicting after every 128 tokens (a budget with a buffer of 128 tokens; not faster):
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
               --methods random,streaming_llm,kvzap --chunk_size 128
 
@@ -86,13 +87,12 @@ std::string explanation(const Flag& flag) {
   return flag.help + unit_alone + " [" + what + bracket + unit + "]";
 }
 
-std::string flag_lines(const std::vector<Flag>& flags) {
+std::string lines_by_group(const std::vector<Flag>& flags) {
   std::string text;
   for (const auto& [group, title] : kGroupTitles) {
     std::string lines;
     for (const Flag& flag : flags)
-      if (flag.group == group)
-        lines += labelled("--" + flag.name + " " + flag.value.placeholder, explanation(flag), kFlagColumn);
+      if (flag.group == group) lines += flag_lines(flag);
     if (!lines.empty()) text += std::string(title) + "\n" + lines + "\n";
   }
   return text;
@@ -100,13 +100,17 @@ std::string flag_lines(const std::vector<Flag>& flags) {
 
 }  // namespace
 
-std::string compare_help() { return kUsage + flag_lines(compare_flags()) + kResults; }
+std::string flag_lines(const Flag& flag) {
+  return labelled("--" + flag.name + " " + flag.value.placeholder, explanation(flag), kFlagColumn);
+}
+
+std::string compare_help() { return kUsage + lines_by_group(compare_flags()) + kResults; }
 
 std::string tokenize_help() {
   return "kvcompare tokenize writes the token ids of each text of a JSONL file, with the special tokens\n"
          "that the tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
          "Usage\n  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl\n\n" +
-         flag_lines(tokenize_flags());
+         lines_by_group(tokenize_flags());
 }
 
 std::string train_kvzap_help() {
@@ -120,7 +124,7 @@ Usage
                                       --output FOLDER [--kvzap_model_type mlp|linear] [FLAGS]
   kvcompare --methods kvzap --kvzap_scorer_model FOLDER ...      uses it
 
-)" + flag_lines(train_kvzap_flags());
+)" + lines_by_group(train_kvzap_flags());
 }
 
 std::string finalize_help() {
@@ -157,7 +161,7 @@ std::string doctor_help() {
          "one\n"
          "table for all ranks. Exit code 2 if something is wrong that the main job needs.\n\n"
          "Usage\n  [mpirun -n N] kvcompare doctor [--output_dir FOLDER] [--device auto|cpu|cuda:N]\n\n" +
-         flag_lines(doctor_flags());
+         lines_by_group(doctor_flags());
 }
 
 std::string presses_help() {

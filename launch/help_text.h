@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "launch/flag.h"
+
 namespace kvcompare {
 
 std::string compare_help();
@@ -13,5 +15,8 @@ std::string verify_help();
 std::string doctor_help();
 std::string presses_help();
 std::string version_text();
+
+// One flag, as these texts show it.
+std::string flag_lines(const Flag& flag);
 
 }  // namespace kvcompare

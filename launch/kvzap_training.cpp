@@ -15,9 +15,10 @@
 #include "common/errors.h"
 #include "common/fault_point.h"
 #include "common/log.h"
+#include "common/plural.h"
 #include "common/tokenizer/tokenizer.h"
 #include "common/version.h"
-#include "coordinator/progress.h"
+#include "launch/progress_style.h"
 #include "launch/standard_output.h"
 #include "launch/stop_signal.h"
 #include "launch/work_beside.h"
@@ -156,9 +157,9 @@ void KvzapTraining::begin_or_resume() {
   }
   for (const auto& prompt : plan_.prompts)
     if (!is_there(targets_of(prompt.sample))) missing_.push_back(prompt);
-  log_info(std::to_string(plan_.prompts.size()) + " prompts, " + std::to_string(plan_.held_out.size()) +
+  log_info(counted(std::ssize(plan_.prompts), "prompt") + ", " + std::to_string(plan_.held_out.size()) +
            " of them held out; " + std::to_string(plan_.prompts.size() - missing_.size()) +
-           " are known from an earlier run; " + to_string(*job_.spec.dtype) + " on " + job_.spec.device_type);
+           " known from an earlier run; " + to_string(*job_.spec.dtype) + " on " + job_.spec.device_type);
 }
 
 void KvzapTraining::write_record(const FittedLayers* fitted) const {
@@ -173,7 +174,7 @@ void KvzapTraining::write_record(const FittedLayers* fitted) const {
 
 bool KvzapTraining::collect(PromptCollection& collection) {
   only_note_stop();
-  Progress progress(std::cerr, stderr_style(), std::ssize(missing_));
+  Progress progress(std::cerr, progress_style(command_.options), std::ssize(missing_));
   return collection.collect(missing_, {.keep =
                                            [&](const PromptTargets& targets) {
                                              fault_point("before_journal_write");
@@ -200,7 +201,8 @@ LayerFitsTask KvzapTraining::fits_task() const {
 std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& meanwhile) {
   only_note_stop();
   const auto task = fits_task();
-  Progress progress(std::cerr, stderr_style(), n_fit_steps(command_.training, task.n_layers));
+  Progress progress(std::cerr, progress_style(command_.options),
+                    n_fit_steps(command_.training, task.n_layers));
   return while_another_thread_works<std::optional<FittedLayers>>(
       [task, training = command_.training](std::atomic<std::int64_t>& n_done) {
         const std::function<bool()> go_on = [] {

@@ -46,8 +46,9 @@ void append_once(Selection& selection, const MethodDescription& method) {
     spellings.emplace_back(method.name);
     listed += ", " + std::string(method.name);
   }
-  throw ConfigError(
-      origin, "'" + name + "' is no known method; " + suggestion(name, spellings) + " There are: " + listed);
+  const std::string nearest = suggestion(name, spellings);
+  throw ConfigError(origin, "'" + name + "' is no known method; " +
+                                (nearest.empty() ? "there are: " : nearest + "There are: ") + listed);
 }
 
 }  // namespace

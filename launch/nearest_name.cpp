@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace kvcompare {
@@ -29,13 +30,18 @@ bool shares_a_word(std::string_view a, std::string_view b) {
   return false;
 }
 
-// Smaller is nearer. The edit distance alone would take `ratio` for `seed`.
-int farness(const std::string& given, const std::string& known) {
+// Edits beyond which a name looks like another one: a third of its letters.
+int most_edits(const std::string& given) { return static_cast<int>((given.size() + 2) / 3); }
+
+// Smaller is nearer; absent if nobody would take one for the other. The edit distance alone would take
+// `ratio` for `seed`.
+std::optional<int> farness(const std::string& given, const std::string& known) {
   const int distance = edit_distance(given, known);
-  if (distance <= 2) return distance;
+  const bool is_near = distance <= most_edits(given);
+  if (is_near && distance <= 2) return distance;
   const bool contained = given.size() >= 3 && known.find(given) != std::string::npos;
   if (contained || shares_a_word(given, known)) return 3;
-  return distance + 1;
+  return is_near ? std::optional(distance + 1) : std::nullopt;
 }
 
 }  // namespace
@@ -60,7 +66,8 @@ int edit_distance(std::string_view a, std::string_view b) {
 std::vector<std::string> nearest_names(std::string_view given, std::span<const std::string> known) {
   std::vector<std::pair<int, std::string>> ranked;
   const std::string wanted = folded(given);
-  for (const std::string& name : known) ranked.emplace_back(farness(wanted, folded(name)), name);
+  for (const std::string& name : known)
+    if (const auto far = farness(wanted, folded(name))) ranked.emplace_back(*far, name);
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> nearest;
@@ -71,12 +78,13 @@ std::vector<std::string> nearest_names(std::string_view given, std::span<const s
 
 std::string suggestion(std::string_view given, std::span<const std::string> known, std::string_view prefix) {
   const std::vector<std::string> nearest = nearest_names(given, known);
+  if (nearest.empty()) return "";
   std::string text = "did you mean ";
   for (std::size_t i = 0; i < nearest.size(); ++i) {
     if (i > 0) text += i + 1 == nearest.size() ? " or " : ", ";
     text += std::string(prefix) + nearest[i];
   }
-  return text + "?";
+  return text + "? ";
 }
 
 }  // namespace kvcompare

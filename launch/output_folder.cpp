@@ -7,6 +7,7 @@
 #include "common/errors.h"
 #include "common/fault_point.h"
 #include "common/log.h"
+#include "common/plural.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/reports/write_reports.h"
 
@@ -40,7 +41,8 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
   Journal journal(file, salvage ? Damage::kSalvage : Damage::kRefuse);
   if (journal.torn_bytes() > 0)
     log_warning(file.string() + ": the last line was being written when the run ended; its " +
-                std::to_string(journal.torn_bytes()) + " bytes are left out");
+                counted(journal.torn_bytes(), "byte") + (journal.torn_bytes() == 1 ? " is" : " are") +
+                " left out");
   for (const auto& line : journal.damage()) log_warning(file.string() + ": " + line + "; left out");
   return journal;
 }

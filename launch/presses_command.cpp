@@ -43,7 +43,9 @@ std::string aliases_text(const MethodDescription& method) {
   return text;
 }
 
-std::string method_text(const MethodDescription& method) {
+}  // namespace
+
+std::string press_text(const MethodDescription& method) {
   std::string text = std::string(method.name) + (method.in_all ? "" : "  (not part of `all`)") + "\n";
   text += labelled("score", method.summary, kColumn);
   text += labelled("policy", policy_text(method.policy), kColumn);
@@ -53,15 +55,13 @@ std::string method_text(const MethodDescription& method) {
   return text;
 }
 
-}  // namespace
-
 std::string presses_text() {
   std::string text =
       "Methods for --methods. A scorer says how important each cached key is; a policy evicts.\n"
       "  ratio       keeps the fraction 1 - compression_ratio of the keys, best scores first\n"
       "  threshold   evicts a key whose score is below the threshold once it leaves the sliding window\n"
       "--policy forces one of them on every method. Parameters are shown with their defaults.\n";
-  for (const MethodDescription& method : methods()) text += "\n" + method_text(method);
+  for (const MethodDescription& method : methods()) text += "\n" + press_text(method);
   return text;
 }
 

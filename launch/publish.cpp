@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <string>
 
+#include <unistd.h>
+
 #include "common/errors.h"
 #include "common/log.h"
+#include "common/plural.h"
+#include "common/terminal_width.h"
 #include "coordinator/aggregate.h"
 #include "coordinator/journal.h"
 #include "coordinator/reports/table.h"
@@ -22,18 +26,18 @@ void write_and_print(const std::filesystem::path& folder, const Comparison& comp
     write_reports(folder, comparison, journal.sessions(),
                   [&](UnitId unit) { return journal.read_unit(unit); });
   } catch (const OutputError&) {
-    print(table(comparison));
+    print(table(comparison, terminal_width(STDOUT_FILENO)));
     throw;
   }
-  print(table(comparison));
+  print(table(comparison, terminal_width(STDOUT_FILENO)));
 }
 
 void check_attempts_agree(const Journal& journal) {
   if (journal.contradictions().empty()) return;
   const auto unit = journal.contradictions().front();
   throw InvariantError(
-      std::to_string(journal.contradictions().size()) +
-      " units gave other values when they were evaluated again, the first of them sample " +
+      counted(std::ssize(journal.contradictions()), "unit") +
+      " gave other values when evaluated again, the first of them sample " +
       std::to_string(unit.sample.value) + ", method " + std::to_string(unit.method.value) +
       "; the first values are reported. They were evaluated with the same arithmetic: a memory, a "
       "disk or a processor is faulty");
@@ -45,7 +49,7 @@ ExitCode publish(const std::filesystem::path& folder) {
   const Journal journal(journal_path(folder));
   if (journal.n_settled() < journal.n_units()) {
     log_warning("interrupted: " + std::to_string(journal.n_settled()) + " of " +
-                std::to_string(journal.n_units()) + " units are done and safe in " + journal.file().string() +
+                counted(journal.n_units(), "unit") + " done and safe in " + journal.file().string() +
                 "; run again with --resume to continue");
     return ExitCode::kInterrupted;
   }

@@ -18,10 +18,10 @@
 #include "coordinator/aggregate.h"
 #include "coordinator/coordinator_loop.h"
 #include "coordinator/plan.h"
-#include "coordinator/progress.h"
 #include "coordinator/reports/write_reports.h"
 #include "launch/job.h"
 #include "launch/output_folder.h"
+#include "launch/progress_style.h"
 #include "launch/standard_output.h"
 #include "launch/stop_signal.h"
 #include "launch/thread_supply.h"
@@ -169,7 +169,7 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
   const ScratchFolder scratch;
   JournalWriter writer(journal_path(scratch.path()), journal.header());
   LocalWorkers workers(make_workers(job, options, data.hashes.model, n_threads, work.units.size()));
-  Progress progress(std::cerr, stderr_style(), std::ssize(work.units));
+  Progress progress(std::cerr, progress_style(options), std::ssize(work.units));
   const auto evaluated = coordinate(workers.coordinator_endpoint(), workers.size(), work, writer,
                                     {.progress = [&](std::int64_t n_done) { progress.update(n_done); },
                                      .stop_requested = stop_signalled,

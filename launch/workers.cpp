@@ -9,6 +9,7 @@
 
 #include "common/errors.h"
 #include "common/host_name.h"
+#include "common/plural.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/device.h"
 #include "worker/failure_kind.h"
@@ -78,8 +79,8 @@ c10::Device device_of(const std::vector<c10::Device>& devices, const RunOptions&
   if (devices.front().is_cpu()) return devices.front();
   if (place.n_ranks > n_devices && !options.share_gpu)
     throw ConfigError("share_gpu",
-                      std::to_string(place.n_ranks) + " ranks on " + host_name() + " see " +
-                          std::to_string(n_devices) + (n_devices == 1 ? " GPU" : " GPUs") +
+                      counted(place.n_ranks, "rank") + " on " + host_name() + " see " +
+                          counted(n_devices, "GPU") +
                           "; start one a GPU, or let them share with --share_gpu. All ranks of a "
                           "host are to see all its GPUs: no --gpus-per-task, no --gpu-bind");
   return devices[static_cast<std::size_t>(place.index % n_devices)];

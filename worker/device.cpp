@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/errors.h"
+#include "common/plural.h"
 
 namespace kvcompare {
 namespace {
@@ -35,8 +36,8 @@ c10::Device numbered_gpu(const std::string& request, std::optional<int> num_gpus
     throw ConfigError("device", "'" + request + "' is none of " + std::string(kAccepted));
   if (n_visible == 0) throw ConfigError("device", request + ": " + why_no_gpu(facts));
   if (index >= n_visible)
-    throw ConfigError("device", request + " does not exist: " + std::to_string(n_visible) +
-                                    " GPUs are visible, numbered from 0");
+    throw ConfigError("device", request + " does not exist: " + counted(n_visible, "GPU") +
+                                    (n_visible == 1 ? " is" : " are") + " visible, numbered from 0");
   if (num_gpus && *num_gpus != 1)
     throw ConfigError("num_gpus", std::to_string(*num_gpus) + " GPUs cannot be had with --device " + request +
                                       ", which names one; use --device cuda");

@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <vector>
 
+#include "common/plural.h"
 #include "coordinator/reports/baseline_delta.h"
+#include "coordinator/reports/fitted_lines.h"
 
 namespace kvcompare {
 namespace {
@@ -49,23 +51,39 @@ Row table_row(const Comparison& comparison, const MethodResult& method) {
           std::to_string(totals.peak_keys)};
 }
 
-// Characters of UTF-8 text, each taken to be one column wide.
-std::size_t display_width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+constexpr std::size_t kGap = 2;  // between columns
+
+std::vector<std::size_t> column_widths(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
+  return widths;
+}
+
+// Takes columns out of the rows until a line has `width` characters, or only method and perplexity are left.
+// Returns the titles of those taken out.
+Row leave_out_columns(std::vector<Row>& rows, std::size_t width) {
+  Row left_out;
+  for (const char* title : {"Avg NLL", "Attended", "Peak keys", "Δ", "Kept", "Δ %"}) {
+    std::size_t needed = 0;
+    for (const std::size_t column : column_widths(rows)) needed += column + (needed > 0 ? kGap : 0);
+    if (needed <= width) break;
+    const auto at = std::find(rows.front().begin(), rows.front().end(), title) - rows.front().begin();
+    for (Row& row : rows) row.erase(row.begin() + at);
+    left_out.emplace_back(title);
+  }
+  return left_out;
 }
 
 // The first column is aligned left, the others right.
 std::string aligned(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
+  const std::vector<std::size_t> widths = column_widths(rows);
   std::string text;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
     for (std::size_t i = 0; i < widths.size(); ++i) {
       const std::string padding(widths[i] - display_width(rows[r][i]), ' ');
-      line += i == 0 ? rows[r][i] + padding : "  " + padding + rows[r][i];
+      line += i == 0 ? rows[r][i] + padding : std::string(kGap, ' ') + padding + rows[r][i];
     }
     text += line + "\n";
     if (r == 0) text += std::string(display_width(line), '-') + "\n";
@@ -73,11 +91,18 @@ std::string aligned(const std::vector<Row>& rows) {
   return text;
 }
 
+std::string named(const Row& left_out) {
+  if (left_out.empty()) return "";
+  std::string text = "\nNot shown, because the terminal is narrow: ";
+  for (std::size_t i = 0; i < left_out.size(); ++i) text += (i > 0 ? ", " : "") + left_out[i];
+  return text + " (all are in detailed_results.json)\n";
+}
+
 std::string heading(const Comparison& comparison) {
   const RunSpec& spec = comparison.spec;
-  return spec.model_name + " on " + spec.data_path + "\n" + std::to_string(comparison.n_samples) +
-         (comparison.n_samples == 1 ? " sample" : " samples") + ", chunk size " +
-         std::to_string(spec.chunk_size) + (spec.dtype ? ", " + to_string(*spec.dtype) : "") +
+  return spec.model_name + " on " + spec.data_path + "\n" + counted(comparison.n_samples, "sample") +
+         ", chunk size " + std::to_string(spec.chunk_size) +
+         (spec.dtype ? ", " + to_string(*spec.dtype) : "") +
          (spec.device_type.empty() ? "" : ", " + spec.device_type) + "\n\n";
 }
 
@@ -85,23 +110,24 @@ std::string failures(const MethodResult& method) {
   std::string text;
   for (const FailedUnit& unit : method.failed)
     text += method.spec.display_name + ": sample " + std::to_string(unit.sample.value) + " failed after " +
-            std::to_string(unit.n_attempts) + (unit.n_attempts == 1 ? " attempt: " : " attempts: ") +
-            unit.reason + "\n";
+            counted(unit.n_attempts, "attempt") + ": " + unit.reason + "\n";
   return text;
 }
 
 }  // namespace
 
-std::string table(const Comparison& comparison) {
+std::string table(const Comparison& comparison, std::optional<std::size_t> width) {
   std::vector<Row> rows{{"Method", "Perplexity", "Δ", "Δ %", "Avg NLL", "Kept", "Attended", "Peak keys"}};
   for (const MethodResult& method : comparison.methods) rows.push_back(table_row(comparison, method));
-  std::string text = heading(comparison) + aligned(rows);
+  const Row left_out = width ? leave_out_columns(rows, *width) : Row{};
+  std::string text = heading(comparison) + aligned(rows) + named(left_out);
   if (!comparison.skipped.empty())
     text += "\nSkipped, shorter than two tokens: " + std::to_string(comparison.skipped.size()) + " of " +
-            std::to_string(comparison.n_samples) + " samples\n";
+            counted(comparison.n_samples, "sample") + "\n";
   std::string failed;
   for (const MethodResult& method : comparison.methods) failed += failures(method);
-  return text + (failed.empty() ? "" : "\n" + failed);
+  text += failed.empty() ? "" : "\n" + failed;
+  return width ? fitted_lines(text, *width) : text;
 }
 
 }  // namespace kvcompare

@@ -1,6 +1,8 @@
 // The table on stdout. Nothing in it depends on the clock.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 
 #include "coordinator/comparison.h"
@@ -9,6 +11,8 @@ namespace kvcompare {
 
 // A line a method, below it what was skipped and what failed. A value that does not exist is "-"; a
 // perplexity beyond the range of double is "overflow".
-std::string table(const Comparison& comparison);
+//   width : columns of the terminal, if it is one. Columns of the table that do not fit are left out, the
+//           least important first, and named below it; other lines are broken between words.
+std::string table(const Comparison& comparison, std::optional<std::size_t> width = std::nullopt);
 
 }  // namespace kvcompare

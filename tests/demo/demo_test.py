@@ -65,5 +65,16 @@ class Demo(unittest.TestCase):
         self.assertEqual(made.read_bytes(), (ROOT / "demo/documents.jsonl").read_bytes())
 
 
+class Measure(unittest.TestCase):
+    def test_asks_for_what_it_needs_before_it_computes(self):
+        # -S: without the folders of installed packages. /bin/false: a kvcompare that would be noticed.
+        done = subprocess.run([sys.executable, "-S", ROOT / "demo/measure.py", "--kvcompare", "/bin/false"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"has no h5py and numpy.*pip install h5py numpy")
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

@@ -196,6 +196,75 @@ class UsageExamples(ProgramTest):
         self.assertIn("ObservedAttention", self.example("--methods", "all", "--include_observed_attention"))
 
 
+class FirstContact(ProgramTest):
+    """Neither methods nor a scorer are named, and the scorer that is meant by default is not this model's."""
+
+    def setUp(self):
+        self.home = Path(tempfile.mkdtemp(dir=self.folder))
+        self.env = {**{k: v for k, v in os.environ.items() if k != "HF_HUB_CACHE"}, "HF_HOME": str(self.home)}
+
+    def cache_scorer(self, **changed):
+        cache = self.home / "hub" / HUB_SCORER
+        (cache / "refs").mkdir(parents=True)
+        (cache / "refs" / "main").write_text("0123abcd")
+        shutil.copytree(self.model / "scorer", cache / "snapshots" / "0123abcd")
+        config = cache / "snapshots" / "0123abcd" / "config.json"
+        config.write_text(json.dumps({**json.loads(config.read_text()), **changed}))
+
+    def first(self, *flags, code=0):
+        done = run("--model_name", self.model, "--data_path", self.model / "data.jsonl", "--output_dir", self.home / "out",
+                   *flags, env=self.env)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stderr
+
+    def methods(self):
+        return [r["method_name"] for r in self.results(self.home / "out")["results"]]
+
+    def test_a_scorer_that_is_not_here_is_told_in_a_line_and_done_without(self):
+        told = [line for line in self.first().splitlines() if "warning" in line]
+        self.assertEqual(len(told), 1, told)
+        for words in ("KVzap is left out", "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct", "--kvzap_scorer_model", "train_kvzap"):
+            self.assertIn(words, told[0])
+        self.assertEqual(self.methods(), ["Baseline", "Random", "StreamingLLM", "ExpectedAttention", "Knorm"])
+        self.assertNotIn("KVzap", json.dumps(self.results(self.home / "out")["config"]["methods"]))
+        self.assertIn("known from the journal", self.first("--resume"))
+
+    def test_a_scorer_of_another_model_is_done_without(self):
+        self.cache_scorer(input_dim=4096)
+        self.assertRegex(self.first(), "KVzap is left out.*input_dim: is 4096, but the model's hidden_size is")
+        self.assertNotIn("KVzap", self.methods())
+
+    def test_a_scorer_that_fits_is_used(self):
+        self.cache_scorer()
+        self.assertNotIn("left out", self.first())
+        self.assertIn("KVzap", self.methods())
+
+    def test_what_is_named_still_fails(self):
+        for flags in (("--methods", "all"), ("--methods", "kvzap"), ("--kvzap_scorer_model", "nobody/scorer")):
+            self.assertIn("kvzap_scorer_model: ", self.first(*flags, code=2))
+
+    def test_ranks_do_as_rank_0_decides(self):
+        self.cache_scorer()
+        (self.home / "without").mkdir()
+        mpi = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
+
+        def ranks(out, *homes):
+            command = ["mpirun"]
+            for home in homes:
+                command += [*([":"] if len(command) > 1 else []), "-n", "1", "-x", f"HF_HOME={home}", KVCOMPARE, "--model_name",
+                            self.model, "--data_path", self.model / "data.jsonl", "--output_dir", self.home / out]
+            return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120,
+                                  env={**self.env, **mpi})
+
+        done = ranks("out", self.home / "without", self.home)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("KVzap is left out"), 1, done.stderr)
+        self.assertNotIn("KVzap", self.methods())
+        refused = ranks("refused", self.home, self.home / "without")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertRegex(refused.stderr, "rank 1 .*kvzap_scorer_model")
+
+
 class Refusals(ProgramTest):
     def refused(self, code, *words, flags=("--methods", "random"), **options):
         done = self.compare("refused", *flags, code=code, **options)

@@ -203,7 +203,8 @@ class DamagedJournals(ResumeTest):
             self.with_journal("cut", body[:-cut])
             done = self.run_once("cut", "--resume")
             if cut < len(last_unit):
-                self.assertIn(f"its {len(last_unit) - cut} bytes are left out", done.stderr)
+                n = len(last_unit) - cut
+                self.assertIn(f"its {n} bytes are left out" if n > 1 else "its 1 byte is left out", done.stderr)
             self.assert_same_results("cut", self.done)
 
     def test_one_flipped_bit_is_refused_with_its_line_and_can_be_salvaged(self):

@@ -151,5 +151,18 @@ TEST_F(HubCache, SaysWhatANameCouldBeIfItIsNone) {
   EXPECT_THAT(message_of((folder_.path() / "empty").string()), HasSubstr("holds no config.json"));
 }
 
+TEST_F(HubCache, ExpandsVariablesInItsPlace) {
+  const auto snapshot = cache_model("home/cache/hub", "c0ffee");
+  set_main("home/cache/hub", "c0ffee");
+  set("HOME", folder_.path() / "home");
+  set("HF_HOME", "$HOME/cache");
+  EXPECT_EQ(resolve_model("model_name", "org/name"), snapshot);
+  ::unsetenv("KVCOMPARE_TEST_UNSET");
+  set("HF_HOME", "$KVCOMPARE_TEST_UNSET/cache");
+  const auto error = error_of<ConfigError>([] { resolve_model("model_name", "org/name"); });
+  EXPECT_EQ(error.key, "HF_HOME");
+  EXPECT_THAT(error.what(), HasSubstr("KVCOMPARE_TEST_UNSET, which is not set"));
+}
+
 }  // namespace
 }  // namespace kvcompare

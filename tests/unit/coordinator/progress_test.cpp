@@ -41,14 +41,32 @@ TEST(ProgressBar, FillsInProportion) {
             "[---] 0/4 units, 0 %, elapsed 0:01");
 }
 
+TEST(ProgressLine, CountsOneUnitInTheSingular) {
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 1, .elapsed = 5s}), "0/1 unit, 0 %, elapsed 0:05");
+}
+
+TEST(FittedProgress, SaysAsMuchAsThereIsRoomFor) {
+  const ProgressState state{.n_done = 1, .n_total = 4, .elapsed = 1s};
+  EXPECT_EQ(fitted_progress(state, 100),
+            "[#######-----------------------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
+  EXPECT_EQ(fitted_progress(state, 60), "[####--------------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
+  EXPECT_EQ(fitted_progress(state, 50), "[##------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
+  EXPECT_EQ(fitted_progress(state, 49), "1/4 units, 25 %, elapsed 0:01, ETA 0:03");
+  EXPECT_EQ(fitted_progress(state, 30), "1/4, 25 %, ETA 0:03");
+  EXPECT_EQ(fitted_progress(state, 5), "1/4");
+  EXPECT_EQ(fitted_progress(state, 2), "");
+}
+
 class ProgressWithClock : public testing::Test {
  protected:
   Progress make(Progress::Style style, std::int64_t n_total) {
-    return Progress(stream_, style, n_total, [this] { return now_; });
+    return Progress(
+        stream_, style, n_total, [this] { return now_; }, [this] { return width_; });
   }
 
   std::chrono::steady_clock::time_point now_{};
   std::ostringstream stream_;
+  std::optional<std::size_t> width_;
 };
 
 TEST_F(ProgressWithClock, WritesALineEveryTenSeconds) {
@@ -93,6 +111,27 @@ TEST_F(ProgressWithClock, AShorterBarCoversTheLongerOneBefore) {
   EXPECT_EQ(last.size(), 1 + width + 1);
   EXPECT_EQ(last.find("ETA"), std::string::npos);
   EXPECT_EQ(last.back(), '\n');
+}
+
+TEST_F(ProgressWithClock, ABarLeavesTheLastColumnFreeAlsoAfterTheTerminalGotNarrower) {
+  Progress progress = make(Progress::Style::kBar, 3);
+  width_ = 80;
+  now_ += 1s;
+  progress.update(1);
+  stream_.str("");
+  width_ = 40;
+  now_ += 1s;
+  progress.update(2);
+  EXPECT_EQ(stream_.str(), "\r" + std::string("2/3 units, 66 %, elapsed 0:02, ETA 0:01"));
+  EXPECT_EQ(stream_.str().size(), 1u + 39u);
+}
+
+TEST_F(ProgressWithClock, TellsNothingIfNobodyWantsToKnow) {
+  Progress progress = make(Progress::Style::kNothing, 3);
+  now_ += 100s;
+  progress.update(1);
+  progress.finish();
+  EXPECT_EQ(stream_.str(), "");
 }
 
 }  // namespace

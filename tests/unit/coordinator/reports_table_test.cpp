@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/reports/fitted_lines.h"
 #include "coordinator/reports/table.h"
 #include "tests/unit/coordinator/example_comparison.h"
 
@@ -48,6 +49,45 @@ TEST(Table, SaysNothingOfSkippedOrFailedSamplesIfThereAreNone) {
   comparison.methods.pop_back();
   EXPECT_THAT(table(comparison), Not(HasSubstr("Skipped")));
   EXPECT_THAT(table(comparison), Not(HasSubstr("failed")));
+}
+
+TEST(Table, LeavesOutColumnsThatATerminalHasNoRoomForAndNamesThem) {
+  Comparison comparison = example_comparison();
+  comparison.skipped.clear();
+  comparison.methods.pop_back();
+  EXPECT_EQ(table(comparison, 60),
+            R"(models/tiny on texts.jsonl
+3 samples, chunk size 1, float32, cpu
+
+Method    Perplexity        Δ      Δ %     Kept  Peak keys
+----------------------------------------------------------
+Baseline      7.3891        -        -  100.00%         24
+Random       12.1825  +4.7934  +64.87%   50.00%         14
+
+Not shown, because the terminal is narrow: Avg NLL, Attended
+  (all are in detailed_results.json)
+)");
+}
+
+TEST(Table, HasNoLineThatIsLongerThanTheTerminal) {
+  Comparison comparison = example_comparison();
+  comparison.spec.data_path = "/a/folder/with/a/long/name/and/another/one/and/yet/another/texts.jsonl";
+  for (const std::size_t width : {24, 30, 40, 59, 60, 77, 78, 79, 200}) {
+    std::istringstream lines(table(comparison, width));
+    for (std::string line; std::getline(lines, line);)
+      EXPECT_LE(display_width(line), width) << "at " << width << ": " << line;
+  }
+}
+
+TEST(Table, IsWholeWhereThereIsRoomOrNoTerminal) {
+  EXPECT_EQ(table(example_comparison(), 78), table(example_comparison()));
+}
+
+TEST(Table, CountsOneSampleInTheSingular) {
+  Comparison comparison = example_comparison();
+  comparison.n_samples = 1;
+  EXPECT_THAT(table(comparison), HasSubstr("\n1 sample, chunk"));
+  EXPECT_THAT(table(comparison), HasSubstr("1 of 1 sample\n"));
 }
 
 TEST(Table, DoesNotDependOnTimings) {

@@ -103,7 +103,7 @@ TEST(TrainingPlan, SaysHowMuchIsNeeded) {
   const auto few = error_of<DataError>([] { plan(samples({3, 9, 2}), small_spec()); });
   EXPECT_THAT(
       few.what(),
-      HasSubstr("texts.jsonl: 1 of its 3 samples have min_tokens = 4 tokens or more (the longest has 9)"));
+      HasSubstr("texts.jsonl: 1 of its 3 samples has min_tokens = 4 tokens or more (the longest has 9)"));
   EXPECT_THAT(few.what(), HasSubstr("two are needed"));
   EXPECT_EQ(few.exit_code(), ExitCode::kBadInput);
   // Three prompts to fit to, three positions each.

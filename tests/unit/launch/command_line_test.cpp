@@ -237,6 +237,54 @@ INSTANTIATE_TEST_SUITE_P(CommandLine, RefusedValue,
                                          BadValue{"--policy", "both"}, BadValue{"--dtype", "int8"},
                                          BadValue{"--threads", "0"}, BadValue{"--log_level", "loud"}));
 
+TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
+  EXPECT_EQ(refusal({"--zzzzzzzz"}), "--zzzzzzzz: is no known flag; --help lists all");
+  EXPECT_EQ(refusal({"zzzzzzzz"}),
+            "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, finalize, help, presses, "
+            "tokenize, train_kvzap. Flags are written --name VALUE (kvcompare --help)");
+  EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
+              HasSubstr("is no known method; there are: all, baseline, "));
+}
+
+TEST(CommandLine, TakesShortSpellingsOfDtypes) {
+  for (const auto& [spelling, dtype] : {std::pair{"bf16", Dtype::kBFloat16},
+                                        {"fp16", Dtype::kFloat16},
+                                        {"half", Dtype::kFloat16},
+                                        {"fp32", Dtype::kFloat32},
+                                        {"float", Dtype::kFloat32},
+                                        {"fp64", Dtype::kFloat64},
+                                        {"double", Dtype::kFloat64}})
+    EXPECT_EQ(compare({"--dtype", spelling}).spec.dtype, dtype) << spelling;
+}
+
+TEST(CommandLine, QuietIsAWordForTwoFlags) {
+  const RunOptions quiet = compare({"--quiet"}).options;
+  EXPECT_EQ(quiet.log_level, "warning");
+  EXPECT_TRUE(quiet.no_progress);
+  const RunOptions loud = compare({"--quiet", "false"}).options;
+  EXPECT_EQ(loud.log_level, "info");
+  EXPECT_FALSE(loud.no_progress);
+  EXPECT_TRUE(compare({"--no_progress"}).options.no_progress);
+  EXPECT_EQ(compare({"--no-progress"}).options.log_level, "info");
+  EXPECT_EQ(
+      refusal({"--data_path", "x", "--quiet", "--log_level", "debug"}),
+      "--quiet: is --log_level warning and --no_progress, and contradicts --log_level debug; leave one of "
+      "them out");
+  const auto training = std::get<TrainKvzapCommand>(parse_command_line(
+      {"train_kvzap", "--model_name", "m", "--data_path", "d", "--output", "o", "--quiet"}));
+  EXPECT_TRUE(training.options.no_progress);
+}
+
+TEST(CommandLine, KnowsWhetherMethodsWereNamed) {
+  EXPECT_TRUE(compare({}).methods_by_default);
+  EXPECT_TRUE(compare({"--include_observed_attention", "--kvzap_n_sink", "1"}).methods_by_default);
+  EXPECT_FALSE(compare({"--methods", "all"}).methods_by_default);
+  EXPECT_FALSE(compare({"--kvzap_scorer_model", "k"}).methods_by_default);
+  const TemporaryFolder folder;
+  const auto file = folder.write("run.json", R"({"methods": "all"})");
+  EXPECT_FALSE(compare({"--config", file.string()}).methods_by_default);
+}
+
 TEST(CommandLine, RefusesAMissingValue) {
   EXPECT_THAT(refusal({"--max_length"}), StartsWith("--max_length: has no value; give a whole number"));
   EXPECT_THAT(refusal({"--max_length", "--seed", "1"}), StartsWith("--max_length: has no value"));
@@ -274,7 +322,8 @@ TEST(CommandLine, HelpAndVersionNeedNothingElse) {
               HasSubstr("--tokenizer"));
   EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({"presses", "--help"})).text,
               HasSubstr("presses"));
-  EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({"--version"})).text, StartsWith("kvcompare "));
+  for (const char* flag : {"--version", "-V", "-v"})
+    EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({flag})).text, StartsWith("kvcompare 0."));
 }
 
 TEST(CommandLine, TokenizeTakesThreePathsAndATextField) {

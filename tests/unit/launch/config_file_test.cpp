@@ -4,6 +4,7 @@
 #include "launch/config_file.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "common/errors.h"
 #include "launch/command_line.h"
 #include "launch/flag_table.h"
+#include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
@@ -95,6 +97,26 @@ TEST(ConfigFile, NullMeansTheDefault) {
 TEST(ConfigFile, SaysSoIfItIsAFolder) {
   const TemporaryFolder folder;
   EXPECT_THROW(command_with(folder.path()), ConfigError);
+}
+
+TEST(ConfigFile, ExpandsHomeAndVariablesInPathsAlone) {
+  ::setenv("KVCOMPARE_TEST_ROOT", "/data", 1);
+  ::unsetenv("KVCOMPARE_TEST_UNSET");
+  const TemporaryFolder folder;
+  const CompareCommand command =
+      command_with(folder.write("run.json", R"({"model_name": "$KVCOMPARE_TEST_ROOT/m", "output_dir": "~/out",
+                      "kvzap_scorer_model": "${KVCOMPARE_TEST_ROOT}/k", "computed_log": "$KVCOMPARE_TEST_ROOT/c",
+                      "text_field": "$KVCOMPARE_TEST_UNSET"})"));
+  EXPECT_EQ(command.spec.model_name, "/data/m");
+  EXPECT_EQ(command.spec.kvzap_scorer_model, "/data/k");
+  EXPECT_EQ(command.options.computed_log, "/data/c");
+  EXPECT_EQ(command.options.output_dir, std::string(std::getenv("HOME")) + "/out");
+  EXPECT_EQ(command.spec.text_field, "$KVCOMPARE_TEST_UNSET");
+  const auto file = folder.write("unset.json", R"({"data_path": "$KVCOMPARE_TEST_UNSET/d"})");
+  EXPECT_EQ(error_of<ConfigError>([&] { command_with(file); }).what(),
+            file.string() +
+                ":1: data_path: '$KVCOMPARE_TEST_UNSET/d' names the environment variable "
+                "KVCOMPARE_TEST_UNSET, which is not set; set it, or write the path itself");
 }
 
 }  // namespace

@@ -30,14 +30,22 @@ TEST(NearestNames, FindsTheFlagThatWasMeant) {
   EXPECT_THAT(nearest_names("tresholds", flags), ElementsAre("threshold"));
 }
 
-TEST(NearestNames, NamesAFlagHoweverFar) {
-  EXPECT_FALSE(nearest_names("zzzzzzzzzzzz", flag_names(compare_flags())).empty());
+TEST(NearestNames, NamesNothingWhereNothingIsNear) {
+  for (const char* given : {"zzzzzzzzzzzz", "foo", "x", "temperature", "verbose"})
+    EXPECT_THAT(nearest_names(given, flag_names(compare_flags())), ElementsAre()) << given;
+}
+
+TEST(NearestNames, AllowsAThirdOfTheLettersToDiffer) {
+  const std::vector<std::string> known{"abcdef"};
+  EXPECT_THAT(nearest_names("abcdxy", known), ElementsAre("abcdef"));
+  EXPECT_THAT(nearest_names("abcxyz", known), ElementsAre());
 }
 
 TEST(Suggestion, ListsEquallyNearNames) {
   const std::vector<std::string> known{"aa", "ab", "ac", "zz"};
-  EXPECT_EQ(suggestion("ax", known, "--"), "did you mean --aa, --ab or --ac?");
-  EXPECT_EQ(suggestion("zz", known), "did you mean zz?");
+  EXPECT_EQ(suggestion("ax", known, "--"), "did you mean --aa, --ab or --ac? ");
+  EXPECT_EQ(suggestion("zz", known), "did you mean zz? ");
+  EXPECT_EQ(suggestion("qqqq", known), "");
 }
 
 }  // namespace

@@ -1,0 +1,15 @@
+// Counts in messages.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kvcompare {
+
+// "1 sample", "2 samples".
+inline std::string counted(std::int64_t n, std::string_view noun) {
+  return std::to_string(n) + " " + std::string(noun) + (n == 1 ? "" : "s");
+}
+
+}  // namespace kvcompare
