@@ -216,7 +216,16 @@ class DatasetReader {
     const Place place{file_, record.line};
     auto ids = tokenise(record, encode_, place);
     check_vocabulary(ids, vocab_size_, place);
-    if (std::ssize(ids) > options_.max_length) ids.resize(static_cast<std::size_t>(options_.max_length));
+    return ids;
+  }
+
+  std::vector<TokenId> truncated(std::vector<TokenId> ids) {
+    const auto n_beyond = std::ssize(ids) - options_.max_length;
+    if (n_beyond <= 0) return ids;
+    ++dataset_.truncated.n_samples;
+    dataset_.truncated.n_tokens += n_beyond;
+    ids.resize(static_cast<std::size_t>(options_.max_length));
+    ids.shrink_to_fit();
     return ids;
   }
 
@@ -229,7 +238,8 @@ class DatasetReader {
         dataset_.bad_lines.push_back({error.line, error.problem});
         continue;
       }
-      dataset_.samples.push_back({SampleIndex(std::ssize(dataset_.samples)), std::move(lines[i].ids)});
+      dataset_.samples.push_back(
+          {SampleIndex(std::ssize(dataset_.samples)), truncated(std::move(lines[i].ids))});
     }
   }
 

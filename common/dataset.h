@@ -50,9 +50,16 @@ struct DatasetOptions {
   int n_threads = 1;  // that tokenise
 };
 
+// What max_length cut off.
+struct Truncation {
+  std::int64_t n_samples = 0;  // that were longer
+  std::int64_t n_tokens = 0;   // of theirs that are not computed
+};
+
 struct Dataset {
   std::vector<Sample> samples;
   std::vector<BadLine> bad_lines;  // with skip_bad_lines; they have no SampleIndex
+  Truncation truncated;
 };
 
 using Encode = std::function<std::vector<TokenId>(std::string_view)>;  // called by several threads at once

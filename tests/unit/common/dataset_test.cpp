@@ -75,6 +75,17 @@ TEST_F(ReadDataset, TruncatesToMaxLength) {
   EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'a', 'b', 'c'}, {1, 2}}));
 }
 
+TEST_F(ReadDataset, CountsTheSamplesAndTokensThatMaxLengthCutsOff) {
+  DatasetOptions opts =
+      options("{\"text\":\"abcdef\"}\n{\"input_ids\":[1,2,3]}\n{\"input_ids\":[1,2,3,4]}\n");
+  opts.max_length = 3;
+  const auto truncated = read_dataset(opts, bytes_as_ids, 256).truncated;
+  EXPECT_EQ(truncated.n_samples, 2);
+  EXPECT_EQ(truncated.n_tokens, 3 + 1);
+  opts.max_length = 6;
+  EXPECT_EQ(read_dataset(opts, bytes_as_ids, 256).truncated.n_samples, 0);
+}
+
 TEST_F(ReadDataset, IsNotReadBeyondMaxSamples) {
   DatasetOptions opts = options("{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nthis is not JSON\n");
   opts.max_samples = 2;
