@@ -65,7 +65,7 @@ OrderedJson json_run_spec(const RunSpec& spec) {
   OrderedJson config;
   config["model_name"] = spec.model_name;
   config["data_path"] = spec.data_path;
-  config["text_field"] = spec.text_field;
+  if (spec.text_field) config["text_field"] = *spec.text_field;
   config["max_length"] = spec.max_length;
   if (spec.max_samples) config["max_samples"] = *spec.max_samples;
   config["skip_bad_lines"] = spec.skip_bad_lines;
@@ -95,7 +95,7 @@ RunSpec run_spec_of(const OrderedJson& config) {
   RunSpec spec;
   config.at("model_name").get_to(spec.model_name);
   config.at("data_path").get_to(spec.data_path);
-  config.at("text_field").get_to(spec.text_field);
+  if (config.contains("text_field")) spec.text_field = config.at("text_field").get<std::string>();
   config.at("max_length").get_to(spec.max_length);
   if (config.contains("max_samples")) spec.max_samples = config.at("max_samples").get<std::int64_t>();
   config.at("skip_bad_lines").get_to(spec.skip_bad_lines);

@@ -15,7 +15,7 @@ std::vector<TokenId> encode_bytes(std::string_view text) {
   return ids;
 }
 
-std::string lines_of(const std::string& input, const std::string& text_field = "text") {
+std::string lines_of(const std::string& input, const std::optional<std::string>& text_field = {}) {
   const TemporaryFolder folder;
   return tokenized_lines(folder.write("in.jsonl", input), text_field, encode_bytes);
 }
