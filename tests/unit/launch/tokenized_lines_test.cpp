@@ -38,6 +38,12 @@ TEST(TokenizedLines, KeepsIdsOfALineWithoutText) {
   EXPECT_EQ(lines_of(R"({"input_ids": [5, 6]})"), "{\"input_ids\":[5,6]}\n");
 }
 
+TEST(TokenizedLines, ChoosesBetweenIdsAndTextAsAComparisonDoes) {
+  const std::string both = R"({"text": "A", "input_ids": [0, 5], "attention_mask": [0, 1]})";
+  EXPECT_EQ(lines_of(both), "{\"input_ids\":[5]}\n");
+  EXPECT_EQ(lines_of(both, "text"), "{\"input_ids\":[1,65]}\n");
+}
+
 TEST(TokenizedLines, NamesTheLineThatHasNeither) {
   try {
     lines_of("{\"text\": \"A\"}\n\n{\"txt\": \"B\"}\n");
