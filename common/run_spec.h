@@ -15,7 +15,7 @@ namespace kvcompare {
 struct RunSpec {
   std::string model_name = "meta-llama/Meta-Llama-3.1-8B-Instruct";  // folder or hub id
   std::string data_path;
-  std::string text_field = "text";
+  std::optional<std::string> text_field;    // goes before input_ids; "text" after them if absent
   std::int64_t max_length = 8192;           // tokens; longer samples are truncated
   std::optional<std::int64_t> max_samples;  // first samples of the data set; all if absent
   bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing

@@ -52,14 +52,16 @@ std::string sha256(std::string_view bytes) {
   return hash.hex();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+std::string sha256_of_file(const std::filesystem::path& path, const std::stop_token& stop) {
   constexpr std::size_t kPieceBytes = 1 << 20;
   std::ifstream file(path, std::ios::binary);
   if (!file) throw CheckpointError(path.string(), "", std::string("cannot be read: ") + std::strerror(errno));
   Sha256 hash;
   std::vector<char> piece(kPieceBytes);
-  while (file.read(piece.data(), std::ssize(piece)) || file.gcount() > 0)
+  while (file.read(piece.data(), std::ssize(piece)) || file.gcount() > 0) {
+    require(!stop.stop_requested(), path.string() + ": its hash was stopped");
     hash.add({piece.data(), static_cast<std::size_t>(file.gcount())});
+  }
   if (file.bad()) throw CheckpointError(path.string(), "", "cannot be read to its end");
   return hash.hex();
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,8 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 
-// Throws CheckpointError if the file cannot be read.
-std::string sha256_of_file(const std::filesystem::path& path);
+// Throws CheckpointError if the file cannot be read, InvariantError if it was stopped: whoever stops a hash
+// must not ask for it.
+std::string sha256_of_file(const std::filesystem::path& path, const std::stop_token& stop = {});
 
 }  // namespace kvcompare

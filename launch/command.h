@@ -27,7 +27,7 @@ struct TokenizeCommand {
   std::filesystem::path tokenizer;  // folder with tokenizer.json
   std::filesystem::path input;      // JSONL
   std::filesystem::path output;
-  std::string text_field;
+  std::optional<std::string> text_field;
 };
 
 // Of `spec` model_name, data_path and how it is read, dtype and seed count.

@@ -110,12 +110,14 @@ FlagValue method_list() {
 }
 
 Flag text_field_flag() {
+  auto value = text(&RunSpec::text_field, "KEY", "a key of the JSON objects");
+  value.shown = [](const Settings& settings) { return settings.spec.text_field.value_or("text"); };
   return {"text_field",
           FlagGroup::kData,
-          text(&RunSpec::text_field, "KEY", "a key of the JSON objects"),
+          value,
           "",
           "Key that holds the text in each line of the data set. A line may hold `input_ids` (token ids) "
-          "instead.",
+          "instead. Of a line with both, the text is used if this flag is given, else the ids.",
           ""};
 }
 

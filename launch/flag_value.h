@@ -84,7 +84,7 @@ FlagValue choice(std::string RunOptions::*pointer, const std::vector<std::string
 FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::optional<std::string> RunSpec::*pointer, const std::vector<std::string>& choices);
 
-// Any text but the empty one; std::string or std::filesystem::path.
+// Any text but the empty one; std::string, an optional one, or std::filesystem::path.
 template <class Owner, class Value>
 FlagValue text(Value Owner::*pointer, std::string placeholder, std::string accepted) {
   return {FlagKind::kText, std::move(placeholder), std::move(accepted),
@@ -92,7 +92,12 @@ FlagValue text(Value Owner::*pointer, std::string placeholder, std::string accep
             if (!given.empty()) member(settings, pointer) = given;
             return !given.empty();
           },
-          [=](const Settings& settings) -> std::string { return member(settings, pointer); }};
+          [=](const Settings& settings) -> std::string {
+            if constexpr (std::is_same_v<Value, std::optional<std::string>>)
+              return member(settings, pointer).value_or("");
+            else
+              return member(settings, pointer);
+          }};
 }
 
 template <class Owner>

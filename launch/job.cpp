@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <future>
 #include <mutex>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 
@@ -30,15 +32,42 @@ class LazyTokenizer {
   explicit LazyTokenizer(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   std::vector<TokenId> encode(std::string_view text) {
-    std::call_once(once_, [this] { tokenizer_ = Tokenizer::load(folder_); });
+    std::call_once(once_, [this] { load(); });
+    if (failure_) std::rethrow_exception(failure_);
     return tokenizer_->encode(text);
   }
   bool was_used() const { return tokenizer_.has_value(); }
 
  private:
+  // A failure is remembered: what cannot be read once is not read again for every text.
+  void load() {
+    try {
+      tokenizer_ = Tokenizer::load(folder_);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
   std::filesystem::path folder_;
   std::once_flag once_;
   std::optional<Tokenizer> tokenizer_;
+  std::exception_ptr failure_;
+};
+
+// The hash of a model, computed on other threads. It is given up if this object ends before it was asked for.
+class HashBeside {
+ public:
+  explicit HashBeside(const std::filesystem::path& folder)
+      : hash_(std::async(std::launch::async, model_hash, folder, stop_.get_token())) {}
+  HashBeside(const HashBeside&) = delete;
+  HashBeside& operator=(const HashBeside&) = delete;
+  ~HashBeside() { stop_.request_stop(); }  // then the future waits
+
+  std::string get() { return hash_.get(); }
+
+ private:
+  std::stop_source stop_;
+  std::future<std::string> hash_;
 };
 
 std::string hash_of(const std::vector<Sample>& samples) {
@@ -140,7 +169,7 @@ Job read_job(const RunSpec& spec, const RunOptions& options) {
 }
 
 JobData read_data(const Job& job, int n_threads) {
-  auto model = std::async(std::launch::async, model_hash, job.model);
+  HashBeside model(job.model);
   LazyTokenizer tokenizer(job.model);
   const auto& spec = job.spec;
   JobData data;
@@ -152,6 +181,7 @@ JobData read_data(const Job& job, int n_threads) {
        .skip_bad_lines = spec.skip_bad_lines,
        .n_threads = n_threads},
       [&](std::string_view text) { return tokenizer.encode(text); }, job.config.vocab_size);
+  for (const auto& warning : warnings_of(data.dataset.ids_for_text, spec.text_field)) log_warning(warning);
   check_lengths(data.dataset.samples, spec, job.config);
   data.hashes.data = hash_of(data.dataset.samples);
   if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");

@@ -3,6 +3,8 @@
 #include <optional>
 #include <vector>
 
+#include "common/log.h"
+
 namespace kvcompare {
 namespace {
 
@@ -14,12 +16,13 @@ std::string json_line(const std::vector<TokenId>& ids) {
 
 }  // namespace
 
-std::string tokenized_lines(const std::filesystem::path& input, const std::string& text_field,
+std::string tokenized_lines(const std::filesystem::path& input, const std::optional<std::string>& text_field,
                             const Encode& encode) {
   JsonlReader reader(input, text_field);
   std::string lines;
   while (const std::optional<JsonlRecord> record = reader.next())
-    lines += json_line(record->text ? encode(*record->text) : record->ids.value());
+    lines += json_line(record->ids ? *record->ids : encode(record->text.value()));
+  for (const auto& warning : warnings_of(reader.ids_for_text(), text_field)) log_warning(warning);
   return lines;
 }
 

@@ -2,15 +2,17 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "common/dataset.h"
 
 namespace kvcompare {
 
-// A line {"input_ids":[...]} for each line of `input` that is not blank, in order. Text goes through
-// `encode`; a line that has only ids keeps them. Throws DataError for a bad line.
-std::string tokenized_lines(const std::filesystem::path& input, const std::string& text_field,
+// A line {"input_ids":[...]} for each line of `input` that is not blank, in order: the sample that a
+// comparison would make of the line, not truncated. Text goes through `encode`. Throws DataError for a bad
+// line.
+std::string tokenized_lines(const std::filesystem::path& input, const std::optional<std::string>& text_field,
                             const Encode& encode);
 
 }  // namespace kvcompare

@@ -302,6 +302,35 @@ class Refusals(ProgramTest):
         data.write_text('{"input_ids":[1,2,3]}\n{"input_ids":[1,2,\n')
         self.refused(5, "bad.jsonl:2", data=data)
 
+    def test_bad_data_does_not_wait_for_the_hash_of_the_model(self):
+        model = self.copy_of_model("large")
+        with open(model / "model.safetensors", "r+b") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header, weights = json.loads(file.read(length)), file.read()
+            n = 256 << 30  # bytes of zeros in a sparse file: many minutes of hashing
+            header["padding"] = {"dtype": "U8", "shape": [n], "data_offsets": [len(weights), len(weights) + n]}
+            text = json.dumps(header).encode()
+            text += b" " * (-len(text) % 8)
+            file.seek(0)
+            file.write(struct.pack("<Q", len(text)) + text + weights)
+            file.truncate(8 + len(text) + len(weights) + n)
+        self.refused(5, "none.jsonl: cannot be opened", model=model, data=self.folder / "none.jsonl")
+        data = self.folder / "second.jsonl"
+        data.write_text('{"input_ids":[1,2,3]}\nno JSON\n')
+        self.refused(5, "second.jsonl:2", model=model, data=data)
+
+    def test_a_named_text_field_goes_before_ids(self):
+        data = self.folder / "both.jsonl"
+        data.write_text('{"input_ids":[1,2,3],"text":"a"}\n')
+        done = run("--model_name", self.model, "--data_path", data, "--methods", "random", "--output_dir",
+                   self.folder / "both", "--text_field", "text")
+        self.assertEqual(done.returncode, 5, done.stderr)  # the model has no tokenizer for the text
+        self.assertIn("tokenizer.json", done.stderr)
+        done = run("--model_name", self.model, "--data_path", data, "--methods", "random", "--output_dir",
+                   self.folder / "both")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("1 line with both 'input_ids' and 'text'"), 1, done.stderr)
+
     def test_text_without_a_tokenizer(self):
         data = self.folder / "text.jsonl"
         data.write_text('{"text":"a"}\n')

@@ -9,10 +9,10 @@
 
 namespace kvcompare {
 
-std::string model_hash(const std::filesystem::path& folder) {
+std::string model_hash(const std::filesystem::path& folder, const std::stop_token& stop) {
   std::vector<std::pair<std::string, std::future<std::string>>> hashes;
   const auto begin = [&](const std::filesystem::path& file) {
-    hashes.emplace_back(file.filename(), std::async(std::launch::async, sha256_of_file, file));
+    hashes.emplace_back(file.filename(), std::async(std::launch::async, sha256_of_file, file, stop));
   };
   begin(folder / "config.json");
   for (const auto& file : CheckpointFiles(folder).paths()) begin(file);

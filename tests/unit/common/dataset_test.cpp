@@ -14,6 +14,7 @@ namespace kvcompare {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Lt;
 using ::testing::SizeIs;
@@ -169,6 +170,99 @@ TEST_F(ReadDataset, NeedsATokenizerForTextOnly) {
             "data_path");
 }
 
+TEST_F(ReadDataset, LeavesMaskedPositionsOut) {
+  EXPECT_EQ(ids_of(R"({"input_ids":[0,0,5,6,7],"attention_mask":[0,0,1,1,1]})"),
+            (std::vector<Ids>{{5, 6, 7}}));
+  EXPECT_EQ(ids_of(R"({"input_ids":[5,6,999],"attention_mask":[true,true,false]})"),
+            (std::vector<Ids>{{5, 6}}));
+  EXPECT_EQ(ids_of(R"({"input_ids":[5,6],"attention_mask":[0,0]})"), (std::vector<Ids>{{}}));
+  EXPECT_EQ(ids_of(R"({"input_ids":[0,5,6],"attention_mask":[0,1,1],"labels":[-100,-100,6],)"
+                   R"("position_ids":[1,0,1],"special_tokens_mask":[9]})"),
+            (std::vector<Ids>{{5, 6}}));
+}
+
+TEST_F(ReadDataset, RefusesFieldsBesideIdsThatWouldChangeWhatIsScored) {
+  struct Refused {
+    const char* fields;
+    const char* message;
+  };
+  for (const auto& [fields, message] : std::vector<Refused>{
+           {R"("attention_mask":[1,0,1])", "'attention_mask' is 0 at position 1, between tokens"},
+           {R"("attention_mask":[1,1])",
+            "'attention_mask' must be an array as long as 'input_ids' (3); it has 2"},
+           {R"("attention_mask":[1,1,2])", "'attention_mask' holds 2 at position 2"},
+           {R"("attention_mask":[1,1,NaN])", "'attention_mask' holds NaN"},
+           {R"("labels":[5,-100,-100])", "'labels' asks that 2 of the 3 tokens are not scored"},
+           {R"("labels":[6,7,-100])", "'labels' holds 6 at position 0"},
+           {R"("labels":1)", "'labels' must be an array"},
+           {R"("position_ids":[0,1,0])", "'position_ids' holds 0 for token 2"}}) {
+    const auto error = error_of_data(std::string(R"({"input_ids":[5,6,7],)") + fields + "}");
+    EXPECT_EQ(error.line, 1);
+    EXPECT_THAT(error.problem, HasSubstr(message));
+  }
+}
+
+TEST_F(ReadDataset, UsesTheTextBesideIdsIfItsFieldWasNamedAndCountsTheLinesIfNot) {
+  const auto opts = options("{\"text\":\"ab\",\"input_ids\":[7]}\n{\"input_ids\":[8]}\n");
+  const auto unnamed = read_dataset(opts, bytes_as_ids, 256);
+  EXPECT_EQ(unnamed.samples[0].ids, Ids{7});
+  EXPECT_THAT(
+      warnings_of(unnamed.ids_for_text, {}),
+      ElementsAre("1 line with both 'input_ids' and 'text': input_ids was used; --text_field text uses "
+                  "the text"));
+  auto named = opts;
+  named.text_field = "text";
+  const auto dataset = read_dataset(named, bytes_as_ids, 256);
+  EXPECT_EQ(dataset.samples[0].ids, (Ids{'a', 'b'}));
+  EXPECT_THAT(warnings_of(dataset.ids_for_text, "text"), ElementsAre(HasSubstr("1 line without the field")));
+}
+
+TEST_F(ReadDataset, AcceptsNonFiniteNumbersInFieldsThatAreNotRead) {
+  EXPECT_EQ(ids_of(R"({"a":NaN,"b":[-Infinity,1e999],"text":"NaN \" ,NaN","c":Infinity})"),
+            (std::vector<Ids>{bytes_as_ids("NaN \" ,NaN")}));
+  EXPECT_THAT(error_of_data(R"({"text":NaN})").problem,
+              HasSubstr("field 'text' must be a string; it is NaN"));
+  EXPECT_THAT(error_of_data(R"({"input_ids":[1,Infinity]})").problem,
+              HasSubstr("element 1 is NaN, Infinity"));
+  EXPECT_THAT(error_of_data(R"({"text":"a","b":NaNo})").problem, HasSubstr("not valid JSON"));
+}
+
+TEST_F(ReadDataset, NamesWhatAFileIsAndHowToConvertIt) {
+  using namespace std::string_literals;
+  const std::vector<std::pair<std::string, const char*>> files{
+      {"\x1f\x8b\x08\0\n"s, "gzip -dc"},
+      {"\x28\xb5\x2f\xfd\0"s, "zstd -dc"},
+      {"PAR1\x15\0"s, "Parquet"},
+      {"\xff\xfe{\0"s, "UTF-16"},
+      {"{\0\"\0"s, "UTF-16LE"},
+      {"\0{\0\""s, "UTF-16BE"},
+      {"\0\0\0"s, "NUL byte"},
+      {"{\n \"text\": \"a\"\n}\n", "jq -c ."},
+      {"[\n {\"text\": \"a\"}\n]\n", "'.[]'"},
+      {"[{\"text\": \"a\"}]\n", "'.[]'"},
+      {"Once upon a time\n", "plain text"},
+      {"# no\n{\"text\":\"a\"}\n", "comments"},
+      {"{\"Text\":\"a\"}", "did you mean --text_field Text?"},
+      {"{\"messages\":[]}", "apply_chat_template"},
+      {"{\"text\":null}", "'text' is null"}};
+  for (const auto& [bytes, message] : files)
+    EXPECT_THAT(error_of_data(bytes).problem, HasSubstr(message)) << bytes;
+}
+
+TEST_F(ReadDataset, StopsAtTheFirstErrorOfTheTokenizer) {
+  std::string lines;
+  for (int i = 0; i < 500; ++i) lines += "{\"text\":\"a\"}\n";
+  int n_calls = 0;
+  const Encode broken = [&](std::string_view) -> Ids {
+    ++n_calls;
+    throw CheckpointError("tokenizer.json", "model", "cannot be read");
+  };
+  auto opts = options(lines);
+  opts.skip_bad_lines = true;
+  error_of<CheckpointError>([&] { read_dataset(opts, broken, 256); });
+  EXPECT_EQ(n_calls, 1);
+}
+
 TEST(JsonlReader, GivesTextIdsAndLineNumbers) {
   const TemporaryFolder folder;
   JsonlReader reader(folder.write("d.jsonl", "\n{\"t\":\"a\",\"input_ids\":[4]}\n\n{\"t\":\"b\"}\n"), "t");
@@ -176,7 +270,7 @@ TEST(JsonlReader, GivesTextIdsAndLineNumbers) {
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->line, 2);
   EXPECT_EQ(first->text, "a");
-  EXPECT_EQ(first->ids, Ids{4});
+  EXPECT_EQ(first->ids, std::nullopt);
   const auto second = reader.next();
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->line, 4);

@@ -107,6 +107,7 @@ TEST(DetailedJson, HoldsNoNull) {
 
 TEST(DetailedJson, ConfigHoldsAllThatCanChangeANumber) {
   Comparison comparison = example_comparison();
+  comparison.spec.text_field = "text";
   comparison.spec.max_samples = 3;
   comparison.spec.kvzap_model_type = "mlp";
   comparison.spec.seed = 18446744073709551615u;

@@ -15,7 +15,7 @@ std::vector<TokenId> encode_bytes(std::string_view text) {
   return ids;
 }
 
-std::string lines_of(const std::string& input, const std::string& text_field = "text") {
+std::string lines_of(const std::string& input, const std::optional<std::string>& text_field = {}) {
   const TemporaryFolder folder;
   return tokenized_lines(folder.write("in.jsonl", input), text_field, encode_bytes);
 }
@@ -36,6 +36,12 @@ TEST(TokenizedLines, ReadsTheNamedField) {
 
 TEST(TokenizedLines, KeepsIdsOfALineWithoutText) {
   EXPECT_EQ(lines_of(R"({"input_ids": [5, 6]})"), "{\"input_ids\":[5,6]}\n");
+}
+
+TEST(TokenizedLines, ChoosesBetweenIdsAndTextAsAComparisonDoes) {
+  const std::string both = R"({"text": "A", "input_ids": [0, 5], "attention_mask": [0, 1]})";
+  EXPECT_EQ(lines_of(both), "{\"input_ids\":[5]}\n");
+  EXPECT_EQ(lines_of(both, "text"), "{\"input_ids\":[1,65]}\n");
 }
 
 TEST(TokenizedLines, NamesTheLineThatHasNeither) {

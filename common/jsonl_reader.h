@@ -1,0 +1,51 @@
+// The lines of a data set, before text is tokenised.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+
+namespace kvcompare {
+
+// One line that is not blank: text or ids.
+struct JsonlRecord {
+  std::int64_t line = 0;  // 1-based
+  std::optional<std::string> text;
+  std::optional<std::vector<TokenId>> ids;
+};
+
+// Lines whose ids were taken although one could expect their text.
+struct IdsForText {
+  std::int64_t n_beside_text = 0;        // the line holds text too, and no field was named
+  std::int64_t n_without_the_field = 0;  // a field was named, and the line lacks it
+};
+
+// What the user is told of them: a sentence each, or none.
+std::vector<std::string> warnings_of(const IdsForText& taken, const std::optional<std::string>& text_field);
+
+// Reads one line at a time. Throws DataError with file and line.
+class JsonlReader {
+ public:
+  // text_field: as in DatasetOptions
+  JsonlReader(const std::filesystem::path& path, std::optional<std::string> text_field);
+  std::optional<JsonlRecord> next();  // empty at the end of the file
+  const IdsForText& ids_for_text() const { return ids_for_text_; }
+
+ private:
+  JsonlRecord parse(const std::string& text);
+  JsonlRecord parse_first(const std::string& text);
+
+  std::string path_;
+  std::optional<std::string> text_field_;
+  std::ifstream file_;
+  std::int64_t line_ = 0;
+  bool is_first_ = true;  // no line was parsed yet
+  IdsForText ids_for_text_;
+};
+
+}  // namespace kvcompare
