@@ -13,7 +13,6 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/StreamGuard.h>
 
@@ -125,7 +124,7 @@ class GpuUnit {
     const auto n_deaths = config_.n_kv_heads * n_;
     b_.all_deaths.narrow(0, index.value * n_deaths, n_deaths)
         .copy_(deaths().flatten(), /*non_blocking=*/true);
-    attend(rotated, qkv, heads);
+    attend_to_alive(rotated, qkv, until(), heads, instruction_);
     linear(heads, w.o, w.o_bias, delta);
     add_rms_norm(x, delta, w.post_attention_norm, config_.rms_norm_eps, hidden);
     for (std::int64_t row = 0; row < n_; row += n_rows_) {
@@ -175,27 +174,6 @@ class GpuUnit {
   static at::Tensor rows(const at::Tensor& buffer, std::int64_t n) { return buffer.narrow(0, 0, n); }
   at::Tensor deaths() const { return front_of(b_.deaths, {config_.n_kv_heads, n_}); }
   at::Tensor until() const { return front_of(b_.until, {config_.n_kv_heads, n_}); }
-
-  // Where every query sees all that is before it, libtorch's attention (cuDNN or FlashAttention) is at the
-  // hardware's limit. In float32 it may choose one that needs n_tokens^2 numbers.
-  bool is_dense() const {
-    return b_.x.scalar_type() != at::kFloat && (!schedule_ || chunking_.chunk_size >= n_);
-  }
-
-  void attend(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& heads) const {
-    if (!is_dense()) {
-      attend_to_alive(rotated, qkv, until(), heads, instruction_);
-      return;
-    }
-    const auto all = [&](const at::Tensor& x) { return x.transpose(0, 1).unsqueeze(0); };
-    const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
-    const auto v = qkv.narrow(1, (n_heads + n_kv_heads) * config_.head_dim, n_kv_heads * config_.head_dim);
-    const auto attended = at::scaled_dot_product_attention(
-        all(rotated.narrow(1, 0, n_heads)), all(rotated.narrow(1, n_heads, n_kv_heads)),
-        all(v.unflatten(1, {n_kv_heads, config_.head_dim})), {}, 0.0, /*is_causal=*/true, std::nullopt,
-        /*enable_gqa=*/n_heads != n_kv_heads);
-    heads.unflatten(1, {n_heads, config_.head_dim}).copy_(attended.squeeze(0).transpose(0, 1));
-  }
 
   const Sample& sample_;
   const ModelConfig& config_;

@@ -172,9 +172,6 @@ std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec
                                 {"death times", 2 * c.n_kv_heads * n_tokens * kInt},
                                 {"ids and NLL", n_tokens * (kLong + kFloat)},
                                 {"workspace of cuBLAS", kCublasWorkspace}};
-  // Attention of libtorch has a result of its own, and a sum of each row.
-  if (kind_of_scorer(method) == ScorerKind::kNone || demand.chunk_size >= n_tokens)
-    parts.push_back({"dense attention", n_tokens * (q * e + c.n_heads * kFloat)});
   for (auto& part : schedule_memory(demand, method, n_tokens)) parts.push_back(std::move(part));
   return parts;
 }

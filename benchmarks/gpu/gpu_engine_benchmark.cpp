@@ -17,11 +17,8 @@
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Version.h>
-#include <ATen/ops/_fused_sdp_choice.h>
-#include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 
-#include "benchmarks/gpu/attention_backend.h"
 #include "common/dataset.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
@@ -84,17 +81,11 @@ class Benchmark {
       kvzap_ = load_kvzap_surrogate(folder / "scorer", config_, std::nullopt, dtype, device);
   }
 
-  Json machine(std::int64_t n_tokens) const {
-    const auto heads = [&](std::int64_t n) {
-      return at::empty({1, n, n_tokens, config_.head_dim}, weights_->options());
-    };
-    const auto q = heads(config_.n_heads), k = heads(config_.n_kv_heads), v = heads(config_.n_kv_heads);
+  Json machine() {
     return {{"libraries", at::show_config()},
             {"load_seconds", load_seconds_},
             {"weight_bytes", gpu_weight_bytes(config_, weights_->options().dtype().toScalarType())},
-            {"dense_attention",
-             backend_name(at::_fused_sdp_choice(q, k, v, {}, 0.0, /*is_causal=*/true, std::nullopt,
-                                                /*enable_gqa=*/true))}};
+            {"attention", make_gpu_engine(*weights_, {}, {})->instruction_set()}};
   }
 
   Json run(const Case& asked) {
@@ -174,7 +165,7 @@ int benchmark(const std::vector<std::string>& words) {
   for (std::size_t i = 5; i < words.size(); ++i) cases.push_back(parse_case(words[i]));
   const auto device = choose_devices(words[2], std::nullopt).front();
   Benchmark benchmark(words[0], words[1], device, scalar_type(*dtype), std::stoi(words[4]));
-  Json report = benchmark.machine(cases.front().n_tokens);
+  Json report = benchmark.machine();
   report["cases"] = Json::array();
   for (const auto& asked : cases) report["cases"].push_back(benchmark.run(asked));
   std::cout << report.dump(1) << "\n";

@@ -333,7 +333,7 @@ def describe(options, rounds, gpus):
             print(f"transformers, {method}: " + ", ".join(f"{1 / step['seconds']:.1f} steps/s after {step['n']} tokens" for step in found))
     if "absent" not in first.engine:
         libraries = [line.strip(" -") for line in first.engine["libraries"].splitlines() if "CUDA Runtime" in line or "CuDNN" in line]
-        print(f"kvcompare: dense attention {first.engine['dense_attention']}" + "".join(f", {name}" for name in libraries))
+        print(f"kvcompare: attention by {first.engine['attention']}" + "".join(f", {name}" for name in libraries))
     if "absent" not in first.attention:
         print(f"attention with a bias: {first.attention['biased']['backend']}")
     for i, part in enumerate(rounds):

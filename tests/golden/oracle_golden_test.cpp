@@ -142,7 +142,7 @@ std::vector<std::string> models() {
 
 INSTANTIATE_TEST_SUITE_P(Models, OracleGolden,
                          testing::Combine(testing::ValuesIn(models()), testing::Values(kFloat64, kFloat32),
-                                          testing::ValuesIn(kAllEngines)),
+                                          testing::ValuesIn(kCpuEngines)),
                          [](const auto& param) {
                            std::string name = std::get<0>(param.param) + "_" + std::get<1>(param.param).name +
                                               "_" + name_of(std::get<2>(param.param));

@@ -1,6 +1,8 @@
 // What must hold of an engine for every model, method and sample. Set KVCOMPARE_TEST_SEED to try others.
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <variant>
@@ -13,14 +15,13 @@
 #include <c10/core/ScalarType.h>
 
 #include "presses/registry.h"
+#include "tests/property/engine_under_test.h"
 #include "tests/property/random_model.h"
-#include "tests/support/engines.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr int kRounds = 3;  // models a property is tried on
 constexpr std::int64_t kTokens = 31;
 
 // A run with parameters that bite in a sample this short.
@@ -32,7 +33,15 @@ RunSpec biting_run(std::int64_t chunk_size) {
   return run;
 }
 
-class EngineProperties : public testing::TestWithParam<std::tuple<std::string, EngineKind>> {
+// Of a size that tensor cores serve in 16 bits.
+void has_head_of_tensor_cores(TinyModelSpec& spec) {
+  spec.kv_heads = 1;
+  spec.heads = 2;
+  spec.head_dim = 64;
+  spec.hidden = 48;
+}
+
+class EngineProperties : public testing::TestWithParam<std::tuple<std::string, EngineUnderTest>> {
  protected:
   EngineProperties() : seed_(property_seed()), generator_(seed_) {}
 
@@ -42,9 +51,20 @@ class EngineProperties : public testing::TestWithParam<std::tuple<std::string, E
   // Another random model, and a random sample for it.
   void next_round() {
     spec_ = random_model(generator_);
-    write_tiny_model(scratch_.path(), spec_);
-    loaded_ = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kFloat);
+    const auto& engine = std::get<1>(GetParam());
+    if (n_rounds_++ % 2 == 0 && engine.kind == EngineKind::kGpu) has_head_of_tensor_cores(spec_);
+    const auto folder = scratch_.path() / std::to_string(n_rounds_);
+    std::filesystem::create_directory(folder);
+    write_tiny_model(folder, spec_);
+    model_ = std::make_unique<ModelUnderTest>(folder, engine);
     sample_ = {SampleIndex(3), random_sample(generator_, kTokens, spec_.vocab)};
+  }
+
+  // Models a property is tried on: of the GPU engine, whose kernels may be emulated, one for tensor cores and
+  // one for which there are none; of the others three in float32.
+  static int n_rounds() {
+    const auto& engine = std::get<1>(GetParam());
+    return engine.kind == EngineKind::kGpu ? 2 : engine.type == at::kFloat ? 3 : 1;
   }
 
   std::string where(int round) const {
@@ -52,7 +72,7 @@ class EngineProperties : public testing::TestWithParam<std::tuple<std::string, E
   }
 
   std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr) const {
-    return make_engine(std::get<1>(GetParam()), loaded_, chunk_size, std::move(observer));
+    return model_->engine(chunk_size, std::move(observer));
   }
 
   UnitResult evaluate(const RunSpec& run, const std::string& method) const {
@@ -68,12 +88,13 @@ class EngineProperties : public testing::TestWithParam<std::tuple<std::string, E
   std::mt19937_64 generator_;
   TemporaryFolder scratch_;
   TinyModelSpec spec_;
-  ModelForTest loaded_;
+  std::unique_ptr<ModelUnderTest> model_;
   Sample sample_;
+  int n_rounds_ = 0;
 };
 
 TEST_P(EngineProperties, IsTheBaselineWhereNoEvictionCanMatter) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     RunSpec whole = biting_run(kTokens);
@@ -89,7 +110,7 @@ TEST_P(EngineProperties, IsTheBaselineWhereNoEvictionCanMatter) {
 }
 
 TEST_P(EngineProperties, ChangesTheNllWhereItWithholdsKeys) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     for (const std::int64_t chunk_size : {1, 7}) {
@@ -103,7 +124,7 @@ TEST_P(EngineProperties, ChangesTheNllWhereItWithholdsKeys) {
 }
 
 TEST_P(EngineProperties, WithholdsNothingFromTheScoredIfOnlyTheLastEventEvicts) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     const RunSpec run =
@@ -117,7 +138,7 @@ TEST_P(EngineProperties, WithholdsNothingFromTheScoredIfOnlyTheLastEventEvicts) 
 
 // Recounts everything from the keys that are alive after each event.
 TEST_P(EngineProperties, CountsWhatWasAlive) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     const RunSpec run = biting_run(4);
@@ -158,7 +179,7 @@ std::vector<std::int64_t> values_of(const at::Tensor& positions) {
 }
 
 TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < 3; ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     RunSpec run = biting_run(3);
@@ -191,7 +212,7 @@ TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
 }
 
 TEST_P(EngineProperties, ATokenChangesNothingBeforeIt) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     for (const std::int64_t chunk_size : {1, 5}) {
@@ -210,7 +231,7 @@ TEST_P(EngineProperties, ATokenChangesNothingBeforeIt) {
 }
 
 TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
     const RunSpec run = biting_run(3);
@@ -229,9 +250,9 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
 INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,
                          testing::Combine(testing::Values("random", "streaming_llm", "expected_attention",
                                                           "observed_attention", "kvzap", "knorm"),
-                                          testing::ValuesIn(kAllEngines)),
+                                          testing::ValuesIn(all_engines_under_test())),
                          [](const auto& param) {
-                           return std::get<0>(param.param) + "_" + name_of(std::get<1>(param.param));
+                           return std::get<0>(param.param) + "_" + std::get<1>(param.param).name();
                          });
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Every engine on the same model, behind one constructor and one observer.
+// Every engine of the CPU on the same model, behind one constructor and one observer. With that of the GPU:
+// tests/property/engine_under_test.h.
 #pragma once
 
 #include <memory>
@@ -15,12 +16,15 @@
 
 namespace kvcompare {
 
-enum class EngineKind { kStepwise, kLayerwise, kTiled };
-inline constexpr EngineKind kAllEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise,
+enum class EngineKind { kStepwise, kLayerwise, kTiled, kGpu };
+inline constexpr EngineKind kCpuEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise,
                                              EngineKind::kTiled};
 
 inline std::string name_of(EngineKind kind) {
-  return kind == EngineKind::kStepwise ? "stepwise" : kind == EngineKind::kLayerwise ? "layerwise" : "tiled";
+  return kind == EngineKind::kStepwise    ? "stepwise"
+         : kind == EngineKind::kLayerwise ? "layerwise"
+         : kind == EngineKind::kTiled     ? "tiled"
+                                          : "gpu";
 }
 inline void PrintTo(EngineKind kind, std::ostream* out) { *out << name_of(kind); }
 
@@ -75,7 +79,7 @@ inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const ModelForTes
              : make_layerwise_engine(*loaded.model, loaded.resources(), std::move(options));
 }
 
-// loaded outlives the engine. With an observer one unit is run at a time.
+// kind: of the CPU. loaded outlives the engine. With an observer one unit is run at a time.
 inline std::unique_ptr<Engine> make_engine(EngineKind kind, const ModelForTest& loaded,
                                            std::int64_t chunk_size, AliveObserver observer = nullptr) {
   if (kind == EngineKind::kStepwise)

@@ -21,6 +21,9 @@ struct TileRow {
 
 // How the queries of a KV head are cut. A tile has n_rows rows: row r is head r % n_heads of its part at
 // query r / n_heads of its queries. A group that has more heads than a tile has rows is cut into parts.
+// The last query of a sample, whose prediction nobody scores, has a tile of its own. The sums of a tile run
+// in an order that depends on which keys die inside it, so a key that dies before the last query alone
+// changes no bit of a query that is scored.
 struct QueryTiles {
   int n_tokens;
   int group;      // query heads of a KV head
@@ -28,10 +31,11 @@ struct QueryTiles {
   int n_heads;    // of a part
   int n_queries;  // of a tile
 
-  KVCOMPARE_HOST_DEVICE int n_tiles() const { return (n_tokens + n_queries - 1) / n_queries; }
+  KVCOMPARE_HOST_DEVICE int n_tiles() const { return (n_tokens - 1 + n_queries - 1) / n_queries + 1; }
   KVCOMPARE_HOST_DEVICE QueryTile tile(int index) const {
-    const int end = (index + 1) * n_queries;
-    return {index * n_queries, (end < n_tokens ? end : n_tokens) - 1};
+    const int n_scored = n_tokens - 1, begin = index * n_queries, end = begin + n_queries;
+    if (index == n_tiles() - 1) return {n_scored, n_scored};
+    return {begin, (end < n_scored ? end : n_scored) - 1};
   }
   KVCOMPARE_HOST_DEVICE TileRow row(QueryTile tile, int part, int r) const {
     const int query = tile.first + r / n_heads, head = part * n_heads + r % n_heads;

@@ -47,6 +47,16 @@ TEST(QueryTiles, EveryQueryInEveryHeadIsOneRow) {
       }
 }
 
+TEST(QueryTiles, TheLastQueryHasATileOfItsOwn) {
+  for (const int n_tokens : {1, 2, 31, 32, 33, 65}) {
+    const auto tiles = cut_queries(n_tokens, 4, 128);
+    EXPECT_EQ(tiles.tile(tiles.n_tiles() - 1).first, n_tokens - 1);
+    if (n_tokens > 1) {
+      EXPECT_EQ(tiles.tile(tiles.n_tiles() - 2).last, n_tokens - 2);
+    }
+  }
+}
+
 // As many queries as there is room for: rows that are left are fewer than a query has.
 TEST(QueryTiles, FillTheirRows) {
   EXPECT_EQ(cut_queries(1000, 1, 128).n_queries, 128);

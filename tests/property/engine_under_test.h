@@ -1,0 +1,75 @@
+// Every engine in every number format that it computes in, the GPU engine included: on a GPU, or by emulated
+// kernels on the CPU. For properties that hold for all of them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <c10/core/ScalarType.h>
+
+#include "tests/support/engines.h"
+#include "tests/support/gpu_model.h"
+
+namespace kvcompare {
+
+struct EngineUnderTest {
+  EngineKind kind;
+  at::ScalarType type;
+
+  std::string name() const {  // "gpu_bfloat16"
+    return name_of(kind) + "_" +
+           (type == at::kDouble     ? "float64"
+            : type == at::kFloat    ? "float32"
+            : type == at::kBFloat16 ? "bfloat16"
+                                    : "float16");
+  }
+};
+inline void PrintTo(const EngineUnderTest& engine, std::ostream* out) { *out << engine.name(); }
+
+// Where kernels run on a GPU only its engine: the others are tested on the CPU.
+inline std::vector<EngineUnderTest> all_engines_under_test() {
+  std::vector<EngineUnderTest> all;
+  for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf}) all.push_back({EngineKind::kGpu, type});
+  if (!kernel_device().is_cpu()) return all;
+  for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf})
+    for (const auto kind : {EngineKind::kStepwise, EngineKind::kLayerwise}) all.push_back({kind, type});
+  for (const auto type : {at::kFloat, at::kDouble}) all.push_back({EngineKind::kTiled, type});
+  return all;
+}
+
+// The checkpoint of a folder, whose scorer is in its folder scorer, as one engine takes it.
+class ModelUnderTest {
+ public:
+  ModelUnderTest(const std::filesystem::path& folder, const EngineUnderTest& engine)
+      : kind_(engine.kind),
+        n_kv_heads_(read_model_config(folder / "config.json").n_kv_heads),
+        model_(load(folder, engine)) {}
+
+  // With an observer one unit is run at a time.
+  std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr) const {
+    if (const auto* of_cpu = std::get_if<ModelForTest>(&model_))
+      return make_engine(kind_, *of_cpu, chunk_size, std::move(observer));
+    const auto& gpu = *std::get<std::unique_ptr<GpuModelForTest>>(model_);
+    if (!observer) return gpu.engine({.chunk_size = chunk_size});
+    auto replaying = std::make_unique<ReplayingEngine>(n_kv_heads_, chunk_size, std::move(observer));
+    replaying->set_engine(
+        gpu.engine({.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
+    return replaying;
+  }
+
+ private:
+  using Loaded = std::variant<ModelForTest, std::unique_ptr<GpuModelForTest>>;
+  static Loaded load(const std::filesystem::path& folder, const EngineUnderTest& engine) {
+    if (engine.kind == EngineKind::kGpu) return std::make_unique<GpuModelForTest>(folder, engine.type);
+    return load_for_test(folder, folder / "scorer", engine.type);
+  }
+
+  EngineKind kind_;
+  std::int64_t n_kv_heads_;
+  Loaded model_;
+};
+
+}  // namespace kvcompare
