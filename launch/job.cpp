@@ -163,6 +163,8 @@ Job read_job(const RunSpec& spec, const RunOptions& options) {
   job.spec.dtype = choose_dtype(spec.dtype, job.config.stored_dtype, job.devices.front());
   if (spec.engine == "auto") job.spec.engine = "layerwise";
   job.spec.device_type = job.devices.front().is_cpu() ? "cpu" : "cuda";
+  if (is_for_gpu(job.spec, job.devices.front()))
+    for (const auto& method : job.spec.methods) device_schedule(method);  // throws if there is none
   if (job.scorer)
     job.spec.kvzap_model_type = kvzap_model_type(*job.scorer, job.config, spec.kvzap_model_type);
   return job;

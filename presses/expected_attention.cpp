@@ -27,7 +27,7 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
   void append(const LayerView& tokens) override {
     const auto n_tokens = tokens.raw_q.size(1);
     const auto n_skipped = std::clamp<std::int64_t>(parameters_.n_sink - tokens.first_position, 0, n_tokens);
-    n_kv_heads_ = tokens.k.size(0);
+    n_kv_heads_ = tokens.n_kv_heads;
     if (n_skipped < n_tokens) queries_.append(tokens.raw_q.narrow(1, n_skipped, n_tokens - n_skipped));
   }
 
@@ -191,6 +191,7 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
 class ExpectedAttention : public DriftingScorer {
  public:
   explicit ExpectedAttention(const ScorerParameters& parameters) : parameters_(parameters) {}
+  Needs needs() const override { return {.raw_q = true, .k = true, .v = true}; }
   std::unique_ptr<Layer> start_layer(const Rope& rope) const override {
     return std::make_unique<ExpectedAttentionLayer>(parameters_, rope);
   }

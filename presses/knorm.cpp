@@ -22,6 +22,8 @@ at::Tensor rounded(const at::Tensor& x) {
 
 class Knorm : public FixedScorer {
  public:
+  Needs needs() const override { return {.raw_k = true}; }
+
   at::Tensor score(const LayerView& tokens) const override {
     return -rounded(at::linalg_vector_norm(tokens.raw_k.to(at::kDouble), 2, at::IntArrayRef{-1}));
   }

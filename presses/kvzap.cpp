@@ -14,6 +14,8 @@ class Kvzap : public FixedScorer {
  public:
   explicit Kvzap(const KvzapSurrogate& surrogate) : surrogate_(surrogate) {}
 
+  Needs needs() const override { return {.hidden = true}; }
+
   at::Tensor score(const LayerView& tokens) const override {
     const auto& layer = surrogate_.layers.at(static_cast<std::size_t>(tokens.layer.value));
     return predict(layer, tokens.hidden).t().to(at::kDouble);

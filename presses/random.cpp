@@ -12,15 +12,17 @@ class Random : public FixedScorer {
  public:
   explicit Random(std::uint64_t seed) : seed_(seed) {}
 
+  Needs needs() const override { return {}; }
+
   at::Tensor score(const LayerView& tokens) const override {
-    const auto n_kv_heads = tokens.k.size(0);
-    const auto n_tokens = tokens.k.size(1);
+    const auto n_kv_heads = tokens.n_kv_heads;
+    const auto n_tokens = tokens.n_tokens;
     auto scores = at::empty({n_kv_heads, n_tokens}, at::kDouble);
     auto row = scores.accessor<double, 2>();
     for (std::int64_t h = 0; h < n_kv_heads; ++h)
       for (std::int64_t t = 0; t < n_tokens; ++t)
         row[h][t] = uniform(tokens.sample, tokens.layer.value * n_kv_heads + h, tokens.first_position + t);
-    return scores.to(tokens.k.device());
+    return scores.to(tokens.device);
   }
 
  private:

@@ -9,6 +9,7 @@
 #include "presses/expected_attention.h"
 #include "presses/knorm.h"
 #include "presses/kvzap.h"
+#include "presses/needs.h"
 #include "presses/observed_attention.h"
 #include "presses/random.h"
 #include "presses/scorer.h"
@@ -24,24 +25,24 @@ const auto& table() {
   // clang-format off
   static const std::array<MethodDescription, 7> kMethods{{
       {"baseline", "Baseline", {"none", "full"}, kNone, SinkFlag::kNone, true, {},
-       "keeps every key", "", make_baseline},
+       "keeps every key", "", make_baseline, DeviceSchedule::kKeepAll},
       {"kvzap", "KVzap", {"KVzapPress", "DMSPress"}, kThreshold, SinkFlag::kKvzapNSink, true,
        {"kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink"},
        "score of a trained surrogate of KVzip+, from the input of the attention block",
-       "KVzap, arXiv 2601.07891; threshold policy: DMS, arXiv 2506.05345", make_kvzap},
+       "KVzap, arXiv 2601.07891; threshold policy: DMS, arXiv 2506.05345", make_kvzap, DeviceSchedule::kTokenScores},
       {"random", "Random", {"RandomPress"}, kRatio, SinkFlag::kNone, true, {"seed"},
-       "uniform random number of (seed, sample, layer, KV head, position)", "Philox4x32-10, SC 2011", make_random},
+       "uniform random number of (seed, sample, layer, KV head, position)", "Philox4x32-10, SC 2011", make_random, DeviceSchedule::kRandomNumbers},
       {"streaming_llm", "StreamingLLM", {"StreamingLLMPress", "streaming"}, kRatio, SinkFlag::kNSink, true, {"n_sink"},
-       "the position: the most recent keys and the sinks stay", "StreamingLLM, arXiv 2309.17453", make_streaming_llm},
+       "the position: the most recent keys and the sinks stay", "StreamingLLM, arXiv 2309.17453", make_streaming_llm, DeviceSchedule::kPositions},
       {"expected_attention", "ExpectedAttention", {"ExpectedAttentionPress"}, kRatio, SinkFlag::kNSink, true,
        {"n_sink", "n_future_positions", "use_covariance", "use_vnorm"},
        "attention expected from future queries, times the norm of the value",
-       "Expected Attention, arXiv 2510.00636", make_expected_attention},
+       "Expected Attention, arXiv 2510.00636", make_expected_attention, DeviceSchedule::kExpectedAttention},
       {"observed_attention", "ObservedAttention", {"ObservedAttentionPress", "h2o"}, kRatio, SinkFlag::kNone, false, {},
        "attention received so far, divided by the number of queries that could have given it",
-       "related to H2O, arXiv 2306.14048", make_observed_attention},
+       "related to H2O, arXiv 2306.14048", make_observed_attention, DeviceSchedule::kObservedAttention},
       {"knorm", "Knorm", {"KnormPress"}, kRatio, SinkFlag::kNone, true, {},
-       "minus the L2 norm of the key before RoPE, rounded to 11 significant bits", "arXiv 2406.11430", make_knorm},
+       "minus the L2 norm of the key before RoPE, rounded to 11 significant bits", "arXiv 2406.11430", make_knorm, DeviceSchedule::kTokenScores},
   }};
   // clang-format on
   return kMethods;
@@ -107,10 +108,26 @@ MethodSpec make_method_spec(const MethodDescription& method, const RunSpec& run)
           parameters, std::move(names)};
 }
 
-Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
+const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources) {
+  for (const auto& own : resources.more_methods)
+    if (own.name == spec.name) return own;
   const auto* method = find_method(spec.name);
   require(method != nullptr, "no method is named '" + spec.name + "'");
-  return method->make(spec.parameters, resources);
+  return *method;
+}
+
+DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources) {
+  const auto schedule = description_of(spec, resources).on_device;
+  if (schedule == DeviceSchedule::kNone)
+    throw ConfigError("methods", "the layerwise engine on a GPU has no kernels for '" + spec.name +
+                                     "'; use --engine stepwise or --device cpu, or leave the method out");
+  return schedule;
+}
+
+Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
+  auto scorer = description_of(spec, resources).make(spec.parameters, resources);
+  check_needs(scorer, spec.name);
+  return scorer;
 }
 
 }  // namespace kvcompare

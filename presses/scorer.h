@@ -1,6 +1,7 @@
-// What a scorer sees and gives. Three kinds, because they differ in what they need; an engine knows it from
-// the type. Scores are float64 whatever the precision of the model: higher = keep. A NaN score fails the
-// unit.
+// What a scorer sees and gives. Three kinds, because they differ in when they are asked; an engine knows it
+// from the type. Which tensors a scorer reads it declares (needs.h): an engine fills those and leaves the
+// others undefined. Scores are float64 whatever the precision of the model: higher = keep. A NaN score fails
+// the unit.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,10 @@
 #include <span>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include "common/ids.h"
+#include "presses/needs.h"
 #include "presses/rope.h"
 
 namespace kvcompare {
@@ -22,6 +25,10 @@ struct LayerView {
   at::Tensor q;       // [n_heads, n_tokens, d_head]     with RoPE
   at::Tensor k;       // [n_kv_heads, n_tokens, d_head]  with RoPE
   at::Tensor v;       // [n_kv_heads, n_tokens, d_head]
+  // Always filled:
+  std::int64_t n_kv_heads = 0;
+  std::int64_t n_tokens = 0;
+  c10::Device device = at::kCPU;  // where scores are to be
   LayerIndex layer;
   SampleIndex sample;
   std::int64_t first_position = 0;
@@ -31,6 +38,7 @@ struct LayerView {
 class FixedScorer {
  public:
   virtual ~FixedScorer() = default;
+  virtual Needs needs() const = 0;  // of all but `attention`
   // returns [n_kv_heads, n_tokens]
   virtual at::Tensor score(const LayerView& tokens) const = 0;
 };
@@ -44,8 +52,8 @@ struct AliveKeys {
 
 // One KV head with the query heads that share it, all tokens of a sample, on the CPU in any precision.
 struct WholeHead {
-  at::Tensor raw_q;  // [group, n_tokens, d_head]  before RoPE; for a DriftingScorer
-  at::Tensor q;      // [group, n_tokens, d_head]  with RoPE; for an ObservingScorer
+  at::Tensor raw_q;  // [group, n_tokens, d_head]  before RoPE
+  at::Tensor q;      // [group, n_tokens, d_head]  with RoPE
   at::Tensor k;      // [n_tokens, d_head]         with RoPE
   at::Tensor v;      // [n_tokens, d_head]
 };
@@ -76,6 +84,7 @@ class DriftingScorer {
   };
 
   virtual ~DriftingScorer() = default;
+  virtual Needs needs() const = 0;  // of raw_q, q, k and v
   // rope outlives the layer, and the head.
   virtual std::unique_ptr<Layer> start_layer(const Rope& rope) const = 0;
   virtual std::unique_ptr<Head> start_head(const Rope& rope, const WholeHead& head) const = 0;
@@ -85,6 +94,7 @@ class DriftingScorer {
 class ObservingScorer {
  public:
   virtual ~ObservingScorer() = default;
+  virtual Needs needs() const { return {.attention = true}; }  // of attention alone
   //   positions : [n_alive], int64
   //   received  : [n_heads / n_kv_heads, n_alive], float64, softmax weights summed over the queries so far
   //   returns   : [n_alive]

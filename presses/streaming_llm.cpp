@@ -9,11 +9,13 @@ namespace {
 
 class StreamingLlm : public FixedScorer {
  public:
+  Needs needs() const override { return {}; }
+
   at::Tensor score(const LayerView& tokens) const override {
-    const auto n_tokens = tokens.k.size(1);
+    const auto n_tokens = tokens.n_tokens;
     return at::arange(tokens.first_position, tokens.first_position + n_tokens,
-                      tokens.k.options().dtype(at::kDouble))
-        .expand({tokens.k.size(0), n_tokens});
+                      at::TensorOptions(tokens.device).dtype(at::kDouble))
+        .expand({tokens.n_kv_heads, n_tokens});
   }
 };
 

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/sort.h>
 
 #include "common/errors.h"
@@ -76,10 +77,13 @@ class TokenSchedule : public FixedPolicy {
                          .q = rotated.narrow(0, 0, n_heads),
                          .k = rotated.narrow(0, n_heads, n_kv_heads),
                          .v = heads.narrow(0, n_heads + n_kv_heads, n_kv_heads),
+                         .n_kv_heads = n_kv_heads,
+                         .n_tokens = chunking_.n_tokens,
+                         .device = layer.qkv.device(),
                          .layer = layer.layer,
                          .sample = sample_,
                          .first_position = 0};
-    judge(scorer_->score(view).contiguous(), deaths, until);
+    judge(scorer_->score(what_is_needed(view, scorer_->needs())).contiguous(), deaths, until);
   }
 
  private:
@@ -91,31 +95,15 @@ class TokenSchedule : public FixedPolicy {
 // first, while the heads of one layer alone would leave most of the device idle.
 class AheadSchedule : public FixedPolicy {
  public:
-  AheadSchedule(SampleIndex sample, const MethodSpec& method, const Chunking& chunking,
-                const GpuScheduleModel& model)
+  // scores(n_heads of all layers): [n_heads, n_tokens], float64
+  template <class Scores>
+  AheadSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model,
+                const Scores& scores)
       : FixedPolicy(method, chunking, model) {
     const auto n_heads = config_.n_layers * config_.n_kv_heads, n_tokens = chunking.n_tokens;
     deaths_ = room({n_heads, n_tokens}, at::kInt);
     until_ = room({n_heads, n_tokens}, at::kInt);
-    at::Tensor scores;
-    if (method.name == "random") {
-      scores = room({n_heads, n_tokens}, at::kDouble);
-      // Heads are counted through all layers, as if they were of one.
-      random_scores_kernel({.scores = scores.mutable_data_ptr<double>(),
-                            .n_kv_heads = n_heads,
-                            .n_tokens = n_tokens,
-                            .seed = method.parameters.seed,
-                            .sample = static_cast<std::uint64_t>(sample.value),
-                            .layer = 0},
-                           stream());
-    } else {
-      scores = at::arange(n_tokens, options_.dtype(at::kDouble)).expand({n_heads, n_tokens}).contiguous();
-    }
-    judge(scores, deaths_, until_);
-  }
-
-  static bool serves(const MethodSpec& method) {
-    return method.name == "random" || method.name == "streaming_llm";
+    judge(scores(n_heads), deaths_, until_);
   }
 
   void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
@@ -130,11 +118,35 @@ class AheadSchedule : public FixedPolicy {
 
 }  // namespace
 
-std::unique_ptr<GpuSchedule> make_fixed_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
+std::unique_ptr<GpuSchedule> make_token_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
                                                  const MethodSpec& method, const Chunking& chunking,
                                                  const GpuScheduleModel& model) {
-  if (AheadSchedule::serves(method)) return std::make_unique<AheadSchedule>(sample, method, chunking, model);
   return std::make_unique<TokenSchedule>(std::move(scorer), sample, method, chunking, model);
+}
+
+std::unique_ptr<GpuSchedule> make_random_schedule(SampleIndex sample, const MethodSpec& method,
+                                                  const Chunking& chunking, const GpuScheduleModel& model) {
+  return std::make_unique<AheadSchedule>(method, chunking, model, [&](std::int64_t n_heads) {
+    const auto scores = at::empty({n_heads, chunking.n_tokens}, model.options.dtype(at::kDouble));
+    // Heads are counted through all layers, as if they were of one.
+    random_scores_kernel({.scores = scores.mutable_data_ptr<double>(),
+                          .n_kv_heads = n_heads,
+                          .n_tokens = chunking.n_tokens,
+                          .seed = method.parameters.seed,
+                          .sample = static_cast<std::uint64_t>(sample.value),
+                          .layer = 0},
+                         current_stream(model.options.device()));
+    return scores;
+  });
+}
+
+std::unique_ptr<GpuSchedule> make_position_schedule(const MethodSpec& method, const Chunking& chunking,
+                                                    const GpuScheduleModel& model) {
+  return std::make_unique<AheadSchedule>(method, chunking, model, [&](std::int64_t n_heads) {
+    return at::arange(chunking.n_tokens, model.options.dtype(at::kDouble))
+        .expand({n_heads, chunking.n_tokens})
+        .contiguous();
+  });
 }
 
 }  // namespace kvcompare

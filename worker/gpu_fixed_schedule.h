@@ -9,8 +9,17 @@
 
 namespace kvcompare {
 
-std::unique_ptr<GpuSchedule> make_fixed_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
+// Of any fixed scorer.
+std::unique_ptr<GpuSchedule> make_token_schedule(std::unique_ptr<FixedScorer> scorer, SampleIndex sample,
                                                  const MethodSpec& method, const Chunking& chunking,
                                                  const GpuScheduleModel& model);
+
+// Of `random`.
+std::unique_ptr<GpuSchedule> make_random_schedule(SampleIndex sample, const MethodSpec& method,
+                                                  const Chunking& chunking, const GpuScheduleModel& model);
+
+// Of streaming_llm.
+std::unique_ptr<GpuSchedule> make_position_schedule(const MethodSpec& method, const Chunking& chunking,
+                                                    const GpuScheduleModel& model);
 
 }  // namespace kvcompare

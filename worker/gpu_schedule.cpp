@@ -1,5 +1,6 @@
 #include "worker/gpu_schedule.h"
 
+#include <memory>
 #include <stdexcept>
 #include <utility>
 #include <variant>
@@ -8,6 +9,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 
+#include "common/errors.h"
 #include "presses/scorer.h"
 #include "worker/gpu_drifting_schedule.h"
 #include "worker/gpu_fixed_schedule.h"
@@ -47,13 +49,27 @@ at::Tensor GpuSchedule::room(at::IntArrayRef sizes, at::ScalarType type) const {
 
 std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const Sample& sample,
                                                const Chunking& chunking, const GpuScheduleModel& model) {
-  auto scorer = make_scorer(method, model.resources);
-  if (std::holds_alternative<NoScorer>(scorer)) return nullptr;
-  if (auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer))
-    return make_fixed_schedule(std::move(*fixed), sample.index, method, chunking, model);
-  if (std::holds_alternative<std::unique_ptr<DriftingScorer>>(scorer))
-    return make_drifting_schedule(method, chunking, model);
-  return make_observing_schedule(method, chunking, model);
+  switch (device_schedule(method, model.resources)) {
+    case DeviceSchedule::kNone:
+      break;
+    case DeviceSchedule::kKeepAll:
+      return nullptr;
+    case DeviceSchedule::kTokenScores: {
+      auto scorer = make_scorer(method, model.resources);
+      auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
+      require(fixed != nullptr, "the scorer of '" + method.name + "' is not fixed, as its row says");
+      return make_token_schedule(std::move(*fixed), sample.index, method, chunking, model);
+    }
+    case DeviceSchedule::kRandomNumbers:
+      return make_random_schedule(sample.index, method, chunking, model);
+    case DeviceSchedule::kPositions:
+      return make_position_schedule(method, chunking, model);
+    case DeviceSchedule::kExpectedAttention:
+      return make_drifting_schedule(method, chunking, model);
+    case DeviceSchedule::kObservedAttention:
+      return make_observing_schedule(method, chunking, model);
+  }
+  throw InvariantError("a device schedule that is none");
 }
 
 }  // namespace kvcompare

@@ -67,7 +67,8 @@ class GpuSchedule {
   const at::Tensor status_;
 };
 
-// Null if the unit's cache keeps every key as long as a query could see it.
+// By what the method's row declares. Null for the baseline. Throws ConfigError for a method without a
+// schedule.
 std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const Sample& sample,
                                                const Chunking& chunking, const GpuScheduleModel& model);
 

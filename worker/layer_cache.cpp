@@ -47,7 +47,7 @@ void LayerCache::append(const LayerView& chunk) {
   const auto positions =
       at::arange(chunk.first_position, chunk.first_position + n_tokens, chunk.k.options().dtype(at::kLong));
   const auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer_);
-  const auto scores = fixed ? (*fixed)->score(chunk) : at::Tensor();
+  const auto scores = fixed ? (*fixed)->score(what_is_needed(chunk, (*fixed)->needs())) : at::Tensor();
   const bool observing = std::holds_alternative<std::unique_ptr<ObservingScorer>>(scorer_);
   const auto group = chunk.q.size(0) / chunk.k.size(0);
   for (std::size_t h = 0; h < heads_.size(); ++h) {
@@ -61,7 +61,7 @@ void LayerCache::append(const LayerView& chunk) {
       head.received =
           joined(head.received, at::zeros({group, n_tokens}, chunk.k.options().dtype(at::kDouble)), 1);
   }
-  if (drifting_) drifting_->append(chunk);
+  if (drifting_) drifting_->append(what_is_needed(chunk, needs_of(scorer_)));
 }
 
 // Softmax in float32 at least. Returns [group, n_tokens, d_head].
@@ -93,7 +93,7 @@ void LayerCache::evict(const MethodSpec& method, const Event& event) {
 at::Tensor LayerCache::score(std::int64_t kv_head, std::int64_t n) const {
   const auto& head = heads_[static_cast<std::size_t>(kv_head)];
   if (head.scores.defined()) return head.scores;
-  if (drifting_) return drifting_->score(n, kv_head, head.keys);
+  if (drifting_) return drifting_->score(n, kv_head, what_is_needed(head.keys, needs_of(scorer_)));
   return std::get<std::unique_ptr<ObservingScorer>>(scorer_)->score(n, head.keys.positions, head.received);
 }
 

@@ -13,7 +13,10 @@
 
 namespace kvcompare {
 
-//   head         : what the kind of scorer needs of it, on the CPU
+// What schedule_head reads of a head: what a drifting scorer declares; to follow attention q and k.
+Needs needs_of_schedule(const Scorer& scorer);
+
+//   head         : needs_of_schedule at least, on the CPU
 //   fixed_scores : [n_tokens], with a FixedScorer only
 //   deaths       : [n_tokens], written
 // Throws std::domain_error if a score is NaN.

@@ -61,16 +61,15 @@ class LayerwiseEngine : public Engine {
     const auto n_kv_heads = view.k.size(0), group = view.q.size(0) / n_kv_heads;
     at::Tensor scores;
     if (const auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer))
-      scores = (*fixed)->score(view).cpu().contiguous();
-    const bool looks_at_heads = !scores.defined() && !std::holds_alternative<NoScorer>(scorer);
+      scores = (*fixed)->score(what_is_needed(view, (*fixed)->needs())).cpu().contiguous();
+    const auto needs = needs_of_schedule(scorer);
     auto until = at::empty({n_kv_heads, chunking.n_tokens}, at::kInt);
     for (std::int64_t h = 0; h < n_kv_heads; ++h) {
       WholeHead head;
-      if (looks_at_heads)
-        head = {.raw_q = view.raw_q.narrow(0, h * group, group).cpu(),
-                .q = view.q.narrow(0, h * group, group).cpu(),
-                .k = view.k.select(0, h).cpu(),
-                .v = view.v.select(0, h).cpu()};
+      if (needs.raw_q) head.raw_q = view.raw_q.narrow(0, h * group, group).cpu();
+      if (needs.q) head.q = view.q.narrow(0, h * group, group).cpu();
+      if (needs.k) head.k = view.k.select(0, h).cpu();
+      if (needs.v) head.v = view.v.select(0, h).cpu();
       std::span<const double> fixed_scores;
       if (scores.defined())
         fixed_scores = {scores.const_data_ptr<double>() + h * scores.size(1),

@@ -9,10 +9,8 @@
 
 #include "common/errors.h"
 #include "presses/drifting_plan.h"
-#include "presses/kvzap_surrogate.h"
 #include "presses/observing_plan.h"
 #include "presses/registry.h"
-#include "presses/scorer.h"
 #include "worker/kernels/drifting_schedule_kernel.h"
 #include "worker/kernels/observing_schedule_kernel.h"
 
@@ -50,13 +48,6 @@ std::string gibibytes(std::int64_t bytes) {
   return text.data();
 }
 
-enum class ScorerKind { kNone, kFixed, kDrifting, kObserving };
-
-ScorerKind kind_of_scorer(const MethodSpec& method) {
-  const KvzapSurrogate none;  // the scorer is asked for nothing
-  return static_cast<ScorerKind>(make_scorer(method, {&none}).index());
-}
-
 // As worker/gpu_drifting_schedule allocates it.
 std::vector<MemoryPart> drifting_memory(const MemoryDemand& demand, const MethodSpec& method,
                                         const Chunking& chunking) {
@@ -92,17 +83,21 @@ std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const Method
                                         std::int64_t n_tokens) {
   const auto& c = demand.config;
   const Chunking chunking{n_tokens, demand.chunk_size};
-  switch (kind_of_scorer(method)) {
-    case ScorerKind::kNone:
+  switch (device_schedule(method)) {
+    case DeviceSchedule::kNone:
+      break;
+    case DeviceSchedule::kKeepAll:
       return {};
-    case ScorerKind::kFixed:  // of all layers at once where scores do not depend on them
+    case DeviceSchedule::kTokenScores:
+    case DeviceSchedule::kRandomNumbers:
+    case DeviceSchedule::kPositions:  // of all layers at once where scores do not depend on them
       return {{"order of scores", c.n_layers * c.n_kv_heads * n_tokens * kBytesOfRankedKey}};
-    case ScorerKind::kDrifting:
+    case DeviceSchedule::kExpectedAttention:
       return drifting_memory(demand, method, chunking);
-    case ScorerKind::kObserving:
+    case DeviceSchedule::kObservedAttention:
       return observing_memory(demand, method, chunking);
   }
-  throw InvariantError("a scorer of no kind");
+  throw InvariantError("a device schedule that is none");
 }
 
 std::int64_t streamed_bytes(const MemoryDemand& demand) {
@@ -112,11 +107,6 @@ std::int64_t streamed_bytes(const MemoryDemand& demand) {
 }
 
 }  // namespace
-
-static_assert(std::is_same_v<std::variant_alternative_t<0, Scorer>, NoScorer> &&
-              std::is_same_v<std::variant_alternative_t<1, Scorer>, std::unique_ptr<FixedScorer>> &&
-              std::is_same_v<std::variant_alternative_t<2, Scorer>, std::unique_ptr<DriftingScorer>> &&
-              std::is_same_v<std::variant_alternative_t<3, Scorer>, std::unique_ptr<ObservingScorer>>);
 
 std::int64_t total(std::span<const MemoryPart> parts) {
   return std::accumulate(parts.begin(), parts.end(), std::int64_t{0},

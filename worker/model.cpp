@@ -55,6 +55,9 @@ LayerView Model::project(LayerIndex index, SampleIndex sample, std::int64_t firs
   view.layer = index;
   view.sample = sample;
   view.first_position = first_position;
+  view.n_kv_heads = config_.n_kv_heads;
+  view.n_tokens = x.size(0);
+  view.device = x.device();
   view.hidden = norm(x, w.input_norm);
   view.raw_q = split_heads(linear(view.hidden, w.q, w.q_bias), config_.head_dim);
   view.raw_k = split_heads(linear(view.hidden, w.k, w.k_bias), config_.head_dim);

@@ -179,17 +179,30 @@ class Batch {
                               ": a query, key or value is not finite; a wider --dtype may help");
     for (std::int64_t r = 0; r < n; ++r) distribute(w, unit, row<T>(qkv, r), begin + r);
     if (const auto* scorer = unit.fixed()) {
-      LayerView view;
-      view.hidden = hidden;
-      view.raw_k = qkv.narrow(1, config_.n_heads * config_.head_dim, config_.n_kv_heads * config_.head_dim)
-                       .unflatten(1, {config_.n_kv_heads, config_.head_dim})
-                       .transpose(0, 1);
-      view.k = view.raw_k;  // for its shape
-      view.layer = index;
-      view.sample = unit.sample.index;
-      view.first_position = begin;
-      unit.scores.narrow(1, begin, n).copy_(scorer->score(view));
+      const auto view = view_of(index, hidden, qkv, unit, begin);
+      unit.scores.narrow(1, begin, n).copy_(scorer->score(what_is_needed(view, scorer->needs())));
     }
+  }
+
+  // Of a tile behind distribute(), which norms q and k in place. Views alone: nothing is copied.
+  LayerView view_of(LayerIndex layer, const at::Tensor& hidden, const at::Tensor& qkv,
+                    const UnitInFlight<T>& unit, std::int64_t begin) const {
+    const auto n = qkv.size(0), n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
+    const auto heads = [&](const at::Tensor& x) {
+      return x.unflatten(1, {-1, config_.head_dim}).transpose(0, 1);
+    };
+    return {.hidden = hidden,
+            .raw_q = heads(qkv).narrow(0, 0, n_heads),
+            .raw_k = heads(qkv).narrow(0, n_heads, n_kv_heads),
+            .q = heads(unit.q.narrow(0, begin, n)),
+            .k = unit.k.narrow(1, begin, n),
+            .v = unit.v.narrow(1, begin, n),
+            .n_kv_heads = n_kv_heads,
+            .n_tokens = n,
+            .device = at::kCPU,
+            .layer = layer,
+            .sample = unit.sample.index,
+            .first_position = begin};
   }
 
   // One token's q, k, v, side by side, to where they are kept.
@@ -201,7 +214,7 @@ class Batch {
     for (std::int64_t h = 0; h < config_.n_heads; ++h, qkv += d) {
       if (w.q_norm.defined())
         rms_norm_row(qkv, w.q_norm.const_data_ptr<T>(), config_.rms_norm_eps, size(d), qkv);
-      if (unit.drifts()) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
+      if (unit.keeps_raw_q) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
       rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.q, position) + h * d);
     }
     for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, qkv += d) {
@@ -222,7 +235,7 @@ class Batch {
     };
     WholeHead head{
         .raw_q = {}, .q = group_of(unit.q), .k = unit.k.select(0, kv_head), .v = unit.v.select(0, kv_head)};
-    if (unit.drifts()) head.raw_q = group_of(unit.raw_q);
+    if (unit.keeps_raw_q) head.raw_q = group_of(unit.raw_q);
     std::span<const double> scores;
     if (unit.fixed()) scores = {row<double>(unit.scores, kv_head), size(unit.n_tokens())};
     schedule_head(unit.scorer, unit.method, unit.chunking, rope_, head, scores, deaths_of(unit, kv_head));

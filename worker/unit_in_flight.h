@@ -16,6 +16,7 @@
 #include "presses/scorer.h"
 #include "worker/engine.h"
 #include "worker/key_ledger.h"
+#include "worker/layer_schedule.h"
 #include "worker/row_kernels.h"
 
 namespace kvcompare {
@@ -37,7 +38,7 @@ struct UnitInFlight {
     q = at::empty({n, config.n_heads * d}, options);
     k = at::empty({config.n_kv_heads, n, d}, options);
     v = at::empty({config.n_kv_heads, n, d}, options);
-    if (drifts()) raw_q = at::empty({n, config.n_heads * d}, options);
+    if (keeps_raw_q) raw_q = at::empty({n, config.n_heads * d}, options);
     if (fixed()) scores = at::empty({config.n_kv_heads, n}, options.dtype(at::kDouble));
     deaths = at::empty({config.n_kv_heads, n}, options.dtype(at::kInt));
   }
@@ -47,7 +48,6 @@ struct UnitInFlight {
     const auto* pointer = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
     return pointer ? pointer->get() : nullptr;
   }
-  bool drifts() const { return std::holds_alternative<std::unique_ptr<DriftingScorer>>(scorer); }
 
   // By any thread, of the first failure; the unit's further tiles are left out.
   void fail(std::exception_ptr error) {
@@ -60,9 +60,10 @@ struct UnitInFlight {
   const MethodSpec& method;
   const Chunking chunking;
   const Scorer scorer;
-  at::Tensor x;       // [n_tokens, d_model], the residual stream
+  const bool keeps_raw_q = needs_of_schedule(scorer).raw_q;  // of all tokens; a fixed scorer sees its tile's
+  at::Tensor x;                                              // [n_tokens, d_model], the residual stream
   at::Tensor q;       // [n_tokens, n_heads * d_head]; then the heads' outputs
-  at::Tensor raw_q;   // the same before RoPE, with a DriftingScorer only
+  at::Tensor raw_q;   // the same before RoPE, if the schedule needs it
   at::Tensor k, v;    // [n_kv_heads, n_tokens, d_head]
   at::Tensor scores;  // [n_kv_heads, n_tokens], with a FixedScorer only
   at::Tensor deaths;  // [n_kv_heads, n_tokens]: DeathTime, then the first query that does not see the key

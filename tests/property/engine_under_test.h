@@ -48,6 +48,14 @@ class ModelUnderTest {
         n_kv_heads_(read_model_config(folder / "config.json").n_kv_heads),
         model_(load(folder, engine)) {}
 
+  // That engines take beside the registry's. Outlives the model.
+  void set_more_methods(std::span<const MethodDescription> methods) {
+    if (auto* of_cpu = std::get_if<ModelForTest>(&model_))
+      of_cpu->more_methods = methods;
+    else
+      std::get<std::unique_ptr<GpuModelForTest>>(model_)->set_more_methods(methods);
+  }
+
   // With an observer one unit is run at a time.
   std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr) const {
     if (const auto* of_cpu = std::get_if<ModelForTest>(&model_))

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "tests/support/kernel_run.h"
@@ -21,14 +22,16 @@ class GpuModelForTest {
                                     kernel_device())) {}
 
   std::unique_ptr<Engine> engine(GpuEngineOptions options) const {
-    return make_gpu_engine(weights_, {.kvzap = &kvzap_}, std::move(options));
+    return make_gpu_engine(weights_, {.kvzap = &kvzap_, .more_methods = more_methods_}, std::move(options));
   }
+  void set_more_methods(std::span<const MethodDescription> methods) { more_methods_ = methods; }
   bool is_streamed() const { return weights_.is_streamed(); }
   KvzapSurrogate& kvzap() { return kvzap_; }
 
  private:
   mutable GpuWeights weights_;
   KvzapSurrogate kvzap_;
+  std::span<const MethodDescription> more_methods_;  // that engines take beside the registry's
 };
 
 }  // namespace kvcompare

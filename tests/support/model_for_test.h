@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include <c10/core/Device.h>
 
@@ -21,7 +22,9 @@ struct ModelForTest {
   std::unique_ptr<PackedWeights> packed;
   std::unique_ptr<KvzapSurrogate> kvzap;
 
-  ScorerResources resources() const { return {.kvzap = kvzap.get()}; }
+  std::span<const MethodDescription> more_methods = {};  // that engines take beside the registry's
+
+  ScorerResources resources() const { return {.kvzap = kvzap.get(), .more_methods = more_methods}; }
 };
 
 inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,

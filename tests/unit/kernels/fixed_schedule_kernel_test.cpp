@@ -308,7 +308,8 @@ TEST(RandomScoresKernel, AreThoseOfPresses) {
     for (const std::int64_t sample : {std::int64_t{0}, std::int64_t{7}, std::int64_t{1} << 60}) {
       const auto scorer = make_scorer({"random", "", RatioBudget{}, {.seed = seed}}, {});
       LayerView view;
-      view.k = at::empty({3, 300, 1});
+      view.n_kv_heads = 3;
+      view.n_tokens = 300;
       view.layer = LayerIndex{5};
       view.sample = SampleIndex{sample};
       const auto expected = std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view).contiguous();

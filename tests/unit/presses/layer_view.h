@@ -27,6 +27,8 @@ inline LayerView random_layer_view(const LayerShape& shape, std::int64_t first_p
   view.q = view.raw_q;
   view.k = view.raw_k;
   view.first_position = first_position;
+  view.n_kv_heads = shape.n_kv_heads;
+  view.n_tokens = shape.n_tokens;
   return view;
 }
 

@@ -1,0 +1,32 @@
+// What a scorer declares that it reads. An engine hands over exactly that: what is not declared is undefined
+// in every engine, so that a press which reads more than it says fails in all of them and gives other numbers
+// in none.
+#pragma once
+
+#include <string>
+
+#include "presses/registry.h"
+
+namespace kvcompare {
+
+struct LayerView;
+struct WholeHead;
+struct AliveKeys;
+
+// The tensors of LayerView, WholeHead and AliveKeys by their names; attention: the weights that keys
+// received.
+struct Needs {
+  bool hidden = false, raw_q = false, raw_k = false, q = false, k = false, v = false, attention = false;
+};
+
+Needs needs_of(const Scorer& scorer);  // of a NoScorer nothing
+
+// Throws ConfigError, naming the method, if its scorer asks for what no engine gives to a scorer of its kind.
+void check_needs(const Scorer& scorer, const std::string& method);
+
+// The view without what is not needed. Throws InvariantError if something needed is undefined.
+LayerView what_is_needed(const LayerView& view, const Needs& needs);
+WholeHead what_is_needed(const WholeHead& head, const Needs& needs);
+AliveKeys what_is_needed(const AliveKeys& keys, const Needs& needs);
+
+}  // namespace kvcompare
