@@ -28,13 +28,12 @@ std::optional<std::string> first_broken(const std::array<Law, n>& laws) {
 std::optional<std::string> broken_size(const UnitResult& result) {
   const auto& keys = result.keys;
   const auto is_count = [](std::int64_t n, std::int64_t most) { return n >= 1 && n <= most; };
+  const bool has_heads = is_count(keys.n_layers, kMostHeads) && is_count(keys.n_kv_heads, kMostHeads);
+  const auto n_heads = has_heads ? keys.n_layers * keys.n_kv_heads : 0;
   return first_broken(
       std::array{Law{result.n_tokens >= 2 && result.n_tokens <= kMostTokens, "2 <= tokens <= 2^24"},
-                 Law{is_count(keys.n_layers, kMostHeads) && is_count(keys.n_kv_heads, kMostHeads) &&
-                         keys.n_layers * keys.n_kv_heads <= kMostHeads,
-                     "1 <= layers x KV heads <= 2^15"},
-                 Law{std::ssize(keys.kept_per_head) == keys.n_layers * keys.n_kv_heads,
-                     "one count for each layer and KV head"},
+                 Law{is_count(n_heads, kMostHeads), "1 <= layers x KV heads <= 2^15"},
+                 Law{std::ssize(keys.kept_per_head) == n_heads, "one count for each layer and KV head"},
                  Law{std::ranges::all_of(keys.kept_per_head,
                                          [&](auto kept) { return kept >= 0 && kept <= result.n_tokens; }),
                      "0 <= kept <= tokens in every head"}});

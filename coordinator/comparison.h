@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/dataset.h"
 #include "common/ids.h"
 #include "common/method_spec.h"
 #include "common/model_shape.h"
@@ -57,16 +58,26 @@ struct MethodResult {
   double seconds = 0;                   // sum over units
 };
 
+// What a reader of the numbers must know. Made by warnings.h.
+struct Warning {
+  std::string code;      // "truncated", "one_chunk", ...
+  std::string text;      // what, how often, and what to do about it
+  std::string method{};  // its label; empty if it is of all
+  std::int64_t n_samples = 0;
+};
+
 struct Comparison {
   RunSpec spec;
   std::string fingerprint;  // of all that can change a number, see fingerprint.h
   ModelShape model{};
   Places places{};
   InputHashes inputs{};
-  std::vector<Numerics> numerics{};     // of the units that count, each once
-  std::int64_t n_samples = 0;           // in the data set, after max_samples
-  std::vector<SampleIndex> skipped;     // shorter than two tokens: nothing to predict
-  std::vector<BadLine> bad_lines{};     // of the data set, left out with skip_bad_lines
+  std::vector<Numerics> numerics{};  // of the units that count, each once
+  std::int64_t n_samples = 0;        // in the data set, after max_samples
+  std::vector<SampleIndex> skipped;  // shorter than two tokens: nothing to predict
+  std::vector<BadLine> bad_lines{};  // of the data set, left out with skip_bad_lines
+  Truncation truncated{};
+  std::vector<Warning> warnings{};
   std::vector<MethodResult> methods{};  // [0] is the baseline
 };
 

@@ -36,6 +36,7 @@ OrderedJson body(const JournalHeader& header) {
   for (const auto sample : header.skipped) json["skipped"].push_back(sample.value);
   json["bad_lines"] = OrderedJson::array();
   for (const auto& bad : header.bad_lines) json["bad_lines"].push_back({bad.line, bad.problem});
+  json["truncated"] = {{"samples", header.truncated.n_samples}, {"tokens", header.truncated.n_tokens}};
   return json;
 }
 
@@ -66,6 +67,9 @@ JournalHeader header_of(const OrderedJson& json) {
   for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(whole_number(sample));
   for (const auto& bad : json.at("bad_lines"))
     header.bad_lines.push_back({whole_number(bad.at(0)), bad.at(1).get<std::string>()});
+  const auto& truncated = json.at("truncated");
+  get_whole_number(truncated, "samples", header.truncated.n_samples);
+  get_whole_number(truncated, "tokens", header.truncated.n_tokens);
   return header;
 }
 

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/dataset.h"
 #include "common/model_shape.h"
 #include "common/numerics.h"
 #include "common/run_spec.h"
@@ -32,6 +33,7 @@ struct JournalHeader {
   std::int64_t n_samples = 0;
   std::vector<SampleIndex> skipped;  // of less than two tokens
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
+  Truncation truncated;
 };
 
 // A kind of arithmetic that units are computed with; it stands ahead of them.

@@ -31,6 +31,10 @@ void check_samples(const JournalHeader& header) {
     last = sample;
   }
   expect(std::ssize(header.skipped) < header.n_samples, "a sample is not skipped");
+  const auto& cut = header.truncated;
+  expect(cut.n_samples >= 0 && cut.n_samples <= header.n_samples && cut.n_tokens >= cut.n_samples &&
+             (cut.n_samples > 0 || cut.n_tokens == 0),
+         "a truncated sample lost a token at least");
   for (const auto& bad : header.bad_lines) expect(bad.line >= 1, "bad lines count from 1");
 }
 

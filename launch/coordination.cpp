@@ -14,6 +14,7 @@
 #include "common/plural.h"
 #include "common/version.h"
 #include "coordinator/plan.h"
+#include "coordinator/warnings.h"
 #include "launch/progress_style.h"
 #include "launch/publish.h"
 #include "launch/stop_signal.h"
@@ -47,11 +48,13 @@ JournalHeader header_of(const Job& job, const JobData& data) {
   header.n_samples = std::ssize(data.dataset.samples);
   header.skipped = too_short(data.dataset.samples);
   header.bad_lines = data.dataset.bad_lines;
+  header.truncated = data.dataset.truncated;
   return header;
 }
 
 void check_and_tell(const JournalHeader& header) {
   const auto& spec = header.spec;
+  for (const auto& warning : warnings_of(header, {})) log_warning(warning.text);
   for (const auto& bad : header.bad_lines)
     log_warning(spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
   if (header.n_samples == std::ssize(header.skipped))

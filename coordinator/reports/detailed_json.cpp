@@ -4,6 +4,7 @@
 #include "coordinator/reports/json_numerics.h"
 #include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/json_text.h"
+#include "coordinator/reports/json_warnings.h"
 
 namespace kvcompare {
 namespace {
@@ -75,6 +76,9 @@ std::string detailed_json(const Comparison& comparison) {
   for (const SampleIndex sample : comparison.skipped) report["skipped_samples"].push_back(sample.value);
   for (const BadLine& bad : comparison.bad_lines)
     report["bad_lines"].push_back({{"line", bad.line}, {"problem", bad.problem}});
+  report["truncated"] = {{"samples", comparison.truncated.n_samples},
+                         {"tokens", comparison.truncated.n_tokens}};
+  report["warnings"] = json_warnings(comparison.warnings);
   report["results"] = OrderedJson::array();
   for (const MethodResult& method : comparison.methods) report["results"].push_back(json_result(method));
   return json_text(report);

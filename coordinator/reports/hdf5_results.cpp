@@ -103,6 +103,8 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "configuration", compact(json_flags(comparison.spec)));
   file.put_attribute("/", "model", compact(json_model_shape(comparison.model)));
   file.put_attribute("/", "n_samples", comparison.n_samples);
+  file.put_attribute("/", "truncated_samples", comparison.truncated.n_samples);
+  file.put_attribute("/", "truncated_tokens", comparison.truncated.n_tokens);
 }
 
 void put_integers(Hdf5File& file, const std::string& name, const char* unit,
@@ -153,6 +155,22 @@ void put_what_is_missing(Hdf5File& file, const Comparison& comparison) {
   file.put_texts("/bad_lines/problem", problems);
 }
 
+void put_warnings(Hdf5File& file, const Comparison& comparison) {
+  std::vector<std::string> codes, texts, methods;
+  std::vector<std::int64_t> samples;
+  for (const auto& warning : comparison.warnings) {
+    codes.push_back(warning.code);
+    texts.push_back(warning.text);
+    methods.push_back(warning.method);
+    samples.push_back(warning.n_samples);
+  }
+  file.add_group("/warnings");
+  file.put_texts("/warnings/code", codes);
+  file.put_texts("/warnings/text", texts);
+  file.put_texts("/warnings/method", methods);
+  put_integers(file, "/warnings/samples", "samples", samples);
+}
+
 void put_units(Hdf5File& file, const Comparison& comparison, const ReadUnit& read_unit) {
   file.add_group("/units");
   std::optional<UnitTables> tables;
@@ -175,6 +193,7 @@ void write_results_hdf5(const std::filesystem::path& path, const Comparison& com
   put_methods(file, comparison);
   put_units(file, comparison, read_unit);
   put_what_is_missing(file, comparison);
+  put_warnings(file, comparison);
   file.put_attribute("/", "complete", 1);
   file.close();
 }

@@ -2,6 +2,7 @@
 
 #include "coordinator/reports/baseline_delta.h"
 #include "coordinator/reports/json_text.h"
+#include "coordinator/reports/json_warnings.h"
 
 namespace kvcompare {
 namespace {
@@ -28,6 +29,7 @@ std::string summary_json(const Comparison& comparison) {
   report["results"] = OrderedJson::array();
   for (std::size_t i = 1; i < comparison.methods.size(); ++i)
     report["results"].push_back(json_line(comparison, comparison.methods[i]));
+  report["warnings"] = json_warnings(comparison.warnings);
   return json_text(report);
 }
 

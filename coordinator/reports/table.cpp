@@ -124,6 +124,8 @@ std::string table(const Comparison& comparison, std::optional<std::size_t> width
   if (!comparison.skipped.empty())
     text += "\nSkipped, shorter than two tokens: " + std::to_string(comparison.skipped.size()) + " of " +
             counted(comparison.n_samples, "sample") + "\n";
+  if (!comparison.warnings.empty()) text += "\n";
+  for (const Warning& warning : comparison.warnings) text += "Warning: " + warning.text + "\n";
   std::string failed;
   for (const MethodResult& method : comparison.methods) failed += failures(method);
   text += failed.empty() ? "" : "\n" + failed;

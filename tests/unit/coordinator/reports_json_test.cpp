@@ -30,7 +30,7 @@ Json summary(const Comparison& comparison) { return Json::parse(summary_json(com
 TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   const Json report = detailed(example_comparison());
   EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "model", "n_samples",
-                                        "skipped_samples", "results"));
+                                        "skipped_samples", "truncated", "warnings", "results"));
   const Json& baseline = report["results"][0];
   EXPECT_THAT(keys(baseline),
               ElementsAre("method_name", "perplexity", "avg_nll", "total_tokens", "compression_stats",
@@ -155,7 +155,7 @@ TEST(DetailedJson, DoesNotDependOnTimings) {
 
 TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
   const Json report = summary(example_comparison());
-  EXPECT_THAT(keys(report), ElementsAre("baseline_perplexity", "results"));
+  EXPECT_THAT(keys(report), ElementsAre("baseline_perplexity", "results", "warnings"));
   EXPECT_EQ(report["baseline_perplexity"].get<double>(), 7.38905609893065);
   const Json& random = report["results"][0];
   EXPECT_THAT(keys(random),
@@ -182,7 +182,7 @@ TEST(SummaryJson, WithoutABaselineThereIsNoDelta) {
   Comparison comparison = example_comparison();
   comparison.methods[0].totals.reset();
   const Json report = summary(comparison);
-  EXPECT_THAT(keys(report), ElementsAre("results"));
+  EXPECT_THAT(keys(report), ElementsAre("results", "warnings"));
   EXPECT_THAT(keys(report["results"][0]), ElementsAre("method", "perplexity", "compression_ratio"));
 }
 
@@ -190,7 +190,7 @@ TEST(SummaryJson, AnOverflowingBaselineLeavesNoDelta) {
   Comparison comparison = example_comparison();
   comparison.methods[0].totals->perplexity = std::numeric_limits<double>::infinity();
   const Json report = summary(comparison);
-  EXPECT_THAT(keys(report), ElementsAre("results"));
+  EXPECT_THAT(keys(report), ElementsAre("results", "warnings"));
   EXPECT_FALSE(report["results"][0].contains("ppl_delta"));
 }
 

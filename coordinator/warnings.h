@@ -1,0 +1,16 @@
+// What a reader of the numbers must know beside them: samples that were cut, and settings under which a
+// method did not do what its name says. Made from the journal alone.
+#pragma once
+
+#include <vector>
+
+#include "coordinator/comparison.h"
+#include "coordinator/journal_record.h"
+#include "coordinator/unit_table.h"
+
+namespace kvcompare {
+
+// One of a kind and method, in a fixed order. From units without a result only those that the header tells.
+std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units);
+
+}  // namespace kvcompare
