@@ -145,7 +145,7 @@ std::string verify_help() {
          "to a relative difference of 1e-3 in the NLL of a sample. Exit code 5 if something does not "
          "agree.\n\n"
          "Usage\n  kvcompare verify OUT [--recompute N] [FLAGS]\n\n" +
-         flag_lines(verify_flags());
+         lines_by_group(verify_flags());
 }
 
 std::string rerun_help() {
