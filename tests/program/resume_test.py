@@ -178,7 +178,7 @@ class Finalize(ResumeTest):
     def test_does_not_finish_what_is_unfinished(self):
         self.out("half").mkdir()
         lines = (self.out(self.done) / "journal.jsonl").read_bytes().splitlines(keepends=True)
-        (self.out("half") / "journal.jsonl").write_bytes(b"".join(lines[:30]))
+        (self.out("half") / "journal.jsonl").write_bytes(b"".join(lines[:31]))
         done = self.finalize("half", code=75)
         self.assertIn("28 of 84 units", done.stderr)
         self.assertFalse((self.out("half") / "COMPLETE").exists())

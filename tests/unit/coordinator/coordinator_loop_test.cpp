@@ -199,7 +199,8 @@ TEST_F(CoordinatorLoop, LeavesWorkersThatAreStillLoadingAfterAStop) {
   JournalWriter journal(journal_, header);
   InProcessExchange exchange(3);
   bool stops = false;
-  std::int64_t n_evaluated = 0;
+  int n_rounds = 0;
+  std::int64_t n_evaluated = -1;
   const std::jthread worker([&] {
     work(
         *exchange.endpoint(Rank(1)), [](const Assignment& assign, int) { return done(assign); }, 0);
@@ -209,7 +210,7 @@ TEST_F(CoordinatorLoop, LeavesWorkersThatAreStillLoadingAfterAStop) {
                   .units = plan_units(data, header.spec, {}, {}, Quarantined::kLeave),
                   .model = kModel};
   EXPECT_THROW(coordinate(*exchange.endpoint(Rank(0)), 2, work, journal,
-                          {.progress = [&](std::int64_t n_done) { stops = n_done >= 3; },
+                          {.progress = [&](std::int64_t) { stops = ++n_rounds > 2; },
                            .stop_requested = [&] { return stops; },
                            .give_up = [] { ADD_FAILURE() << "nobody is to be given up"; },
                            .leave_loading =
@@ -219,8 +220,32 @@ TEST_F(CoordinatorLoop, LeavesWorkersThatAreStillLoadingAfterAStop) {
                                  throw Left();  // as if the process ended
                                }}),
                Left);
-  EXPECT_GE(n_evaluated, 3);
-  EXPECT_EQ(std::ssize(units()), n_evaluated);
+  EXPECT_EQ(n_evaluated, 0);  // nothing is handed out before the other one is ready
+  EXPECT_TRUE(units().empty());
+}
+
+// Both say hello; nobody is given a unit.
+TEST_F(CoordinatorLoop, RefusesOtherArithmeticBeforeTheFirstUnit) {
+  const auto data = samples(5);
+  const auto header = header_of(data);
+  JournalWriter journal(journal_, header);
+  InProcessExchange exchange(3);
+  for (const int rank : {1, 2}) {
+    Hello hello{"north", "imaginary", 0, kModel};
+    hello.numerics.instruction_set = rank == 1 ? "AVX3_DL" : "AVX2";
+    exchange.endpoint(Rank(rank))->send(Rank(0), hello);
+  }
+  const Work work{.samples = data,
+                  .methods = header.spec.methods,
+                  .units = plan_units(data, header.spec, {}, {}, Quarantined::kLeave),
+                  .model = kModel};
+  const auto error = error_of<ConfigError>([&] {
+    coordinate(*exchange.endpoint(Rank(0)), 2, work, journal,
+               {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }});
+  });
+  EXPECT_THAT(error.what(), testing::HasSubstr("instruction_set: AVX2, not AVX3_DL"));
+  EXPECT_FALSE(exchange.endpoint(Rank(1))->receive(std::chrono::milliseconds(0)));
+  EXPECT_TRUE(units().empty());
 }
 
 TEST_F(OneMessage, ThatOnlyAWorkerGetsIsRefused) { EXPECT_THROW(coordinate_with({Stop{}}), InvariantError); }

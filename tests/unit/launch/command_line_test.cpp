@@ -241,7 +241,7 @@ TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
   EXPECT_EQ(refusal({"--zzzzzzzz"}), "--zzzzzzzz: is no known flag; --help lists all");
   EXPECT_EQ(refusal({"zzzzzzzz"}),
             "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, finalize, help, presses, "
-            "tokenize, train_kvzap. Flags are written --name VALUE (kvcompare --help)");
+            "rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE (kvcompare --help)");
   EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
               HasSubstr("is no known method; there are: all, baseline, "));
 }
