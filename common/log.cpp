@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/errors.h"
+#include "common/printable.h"
 
 namespace kvcompare {
 
@@ -29,8 +30,8 @@ void configure_log(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void log_debug(const std::string& line) { spdlog::debug("{}", line); }
-void log_info(const std::string& line) { spdlog::info("{}", line); }
-void log_warning(const std::string& line) { spdlog::warn("{}", line); }
+void log_debug(const std::string& line) { spdlog::debug("{}", printable(line)); }
+void log_info(const std::string& line) { spdlog::info("{}", printable(line)); }
+void log_warning(const std::string& line) { spdlog::warn("{}", printable(line)); }
 
 }  // namespace kvcompare

@@ -5,6 +5,7 @@
 #include <string>
 #include <system_error>
 
+#include "common/printable.h"
 #include "launch/thread_supply.h"
 
 namespace kvcompare {
@@ -20,6 +21,8 @@ Error as_error(const std::exception& thrown) {
   return {ExitCode::kInternal, thrown.what()};
 }
 
-void report_error(const char* what) { std::fprintf(stderr, "kvcompare: error: %s\n", what); }
+void report_error(const char* what) {
+  std::fprintf(stderr, "kvcompare: error: %s\n", printable(what).c_str());
+}
 
 }  // namespace kvcompare

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/git_lfs.h"
 #include "common/json_error.h"
+#include "common/non_finite_numbers.h"
 
 namespace kvcompare {
 namespace {
@@ -28,6 +29,24 @@ std::string read_text(const std::filesystem::path& path) {
   text << file.rdbuf();
   if (file.bad()) throw CheckpointError(path.string(), "", "cannot be read");
   return std::move(text).str();
+}
+
+nlohmann::json parsed_strictly(const std::string& text, const std::filesystem::path& path) {
+  return nlohmann::json::parse(text, [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    if (depth > kMaxDepth) throw CheckpointError(path.string(), "", "values nested too deeply");
+    return true;
+  });
+}
+
+// Accepts what Python writes in a value that nobody reads here.
+nlohmann::json parsed(const std::string& text, const std::filesystem::path& path) {
+  try {
+    return parsed_strictly(text, path);
+  } catch (const nlohmann::json::exception&) {
+    const auto finite = without_non_finite(text);
+    if (!finite) throw;
+    return parsed_strictly(*finite, path);
+  }
 }
 
 }  // namespace
@@ -48,11 +67,7 @@ JsonObject JsonObject::read_file(const std::filesystem::path& path) {
   if (text.find('\0') != std::string::npos)
     throw CheckpointError(path.string(), "", "not valid JSON: holds a NUL byte");
   try {
-    nlohmann::json value =
-        nlohmann::json::parse(text, [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-          if (depth > kMaxDepth) throw CheckpointError(path.string(), "", "values nested too deeply");
-          return true;
-        });
+    nlohmann::json value = parsed(text, path);
     if (!value.is_object())
       throw CheckpointError(path.string(), "", "holds " + describe(value) + "; expected an object");
     return JsonObject(std::move(value), path.string());

@@ -25,6 +25,14 @@ TEST(Log, WritesToStderrFromItsLevelOn) {
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
 }
 
+TEST(Log, ShowsWhatWouldSteerATerminal) {
+  testing::internal::CaptureStderr();
+  configure_log("info");
+  log_warning("tensor 'a\x1b[2Jb\x7f'\nnext\tline é");
+  spdlog::default_logger()->flush();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("tensor 'a\\x1b[2Jb\\x7f'\nnext\tline é"));
+}
+
 TEST(Log, RefusesALevelThatSpdlogDoesNotHave) {
   EXPECT_THROW(configure_log("loud"), ConfigError);
   EXPECT_FALSE(is_log_level("loud"));

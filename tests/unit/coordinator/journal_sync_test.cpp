@@ -33,6 +33,7 @@ namespace {
 JournalHeader header() {
   JournalHeader result;
   result.spec.methods = {{"baseline", "Baseline", KeepAll{}, {}}};
+  result.model = {1, 1, 1, 8, 8, 50, 512};
   result.n_samples = 10;
   return result;
 }

@@ -29,12 +29,13 @@ Json summary(const Comparison& comparison) { return Json::parse(summary_json(com
 
 TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   const Json report = detailed(example_comparison());
-  EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "model", "n_samples",
-                                        "skipped_samples", "truncated", "warnings", "results"));
+  EXPECT_THAT(keys(report),
+              ElementsAre("schema_version", "fingerprint", "config", "inputs", "numerics", "model",
+                          "n_samples", "skipped_samples", "truncated", "warnings", "results"));
   const Json& baseline = report["results"][0];
-  EXPECT_THAT(keys(baseline),
-              ElementsAre("method_name", "perplexity", "avg_nll", "total_tokens", "compression_stats",
-                          "attended_density", "compressible_density", "peak_keys", "per_sample"));
+  EXPECT_THAT(keys(baseline), ElementsAre("method_name", "parameters", "perplexity", "avg_nll",
+                                          "total_tokens", "compression_stats", "attended_density",
+                                          "compressible_density", "peak_keys", "per_sample"));
   EXPECT_THAT(keys(baseline["compression_stats"]),
               ElementsAre("avg_compression_ratio", "sparsity_percentage", "total_keys_original",
                           "total_keys_kept", "total_keys_discarded"));
@@ -77,7 +78,7 @@ TEST(DetailedJson, DoublesReadBackExactly) {
 
 TEST(DetailedJson, AFailedMethodHasItsFailuresAndNoAggregate) {
   const Json kvzap = detailed(example_comparison())["results"][2];
-  EXPECT_THAT(keys(kvzap), ElementsAre("method_name", "per_sample", "failed"));
+  EXPECT_THAT(keys(kvzap), ElementsAre("method_name", "parameters", "per_sample", "failed"));
   EXPECT_EQ(kvzap["failed"],
             Json::parse(R"([{"sample": 2, "reason": "NLL of token 3 is not finite", "attempts": 3}])"));
   EXPECT_EQ(kvzap["per_sample"].size(), 1u);
@@ -105,7 +106,7 @@ TEST(DetailedJson, HoldsNoNull) {
   EXPECT_THAT(detailed_json(comparison), Not(HasSubstr("null")));
 }
 
-TEST(DetailedJson, ConfigHoldsAllThatCanChangeANumber) {
+TEST(DetailedJson, ConfigHoldsTheFlagsButForPlaces) {
   Comparison comparison = example_comparison();
   comparison.spec.text_field = "text";
   comparison.spec.max_samples = 3;
@@ -113,35 +114,32 @@ TEST(DetailedJson, ConfigHoldsAllThatCanChangeANumber) {
   comparison.spec.seed = 18446744073709551615u;
   const Json config = detailed(comparison)["config"];
   EXPECT_THAT(keys(config),
-              ElementsAre("model_name", "data_path", "text_field", "max_length", "max_samples",
-                          "skip_bad_lines", "save_token_nll", "chunk_size", "compression_ratio", "threshold",
-                          "sliding_window_size", "policy", "n_sink", "n_future_positions", "use_covariance",
-                          "use_vnorm", "kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink", "seed",
-                          "dtype", "engine", "device_type", "methods"));
+              ElementsAre("text_field", "max_length", "max_samples", "skip_bad_lines", "save_token_nll",
+                          "chunk_size", "compression_ratio", "threshold", "sliding_window_size", "policy",
+                          "n_sink", "n_future_positions", "use_covariance", "use_vnorm", "kvzap_model_type",
+                          "kvzap_n_sink", "seed", "dtype", "engine", "methods", "device"));
   EXPECT_EQ(config["seed"].get<std::uint64_t>(), 18446744073709551615u);
   EXPECT_EQ(config["dtype"], "float32");
-  EXPECT_EQ(config["device_type"], "cpu");
+  EXPECT_EQ(config["device"], "cpu");
+  EXPECT_EQ(config["methods"], Json::parse(R"(["baseline", "random", "kvzap"])"));
 }
 
-TEST(DetailedJson, ConfigTellsPolicyAndParametersOfEachMethod) {
+TEST(DetailedJson, TellsOfEachMethodWhatItUsedAndNothingElse) {
   Comparison comparison = example_comparison();
-  comparison.spec.methods[1].parameters.n_sink = 4;
-  const Json all = detailed(comparison)["config"]["methods"];
-  ASSERT_EQ(all.size(), 3u);
-  EXPECT_EQ(all[0]["policy"], "none");
-  EXPECT_EQ(all[1], Json::parse(R"({"name": "random", "method_name": "Random", "policy": "ratio",
-      "compression_ratio": 0.5, "parameters": {"n_sink": 4, "seed": 42, "n_future_positions": 512,
-      "use_covariance": true, "use_vnorm": true}})"));
-  EXPECT_EQ(all[2]["policy"], "threshold");
-  EXPECT_EQ(all[2]["threshold"].get<double>(), -7);
-  EXPECT_EQ(all[2]["sliding_window_size"], 128);
+  comparison.methods[1].spec.parameters = {.n_sink = 4, .seed = 7};
+  comparison.methods[1].spec.reads = {"n_sink"};
+  const Json results = detailed(comparison)["results"];
+  EXPECT_EQ(results[0]["parameters"], Json::parse(R"({"policy": "none"})"));
+  EXPECT_EQ(results[1]["parameters"],
+            Json::parse(R"({"policy": "ratio", "compression_ratio": 0.5, "n_sink": 4})"));
+  EXPECT_EQ(results[2]["parameters"],
+            Json::parse(R"({"policy": "threshold", "threshold": -7.0, "sliding_window_size": 128})"));
 }
 
 TEST(DetailedJson, InvalidUtf8IsReplacedAndDoesNotThrow) {
   Comparison comparison = example_comparison();
-  comparison.spec.data_path = "caf\xe9.jsonl";
-  comparison.methods[2].failed[0].reason = "\xff";
-  EXPECT_EQ(detailed(comparison)["config"]["data_path"], "caf\xef\xbf\xbd.jsonl");
+  comparison.methods[2].failed[0].reason = "caf\xe9";
+  EXPECT_EQ(detailed(comparison)["results"][2]["failed"][0]["reason"], "caf\xef\xbf\xbd");
 }
 
 TEST(DetailedJson, DoesNotDependOnTimings) {
@@ -243,6 +241,15 @@ TEST(RunJson, SpeedIsPredictedTokensASecondAndAbsentIfNothingWasTimed) {
             Json::parse(R"({"method_name": "Baseline", "seconds": 4.0, "tokens_per_second": 2.0})"));
   EXPECT_EQ(lines[1], Json::parse(R"({"method_name": "Random", "seconds": 0.0})"));
   EXPECT_EQ(lines[2], Json::parse(R"({"method_name": "KVzap", "seconds": 1.5, "tokens_per_second": 2.0})"));
+}
+
+TEST(RunJson, HoldsThePathsThatTheResultsLeaveOut) {
+  auto comparison = example_comparison();
+  comparison.places = {.model_name = "/models/tiny", .data_path = "/data.jsonl", .kvzap_scorer_model = ""};
+  EXPECT_EQ(Json::parse(run_json(comparison, {}))["paths"],
+            Json::parse(R"({"model_name": "/models/tiny", "data_path": "/data.jsonl"})"));
+  comparison.places.kvzap_scorer_model = "/scorer";
+  EXPECT_EQ(Json::parse(run_json(comparison, {}))["paths"]["kvzap_scorer_model"], "/scorer");
 }
 
 TEST(UtcText, RoundsDownBeforeTheEpoch) {

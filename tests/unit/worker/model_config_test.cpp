@@ -575,6 +575,21 @@ TEST(RopeConfig, RefusesParametersThatItWouldIgnore) {
             "rope_parameters.full_attention");
 }
 
+// Python's json.dumps writes Infinity.
+TEST(ModelConfig, AcceptsNumbersThatAreNotFiniteWhereNobodyReadsThem) {
+  const TemporaryFolder folder;
+  const auto text = base_config("llama").dump();
+  const auto with_first = [&](const std::string& member) {
+    return folder.write("config.json", "{" + member + ", " + text.substr(1));
+  };
+  EXPECT_EQ(read_model_config(with_first(R"("time_step_limit": [0.0, Infinity, NaN, 1e999])")).head_dim, 16);
+  const auto refused = folder.write(
+      "config.json", R"({"rope_parameters": {"rope_type": "default", "rope_theta": Infinity}, )" +
+                         without(base_config("llama"), "rope_theta").dump().substr(1));
+  EXPECT_EQ(error_of<CheckpointError>([&] { read_model_config(refused); }).item,
+            "rope_parameters.rope_theta");
+}
+
 TEST(RopeConfig, RefusesANullTheta) {
   EXPECT_EQ(refused_key(rope_config({{"rope_theta", nullptr}})), "rope_theta");
   EXPECT_EQ(
