@@ -52,7 +52,7 @@ class Readme(unittest.TestCase):
                                           capture_output=True, text=True, timeout=300)
                     self.assertEqual(done.returncode, 0, done.stderr)
             complete = [path.parent.name for path in Path(folder).glob("results/*/COMPLETE")]
-            self.assertEqual(len(complete), sum("--output_dir" in line for line in lines))
+            self.assertEqual(len(complete), sum("--output_dir" in line or " rerun " in line for line in lines))
             self.assertEqual(len((Path(folder) / "ids.jsonl").read_text().splitlines()), N_TEXTS)
 
     def environment(self, folder):
