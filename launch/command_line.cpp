@@ -169,7 +169,8 @@ Command parse_rerun(const Arguments& flags, const Arguments& arguments) {
   if (asks_for_help(flags)) return ShowTextCommand{rerun_help()};
   const std::filesystem::path folder = folder_of("rerun", flags);
   auto earlier = flags_of_run(folder, compare_flags());
-  const auto name = folder.has_filename() ? folder : folder.parent_path();
+  const auto full = std::filesystem::absolute(folder).lexically_normal();  // of "." too
+  const auto name = full.has_filename() ? full : full.parent_path();
   earlier.push_back({find_flag(compare_flags(), "output_dir"), "rerun", name.string() + "_rerun"});
   return parse_compare({flags.begin() + 1, flags.end()}, arguments, earlier);
 }

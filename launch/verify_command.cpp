@@ -1,7 +1,9 @@
 #include "launch/verify_command.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -180,11 +182,17 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
   return compared(journal, Journal(journal_path(scratch.path())));
 }
 
+std::string scientific(double number) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1e", number);
+  return text.data();
+}
+
 std::string told(const Recomputed& result) {
   std::string text = std::to_string(result.n_units) + " units recomputed: " + std::to_string(result.n_same) +
                      " the same to the last bit";
   if (result.n_same < result.n_units)
-    text += "; largest relative difference of a sample's NLL " + std::to_string(result.largest_difference);
+    text += "; largest relative difference of a sample's NLL " + scientific(result.largest_difference);
   if (!result.arithmetic.empty()) text += "\nthis machine computes with other arithmetic than the run's:";
   for (const auto& line : result.arithmetic) text += "\n  " + line;
   return text + "\n";

@@ -104,6 +104,13 @@ class Again(RunsTest):
         self.program("rerun", self.out("first"), "--threads", "1", cwd="/")
         self.assertEqual(self.bytes_of("first_rerun"), self.bytes_of("first"))
 
+    def test_verify_with_other_arithmetic_says_so_and_accepts_the_last_bits(self):
+        done = subprocess.run([self.build / "kvcompare", "verify", self.out("first"), "--recompute", "2", "--threads", "1"],
+                              capture_output=True, text=True, timeout=120, env=self.environment(**OTHER_ARITHMETIC))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("computes with other arithmetic than the run's:", done.stdout)
+        self.assertIn(DIFFERENCE, done.stdout)
+
     def test_what_is_typed_wins_over_the_run_that_is_done_again(self):
         self.program("rerun", self.out("first"), "--seed", "8", "--output_dir", self.out("other_seed"))
         config = json.loads((self.out("other_seed") / "detailed_results.json").read_text())["config"]
