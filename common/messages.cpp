@@ -30,7 +30,7 @@ class Writer {
     if constexpr (Plain<T>)
       bytes_.append(reinterpret_cast<const char*>(items.data()), items.size() * sizeof(T));
     else
-      for (const auto& item : items) put(item);
+      for (const auto& item : items) walk(item);
   }
   template <class... T>
   void operator()(const std::variant<T...>& value) {
@@ -41,13 +41,7 @@ class Writer {
   void walk(const T& object) {
     members(const_cast<T&>(object), *this);  // a Writer only reads
   }
-  template <class T>
-  void put(const T& item) {
-    if constexpr (std::is_same_v<T, std::string>)
-      (*this)(item);
-    else
-      walk(item);
-  }
+  void walk(const std::string& text) { (*this)(text); }
   std::string bytes() && { return std::move(bytes_); }
 
  private:
@@ -71,7 +65,7 @@ class Reader {
       if (!bytes.empty()) std::memcpy(items.data(), bytes.data(), bytes.size());
     } else {
       items.resize(size(1));
-      for (auto& item : items) take_one(item);
+      for (auto& item : items) walk(item);
     }
   }
   template <class... T>
@@ -86,13 +80,7 @@ class Reader {
   void walk(T& object) {
     members(object, *this);
   }
-  template <class T>
-  void take_one(T& item) {
-    if constexpr (std::is_same_v<T, std::string>)
-      (*this)(item);
-    else
-      walk(item);
-  }
+  void walk(std::string& text) { (*this)(text); }
   bool at_end() const { return left_.empty(); }
 
  private:

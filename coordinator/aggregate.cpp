@@ -69,14 +69,6 @@ std::vector<Numerics> numerics_of(const UnitTable& units, const std::vector<Nume
   return result;
 }
 
-// numerics: two or more
-Warning mixed_hardware(const std::vector<Numerics>& numerics) {
-  std::string text = "units were computed with " + std::to_string(numerics.size()) +
-                     " kinds of arithmetic, whose last bits differ";
-  for (const auto& line : differences(numerics[1], numerics[0])) text += "; " + line;
-  return {.code = "mixed_hardware", .text = text, .method = {}, .n_samples = 0};
-}
-
 MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
   MethodResult result{.spec = spec};
   std::vector<const UnitSummary*> done;
@@ -139,8 +131,7 @@ Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                         .skipped = header.skipped,
                         .bad_lines = header.bad_lines,
                         .truncated = header.truncated,
-                        .warnings = warnings_of(header, units)};
-  if (computed_with.size() > 1) comparison.warnings.push_back(mixed_hardware(computed_with));
+                        .warnings = warnings_of(header, units, computed_with)};
   for (std::size_t m = 0; m < header.spec.methods.size(); ++m)
     comparison.methods.push_back(
         gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));

@@ -14,6 +14,7 @@
 #include "common/unit_result.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/session.h"
+#include "coordinator/unit_table.h"
 
 namespace kvcompare {
 
@@ -41,8 +42,6 @@ struct NumericsRecord {
   int place = 0;  // 0-based, of those in the journal
   Numerics numerics;
 };
-
-inline constexpr int kNotTold = -1;
 
 // One evaluation of a unit, successful or not.
 struct Attempt {

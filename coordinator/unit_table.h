@@ -29,11 +29,14 @@ struct UnitSummary {
 
 UnitSummary summary_of(const UnitResult& result);
 
+// In place of a place, where no record tells of the arithmetic.
+inline constexpr int kNotTold = -1;
+
 struct UnitRecord {
   std::optional<UnitSummary> summary{};  // absent: no attempt has succeeded
   int n_failed = 0;                      // attempts that failed
   std::string reason{};                  // of the last of them
-  int numerics = -1;  // place in the journal of those that the summary was computed with; -1: not told
+  int numerics = kNotTold;               // place in the journal of those that the summary was computed with
 };
 
 using UnitTable = std::map<UnitId, UnitRecord>;

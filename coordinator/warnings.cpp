@@ -13,6 +13,14 @@ namespace {
 
 constexpr std::int64_t kNearlyNothing = 100;  // one key in so many
 
+// numerics: two or more
+Warning mixed_hardware(const std::vector<Numerics>& numerics) {
+  std::string text = "units were computed with " + std::to_string(numerics.size()) +
+                     " kinds of arithmetic, whose last bits differ";
+  for (const auto& line : differences(numerics[1], numerics[0])) text += "; " + line;
+  return {.code = "mixed_hardware", .text = text, .method = {}, .n_samples = 0};
+}
+
 class Warnings {
  public:
   Warnings(const JournalHeader& header, const UnitTable& units) : header_(header), units_(units) {
@@ -136,8 +144,11 @@ class Warnings {
 
 }  // namespace
 
-std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units) {
-  return Warnings(header, units).all();
+std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,
+                                 const std::vector<Numerics>& numerics) {
+  auto warnings = Warnings(header, units).all();
+  if (numerics.size() > 1) warnings.push_back(mixed_hardware(numerics));
+  return warnings;
 }
 
 }  // namespace kvcompare

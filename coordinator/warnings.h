@@ -11,6 +11,8 @@
 namespace kvcompare {
 
 // One of a kind and method, in a fixed order. From units without a result only those that the header tells.
-std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units);
+//   numerics : that the units which count were computed with, each once
+std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,
+                                 const std::vector<Numerics>& numerics = {});
 
 }  // namespace kvcompare
