@@ -40,12 +40,13 @@ void require_threads(int n) {
   try {
     for (int i = 0; i < n; ++i) threads.emplace_back([&] { all_have_come.wait(); });
   } catch (const std::system_error& error) {
+    // The limits are read while those that came are there: they count as in use.
+    const auto message = "this run needs " + std::to_string(n) +
+                         " threads beside the main one, and the system gives " +
+                         std::to_string(threads.size()) + " (" + error.what() +
+                         "); raise the limit, or use fewer with --threads. " + limits_of_threads();
     all_have_come.count_down();
-    throw Error(ExitCode::kInternal, "this run needs " + std::to_string(n) +
-                                         " threads beside the main one, and the system gives " +
-                                         std::to_string(threads.size()) + " (" + error.what() +
-                                         "); raise the limit, or use fewer with --threads. " +
-                                         limits_of_threads());
+    throw Error(ExitCode::kInternal, message);
   }
   all_have_come.count_down();
 }

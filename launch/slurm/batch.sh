@@ -66,7 +66,12 @@ stop() {
 trap stop USR1
 
 say "job $SLURM_JOB_ID on ${SLURM_JOB_NODELIST:-?}, ${SLURM_NTASKS:-?} tasks by $launcher, restart $restarts"
-"${command[@]}" "$program" "$@" --resume &
+# srun returns the highest code of all tasks. When it ends the other tasks of one that refuses its input (2), that is
+# theirs (75, 143); so what each task told is read from what srun says.
+told=$(mktemp)
+exec {errors}> >(exec tee "$told" >&2)
+tee=$!
+"${command[@]}" "$program" "$@" --resume 2>&"$errors" &
 child=$!
 previous=
 while :; do  # wait returns early for a signal, with a code that is not the child's
@@ -77,6 +82,11 @@ while :; do  # wait returns early for a signal, with a code that is not the chil
   if [ "$stops" = "$n_stops" ]; then break; fi
   previous=$code
 done
+exec {errors}>&-
+wait "$tee"
+first=$(sed -n 's/^srun: error: .*: Exited with exit code \([0-9]*\)$/\1/p' "$told" | sort -n | head -n 1)
+rm -f "$told"
+if [ -n "$first" ] && [ "$first" -gt 1 ] && [ "$first" -lt 75 ]; then code=$first; fi
 say "kvcompare ended with exit code $code"
 if [ "$code" = 0 ] && [ ! -e "$out/COMPLETE" ]; then
   say "but $out/COMPLETE is not there: $launcher has not started it"  # srun returns 0 if a step cannot be launched
