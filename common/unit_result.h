@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "common/nll_bins.h"
 
 namespace kvcompare {
 
@@ -41,6 +42,7 @@ struct UnitResult {
   std::int64_t n_tokens = 0;      // of the sample, after truncation
   std::vector<double> token_nll;  // [n_tokens - 1], nats
   double total_nll = 0;           // their sum, in order
+  NllByPosition nll_by_position{};
   KeyCounts keys;
   double seconds = 0;
 };

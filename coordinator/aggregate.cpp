@@ -26,7 +26,9 @@ SampleRow row(SampleIndex sample, const UnitSummary& unit) {
           .keys_original = unit.keys_original,
           .keys_kept = unit.keys_kept,
           .attended_density = share(unit.attended, unit.attendable),
-          .peak_keys = unit.peak};
+          .peak_keys = unit.peak,
+          .attended = unit.attended,
+          .attendable = unit.attendable};
 }
 
 // units: of all samples, in data-set order; not empty.

@@ -10,11 +10,13 @@
 #include "common/ids.h"
 #include "common/method_spec.h"
 #include "common/model_shape.h"
+#include "common/nll_bins.h"
 #include "common/numerics.h"
 #include "common/run_spec.h"
 #include "common/sample.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/journal_record.h"
+#include "coordinator/statistics/statistics.h"
 
 namespace kvcompare {
 
@@ -26,6 +28,8 @@ struct SampleRow {
   std::int64_t keys_kept = 0;
   double attended_density = 0;
   std::int64_t peak_keys = 0;
+  std::int64_t attended = 0;    // keys seen by all queries
+  std::int64_t attendable = 0;  // that they would have seen without eviction
 };
 
 struct FailedUnit {
@@ -46,16 +50,22 @@ struct Totals {
   double attended_density = 0;
   std::optional<double> compressible_density;  // absent if no key was compressible
   std::int64_t peak_keys = 0;                  // largest of a sample
+  std::int64_t cache_bytes_end = 0;            // of keys and values of keys_kept, in the computation's dtype
+  std::int64_t peak_cache_bytes = 0;           // of those of peak_keys
 
   std::int64_t keys_discarded() const { return keys_original - keys_kept; }
 };
 
+// A method with its parameters: an instance.
 struct MethodResult {
   MethodSpec spec;
+  std::string label{};  // short, unique in the run, made of what differs: "StreamingLLM 0.75", "KVzap τ -6"
   std::optional<Totals> totals{};  // absent if a unit failed: a part of the samples compares with nothing
-  std::vector<SampleRow> per_sample{};  // in data-set order, failed and skipped ones left out
-  std::vector<FailedUnit> failed{};     // in data-set order
-  double seconds = 0;                   // sum over units
+  std::vector<SampleRow> per_sample{};        // in data-set order, failed and skipped ones left out
+  std::vector<FailedUnit> failed{};           // in data-set order
+  double seconds = 0;                         // sum over units
+  NllByPosition nll_by_position{};            // sums over the samples
+  std::vector<std::int64_t> kept_per_head{};  // [n_layers * n_kv_heads], sums over the samples
 };
 
 // What a reader of the numbers must know. Made by warnings.h.
@@ -79,6 +89,7 @@ struct Comparison {
   Truncation truncated{};
   std::vector<Warning> warnings{};
   std::vector<MethodResult> methods{};  // [0] is the baseline
+  Statistics statistics{};
 };
 
 }  // namespace kvcompare
