@@ -189,9 +189,9 @@ class Adversarial(StatisticsTest):
     def test_densities_that_resamples_miss(self):
         case = self.sweep(n_samples=12)
         attendable = np.array(case["methods"][0]["attendable"])
-        case["methods"][1]["attended"] = (attendable * self.rng.uniform(0.3, 0.7, 12)).astype(int).tolist()
-        end = sum(case["methods"][1]["attended"]) / attendable.sum()
-        densities = [0.1, end - 0.1, end - 0.001, end, end + 0.001]
+        case["methods"][3]["attended"] = (attendable * self.rng.uniform(0.1, 0.4, 12)).astype(int).tolist()
+        end = sum(case["methods"][3]["attended"]) / attendable.sum()
+        densities = [0.01, end - 0.001, end, end + 0.001, 0.45]
         rows = self.check({**case, "densities": densities})[0]["equal_density"]
         states = {(row["delta"] is not None, row["ci95"] is not None) for row in rows}
         self.assertEqual(states, {(False, False), (True, False), (True, True)})
