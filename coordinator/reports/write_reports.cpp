@@ -38,7 +38,7 @@ void write_marker(const std::filesystem::path& folder, const std::string& finger
 }  // namespace
 
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const std::vector<Session>& sessions, const std::function<UnitResult(UnitId)>& read_unit) {
+                   const std::vector<Session>& sessions, const ReadUnit& read_unit) {
   fault_point("before_finalize");
   StagedFiles files(folder);
   write_results_hdf5(files.add("results.h5"), comparison, read_unit);

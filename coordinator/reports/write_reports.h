@@ -1,11 +1,10 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <vector>
 
-#include "common/unit_result.h"
 #include "coordinator/comparison.h"
+#include "coordinator/reports/read_unit.h"
 #include "coordinator/session.h"
 
 namespace kvcompare {
@@ -18,6 +17,6 @@ inline constexpr const char* kCompleteMarker = "COMPLETE";
 //   read_unit : the whole result of a unit that succeeded
 // Throws OutputError.
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const std::vector<Session>& sessions, const std::function<UnitResult(UnitId)>& read_unit);
+                   const std::vector<Session>& sessions, const ReadUnit& read_unit);
 
 }  // namespace kvcompare

@@ -66,7 +66,7 @@ class Readers(RunsTest):
             labels = file["methods/label"].asstr()[:].tolist()
             self.assertEqual(json.loads(file.attrs["configuration"]), self.detailed["config"])
             self.assertEqual(file.attrs["fingerprint"].decode(), self.detailed["fingerprint"])
-            self.assertEqual((file.attrs["complete"], file.attrs["schema_version"], file.attrs["n_samples"]), (1, 2, 5))
+            self.assertEqual((file.attrs["complete"], file.attrs["schema_version"], file.attrs["n_samples"]), (1, 3, 5))
             self.assertEqual(json.loads(file.attrs["model"]), self.detailed["model"])
         self.assertEqual(labels, [result["method_name"] for result in self.detailed["results"]])
         self.assertEqual(nll.tolist(), [[row["total_nll"] for row in r["per_sample"]] for r in self.detailed["results"]])
