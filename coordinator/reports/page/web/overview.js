@@ -127,10 +127,12 @@ function showTitle() {
   document.getElementById("subtitle").append(". ", element("a", {href: "#overview"}, "All that was compared"));
 }
 
+const MOST_NOTICES = 8;  // of a kind; the others are folded away
+
 function noticeList(kind, title, texts) {
   if (texts.length === 0) return null;
-  const list = element("ul", {}, texts.slice(0, 6).map(text => element("li", {}, text)));
-  const rest = texts.slice(6);
+  const list = element("ul", {}, texts.slice(0, MOST_NOTICES).map(text => element("li", {}, text)));
+  const rest = texts.slice(MOST_NOTICES);
   return element("section", {class: `notice ${kind}`, "aria-label": title}, element("h2", {}, title), list,
     rest.length > 0 ? folded(`${wholeNumber(rest.length)} more`, () => element("ul", {}, rest.map(text => element("li", {}, text)))) : null);
 }

@@ -121,7 +121,7 @@ function tradeoffFigure(state, colours, width, forFile) {
     axes[place.yaxis.replace("y", "yaxis")] = {domain: domain.y, anchor: place.xaxis, type: state.scale, zeroline: state.scale !== "log",
       matches: i > 0 && state.cost === "nll" ? "y" : null, exponentformat: "power",
       title: {text: i % columns === 0 ? COSTS[state.cost].axis : ""}};
-    if (page.runs.length > 1) annotations.push(panelTitle(shortText(run.name, 48), domain, colours));
+    if (page.runs.length > 1) annotations.push(panelTitle(shortText(run.name, Math.floor(width / columns / 8.5)), domain, colours));
   });
   const legend = legendLayout(width, false);
   return {data, layout: {...axes, annotations, showlegend: withLegend, legend,
