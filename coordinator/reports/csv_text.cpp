@@ -26,7 +26,8 @@ std::vector<std::string> csv_fields(const Measured<Interval>& interval) {
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;
-  for (const auto& field : fields) line += (line.empty() && &field == &fields.front() ? "" : ",") + csv_field(field);
+  for (const auto& field : fields)
+    line += (line.empty() && &field == &fields.front() ? "" : ",") + csv_field(field);
   return line + "\n";
 }
 

@@ -80,7 +80,8 @@ void put_deltas(InstanceNumbers& numbers, const Comparison& comparison, std::siz
       why_not.empty() && method < all.size() ? all[method] : AgainstBaseline{.reason = why_not};
   numbers.avg_nll_delta = measured(against.avg_nll_delta, against.reason);
   numbers.avg_nll_delta_ci95 = measured(against.avg_nll_delta_ci95, against.reason);
-  numbers.ppl_delta_ci95 = measured(against.ppl_delta_ci95, against.reason);
+  numbers.ppl_delta_ci95 =
+      measured(against.ppl_delta_ci95, against.ppl_reason.empty() ? against.reason : against.ppl_reason);
   numbers.p_value = measured(against.p_value, against.reason);
   numbers.p_value_holm = measured(against.p_value_holm, against.reason);
 }

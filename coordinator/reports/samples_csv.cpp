@@ -14,9 +14,10 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-const Fields kTitles{"method_name",   "label",     "instance",         "sample",    "n_scored",
-                     "total_nll",     "nll_delta", "keys_original",    "keys_kept", "attended_density",
-                     "peak_keys",     "total_nll_reason", "nll_delta_reason"};
+const Fields kTitles{
+    "method_name",     "label",         "instance",  "sample",           "n_scored",  "total_nll",
+    "nll_delta",       "keys_original", "keys_kept", "attended_density", "peak_keys", "total_nll_reason",
+    "nll_delta_reason"};
 
 using NllBySample = std::map<SampleIndex, double>;
 

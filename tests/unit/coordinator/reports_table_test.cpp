@@ -7,6 +7,7 @@
 #include "coordinator/reports/fitted_lines.h"
 #include "coordinator/reports/table.h"
 #include "tests/unit/coordinator/example_comparison.h"
+#include "tests/unit/coordinator/swept_comparison.h"
 
 namespace kvcompare {
 namespace {
@@ -79,8 +80,19 @@ TEST(Table, HasNoLineThatIsLongerThanTheTerminal) {
   }
 }
 
+TEST(Table, GroupsInstancesOfAMethodAndShowsIntervalsAndEqualDensity) {
+  EXPECT_EQ(table(swept_comparison()),
+            R"(models/tiny on texts.jsonl
+3 samples, chunk size 1, bfloat16, cpu
+
+TABLE)");
+}
+
+TEST(Table, FitsEightyColumnsWithIntervals) { EXPECT_EQ(table(swept_comparison(), 80), ""); }
+
 TEST(Table, IsWholeWhereThereIsRoomOrNoTerminal) {
   EXPECT_EQ(table(example_comparison(), 78), table(example_comparison()));
+  EXPECT_EQ(table(swept_comparison(), 200), table(swept_comparison()));
 }
 
 TEST(Table, CountsOneSampleInTheSingular) {

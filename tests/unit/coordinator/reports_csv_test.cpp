@@ -1,0 +1,60 @@
+// What Python's csv and pandas read from these files is in tests/results; here is what only the writer shows.
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "coordinator/reports/csv_text.h"
+#include "coordinator/reports/number_text.h"
+#include "coordinator/reports/results_csv.h"
+#include "coordinator/reports/samples_csv.h"
+#include "tests/unit/coordinator/example_comparison.h"
+#include "tests/unit/coordinator/swept_comparison.h"
+
+namespace kvcompare {
+namespace {
+
+TEST(Csv, QuotesWhatRfc4180SaysAndNothingElse) {
+  EXPECT_EQ(csv_line({"plain", "", "a b;c'd\te\\", "-1.5"}), "plain,,a b;c'd\te\\,-1.5\n");
+  EXPECT_EQ(csv_line({"a,b", "say \"x\"", "two\nlines", "\r"}),
+            "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\"\r\"\n");
+  EXPECT_EQ(csv_line({"", "x"}), ",x\n");
+}
+
+TEST(Csv, NumbersHaveTheFewestDigitsThatReadBackExactly) {
+  EXPECT_EQ(exact_text(0.1 + 0.2), "0.30000000000000004");
+  EXPECT_EQ(exact_text(0.5), "0.5");
+  EXPECT_EQ(exact_text(-3), "-3");
+  for (const double value :
+       {1.0 / 3, 5e-324, std::numeric_limits<double>::max(), 123456789.12345679, -1e23, 1e-300})
+    EXPECT_EQ(std::strtod(exact_text(value).c_str(), nullptr), value);
+}
+
+TEST(ResultsCsv, IsARowAnInstanceWithTheBaselineFirst) {
+  const auto text = results_csv(example_comparison());
+  const auto second_line = text.find('\n') + 1;
+  EXPECT_TRUE(
+      text.starts_with("method_name,label,instance,policy,compression_ratio,threshold,sliding_window_size,"
+                       "perplexity,ppl_delta,ppl_delta_pct,ppl_delta_ci95_low,ppl_delta_ci95_high,avg_nll,"))
+      << text;
+  EXPECT_EQ(text.compare(second_line, 51, "Baseline,Baseline,baseline:policy=none,none,,,,7.3890"), 0)
+      << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), 4);
+}
+
+TEST(SamplesCsv, IsARowASampleUnderAnInstance) { EXPECT_EQ(samples_csv(swept_comparison()), ""); }
+
+TEST(SamplesCsv, SaysThatTheBaselineFailed) {
+  auto comparison = example_comparison();
+  comparison.methods[0].per_sample.pop_back();
+  comparison.methods[0].failed = {{SampleIndex(2), "x", 3}};
+  EXPECT_NE(samples_csv(comparison)
+                .find("Random,Random,random:policy=ratio:compression_ratio=0.5,2,5,19.7,,24,12,0.8,14,,"
+                      "the baseline failed on this sample\n"),
+            std::string::npos)
+      << samples_csv(comparison);
+}
+
+}  // namespace
+}  // namespace kvcompare
