@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/plural.h"
+#include "common/printable.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/equal_density_table.h"
 #include "coordinator/reports/fitted_lines.h"
@@ -87,8 +88,8 @@ std::string failures(const MethodResult& method) {
 std::string table(const Comparison& comparison, std::optional<std::size_t> width) {
   auto rows = table_rows(comparison);
   const auto left_out = width ? leave_out_columns(rows, *width, kMayBeLeftOut) : TableRow{};
-  std::string text = heading(comparison) + aligned(rows) + legend(comparison) +
-                     equal_density_table(comparison.statistics, width) + named(left_out);
+  std::string text = heading(comparison) + aligned(rows) + legend(comparison) + named(left_out) +
+                     equal_density_table(comparison.statistics, width);
   if (!comparison.skipped.empty())
     text += "\nSkipped, shorter than two tokens: " + std::to_string(comparison.skipped.size()) + " of " +
             counted(comparison.n_samples, "sample") + "\n";
@@ -97,6 +98,7 @@ std::string table(const Comparison& comparison, std::optional<std::size_t> width
   std::string failed;
   for (const MethodResult& method : comparison.methods) failed += failures(method);
   text += failed.empty() ? "" : "\n" + failed;
+  text = printable(text);
   return width ? fitted_lines(text, *width) : text;
 }
 

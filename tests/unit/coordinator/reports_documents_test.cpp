@@ -18,7 +18,56 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(SummaryMd, ShowsAHandMadeComparison) { EXPECT_EQ(summary_md(swept_comparison()), ""); }
+TEST(SummaryMd, ShowsAHandMadeComparison) {
+  EXPECT_EQ(summary_md(swept_comparison()), R"md(# Comparison of key-cache eviction methods
+
+| what | |
+|---|---|
+| model | 2 layers, 4 query heads and 2 KV heads of size 64, 1000 tokens in the vocabulary; SHA-256 aaaaaaaaaaaaaaaa… |
+| data | 3 samples, 8 predicted tokens; 1 skipped, shorter than two tokens; SHA-256 of the token ids bbbbbbbbbbbbbbbb… |
+| protocol | an eviction after every token, at most 8192 tokens a sample |
+| engine | layerwise |
+| computed in | bfloat16 on cpu: imaginary, libtorch 2.11.0 |
+| fingerprint | f00d |
+
+Names and paths of the model and the data, dates and versions are in `run.json`.
+
+## Results
+
+| method | Perplexity | Δ | Δ % | Avg NLL | ΔNLL | 95 % interval | Kept | Attended | Peak keys | Peak cache |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| Baseline | 7.3891 | - | - | 2.000000 | - | - | 100.00% | 100.00% | 28 | 7.0 KiB |
+| StreamingLLM 0.5 | 7.8656 | +0.4766 | +6.45% | 2.062500 | +0.0625 \~ | \[-0.0125, +0.1000\] | 50.00% | 54.55% | 16 | 4.0 KiB |
+| StreamingLLM 0.75 | 12.1825 | +4.7934 | +64.87% | 2.500000 | +0.5000 | \[+0.3750, +0.6250\] | 25.00% | 31.82% | 10 | 2.5 KiB |
+| KVzap τ -6 | 9.9742 | +2.5851 | +34.99% | 2.300000 | +0.3000 | \[+0.2500, +0.3333\] | 55.00% | 59.09% | 17 | 4.2 KiB |
+| Random | failed | - | - | - | - | - | - | - | - | - |
+
+Δ and Δ %: perplexity less that of the baseline. ΔNLL: nats a predicted token more than the baseline. Kept: share of the keys that were there at the end of the samples. Attended: share of the keys that queries really read.
+95 % interval: of ΔNLL, from a bootstrap over samples. \~ behind ΔNLL: not distinguishable from the baseline, by the interval or by the sign-flip test after Holm's correction.
+
+## At equal density
+
+ΔNLL in nats a token, between the neighbouring points of a method's sweep; never beyond its ends (-).
+
+| density attended | 0.5 | 0.1 |
+|---|---:|---:|
+| StreamingLLM | +0.1250 \[+0.0625, +0.2500\] | - |
+
+## Failed
+
+- Random: sample 2 failed after 3 attempts: NLL of token 3 is not finite
+
+## How to repeat
+
+With the folder that this file lies in as `OUT`:
+
+```sh
+kvcompare rerun OUT                  # again, with model and data where run.json says they were
+kvcompare verify OUT --recompute 3   # the files are those of the run; three samples again
+kvcompare --config OUT/detailed_results.json --model_name MODEL --data_path DATA --output_dir ANOTHER
+```
+)md");
+}
 
 TEST(SummaryMd, EscapesWhatMarkdownAndHtmlGiveAMeaning) {
   EXPECT_EQ(markdown_text("a|b *c* _d_ `e` <f> & [g] #h $i\nj\\k ~l"),
@@ -48,7 +97,28 @@ TEST(SummaryMd, TablesAreWhole) {
   }
 }
 
-TEST(TableTex, ShowsAHandMadeComparison) { EXPECT_EQ(table_tex(swept_comparison()), ""); }
+TEST(TableTex, ShowsAHandMadeComparison) {
+  EXPECT_EQ(
+      table_tex(swept_comparison()),
+      R"tex(% Made by kvcompare. In the preamble: \usepackage{booktabs}; where the table is to stand: \input{table.tex}
+% $\Delta$NLL: nats a token more than the baseline, with its 95 % interval from a bootstrap over samples.
+\begin{tabular}{lrrrrrr}
+\toprule
+Method & Perplexity & $\Delta$NLL & 95 \% interval & Kept & Attended & Peak cache \\
+\midrule
+Baseline & $7.3891$ & -- & -- & $100.00$\% & $100.00$\% & $7.0$\,KiB \\
+\addlinespace
+StreamingLLM 0.5 & $7.8656$ & $+0.0625$\textsuperscript{a} & $[-0.0125, +0.1000]$ & $50.00$\% & $54.55$\% & $4.0$\,KiB \\
+StreamingLLM 0.75 & $12.1825$ & $+0.5000$ & $[+0.3750, +0.6250]$ & $25.00$\% & $31.82$\% & $2.5$\,KiB \\
+\addlinespace
+KVzap $\tau$ $-$6 & $9.9742$ & $+0.3000$ & $[+0.2500, +0.3333]$ & $55.00$\% & $59.09$\% & $4.2$\,KiB \\
+\addlinespace
+Random & failed & -- & -- & -- & -- & -- \\
+\bottomrule
+\multicolumn{7}{l}{\footnotesize\textsuperscript{a} not distinguishable from the baseline} \\
+\end{tabular}
+)tex");
+}
 
 TEST(TableTex, EscapesWhatLatexGivesAMeaning) {
   EXPECT_EQ(tex_text(R"(a_b & 5% $c$ #d {e} \f ~g ^h)"),
@@ -62,7 +132,7 @@ TEST(TableTex, IsWellFormed) {
   for (const auto& comparison :
        {swept_comparison(), comparison_with_special_characters(), example_comparison()}) {
     const auto text = table_tex(comparison);
-    const auto begin = text.find("\\begin{tabular}{l") + 17, end_of_columns = text.find('}', begin);
+    const auto begin = text.find("\\begin{tabular}{l") + 16, end_of_columns = text.find('}', begin);
     const auto n_columns = static_cast<std::ptrdiff_t>(end_of_columns - begin);
     std::istringstream lines(text.substr(text.find('\n', end_of_columns)));
     int depth = 0, n_dollars = 0;
