@@ -9,6 +9,7 @@
 #include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/markdown_text.h"
 #include "coordinator/reports/number_text.h"
+#include "coordinator/reports/plain_words.h"
 
 namespace kvcompare {
 namespace {
@@ -102,6 +103,14 @@ std::string results(const Comparison& comparison) {
   return text;
 }
 
+std::string in_plain_words(const Comparison& comparison) {
+  std::string text = "\n## In plain words\n\n";
+  for (std::size_t place = 0; place < comparison.methods.size(); ++place)
+    text += "- **" + markdown_text(label_of(comparison.methods[place])) + "** " +
+            markdown_text(plain_words(comparison, place)) + ".\n";
+  return text;
+}
+
 std::string failures(const Comparison& comparison) {
   std::string text;
   for (const auto& method : comparison.methods)
@@ -152,8 +161,9 @@ std::string how_to_repeat(const Comparison& comparison) {
 
 std::string summary_md(const Comparison& comparison) {
   return "# Comparison of key-cache eviction methods\n\n" + what_was_compared(comparison) +
-         "\n## Results\n\n" + results(comparison) + equal_density(comparison.statistics) +
-         failures(comparison) + warnings(comparison.warnings) + how_to_repeat(comparison);
+         "\n## Results\n\n" + results(comparison) + in_plain_words(comparison) +
+         equal_density(comparison.statistics) + failures(comparison) + warnings(comparison.warnings) +
+         how_to_repeat(comparison);
 }
 
 }  // namespace kvcompare

@@ -112,7 +112,67 @@ Random: sample 2 failed after 3 attempts: NLL of token 3 is not finite
 )");
 }
 
-TEST(Table, FitsEightyColumnsWithIntervals) { EXPECT_EQ(table(swept_comparison(), 80), ""); }
+TEST(Table, FitsEightyColumnsWithIntervals) {
+  EXPECT_EQ(table(swept_comparison(), 80),
+            R"(models/tiny on texts.jsonl
+3 samples, chunk size 1, bfloat16, cpu
+
+Method        Perplexity      Δ %       ΔNLL       95 % interval     Kept
+-------------------------------------------------------------------------
+Baseline          7.3891        -        -                     -  100.00%
+StreamingLLM
+  0.5             7.8656   +6.45%  +0.0625 ~  [-0.0125, +0.1000]   50.00%
+  0.75           12.1825  +64.87%  +0.5000    [+0.3750, +0.6250]   25.00%
+KVzap τ -6        9.9742  +34.99%  +0.3000    [+0.2500, +0.3333]   55.00%
+Random            failed        -        -                     -        -
+
+~ not distinguishable from the baseline
+
+Not shown, because the terminal is narrow: Avg NLL, Attended, Peak keys, Δ, Peak
+  cache (all are in detailed_results.json)
+
+ΔNLL at equal density, between the points of a sweep
+
+Density                              0.5  0.1
+---------------------------------------------
+StreamingLLM  +0.1250 [+0.0625, +0.2500]    -
+
+Skipped, shorter than two tokens: 1 of 3 samples
+
+Random: sample 2 failed after 3 attempts: NLL of token 3 is not finite
+)");
+}
+
+TEST(Table, LeavesOutIntervalsAtEqualDensityAndThenTheWholeOfItWhereThereIsNoRoom) {
+  EXPECT_THAT(table(swept_comparison(), 44), HasSubstr("\nStreamingLLM  +0.1250    -\n"));
+  EXPECT_THAT(table(swept_comparison(), 25), Not(HasSubstr("Density")));
+  EXPECT_THAT(table(swept_comparison(), 25), HasSubstr("ΔNLL at equal density is"));
+}
+
+TEST(Table, SaysWhyThereAreNoIntervals) {
+  Comparison comparison = example_comparison();
+  comparison.statistics.against_baseline = {AgainstBaseline{}, AgainstBaseline{}, AgainstBaseline{}};
+  comparison.statistics.against_baseline[1].avg_nll_delta = 0.5;
+  comparison.statistics.against_baseline[1].reason = "2 samples are too few";
+  EXPECT_THAT(table(comparison), HasSubstr("\n\nNo intervals: 2 samples are too few\n"));
+  EXPECT_THAT(table(comparison), HasSubstr("  ΔNLL  "));
+  EXPECT_THAT(table(comparison), Not(HasSubstr("95 % interval")));
+  EXPECT_THAT(table(swept_comparison()), Not(HasSubstr("No intervals")));
+}
+
+TEST(Table, GroupsInstancesThatDoNotStandTogether) {
+  Comparison apart = swept_comparison(), together = swept_comparison();
+  std::swap(apart.methods[2], apart.methods[3]);
+  std::swap(apart.statistics.against_baseline[2], apart.statistics.against_baseline[3]);
+  EXPECT_EQ(table(apart), table(together));
+}
+
+TEST(Table, ShowsADifferenceThatFourDecimalsWouldHide) {
+  Comparison comparison = swept_comparison();
+  comparison.statistics.against_baseline[1].avg_nll_delta = -0.0000321;
+  comparison.statistics.against_baseline[1].avg_nll_delta_ci95 = Interval{-0.00041, 0};
+  EXPECT_THAT(table(comparison), HasSubstr("-3.2e-05 ~  [-4.1e-04, +0.0000]"));
+}
 
 TEST(Table, IsWholeWhereThereIsRoomOrNoTerminal) {
   EXPECT_EQ(table(example_comparison(), 78), table(example_comparison()));
