@@ -106,8 +106,8 @@ std::string results(const Comparison& comparison) {
 std::string in_plain_words(const Comparison& comparison) {
   std::string text = "\n## In plain words\n\n";
   for (std::size_t place = 0; place < comparison.methods.size(); ++place)
-    text += "- **" + markdown_text(label_of(comparison.methods[place])) + "** " +
-            markdown_text(plain_words(comparison, place)) + ".\n";
+    text += "- **" + markdown_text(label_of(comparison.methods[place])) +
+            "**: " + markdown_text(plain_words(comparison, place)) + ".\n";
   return text;
 }
 

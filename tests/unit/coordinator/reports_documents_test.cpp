@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/reports/markdown_text.h"
+#include "coordinator/reports/plain_words.h"
 #include "coordinator/reports/summary_md.h"
 #include "coordinator/reports/table_tex.h"
 #include "coordinator/reports/tex_text.h"
@@ -19,7 +20,11 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(SummaryMd, ShowsAHandMadeComparison) {
-  EXPECT_EQ(summary_md(swept_comparison()), R"md(# Comparison of key-cache eviction methods
+  const auto comparison = swept_comparison();
+  std::string words;
+  for (std::size_t place = 0; place < comparison.methods.size(); ++place)
+    words += "- **" + comparison.methods[place].label + "**: " + plain_words(comparison, place) + ".\n";
+  EXPECT_EQ(summary_md(comparison), R"md(# Comparison of key-cache eviction methods
 
 | what | |
 |---|---|
@@ -45,6 +50,9 @@ Names and paths of the model and the data, dates and versions are in `run.json`.
 Δ and Δ %: perplexity less that of the baseline. ΔNLL: nats a predicted token more than the baseline. Kept: share of the keys that were there at the end of the samples. Attended: share of the keys that queries really read.
 95 % interval: of ΔNLL, from a bootstrap over samples. \~ behind ΔNLL: not distinguishable from the baseline, by the interval or by the sign-flip test after Holm's correction.
 
+## In plain words
+
+)md" + words + R"md(
 ## At equal density
 
 ΔNLL in nats a token, between the neighbouring points of a method's sweep; never beyond its ends (-).
