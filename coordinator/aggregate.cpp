@@ -33,7 +33,7 @@ SampleRow row(SampleIndex sample, const UnitSummary& unit) {
 }
 
 // units: of all samples, in data-set order; not empty.
-Totals totals(const std::vector<const UnitSummary*>& units, std::int64_t bytes_of_key) {
+Totals totals(const std::vector<const UnitSummary*>& units) {
   Totals sum;
   std::int64_t attended = 0, attendable = 0, compressible = 0, compressible_kept = 0;
   for (const auto* unit : units) {
@@ -52,14 +52,7 @@ Totals totals(const std::vector<const UnitSummary*>& units, std::int64_t bytes_o
   sum.avg_compression_ratio = share(sum.keys_discarded(), sum.keys_original);
   sum.attended_density = share(attended, attendable);
   if (compressible > 0) sum.compressible_density = share(compressible_kept, compressible);
-  sum.cache_bytes_end = sum.keys_kept * bytes_of_key;
-  sum.peak_cache_bytes = sum.peak_keys * bytes_of_key;
   return sum;
-}
-
-// Bytes of a key and its value, in the number format that the run computes in; 0 if that is not known.
-std::int64_t bytes_of_key(const JournalHeader& header) {
-  return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
 }
 
 // Of the units that count, each once, in an order that does not depend on who was first.
@@ -79,8 +72,8 @@ std::vector<Numerics> numerics_of(const UnitTable& units, const std::vector<Nume
   return result;
 }
 
-MethodResult gather_method(const JournalHeader& header, MethodIndex method, const UnitTable& units) {
-  MethodResult result{.spec = header.spec.methods[static_cast<std::size_t>(method.value)]};
+MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
+  MethodResult result{.spec = spec};
   std::vector<const UnitSummary*> done;
   for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
@@ -92,7 +85,7 @@ MethodResult gather_method(const JournalHeader& header, MethodIndex method, cons
       result.seconds += done.back()->seconds;
     }
   }
-  if (result.failed.empty() && !done.empty()) result.totals = totals(done, bytes_of_key(header));
+  if (result.failed.empty() && !done.empty()) result.totals = totals(done);
   return result;
 }
 
@@ -121,6 +114,17 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
               "unless each of these samples is one token repeated, or the model ignores its values");
 }
 
+// Bytes of a key and its value, in the number format that the run computes in; 0 if that is not known.
+std::int64_t bytes_of_key(const JournalHeader& header) {
+  return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
+}
+
+void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
+  if (!method.totals) return;
+  method.totals->cache_bytes_end = method.totals->keys_kept * bytes_of_key(header);
+  method.totals->peak_cache_bytes = method.totals->peak_keys * bytes_of_key(header);
+}
+
 }  // namespace
 
 void check_effect(const RunSpec& spec, const UnitTable& units) {
@@ -143,7 +147,9 @@ Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                         .truncated = header.truncated,
                         .warnings = warnings_of(header, units, computed_with)};
   for (std::size_t m = 0; m < header.spec.methods.size(); ++m)
-    comparison.methods.push_back(gather_method(header, MethodIndex(static_cast<std::int64_t>(m)), units));
+    comparison.methods.push_back(
+        gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
+  for (MethodResult& method : comparison.methods) put_cache_bytes(method, header);
   return comparison;
 }
 

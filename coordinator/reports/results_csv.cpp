@@ -27,7 +27,7 @@ Fields parameter_names(const Comparison& comparison) {
   return names;
 }
 
-std::string parameter_text(const OrderedJson& value) {
+std::string text_of(const OrderedJson& value) {
   if (value.is_string()) return value.get<std::string>();
   return value.is_number_float() ? exact_text(value.get<double>()) : value.dump();
 }
@@ -52,7 +52,7 @@ Fields row(const Comparison& comparison, std::size_t place, const Fields& parame
   const MethodResult& method = comparison.methods[place];
   Fields fields{method.spec.display_name, label_of(method), instance_spelling(method.spec)}, reasons;
   const auto used = json_parameters(method.spec);
-  for (const auto& name : parameters) fields.push_back(used.contains(name) ? parameter_text(used[name]) : "");
+  for (const auto& name : parameters) fields.push_back(used.contains(name) ? text_of(used[name]) : "");
   visit_numbers(instance_numbers(comparison, place), [&](const char*, const char*, const auto& number) {
     for (auto& field : csv_fields(number)) fields.push_back(std::move(field));
     reasons.push_back(number.reason);

@@ -149,7 +149,10 @@ std::string warnings(const std::vector<Warning>& warnings) {
 }
 
 std::string how_to_repeat(const Comparison& comparison) {
-  const std::string scorer = comparison.inputs.scorer.empty() ? "" : " --kvzap_scorer_model SCORER";
+  const bool has_scorer = std::ranges::any_of(comparison.methods, [](const auto& method) {
+    return std::ranges::count(method.spec.reads, "kvzap_scorer_model") > 0;
+  });
+  const std::string scorer = has_scorer ? " --kvzap_scorer_model SCORER" : "";
   return "\n## How to repeat\n\nWith the folder that this file lies in as `OUT`:\n\n```sh\n"
          "kvcompare rerun OUT                  # again, with model and data where run.json says they were\n"
          "kvcompare verify OUT --recompute 3   # the files are those of the run; three samples again\n"
