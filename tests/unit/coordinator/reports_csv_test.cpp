@@ -31,6 +31,13 @@ TEST(Csv, NumbersHaveTheFewestDigitsThatReadBackExactly) {
     EXPECT_EQ(std::strtod(exact_text(value).c_str(), nullptr), value);
 }
 
+TEST(NumberText, BytesAreInTheLargestUnitThatTheyFill) {
+  EXPECT_EQ(bytes_text(1023), "1023 B");
+  EXPECT_EQ(bytes_text(1024), "1.0 KiB");
+  EXPECT_EQ(bytes_text(std::int64_t{5} << 29), "2.5 GiB");
+  EXPECT_EQ(bytes_text(std::int64_t{3} << 50), "3072.0 TiB");
+}
+
 TEST(ResultsCsv, IsARowAnInstanceWithTheBaselineFirst) {
   const auto text = results_csv(example_comparison());
   const auto second_line = text.find('\n') + 1;

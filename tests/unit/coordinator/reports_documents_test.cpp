@@ -135,6 +135,25 @@ TEST(TableTex, EscapesWhatLatexGivesAMeaning) {
   EXPECT_EQ(tex_text("é 中 \xff\nx-6"), "é {[}U+4E2D] {[}U+FFFD] x-6");
 }
 
+TEST(TableTex, WritesPowersOfTen) {
+  auto comparison = swept_comparison();
+  comparison.methods[1].totals->perplexity = 1.5e300;
+  comparison.statistics.against_baseline[1].avg_nll_delta = -0.0000321;
+  comparison.statistics.against_baseline[1].avg_nll_delta_ci95 = Interval{-0.00041, 0};
+  EXPECT_THAT(table_tex(comparison),
+              HasSubstr(R"(& $1.5000 \cdot 10^{300}$ & $-3.2 \cdot 10^{-5}$\textsuperscript{a} & )"
+                        R"($[-4.1 \cdot 10^{-4}, +0.0000]$ &)"));
+}
+
+TEST(TableTex, SaysWhyThereAreNoIntervals) {
+  auto comparison = swept_comparison();
+  for (auto& row : comparison.statistics.against_baseline) row = {.reason = "5 samples are 50% too few"};
+  EXPECT_THAT(table_tex(comparison), HasSubstr("\n% There are no intervals: 5 samples are 50\\% too few\n"));
+  EXPECT_THAT(table_tex(comparison), Not(HasSubstr("interval &")));
+  EXPECT_THAT(summary_md(comparison), HasSubstr("\nThere are no intervals: 5 samples are 50% too few.\n"));
+  EXPECT_THAT(summary_md(comparison), Not(HasSubstr("95 % interval")));
+}
+
 // Independent of any TeX: groups close, rows have as many cells as columns are declared, no bare special.
 TEST(TableTex, IsWellFormed) {
   for (const auto& comparison :

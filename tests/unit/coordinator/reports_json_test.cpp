@@ -118,7 +118,12 @@ TEST(DetailedJson, ANumberThatThereIsNotIsNullWithAReason) {
   overflowing.statistics.against_baseline[2].ppl_delta_ci95->high = std::numeric_limits<double>::infinity();
   auto without_baseline = swept_comparison();
   without_baseline.methods[0].totals.reset();
-  for (const auto& comparison : {example_comparison(), swept_comparison(), overflowing, without_baseline}) {
+  auto without_reasons = swept_comparison();
+  for (auto& row : without_reasons.statistics.against_baseline) row = {};
+  for (auto& pair : without_reasons.statistics.differences) pair = {.a = pair.a, .b = pair.b};
+  for (auto& at : without_reasons.statistics.equal_density) at = AtDensity();
+  for (const auto& comparison :
+       {example_comparison(), swept_comparison(), overflowing, without_baseline, without_reasons}) {
     expect_a_reason_beside_every_null(detailed(comparison));
     expect_a_reason_beside_every_null(summary(comparison));
   }
