@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/dtype_bytes.h"
 #include "common/errors.h"
 #include "common/plural.h"
 #include "coordinator/instance_labels.h"
@@ -126,6 +127,17 @@ void check_effect_of(const std::string& label, MethodIndex method, const UnitTab
               "unless each of these samples is one token repeated, or the model ignores its values");
 }
 
+// Bytes of a key and its value, in the number format that the run computes in; 0 if that is not known.
+std::int64_t bytes_of_key(const JournalHeader& header) {
+  return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
+}
+
+void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
+  if (!method.totals) return;
+  method.totals->cache_bytes_end = method.totals->keys_kept * bytes_of_key(header);
+  method.totals->peak_cache_bytes = method.totals->peak_keys * bytes_of_key(header);
+}
+
 }  // namespace
 
 void check_effect(const RunSpec& spec, const UnitTable& units) {
@@ -154,6 +166,7 @@ Comparison aggregate(const JournalHeader& header, const UnitTable& units,
         gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
     comparison.methods.back().label = labels[m];
   }
+  for (MethodResult& method : comparison.methods) put_cache_bytes(method, header);
   return comparison;
 }
 

@@ -21,8 +21,17 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kPatience{5};
 
 // The marker first: results without it do not count.
-constexpr std::array kFiles{kCompleteMarker, "comparison_summary.json", "detailed_results.json", "results.h5",
-                            "run.json",      "journal.jsonl",           "journal.jsonl.damaged"};
+constexpr std::array kFiles{kCompleteMarker,
+                            "comparison_summary.json",
+                            "detailed_results.json",
+                            "results.h5",
+                            "results.csv",
+                            "samples.csv",
+                            "summary.md",
+                            "table.tex",
+                            "run.json",
+                            "journal.jsonl",
+                            "journal.jsonl.damaged"};
 
 // What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
 bool is_there(const fs::path& path) {

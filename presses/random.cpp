@@ -1,8 +1,8 @@
 #include "presses/random.h"
 
-#include <ATen/core/PhiloxRNGEngine.h>
 #include <ATen/ops/empty.h>
 
+#include "common/philox.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -28,8 +28,7 @@ class Random : public FixedScorer {
  private:
   double uniform(SampleIndex sample, std::int64_t head, std::int64_t position) const {
     const auto low = static_cast<std::uint64_t>(head) << 32 | static_cast<std::uint64_t>(position);
-    at::Philox4_32 engine(seed_, static_cast<std::uint64_t>(sample.value), low);
-    return (engine() >> 8) * 0x1p-24;
+    return philox_uniform(seed_, static_cast<std::uint64_t>(sample.value), low);
   }
 
   std::uint64_t seed_;

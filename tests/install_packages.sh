@@ -12,6 +12,7 @@ slurm-client            | its commands
 munge                   | its keys
 libpmix2                | ranks under srun
 hdf5-tools              | h5dump
+python3-numpy           | computes the statistics once more
 python3-h5py            | reads results.h5
 python3-pandas          | reads results.h5
 '

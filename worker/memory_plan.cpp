@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/dtype_bytes.h"
 #include "common/errors.h"
 #include "presses/drifting_plan.h"
 #include "presses/observing_plan.h"
@@ -28,19 +29,6 @@ constexpr std::int64_t kReserve = kGiB;
 // Its score, that score and its position in order, birth and death in two lists of moments, its death times.
 constexpr std::int64_t kBytesOfRankedKey = 8 + 8 + 8 + 2 * 2 * 8 + 2 * 4;
 constexpr std::int64_t kMostTokensAtOnce = 65536;  // what a crash may cost a worker
-
-std::int64_t bytes_of(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::kFloat64:
-      return 8;
-    case Dtype::kFloat32:
-      return 4;
-    case Dtype::kBFloat16:
-    case Dtype::kFloat16:
-      return 2;
-  }
-  throw InvariantError("a dtype without a size");
-}
 
 std::string gibibytes(std::int64_t bytes) {
   std::array<char, 32> text{};

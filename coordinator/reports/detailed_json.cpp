@@ -1,30 +1,71 @@
 #include "coordinator/reports/detailed_json.h"
 
+#include <optional>
+
+#include "coordinator/reports/instance_numbers.h"
+#include "coordinator/reports/json_inputs.h"
+#include "coordinator/reports/json_instance.h"
+#include "coordinator/reports/json_measured.h"
 #include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_numerics.h"
 #include "coordinator/reports/json_run_spec.h"
+#include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_text.h"
 #include "coordinator/reports/json_warnings.h"
+#include "coordinator/reports/schema_version.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr int kSchemaVersion = 2;
+constexpr const char* kNotInJournal = "the journal is of a version that did not keep it";
 
-void put_totals(OrderedJson& result, const Totals& totals) {
-  put_finite(result, "perplexity", totals.perplexity);  // absent if exp(avg_nll) overflows
-  put_finite(result, "avg_nll", totals.avg_nll);
-  result["total_tokens"] = totals.total_tokens;
+void put_numbers(OrderedJson& result, const InstanceNumbers& numbers) {
+  put_measured(result, "perplexity", numbers.perplexity);
+  put_measured(result, "avg_nll", numbers.avg_nll);
+  put_measured(result, "total_nll", numbers.total_nll);
+  put_measured(result, "total_tokens", numbers.total_tokens);
+  put_deltas(result, numbers);
   OrderedJson stats;
-  put_finite(stats, "avg_compression_ratio", totals.avg_compression_ratio);
-  put_finite(stats, "sparsity_percentage", 100 * totals.avg_compression_ratio);
-  stats["total_keys_original"] = totals.keys_original;
-  stats["total_keys_kept"] = totals.keys_kept;
-  stats["total_keys_discarded"] = totals.keys_discarded();
+  const auto& ratio = numbers.avg_compression_ratio;
+  put_measured(stats, "avg_compression_ratio", ratio);
+  put_measured(
+      stats, "sparsity_percentage",
+      Measured<double>{ratio.value ? std::optional(100 * *ratio.value) : std::nullopt, ratio.reason});
+  put_measured(stats, "total_keys_original", numbers.keys_original);
+  put_measured(stats, "total_keys_kept", numbers.keys_kept);
+  put_measured(stats, "total_keys_discarded", numbers.keys_discarded);
   result["compression_stats"] = std::move(stats);
-  put_finite(result, "attended_density", totals.attended_density);
-  if (totals.compressible_density) put_finite(result, "compressible_density", *totals.compressible_density);
-  result["peak_keys"] = totals.peak_keys;
+  put_cache(result, numbers);
+  put_measured(result, "compressible_density", numbers.compressible_density);
+  put_measured(result, "peak_keys", numbers.peak_keys);
+}
+
+void put_nll_by_position(OrderedJson& result, const MethodResult& method) {
+  const auto& bins = method.nll_by_position;
+  const auto why_not = why_no_totals(method);
+  if (why_not.empty() && bins.bin_width > 0) {
+    result["nll_by_position"] = {
+        {"bin_width", bins.bin_width}, {"total_nll", bins.total_nll}, {"n_scored", bins.n_scored}};
+  } else {
+    result["nll_by_position"] = nullptr;
+    result["nll_by_position_reason"] = why_not.empty() ? kNotInJournal : why_not;
+  }
+}
+
+// [layer][KV head]
+void put_kept_per_head(OrderedJson& result, const MethodResult& method, std::int64_t n_kv_heads) {
+  const auto why_not = why_no_totals(method);
+  if (!why_not.empty() || method.kept_per_head.empty() || n_kv_heads == 0) {
+    result["kept_per_head"] = nullptr;
+    result["kept_per_head_reason"] = why_not.empty() ? kNotInJournal : why_not;
+    return;
+  }
+  auto layers = OrderedJson::array();
+  for (std::size_t head = 0; head < method.kept_per_head.size(); ++head) {
+    if (head % static_cast<std::size_t>(n_kv_heads) == 0) layers.push_back(OrderedJson::array());
+    layers.back().push_back(method.kept_per_head[head]);
+  }
+  result["kept_per_head"] = std::move(layers);
 }
 
 OrderedJson json_row(const SampleRow& row) {
@@ -39,24 +80,19 @@ OrderedJson json_row(const SampleRow& row) {
   return json;
 }
 
-OrderedJson json_result(const MethodResult& method) {
+OrderedJson json_result(const Comparison& comparison, std::size_t place) {
+  const MethodResult& method = comparison.methods[place];
   OrderedJson result;
-  result["method_name"] = method.spec.display_name;
-  result["parameters"] = json_parameters(method.spec);
-  if (method.totals) put_totals(result, *method.totals);
+  put_identity(result, method);
+  put_numbers(result, instance_numbers(comparison, place));
+  put_nll_by_position(result, method);
+  put_kept_per_head(result, method, comparison.model.n_kv_heads);
   result["per_sample"] = OrderedJson::array();
   for (const SampleRow& row : method.per_sample) result["per_sample"].push_back(json_row(row));
   for (const FailedUnit& unit : method.failed)
     result["failed"].push_back(
         {{"sample", unit.sample.value}, {"reason", unit.reason}, {"attempts", unit.n_attempts}});
   return result;
-}
-
-// SHA-256 of what was read, as far as it was.
-OrderedJson json_inputs(const InputHashes& inputs) {
-  OrderedJson json = {{"model_sha256", inputs.model}, {"data_sha256", inputs.data}};
-  if (!inputs.tokenizer.empty()) json["tokenizer_sha256"] = inputs.tokenizer;
-  return json;
 }
 
 }  // namespace
@@ -79,7 +115,9 @@ std::string detailed_json(const Comparison& comparison) {
                          {"tokens", comparison.truncated.n_tokens}};
   report["warnings"] = json_warnings(comparison.warnings);
   report["results"] = OrderedJson::array();
-  for (const MethodResult& method : comparison.methods) report["results"].push_back(json_result(method));
+  for (std::size_t place = 0; place < comparison.methods.size(); ++place)
+    report["results"].push_back(json_result(comparison, place));
+  put_statistics(report, comparison);
   return json_text(report);
 }
 

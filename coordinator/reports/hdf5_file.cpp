@@ -156,6 +156,13 @@ Hdf5Array Hdf5File::add_array(const std::string& name, hid_t type, const std::ve
   return {path_, std::move(dataset), type, std::move(shape)};
 }
 
+void Hdf5File::put_integers(const std::string& name, const char* unit,
+                            const std::vector<std::int64_t>& numbers) {
+  auto array = add_integers(name, {}, unit);
+  array.append(std::span<const std::int64_t>(numbers));
+  array.close();
+}
+
 void Hdf5File::put_texts(const std::string& name, const std::vector<std::string>& texts) {
   std::size_t longest = 1;
   for (const auto& text : texts) longest = std::max(longest, text.size());

@@ -49,6 +49,9 @@ class Hdf5File {
   Hdf5Array add_integers(const std::string& name, const std::vector<hsize_t>& row_shape, const char* unit);
   Hdf5Array add_doubles(const std::string& name, const std::vector<hsize_t>& row_shape, const char* unit);
 
+  // A whole array of numbers.
+  void put_integers(const std::string& name, const char* unit, const std::vector<std::int64_t>& numbers);
+
   // UTF-8.
   void put_texts(const std::string& name, const std::vector<std::string>& texts);
 

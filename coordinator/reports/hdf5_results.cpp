@@ -1,96 +1,24 @@
 #include "coordinator/reports/hdf5_results.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "coordinator/reports/hdf5_file.h"
+#include "coordinator/reports/hdf5_statistics.h"
+#include "coordinator/reports/hdf5_units.h"
+#include "coordinator/reports/instance_label.h"
+#include "common/instance_name.h"
+#include "coordinator/reports/json_inputs.h"
 #include "coordinator/reports/json_model_shape.h"
+#include "coordinator/reports/json_numerics.h"
 #include "coordinator/reports/json_run_spec.h"
+#include "coordinator/reports/schema_version.h"
 
 namespace kvcompare {
 namespace {
-
-constexpr std::int64_t kSchemaVersion = 2;
-
-UnitId unit_id(SampleIndex sample, std::size_t method) {
-  return {sample, MethodIndex(static_cast<std::int64_t>(method))};
-}
-
-// One row a unit that succeeded: method by method, in data-set order.
-class UnitTables {
- public:
-  // first: any result; it tells how many layers and heads there are.
-  UnitTables(Hdf5File& file, const UnitResult& first, bool with_token_nll)
-      : sample_(file.add_integers("/units/sample", {}, "index")),
-        method_(file.add_integers("/units/method", {}, "index")),
-        total_nll_(file.add_doubles("/units/total_nll", {}, "nats")),
-        kept_per_head_(file.add_integers(
-            "/units/kept_per_head",
-            {static_cast<hsize_t>(first.keys.n_layers), static_cast<hsize_t>(first.keys.n_kv_heads)},
-            "keys")),
-        kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")) {
-    for (const auto& [name, unit, value] : kCounts) counts_.push_back(file.add_integers(name, {}, unit));
-    if (!with_token_nll) return;
-    file.add_group("/units/token_nll");
-    token_nll_offsets_.emplace(file.add_integers("/units/token_nll/offsets", {}, "index"));
-    token_nll_values_.emplace(file.add_doubles("/units/token_nll/values", {}, "nats"));
-    token_nll_offsets_->append(std::span<const std::int64_t>(&n_token_nll_, 1));
-  }
-
-  void append(UnitId unit, const UnitResult& result) {
-    put(sample_, unit.sample.value);
-    put(method_, unit.method.value);
-    total_nll_.append(std::span(&result.total_nll, 1));
-    kept_per_head_.append(std::span<const std::int64_t>(result.keys.kept_per_head));
-    kept_by_position_.append(std::span<const std::int64_t>(result.keys.kept_by_position));
-    for (std::size_t i = 0; i < counts_.size(); ++i) put(counts_[i], kCounts[i].value(result));
-    if (!token_nll_values_) return;
-    token_nll_values_->append(std::span<const double>(result.token_nll));
-    n_token_nll_ += std::ssize(result.token_nll);
-    put(*token_nll_offsets_, n_token_nll_);
-  }
-
-  void close() {
-    for (auto* array : {&sample_, &method_, &total_nll_, &kept_per_head_, &kept_by_position_}) array->close();
-    for (auto& array : counts_) array.close();
-    if (token_nll_offsets_) token_nll_offsets_->close();
-    if (token_nll_values_) token_nll_values_->close();
-  }
-
- private:
-  struct Count {
-    const char* name;
-    const char* unit;
-    std::int64_t (*value)(const UnitResult&);
-  };
-  static constexpr Count kCounts[] = {
-      {"/units/n_tokens", "tokens", [](const UnitResult& r) { return r.n_tokens; }},
-      {"/units/n_scored", "tokens", [](const UnitResult& r) { return r.n_tokens - 1; }},
-      {"/units/keys_original", "keys", [](const UnitResult& r) { return r.keys.original; }},
-      {"/units/keys_kept", "keys", [](const UnitResult& r) { return r.keys.kept(); }},
-      {"/units/attended", "query-key pairs", [](const UnitResult& r) { return r.keys.attended; }},
-      {"/units/attendable", "query-key pairs", [](const UnitResult& r) { return r.keys.attendable; }},
-      {"/units/compressible", "keys", [](const UnitResult& r) { return r.keys.compressible; }},
-      {"/units/compressible_kept", "keys", [](const UnitResult& r) { return r.keys.compressible_kept; }},
-      {"/units/peak_keys", "keys", [](const UnitResult& r) { return r.keys.peak; }},
-  };
-
-  static void put(Hdf5Array& array, std::int64_t number) {
-    array.append(std::span<const std::int64_t>(&number, 1));
-  }
-
-  Hdf5Array sample_;
-  Hdf5Array method_;
-  Hdf5Array total_nll_;
-  Hdf5Array kept_per_head_;
-  Hdf5Array kept_by_position_;
-  std::vector<Hdf5Array> counts_;  // as kCounts
-  std::optional<Hdf5Array> token_nll_offsets_;
-  std::optional<Hdf5Array> token_nll_values_;
-  std::int64_t n_token_nll_ = 0;
-};
 
 std::string compact(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -101,31 +29,31 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "schema_version", kSchemaVersion);
   file.put_attribute("/", "fingerprint", comparison.fingerprint);
   file.put_attribute("/", "configuration", compact(json_flags(comparison.spec)));
+  file.put_attribute("/", "inputs", compact(json_inputs(comparison.inputs)));
+  auto numerics = OrderedJson::array();
+  for (const auto& one : comparison.numerics) numerics.push_back(json_numerics(one));
+  file.put_attribute("/", "numerics", compact(numerics));
   file.put_attribute("/", "model", compact(json_model_shape(comparison.model)));
   file.put_attribute("/", "n_samples", comparison.n_samples);
   file.put_attribute("/", "truncated_samples", comparison.truncated.n_samples);
   file.put_attribute("/", "truncated_tokens", comparison.truncated.n_tokens);
 }
 
-void put_integers(Hdf5File& file, const std::string& name, const char* unit,
-                  const std::vector<std::int64_t>& numbers) {
-  auto array = file.add_integers(name, {}, unit);
-  array.append(std::span<const std::int64_t>(numbers));
-  array.close();
-}
-
 void put_methods(Hdf5File& file, const Comparison& comparison) {
-  std::vector<std::string> names, labels, specs;
-  const auto config = json_run_spec(comparison.spec);
-  for (std::size_t m = 0; m < comparison.spec.methods.size(); ++m) {
-    names.push_back(comparison.spec.methods[m].name);
-    labels.push_back(comparison.spec.methods[m].display_name);
-    specs.push_back(config["methods"][m].dump());
+  std::vector<std::string> names, method_names, labels, instances, parameters;
+  for (const auto& method : comparison.methods) {
+    names.push_back(method.spec.name);
+    method_names.push_back(method.spec.display_name);
+    labels.push_back(label_of(method));
+    instances.push_back(instance_name(method.spec));
+    parameters.push_back(compact(json_parameters(method.spec)));
   }
   file.add_group("/methods");
+  file.put_texts("/methods/instance", instances);
   file.put_texts("/methods/name", names);
+  file.put_texts("/methods/method_name", method_names);
   file.put_texts("/methods/label", labels);
-  file.put_texts("/methods/spec", specs);
+  file.put_texts("/methods/parameters", parameters);
 }
 
 void put_what_is_missing(Hdf5File& file, const Comparison& comparison) {
@@ -139,19 +67,19 @@ void put_what_is_missing(Hdf5File& file, const Comparison& comparison) {
       reasons.push_back(failed.reason);
     }
   file.add_group("/failed");
-  put_integers(file, "/failed/sample", "index", samples);
-  put_integers(file, "/failed/method", "index", methods);
-  put_integers(file, "/failed/attempts", "attempts", attempts);
+  file.put_integers("/failed/sample", "index", samples);
+  file.put_integers("/failed/method", "index", methods);
+  file.put_integers("/failed/attempts", "attempts", attempts);
   file.put_texts("/failed/reason", reasons);
   for (const auto sample : comparison.skipped) skipped.push_back(sample.value);
   file.add_group("/skipped");
-  put_integers(file, "/skipped/sample", "index", skipped);
+  file.put_integers("/skipped/sample", "index", skipped);
   for (const auto& bad : comparison.bad_lines) {
     lines.push_back(bad.line);
     problems.push_back(bad.problem);
   }
   file.add_group("/bad_lines");
-  put_integers(file, "/bad_lines/line", "line number", lines);
+  file.put_integers("/bad_lines/line", "line number", lines);
   file.put_texts("/bad_lines/problem", problems);
 }
 
@@ -168,20 +96,7 @@ void put_warnings(Hdf5File& file, const Comparison& comparison) {
   file.put_texts("/warnings/code", codes);
   file.put_texts("/warnings/text", texts);
   file.put_texts("/warnings/method", methods);
-  put_integers(file, "/warnings/samples", "samples", samples);
-}
-
-void put_units(Hdf5File& file, const Comparison& comparison, const ReadUnit& read_unit) {
-  file.add_group("/units");
-  std::optional<UnitTables> tables;
-  for (std::size_t m = 0; m < comparison.methods.size(); ++m)
-    for (const auto& row : comparison.methods[m].per_sample) {
-      const auto unit = unit_id(row.sample, m);
-      const auto result = read_unit(unit);
-      if (!tables) tables.emplace(file, result, comparison.spec.save_token_nll);
-      tables->append(unit, result);
-    }
-  if (tables) tables->close();
+  file.put_integers("/warnings/samples", "samples", samples);
 }
 
 }  // namespace
@@ -191,7 +106,8 @@ void write_results_hdf5(const std::filesystem::path& path, const Comparison& com
   Hdf5File file(path);
   put_root(file, comparison);
   put_methods(file, comparison);
-  put_units(file, comparison, read_unit);
+  put_hdf5_statistics(file, comparison);
+  put_hdf5_units(file, comparison, read_unit);
   put_what_is_missing(file, comparison);
   put_warnings(file, comparison);
   file.put_attribute("/", "complete", 1);

@@ -2,16 +2,12 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 
-#include "common/unit_result.h"
 #include "coordinator/comparison.h"
+#include "coordinator/reports/read_unit.h"
 
 namespace kvcompare {
-
-// The whole result of a unit that succeeded: counts by head and position, NLLs by token with save_token_nll.
-using ReadUnit = std::function<UnitResult(UnitId)>;
 
 // Replaces the file at `path`. Reads each unit once, and holds a few at a time. Throws OutputError.
 void write_results_hdf5(const std::filesystem::path& path, const Comparison& comparison,

@@ -1,21 +1,26 @@
 #include "coordinator/reports/summary_json.h"
 
-#include "coordinator/reports/baseline_delta.h"
+#include "coordinator/reports/instance_numbers.h"
+#include "coordinator/reports/json_instance.h"
+#include "coordinator/reports/json_measured.h"
+#include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_text.h"
 #include "coordinator/reports/json_warnings.h"
+#include "coordinator/reports/schema_version.h"
 
 namespace kvcompare {
 namespace {
 
-OrderedJson json_line(const Comparison& comparison, const MethodResult& method) {
+OrderedJson json_line(const Comparison& comparison, std::size_t place) {
+  const MethodResult& method = comparison.methods[place];
+  const auto numbers = instance_numbers(comparison, place);
   OrderedJson line;
   line["method"] = method.spec.display_name;
-  if (method.totals) put_finite(line, "perplexity", method.totals->perplexity);
-  if (const auto delta = baseline_delta(comparison, method)) {
-    line["ppl_delta"] = delta->ppl_delta;
-    put_finite(line, "ppl_delta_pct", delta->ppl_delta_pct);
-  }
-  if (method.totals) put_finite(line, "compression_ratio", method.totals->avg_compression_ratio);
+  put_identity(line, method);
+  put_measured(line, "perplexity", numbers.perplexity);
+  put_deltas(line, numbers);
+  put_measured(line, "compression_ratio", numbers.avg_compression_ratio);
+  put_cache(line, numbers);
   if (!method.failed.empty()) line["failed_samples"] = method.failed.size();
   return line;
 }
@@ -23,12 +28,13 @@ OrderedJson json_line(const Comparison& comparison, const MethodResult& method) 
 }  // namespace
 
 std::string summary_json(const Comparison& comparison) {
-  const MethodResult& baseline = comparison.methods.at(0);
   OrderedJson report;
-  if (baseline.totals) put_finite(report, "baseline_perplexity", baseline.totals->perplexity);
+  report["schema_version"] = kSchemaVersion;
+  put_measured(report, "baseline_perplexity", instance_numbers(comparison, 0).perplexity);
   report["results"] = OrderedJson::array();
-  for (std::size_t i = 1; i < comparison.methods.size(); ++i)
-    report["results"].push_back(json_line(comparison, comparison.methods[i]));
+  for (std::size_t place = 1; place < comparison.methods.size(); ++place)
+    report["results"].push_back(json_line(comparison, place));
+  put_statistics(report, comparison);
   report["warnings"] = json_warnings(comparison.warnings);
   return json_text(report);
 }

@@ -34,6 +34,7 @@ struct AgainstBaseline {
   std::optional<double> p_value{};       // sign-flip test, two-sided
   std::optional<double> p_value_holm{};  // after Holm's correction over all instances
   std::string reason{};                  // why intervals and p-values are not there; empty if they are
+  std::string ppl_reason{};              // why ppl_delta_ci95 alone is not there
 
   // The interval leaves out 0, and so does the test after Holm's correction.
   bool is_different() const {
@@ -42,7 +43,7 @@ struct AgainstBaseline {
   }
 };
 
-// Two instances, neither of them the baseline.
+// Two instances, neither of them the baseline, none of them with a failed unit.
 struct Difference {
   MethodIndex a, b;               // a < b, places in Comparison::methods
   double avg_nll_difference = 0;  // nats a token, a - b

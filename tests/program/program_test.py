@@ -401,7 +401,7 @@ class Refusals(ProgramTest):
         for result in self.results("overflow_out")["results"]:
             self.assertEqual([failed["sample"] for failed in result["failed"]], [1])
             self.assertEqual([row["sample"] for row in result["per_sample"]], [0])
-            self.assertNotIn("perplexity", result)
+            self.assertIsNone(result["perplexity"])
 
 
 class Stops(ProgramTest):

@@ -63,6 +63,25 @@ TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
   EXPECT_DOUBLE_EQ(random.per_sample[1].attended_density, 27 / 36.0);
 }
 
+TEST(Aggregate, CountsTheBytesOfKeysAndValuesInTheNumberFormatOfTheRun) {
+  auto with_sizes = header();
+  with_sizes.model.head_dim = 48;
+  const auto units = table({{.sample = 0, .method = 0, .n_tokens = 4},
+                            {.sample = 1, .method = 0, .n_tokens = 9},
+                            {.sample = 0, .method = 1, .n_tokens = 4, .n_evicted = 1},
+                            {.sample = 1, .method = 1, .n_tokens = 9, .n_evicted = 7}});
+  // 3 + 2 keys at the end, 9 at once; of 48 numbers, as are their values.
+  for (const auto& [dtype, bytes_end, bytes_peak] : {std::tuple{Dtype::kFloat64, 3840, 6912},
+                                                     {Dtype::kFloat32, 1920, 3456},
+                                                     {Dtype::kBFloat16, 960, 1728},
+                                                     {Dtype::kFloat16, 960, 1728}}) {
+    with_sizes.spec.dtype = dtype;
+    const auto totals = *aggregate(with_sizes, units).methods[1].totals;
+    EXPECT_EQ(totals.cache_bytes_end, bytes_end) << to_string(dtype);
+    EXPECT_EQ(totals.peak_cache_bytes, bytes_peak) << to_string(dtype);
+  }
+}
+
 // In another order the large numbers would swallow another part of the small one.
 TEST(Aggregate, SumsInDataSetOrder) {
   const std::vector<double> nll{1e16, 1, -1e16, 3};  // in order: ((1e16 + 1) - 1e16) + 3 = 3; backwards 0

@@ -10,6 +10,7 @@
 #include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/coordinator/example_comparison.h"
+#include "tests/unit/coordinator/swept_comparison.h"
 #include "tests/unit/coordinator/unit_results.h"
 
 namespace kvcompare {
@@ -52,6 +53,19 @@ TEST_F(ResultsHdf5, CanHoldNoUnitAtAll) {
   auto comparison = example_comparison();
   for (auto& method : comparison.methods) method.per_sample.clear();
   EXPECT_NO_THROW(write_results_hdf5(folder_.path() / "r.h5", comparison, read_unit));
+}
+
+TEST_F(ResultsHdf5, RefusesAUnitWithMoreBinsOfPositionsThanItsMethodHas) {
+  const auto read_with_bins = [](std::size_t n_bins) {
+    return [n_bins](UnitId unit) {
+      auto result = read_unit(unit);
+      result.nll_by_position = {2, std::vector<double>(n_bins), std::vector<std::int64_t>(n_bins)};
+      return result;
+    };
+  };
+  EXPECT_NO_THROW(write_results_hdf5(folder_.path() / "r.h5", swept_comparison(), read_with_bins(3)));
+  EXPECT_THROW(write_results_hdf5(folder_.path() / "r.h5", swept_comparison(), read_with_bins(4)),
+               InvariantError);
 }
 
 TEST_F(ResultsHdf5, TakesAConfigurationOfMoreThan64KiB) {

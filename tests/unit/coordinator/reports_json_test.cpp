@@ -9,14 +9,13 @@
 #include "coordinator/reports/run_json.h"
 #include "coordinator/reports/summary_json.h"
 #include "tests/unit/coordinator/example_comparison.h"
+#include "tests/unit/coordinator/swept_comparison.h"
 
 namespace kvcompare {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Not;
 
 std::vector<std::string> keys(const Json& object) {
   std::vector<std::string> names;
@@ -29,13 +28,18 @@ Json summary(const Comparison& comparison) { return Json::parse(summary_json(com
 
 TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   const Json report = detailed(example_comparison());
-  EXPECT_THAT(keys(report),
-              ElementsAre("schema_version", "fingerprint", "config", "inputs", "numerics", "model",
-                          "n_samples", "skipped_samples", "truncated", "warnings", "results"));
+  EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "inputs", "numerics",
+                                        "model", "n_samples", "skipped_samples", "truncated", "warnings",
+                                        "results", "equal_density", "differences"));
+  const Json swept = detailed(swept_comparison())["results"][1];
+  EXPECT_THAT(
+      keys(swept),
+      ElementsAre("method_name", "label", "parameters", "perplexity", "avg_nll", "total_nll", "total_tokens",
+                  "ppl_delta", "ppl_delta_pct", "ppl_delta_ci95", "avg_nll_delta", "avg_nll_delta_ci95",
+                  "p_value", "p_value_holm", "compression_stats", "attended_density", "kept_fraction",
+                  "peak_cache_bytes", "cache_bytes_end", "compressible_density", "peak_keys",
+                  "nll_by_position", "kept_per_head", "per_sample"));
   const Json& baseline = report["results"][0];
-  EXPECT_THAT(keys(baseline), ElementsAre("method_name", "parameters", "perplexity", "avg_nll",
-                                          "total_tokens", "compression_stats", "attended_density",
-                                          "compressible_density", "peak_keys", "per_sample"));
   EXPECT_THAT(keys(baseline["compression_stats"]),
               ElementsAre("avg_compression_ratio", "sparsity_percentage", "total_keys_original",
                           "total_keys_kept", "total_keys_discarded"));
@@ -53,7 +57,8 @@ TEST(DetailedJson, HoldsTheNumbersOfTheMethods) {
             Json::parse(R"({"avg_compression_ratio": 0.5, "sparsity_percentage": 50.0,
       "total_keys_original": 40, "total_keys_kept": 20, "total_keys_discarded": 20})"));
   EXPECT_EQ(random["attended_density"].get<double>(), 0.75);
-  EXPECT_FALSE(random.contains("compressible_density"));
+  EXPECT_EQ(random["compressible_density"], nullptr);
+  EXPECT_EQ(random["compressible_density_reason"], "sinks and window cover every key of every sample");
   EXPECT_EQ(random["peak_keys"], 14);
   EXPECT_EQ(random["per_sample"][1], Json::parse(R"({"sample": 2, "tokens": 5, "total_nll": 19.7,
       "keys_original": 24, "keys_kept": 12, "attended_density": 0.8, "peak_keys": 14})"));
@@ -78,10 +83,59 @@ TEST(DetailedJson, DoublesReadBackExactly) {
 
 TEST(DetailedJson, AFailedMethodHasItsFailuresAndNoAggregate) {
   const Json kvzap = detailed(example_comparison())["results"][2];
-  EXPECT_THAT(keys(kvzap), ElementsAre("method_name", "parameters", "per_sample", "failed"));
+  for (const auto* name :
+       {"perplexity", "avg_nll", "total_tokens", "ppl_delta", "p_value", "attended_density", "peak_keys",
+        "peak_cache_bytes", "nll_by_position", "kept_per_head"}) {
+    EXPECT_EQ(kvzap[name], nullptr) << name;
+    EXPECT_EQ(kvzap[std::string(name) + "_reason"],
+              "1 sample failed, and the others alone compare with nothing")
+        << name;
+  }
   EXPECT_EQ(kvzap["failed"],
             Json::parse(R"([{"sample": 2, "reason": "NLL of token 3 is not finite", "attempts": 3}])"));
   EXPECT_EQ(kvzap["per_sample"].size(), 1u);
+}
+
+// Everywhere in the JSON.
+void expect_a_reason_beside_every_null(const Json& json) {
+  if (json.is_object())
+    for (const auto& [key, value] : json.items()) {
+      if (value.is_null()) {
+        EXPECT_TRUE(json.contains(key + "_reason") && !json[key + "_reason"].get<std::string>().empty())
+            << key;
+      } else if (json.contains(key + "_reason")) {
+        ADD_FAILURE() << key << " is there, and so is a reason why it is not";
+      }
+      expect_a_reason_beside_every_null(value);
+    }
+  else if (json.is_array())
+    for (const auto& value : json) expect_a_reason_beside_every_null(value);
+}
+
+TEST(DetailedJson, ANumberThatThereIsNotIsNullWithAReason) {
+  auto overflowing = swept_comparison();
+  overflowing.methods[1].totals->perplexity = std::numeric_limits<double>::infinity();
+  overflowing.statistics.against_baseline[2].ppl_delta_ci95->high = std::numeric_limits<double>::infinity();
+  auto without_baseline = swept_comparison();
+  without_baseline.methods[0].totals.reset();
+  auto without_reasons = swept_comparison();
+  for (auto& row : without_reasons.statistics.against_baseline) row = {};
+  for (auto& pair : without_reasons.statistics.differences) pair = {.a = pair.a, .b = pair.b};
+  for (auto& at : without_reasons.statistics.equal_density) at = AtDensity();
+  for (const auto& comparison :
+       {example_comparison(), swept_comparison(), overflowing, without_baseline, without_reasons}) {
+    expect_a_reason_beside_every_null(detailed(comparison));
+    expect_a_reason_beside_every_null(summary(comparison));
+  }
+  EXPECT_EQ(summary(overflowing)["results"][1]["ppl_delta_ci95"], nullptr);
+  EXPECT_EQ(summary(overflowing)["results"][1]["ppl_delta_ci95_reason"], "larger than a float64 can be");
+}
+
+TEST(DetailedJson, HoldsNllByPositionAndKeptKeysByLayerAndHead) {
+  const Json result = detailed(swept_comparison())["results"][3];
+  EXPECT_EQ(result["nll_by_position"],
+            Json::parse(R"({"bin_width": 2, "total_nll": [1.5, 7.5, 9.4], "n_scored": [2, 4, 2]})"));
+  EXPECT_EQ(result["kept_per_head"], Json::parse("[[9, 0], [12, 1]]"));
 }
 
 TEST(DetailedJson, ListsSkippedSamples) {
@@ -96,14 +150,9 @@ TEST(DetailedJson, AnOverflowingPerplexityIsAbsentAndItsNllStays) {
   comparison.methods[1].totals->avg_nll = 800;
   comparison.methods[1].totals->perplexity = std::exp(800.0);
   const Json random = detailed(comparison)["results"][1];
-  EXPECT_FALSE(random.contains("perplexity"));
+  EXPECT_EQ(random["perplexity"], nullptr);
+  EXPECT_EQ(random["perplexity_reason"], "larger than a float64 can be");
   EXPECT_EQ(random["avg_nll"].get<double>(), 800);
-}
-
-TEST(DetailedJson, HoldsNoNull) {
-  Comparison comparison = example_comparison();
-  comparison.methods[1].totals->perplexity = std::numeric_limits<double>::infinity();
-  EXPECT_THAT(detailed_json(comparison), Not(HasSubstr("null")));
 }
 
 TEST(DetailedJson, ConfigHoldsTheFlagsButForPlaces) {
@@ -149,16 +198,65 @@ TEST(DetailedJson, DoesNotDependOnTimings) {
 
 TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
   const Json report = summary(example_comparison());
-  EXPECT_THAT(keys(report), ElementsAre("baseline_perplexity", "results", "warnings"));
+  EXPECT_THAT(keys(report), ElementsAre("schema_version", "baseline_perplexity", "results", "equal_density",
+                                        "differences", "warnings"));
   EXPECT_EQ(report["baseline_perplexity"].get<double>(), 7.38905609893065);
   const Json& random = report["results"][0];
-  EXPECT_THAT(keys(random),
-              ElementsAre("method", "perplexity", "ppl_delta", "ppl_delta_pct", "compression_ratio"));
   EXPECT_EQ(random["method"], "Random");
   EXPECT_EQ(random["perplexity"].get<double>(), 12.182493960703473);
   EXPECT_DOUBLE_EQ(random["ppl_delta"].get<double>(), 4.793437861772823);
   EXPECT_NEAR(random["ppl_delta_pct"].get<double>(), 64.87212707001282, 1e-10);  // 100 (e^0.5 - 1)
   EXPECT_EQ(random["compression_ratio"].get<double>(), 0.5);
+}
+
+TEST(SummaryJson, TellsOfEachInstanceWhoItIsAndHowSureItsNumbersAre) {
+  const Json line = summary(swept_comparison())["results"][0];
+  EXPECT_THAT(keys(line),
+              ElementsAre("method", "method_name", "label", "parameters", "perplexity", "ppl_delta",
+                          "ppl_delta_pct", "ppl_delta_ci95", "avg_nll_delta", "avg_nll_delta_ci95", "p_value",
+                          "p_value_holm", "compression_ratio", "attended_density", "kept_fraction",
+                          "peak_cache_bytes", "cache_bytes_end"));
+  EXPECT_EQ(line["method"], "StreamingLLM");
+  EXPECT_EQ(line["method_name"], "StreamingLLM");
+  EXPECT_EQ(line["label"], "StreamingLLM 0.5");
+  EXPECT_EQ(line["parameters"], Json::parse(R"({"policy": "ratio", "compression_ratio": 0.5, "n_sink": 4})"));
+  EXPECT_EQ(line["avg_nll_delta"], 0.0625);
+  EXPECT_EQ(line["avg_nll_delta_ci95"], Json::parse("[-0.0125, 0.1]"));
+  EXPECT_EQ(line["ppl_delta_ci95"], Json::parse("[-0.09, 0.75]"));
+  EXPECT_EQ(line["p_value"], 0.25);
+  EXPECT_EQ(line["p_value_holm"], 0.5);
+  EXPECT_EQ(line["kept_fraction"], 0.5);
+  EXPECT_EQ(line["attended_density"].get<double>(), 24.0 / 44);
+  EXPECT_EQ(line["cache_bytes_end"], 20 * 2 * 64 * 2);  // keys, key and value, head size, bytes of bfloat16
+  EXPECT_EQ(line["peak_cache_bytes"], 16 * 2 * 64 * 2);
+}
+
+TEST(SummaryJson, ListsDifferencesAndWhatSweepsCostAtEqualDensity) {
+  const Json report = summary(swept_comparison());
+  EXPECT_EQ(report["differences"], Json::parse(R"([
+      {"a": "StreamingLLM 0.5", "b": "StreamingLLM 0.75", "avg_nll_difference": -0.4375, "ci95": [-0.5, -0.375],
+       "p_value": 0.0001, "p_value_holm": 0.0003, "different": true},
+      {"a": "StreamingLLM 0.5", "b": "KVzap τ -6", "avg_nll_difference": -0.2375,
+       "ci95": null, "ci95_reason": "the two are equal in every sample",
+       "p_value": null, "p_value_reason": "the two are equal in every sample",
+       "p_value_holm": null, "p_value_holm_reason": "the two are equal in every sample",
+       "different": null, "different_reason": "the two are equal in every sample"}])"));
+  EXPECT_EQ(report["equal_density"], Json::parse(R"([
+      {"density": 0.5, "method_name": "StreamingLLM", "label": "StreamingLLM", "avg_nll_delta": 0.125,
+       "ci95": [0.0625, 0.25]},
+      {"density": 0.1, "method_name": "StreamingLLM", "label": "StreamingLLM",
+       "avg_nll_delta": null, "avg_nll_delta_reason": "beyond the sweep, which ends at 0.25",
+       "ci95": null, "ci95_reason": "beyond the sweep, which ends at 0.25"}])"));
+  EXPECT_EQ(detailed(swept_comparison())["differences"], report["differences"]);
+  EXPECT_EQ(detailed(swept_comparison())["equal_density"], report["equal_density"]);
+}
+
+TEST(SummaryJson, SaysWhyInstancesAreNotComparedWithEachOther) {
+  auto comparison = swept_comparison();
+  comparison.statistics.differences.clear();
+  comparison.statistics.differences_reason = "251 instances";
+  EXPECT_EQ(summary(comparison)["differences"], Json::array());
+  EXPECT_EQ(summary(comparison)["differences_reason"], "251 instances");
 }
 
 TEST(SummaryJson, LeavesTheBaselineOutOfTheList) {
@@ -169,23 +267,28 @@ TEST(SummaryJson, LeavesTheBaselineOutOfTheList) {
 
 TEST(SummaryJson, AFailedMethodHasNoNumbers) {
   const Json kvzap = summary(example_comparison())["results"][1];
-  EXPECT_EQ(kvzap, Json::parse(R"({"method": "KVzap", "failed_samples": 1})"));
+  EXPECT_EQ(kvzap["failed_samples"], 1);
+  for (const auto& [key, value] : kvzap.items())
+    EXPECT_TRUE(!value.is_number() || key == "failed_samples") << key;
 }
 
 TEST(SummaryJson, WithoutABaselineThereIsNoDelta) {
   Comparison comparison = example_comparison();
   comparison.methods[0].totals.reset();
   const Json report = summary(comparison);
-  EXPECT_THAT(keys(report), ElementsAre("results", "warnings"));
-  EXPECT_THAT(keys(report["results"][0]), ElementsAre("method", "perplexity", "compression_ratio"));
+  EXPECT_EQ(report["baseline_perplexity"], nullptr);
+  EXPECT_EQ(report["results"][0]["perplexity"].get<double>(), 12.182493960703473);
+  EXPECT_EQ(report["results"][0]["ppl_delta"], nullptr);
+  EXPECT_EQ(report["results"][0]["ppl_delta_reason"], "of the baseline no sample could be scored");
 }
 
 TEST(SummaryJson, AnOverflowingBaselineLeavesNoDelta) {
   Comparison comparison = example_comparison();
   comparison.methods[0].totals->perplexity = std::numeric_limits<double>::infinity();
   const Json report = summary(comparison);
-  EXPECT_THAT(keys(report), ElementsAre("results", "warnings"));
-  EXPECT_FALSE(report["results"][0].contains("ppl_delta"));
+  EXPECT_EQ(report["baseline_perplexity"], nullptr);
+  EXPECT_EQ(report["results"][0]["ppl_delta"], nullptr);
+  EXPECT_EQ(report["results"][0]["ppl_delta_reason"], "a perplexity is larger than a float64 can be");
 }
 
 Session example_session() {

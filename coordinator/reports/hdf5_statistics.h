@@ -1,0 +1,12 @@
+// The groups /statistics, /equal_density and /differences of results.h5. Layout: docs/results.md.
+#pragma once
+
+#include "coordinator/comparison.h"
+#include "coordinator/reports/hdf5_file.h"
+
+namespace kvcompare {
+
+// A number that there is not is NaN, with its reason in the array of texts beside it. Throws Hdf5Error.
+void put_hdf5_statistics(Hdf5File& file, const Comparison& comparison);
+
+}  // namespace kvcompare

@@ -1,0 +1,156 @@
+#include "coordinator/reports/hdf5_units.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+UnitId unit_id(SampleIndex sample, std::size_t method) {
+  return {sample, MethodIndex(static_cast<std::int64_t>(method))};
+}
+
+// As many as the longest sample reaches; 0 if the journal does not hold them.
+std::size_t n_bins(const Comparison& comparison) {
+  std::size_t n = 0;
+  for (const auto& method : comparison.methods) n = std::max(n, method.nll_by_position.n_scored.size());
+  return n;
+}
+
+// Sums and counts of NLL by position. A unit whose sample ends before a bin has 0 in it.
+class NllByPositionTables {
+ public:
+  NllByPositionTables(Hdf5File& file, const Comparison& comparison) : n_bins_(kvcompare::n_bins(comparison)) {
+    file.add_group("/units/nll_by_position");
+    file.put_attribute("/units/nll_by_position", "bin_width", bin_width(comparison));
+    const std::vector<hsize_t> row{static_cast<hsize_t>(n_bins_)};
+    total_nll_.emplace(file.add_doubles("/units/nll_by_position/total_nll", row, "nats"));
+    n_scored_.emplace(file.add_integers("/units/nll_by_position/n_scored", row, "tokens"));
+  }
+
+  void append(const NllByPosition& bins) {
+    require(bins.n_scored.size() <= n_bins_, "a unit has more bins of positions than its method");
+    auto total_nll = bins.total_nll;
+    auto n_scored = bins.n_scored;
+    total_nll.resize(n_bins_);
+    n_scored.resize(n_bins_);
+    total_nll_->append(std::span<const double>(total_nll));
+    n_scored_->append(std::span<const std::int64_t>(n_scored));
+  }
+
+  void close() {
+    total_nll_->close();
+    n_scored_->close();
+  }
+
+ private:
+  static std::int64_t bin_width(const Comparison& comparison) {
+    std::int64_t width = 0;
+    for (const auto& method : comparison.methods) width = std::max(width, method.nll_by_position.bin_width);
+    return width;
+  }
+
+  std::size_t n_bins_;
+  std::optional<Hdf5Array> total_nll_;
+  std::optional<Hdf5Array> n_scored_;
+};
+
+// One row a unit that succeeded: method by method, in data-set order.
+class UnitTables {
+ public:
+  // first: any result; it tells how many layers and heads there are.
+  UnitTables(Hdf5File& file, const UnitResult& first, const Comparison& comparison)
+      : sample_(file.add_integers("/units/sample", {}, "index")),
+        method_(file.add_integers("/units/method", {}, "index")),
+        total_nll_(file.add_doubles("/units/total_nll", {}, "nats")),
+        kept_per_head_(file.add_integers(
+            "/units/kept_per_head",
+            {static_cast<hsize_t>(first.keys.n_layers), static_cast<hsize_t>(first.keys.n_kv_heads)},
+            "keys")),
+        kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")) {
+    for (const auto& [name, unit, value] : kCounts) counts_.push_back(file.add_integers(name, {}, unit));
+    if (n_bins(comparison) > 0) by_position_.emplace(file, comparison);
+    if (!comparison.spec.save_token_nll) return;
+    file.add_group("/units/token_nll");
+    token_nll_offsets_.emplace(file.add_integers("/units/token_nll/offsets", {}, "index"));
+    token_nll_values_.emplace(file.add_doubles("/units/token_nll/values", {}, "nats"));
+    token_nll_offsets_->append(std::span<const std::int64_t>(&n_token_nll_, 1));
+  }
+
+  void append(UnitId unit, const UnitResult& result) {
+    put(sample_, unit.sample.value);
+    put(method_, unit.method.value);
+    total_nll_.append(std::span(&result.total_nll, 1));
+    kept_per_head_.append(std::span<const std::int64_t>(result.keys.kept_per_head));
+    kept_by_position_.append(std::span<const std::int64_t>(result.keys.kept_by_position));
+    for (std::size_t i = 0; i < counts_.size(); ++i) put(counts_[i], kCounts[i].value(result));
+    if (by_position_) by_position_->append(result.nll_by_position);
+    if (!token_nll_values_) return;
+    token_nll_values_->append(std::span<const double>(result.token_nll));
+    n_token_nll_ += std::ssize(result.token_nll);
+    put(*token_nll_offsets_, n_token_nll_);
+  }
+
+  void close() {
+    for (auto* array : {&sample_, &method_, &total_nll_, &kept_per_head_, &kept_by_position_}) array->close();
+    for (auto& array : counts_) array.close();
+    if (by_position_) by_position_->close();
+    if (token_nll_offsets_) token_nll_offsets_->close();
+    if (token_nll_values_) token_nll_values_->close();
+  }
+
+ private:
+  struct Count {
+    const char* name;
+    const char* unit;
+    std::int64_t (*value)(const UnitResult&);
+  };
+  static constexpr Count kCounts[] = {
+      {"/units/n_tokens", "tokens", [](const UnitResult& r) { return r.n_tokens; }},
+      {"/units/n_scored", "tokens", [](const UnitResult& r) { return r.n_tokens - 1; }},
+      {"/units/keys_original", "keys", [](const UnitResult& r) { return r.keys.original; }},
+      {"/units/keys_kept", "keys", [](const UnitResult& r) { return r.keys.kept(); }},
+      {"/units/attended", "query-key pairs", [](const UnitResult& r) { return r.keys.attended; }},
+      {"/units/attendable", "query-key pairs", [](const UnitResult& r) { return r.keys.attendable; }},
+      {"/units/compressible", "keys", [](const UnitResult& r) { return r.keys.compressible; }},
+      {"/units/compressible_kept", "keys", [](const UnitResult& r) { return r.keys.compressible_kept; }},
+      {"/units/peak_keys", "keys", [](const UnitResult& r) { return r.keys.peak; }},
+  };
+
+  static void put(Hdf5Array& array, std::int64_t number) {
+    array.append(std::span<const std::int64_t>(&number, 1));
+  }
+
+  Hdf5Array sample_;
+  Hdf5Array method_;
+  Hdf5Array total_nll_;
+  Hdf5Array kept_per_head_;
+  Hdf5Array kept_by_position_;
+  std::vector<Hdf5Array> counts_;  // as kCounts
+  std::optional<NllByPositionTables> by_position_;
+  std::optional<Hdf5Array> token_nll_offsets_;
+  std::optional<Hdf5Array> token_nll_values_;
+  std::int64_t n_token_nll_ = 0;
+};
+
+}  // namespace
+
+void put_hdf5_units(Hdf5File& file, const Comparison& comparison, const ReadUnit& read_unit) {
+  file.add_group("/units");
+  std::optional<UnitTables> tables;
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m)
+    for (const auto& row : comparison.methods[m].per_sample) {
+      const auto unit = unit_id(row.sample, m);
+      const auto result = read_unit(unit);
+      if (!tables) tables.emplace(file, result, comparison);
+      tables->append(unit, result);
+    }
+  if (tables) tables->close();
+}
+
+}  // namespace kvcompare

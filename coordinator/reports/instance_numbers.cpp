@@ -1,0 +1,103 @@
+#include "coordinator/reports/instance_numbers.h"
+
+#include <cmath>
+#include <string>
+
+#include "common/plural.h"
+#include "coordinator/reports/baseline_delta.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr const char* kTooLarge = "larger than a float64 can be";
+
+bool is_finite(double value) { return std::isfinite(value); }
+bool is_finite(std::int64_t) { return true; }
+bool is_finite(const Interval& interval) {
+  return std::isfinite(interval.low) && std::isfinite(interval.high);
+}
+
+template <class Value>
+Measured<Value> finite(const std::optional<Value>& value, const std::string& why_not) {
+  if (value && !is_finite(*value)) return {std::nullopt, kTooLarge};
+  return measured(value, why_not);
+}
+
+void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
+  const auto why_not = why_no_totals(method);
+  const auto number = [&](const auto& get) {
+    using Value = decltype(get(*method.totals));
+    return finite(method.totals ? std::optional<Value>(get(*method.totals)) : std::nullopt, why_not);
+  };
+  const auto bytes = [&](std::int64_t Totals::*count) -> Measured<std::int64_t> {
+    if (method.totals && *method.totals.*count == 0)
+      return {std::nullopt, "the head size or the number format of the run is not known"};
+    return number([&](const Totals& t) { return t.*count; });
+  };
+  numbers.perplexity = number([](const Totals& t) { return t.perplexity; });
+  numbers.avg_nll = number([](const Totals& t) { return t.avg_nll; });
+  numbers.total_nll = number([](const Totals& t) { return t.total_nll; });
+  numbers.total_tokens = number([](const Totals& t) { return t.total_tokens; });
+  numbers.avg_compression_ratio = number([](const Totals& t) { return t.avg_compression_ratio; });
+  numbers.kept_fraction = number([](const Totals& t) {
+    return static_cast<double>(t.keys_kept) / static_cast<double>(t.keys_original);
+  });
+  numbers.attended_density = number([](const Totals& t) { return t.attended_density; });
+  numbers.compressible_density =
+      finite(method.totals ? method.totals->compressible_density : std::nullopt,
+             method.totals ? "sinks and window cover every key of every sample" : why_not);
+  numbers.keys_original = number([](const Totals& t) { return t.keys_original; });
+  numbers.keys_kept = number([](const Totals& t) { return t.keys_kept; });
+  numbers.keys_discarded = number([](const Totals& t) { return t.keys_discarded(); });
+  numbers.peak_keys = number([](const Totals& t) { return t.peak_keys; });
+  numbers.cache_bytes_end = bytes(&Totals::cache_bytes_end);
+  numbers.peak_cache_bytes = bytes(&Totals::peak_cache_bytes);
+}
+
+// Why nothing of the instance can be compared with the baseline; empty if it can be.
+std::string why_no_delta(const Comparison& comparison, std::size_t method) {
+  if (method == 0) return "this is the baseline";
+  if (const auto reason = why_no_totals(comparison.methods[method]); !reason.empty()) return reason;
+  const auto reason = why_no_totals(comparison.methods[0]);
+  return reason.empty() ? "" : "of the baseline " + reason;
+}
+
+void put_deltas(InstanceNumbers& numbers, const Comparison& comparison, std::size_t method) {
+  const auto why_not = why_no_delta(comparison, method);
+  std::optional<double> ppl_delta, ppl_delta_pct;
+  if (const auto delta = baseline_delta(comparison, comparison.methods[method]); delta && why_not.empty()) {
+    ppl_delta = delta->ppl_delta;
+    ppl_delta_pct = delta->ppl_delta_pct;
+  }
+  const auto why_no_ppl = why_not.empty() ? "a perplexity is larger than a float64 can be" : why_not;
+  numbers.ppl_delta = finite(ppl_delta, why_no_ppl);
+  numbers.ppl_delta_pct = finite(ppl_delta_pct, why_no_ppl);
+
+  const auto& all = comparison.statistics.against_baseline;
+  const auto against =
+      why_not.empty() && method < all.size() ? all[method] : AgainstBaseline{.reason = why_not};
+  numbers.avg_nll_delta = finite(against.avg_nll_delta, against.reason);
+  numbers.avg_nll_delta_ci95 = finite(against.avg_nll_delta_ci95, against.reason);
+  numbers.ppl_delta_ci95 =
+      finite(against.ppl_delta_ci95, against.ppl_reason.empty() ? against.reason : against.ppl_reason);
+  numbers.p_value = finite(against.p_value, against.reason);
+  numbers.p_value_holm = finite(against.p_value_holm, against.reason);
+}
+
+}  // namespace
+
+InstanceNumbers instance_numbers(const Comparison& comparison, std::size_t method) {
+  InstanceNumbers numbers;
+  put_totals(numbers, comparison.methods.at(method));
+  put_deltas(numbers, comparison, method);
+  return numbers;
+}
+
+std::string why_no_totals(const MethodResult& method) {
+  if (method.totals) return {};
+  const auto n_failed = std::ssize(method.failed);
+  if (n_failed == 0) return "no sample could be scored";
+  return counted(n_failed, "sample") + " failed, and the others alone compare with nothing";
+}
+
+}  // namespace kvcompare

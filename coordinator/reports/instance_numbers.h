@@ -1,0 +1,73 @@
+// Every number of an instance, as all reports have it: the same name, value and reason in each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "coordinator/comparison.h"
+#include "coordinator/reports/measured.h"
+
+namespace kvcompare {
+
+// Meanings: docs/semantics.md.
+struct InstanceNumbers {
+  Measured<double> perplexity;
+  Measured<double> ppl_delta;      // instance - baseline
+  Measured<double> ppl_delta_pct;  // 100 * ppl_delta / baseline
+  Measured<Interval> ppl_delta_ci95;
+  Measured<double> avg_nll;        // nats a token
+  Measured<double> avg_nll_delta;  // instance - baseline
+  Measured<Interval> avg_nll_delta_ci95;
+  Measured<double> p_value;
+  Measured<double> p_value_holm;
+  Measured<double> total_nll;  // nats
+  Measured<std::int64_t> total_tokens;
+  Measured<double> avg_compression_ratio;  // fraction discarded at the end of the samples
+  Measured<double> kept_fraction;          // of the keys, at the end of the samples
+  Measured<double> attended_density;
+  Measured<double> compressible_density;
+  Measured<std::int64_t> keys_original;
+  Measured<std::int64_t> keys_kept;
+  Measured<std::int64_t> keys_discarded;
+  Measured<std::int64_t> peak_keys;
+  Measured<std::int64_t> cache_bytes_end;
+  Measured<std::int64_t> peak_cache_bytes;
+};
+
+// method: a place in Comparison::methods.
+InstanceNumbers instance_numbers(const Comparison& comparison, std::size_t method);
+
+// Calls visit(name, unit, number) for every number. One that is new and is not listed here does not compile.
+template <class Visit>
+void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
+  const auto& [perplexity, ppl_delta, ppl_delta_pct, ppl_delta_ci95, avg_nll, avg_nll_delta,
+               avg_nll_delta_ci95, p_value, p_value_holm, total_nll, total_tokens, avg_compression_ratio,
+               kept_fraction, attended_density, compressible_density, keys_original, keys_kept,
+               keys_discarded, peak_keys, cache_bytes_end, peak_cache_bytes] = numbers;
+  visit("perplexity", "", perplexity);
+  visit("ppl_delta", "", ppl_delta);
+  visit("ppl_delta_pct", "percent", ppl_delta_pct);
+  visit("ppl_delta_ci95", "", ppl_delta_ci95);
+  visit("avg_nll", "nats a token", avg_nll);
+  visit("avg_nll_delta", "nats a token", avg_nll_delta);
+  visit("avg_nll_delta_ci95", "nats a token", avg_nll_delta_ci95);
+  visit("p_value", "", p_value);
+  visit("p_value_holm", "", p_value_holm);
+  visit("total_nll", "nats", total_nll);
+  visit("total_tokens", "tokens", total_tokens);
+  visit("avg_compression_ratio", "", avg_compression_ratio);
+  visit("kept_fraction", "", kept_fraction);
+  visit("attended_density", "", attended_density);
+  visit("compressible_density", "", compressible_density);
+  visit("keys_original", "keys", keys_original);
+  visit("keys_kept", "keys", keys_kept);
+  visit("keys_discarded", "keys", keys_discarded);
+  visit("peak_keys", "keys", peak_keys);
+  visit("cache_bytes_end", "bytes", cache_bytes_end);
+  visit("peak_cache_bytes", "bytes", peak_cache_bytes);
+}
+
+// "1 sample failed, ..."; empty if the instance has totals.
+std::string why_no_totals(const MethodResult& method);
+
+}  // namespace kvcompare

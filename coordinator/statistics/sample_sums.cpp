@@ -1,0 +1,44 @@
+#include "coordinator/statistics/sample_sums.h"
+
+#include <algorithm>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+MethodSums method_sums(const std::vector<SampleRow>& rows) {
+  MethodSums sums;
+  for (const SampleRow& row : rows) {
+    sums.total_nll.push_back(row.total_nll);
+    sums.attended.push_back(static_cast<double>(row.attended));
+    sums.attendable.push_back(static_cast<double>(row.attendable));
+  }
+  return sums;
+}
+
+bool same_samples(const std::vector<SampleRow>& a, const std::vector<SampleRow>& b) {
+  return std::ranges::equal(a, b, [](const SampleRow& x, const SampleRow& y) {
+    return x.sample == y.sample && x.n_scored == y.n_scored;
+  });
+}
+
+}  // namespace
+
+SampleSums sample_sums(const Comparison& comparison) {
+  SampleSums sums;
+  const MethodResult* first = nullptr;
+  for (const MethodResult& method : comparison.methods) {
+    sums.methods.emplace_back();
+    if (!method.totals) continue;
+    if (!first) first = &method;
+    require(same_samples(first->per_sample, method.per_sample),
+            "'" + method.spec.name + "' was not evaluated on the samples of '" + first->spec.name + "'");
+    sums.methods.back() = method_sums(method.per_sample);
+  }
+  if (first)
+    for (const SampleRow& row : first->per_sample) sums.n_scored.push_back(static_cast<double>(row.n_scored));
+  return sums;
+}
+
+}  // namespace kvcompare

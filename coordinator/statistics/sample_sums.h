@@ -1,0 +1,28 @@
+// What the statistics are made of: sums of every sample under every method.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "coordinator/comparison.h"
+
+namespace kvcompare {
+
+struct MethodSums {
+  std::vector<double> total_nll;  // [n_samples], nats
+  std::vector<double> attended;   // [n_samples], whole numbers: keys seen by all queries
+  std::vector<double> attendable;
+};
+
+struct SampleSums {
+  std::vector<double> n_scored;                    // [n_samples], whole numbers
+  std::vector<std::optional<MethodSums>> methods;  // [Comparison::methods]; absent if a unit failed
+
+  std::size_t n_samples() const { return n_scored.size(); }
+};
+
+// Throws InvariantError if methods without a failed unit do not have the same samples with the same lengths.
+SampleSums sample_sums(const Comparison& comparison);
+
+}  // namespace kvcompare

@@ -1,0 +1,70 @@
+#include "coordinator/statistics/summed_columns.h"
+
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "coordinator/statistics/exact_halves.h"
+
+namespace kvcompare {
+namespace {
+
+double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+}  // namespace
+
+SummedColumns::SummedColumns(const SampleSums& sums, std::span<const std::size_t> with_density)
+    : columns_{sums.n_scored}, of_method_(sums.methods.size()) {
+  add_nll(sums);
+  n_without_densities_ = columns_.size();
+  add_densities(sums, with_density);
+}
+
+void SummedColumns::add_nll(const SampleSums& sums) {
+  std::vector<std::size_t> methods;
+  std::vector<std::vector<double>> nll;
+  for (std::size_t m = 0; m < sums.methods.size(); ++m) {
+    if (!sums.methods[m]) continue;
+    methods.push_back(m);
+    nll.push_back(sums.methods[m]->total_nll);
+  }
+  auto halves = exact_halves(nll);
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    of_method_[methods[i]].high = add(std::move(halves.high[i]));
+    of_method_[methods[i]].low = add(std::move(halves.low[i]));
+  }
+}
+
+void SummedColumns::add_densities(const SampleSums& sums, std::span<const std::size_t> methods) {
+  std::size_t attendable = kScored;  // the last that was added; methods of a run share theirs
+  for (const auto m : methods) {
+    of_method_[m].attended = add(sums.methods[m]->attended);
+    if (attendable == kScored || columns_[attendable] != sums.methods[m]->attendable)
+      attendable = add(sums.methods[m]->attendable);
+    of_method_[m].attendable = attendable;
+  }
+}
+
+std::size_t SummedColumns::add(std::vector<double> column) {
+  columns_.push_back(std::move(column));
+  return columns_.size() - 1;
+}
+
+double SummedColumns::nll_difference(std::size_t a, std::size_t b) const {
+  const OfMethod &of_a = of_method_[a], &of_b = of_method_[b];
+  return (sum(columns_[of_a.high]) - sum(columns_[of_b.high])) +
+         (sum(columns_[of_a.low]) - sum(columns_[of_b.low]));
+}
+
+double SummedColumns::sum_of_absolute_differences(std::size_t a, std::size_t b) const {
+  const OfMethod &of_a = of_method_[a], &of_b = of_method_[b];
+  double result = 0;
+  for (std::size_t s = 0; s < n_samples(); ++s)
+    result += std::abs((columns_[of_a.high][s] - columns_[of_b.high][s]) +
+                       (columns_[of_a.low][s] - columns_[of_b.low][s]));
+  return result;
+}
+
+double SummedColumns::n_scored() const { return sum(columns_[kScored]); }
+
+}  // namespace kvcompare

@@ -1,0 +1,42 @@
+// What is summed over the samples, as columns of numbers, and which column is whose.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "coordinator/statistics/sample_sums.h"
+
+namespace kvcompare {
+
+class SummedColumns {
+ public:
+  struct OfMethod {
+    std::size_t high = 0, low = 0;  // of the NLL, see exact_halves.h
+    std::size_t attended = 0, attendable = 0;
+  };
+  static constexpr std::size_t kScored = 0;
+
+  //   with_density : methods whose attended and attendable keys are wanted, too
+  SummedColumns(const SampleSums& sums, std::span<const std::size_t> with_density);
+
+  std::span<const std::vector<double>> all() const { return columns_; }
+  std::span<const std::vector<double>> without_densities() const { return all().first(n_without_densities_); }
+  std::size_t n_samples() const { return columns_[kScored].size(); }
+  const OfMethod& of(std::size_t method) const { return of_method_[method]; }
+
+  // Nats, over all samples as they are.
+  double nll_difference(std::size_t a, std::size_t b) const;
+  double sum_of_absolute_differences(std::size_t a, std::size_t b) const;
+  double n_scored() const;
+
+ private:
+  std::size_t add(std::vector<double> column);
+  void add_nll(const SampleSums& sums);
+  void add_densities(const SampleSums& sums, std::span<const std::size_t> methods);
+
+  std::vector<std::vector<double>> columns_;  // [n_columns][n_samples]
+  std::size_t n_without_densities_ = 0;
+  std::vector<OfMethod> of_method_;  // [SampleSums::methods]
+};
+
+}  // namespace kvcompare

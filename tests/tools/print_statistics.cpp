@@ -1,0 +1,103 @@
+// The statistics of comparisons given as sums, for a program of another language to compare with:
+//   print_statistics < CASES.json > STATISTICS.json
+// A case: {"densities": [...], "n_scored": [...], "n_threads": 1, "methods": [{"name", "n_sink", "ratio" or
+// "threshold", "total_nll": [...] or null if a unit failed, "attended": [...], "attendable": [...]}, ...]}.
+#include <iostream>
+#include <numeric>
+
+#include <nlohmann/json.hpp>
+
+#include "coordinator/statistics/statistics_of.h"
+
+namespace kvcompare {
+namespace {
+
+using nlohmann::json;
+
+MethodSpec spec_of(const json& method) {
+  MethodSpec spec{
+      .name = method.at("name"), .display_name = method.at("name"), .policy = KeepAll{}, .parameters = {}};
+  if (method.contains("ratio")) spec.policy = RatioBudget{method.at("ratio")};
+  if (method.contains("threshold")) spec.policy = ScoreThreshold{method.at("threshold"), 128};
+  if (method.contains("n_sink")) {
+    spec.parameters.n_sink = method.at("n_sink");
+    spec.reads = {"n_sink"};
+  }
+  return spec;
+}
+
+MethodResult result_of(const json& method, const std::vector<std::int64_t>& n_scored) {
+  MethodResult result{.spec = spec_of(method)};
+  if (method.at("total_nll").is_null()) {
+    result.failed = {{SampleIndex(0), "failed", 3}};
+    return result;
+  }
+  Totals totals;
+  std::int64_t attended = 0, attendable = 0;
+  for (std::size_t s = 0; s < n_scored.size(); ++s) {
+    SampleRow row{.sample = SampleIndex(static_cast<std::int64_t>(s)),
+                  .n_scored = n_scored[s],
+                  .total_nll = method.at("total_nll")[s],
+                  .attended = method.at("attended")[s],
+                  .attendable = method.at("attendable")[s]};
+    attended += row.attended;
+    attendable += row.attendable;
+    result.per_sample.push_back(row);
+  }
+  totals.attended_density = static_cast<double>(attended) / static_cast<double>(attendable);
+  result.totals = totals;
+  return result;
+}
+
+Statistics statistics_of_case(const json& given) {
+  Comparison comparison;
+  for (const auto& method : given.at("methods"))
+    comparison.methods.push_back(result_of(method, given.at("n_scored")));
+  return statistics_of(comparison, given.at("densities").get<std::vector<double>>(), given.at("n_threads"));
+}
+
+json text(const std::optional<double>& value) { return value ? json(*value) : json(); }
+json text(const std::optional<Interval>& value) { return value ? json{value->low, value->high} : json(); }
+
+json text(const AgainstBaseline& row) {
+  return {{"delta", text(row.avg_nll_delta)},     {"ci95", text(row.avg_nll_delta_ci95)},
+          {"ppl_ci95", text(row.ppl_delta_ci95)}, {"p", text(row.p_value)},
+          {"p_holm", text(row.p_value_holm)},     {"reason", row.reason},
+          {"ppl_reason", row.ppl_reason}};
+}
+
+json text(const Difference& row) {
+  return {{"a", row.a.value},       {"b", row.b.value},       {"difference", row.avg_nll_difference},
+          {"ci95", text(row.ci95)}, {"p", text(row.p_value)}, {"p_holm", text(row.p_value_holm)},
+          {"reason", row.reason}};
+}
+
+json text(const AtDensity& row) {
+  json points = json::array();
+  for (const auto point : row.points) points.push_back(point.value);
+  return {{"density", row.density}, {"method_name", row.method_name},   {"label", row.label},
+          {"points", points},       {"delta", text(row.avg_nll_delta)}, {"ci95", text(row.ci95)},
+          {"reason", row.reason}};
+}
+
+template <class Row>
+json list(const std::vector<Row>& rows) {
+  json result = json::array();
+  for (const auto& row : rows) result.push_back(text(row));
+  return result;
+}
+
+}  // namespace
+}  // namespace kvcompare
+
+int main() {
+  auto statistics = nlohmann::json::array();
+  for (const auto& given : nlohmann::json::parse(std::cin)) {
+    const auto found = kvcompare::statistics_of_case(given);
+    statistics.push_back({{"against_baseline", kvcompare::list(found.against_baseline)},
+                          {"differences", kvcompare::list(found.differences)},
+                          {"differences_reason", found.differences_reason},
+                          {"equal_density", kvcompare::list(found.equal_density)}});
+  }
+  std::cout << statistics << '\n';
+}
