@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# What comes from the Python package index: libtorch, NCCL, and CMake where the system's is too old.
+# What comes from the Python package index: libtorch, NCCL, plotly.js, and CMake where the system's is too old.
 # Nothing of it is installed into a Python: the wheels are unpacked into KVCOMPARE_DEPS. Sourced by setup.sh.
 
 TORCH_VERSION=2.11.0
 NCCL_VERSION=2.28.9
+PLOTLY_VERSION=7.1.0  # of the wheel, which holds plotly.js 4.1.1; also in cmake/plotly.cmake
 # Loaded by libtorch_cpu.so of that wheel; the versions that its metadata ask for (cuda-toolkit 13.0.2).
 TORCH_NEEDS=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 # Loaded by libtorch_cuda.so on top of them, from the same metadata.
@@ -23,6 +24,7 @@ find_pip() {
 torch_folder() { echo "$KVCOMPARE_DEPS/torch-$TORCH_VERSION"; }
 torch_cuda_folder() { echo "$KVCOMPARE_DEPS/torch-$TORCH_VERSION-cuda"; }
 nccl_folder() { echo "$KVCOMPARE_DEPS/nccl-$NCCL_VERSION"; }
+plotly_folder() { echo "$KVCOMPARE_DEPS/plotly-$PLOTLY_VERSION"; }
 
 # A PyTorch that cmake/torch.cmake will take: one named by the user, else the one of python3.
 torch_is_here() {
@@ -53,16 +55,17 @@ missing_wheels() {
     [ -d "$(torch_folder)" ] || torch_is_here || echo torch
   fi
   [ -d "$(nccl_folder)" ] || ! nccl_is_wanted || nccl_is_here || echo nccl
+  [ -d "$(plotly_folder)" ] || given_prefix_has share/plotly/plotly.min.js || echo plotly
   if [ -z "$(find_cmake)" ] && ! missing_tools | grep -q '^cmake '; then echo cmake; fi
 }
 
-# unpack_wheels FOLDER REQUIREMENT...: FOLDER is there complete or not at all.
-unpack_wheels() {
-  local folder=$1 python partial=$1.partial
+# fetch_wheels FOLDER REQUIREMENT...: unpacks them into FOLDER, which is removed if that fails.
+fetch_wheels() {
+  local partial=$1 python
   shift
   python=$(find_pip)
   [ -n "$python" ] || { setup_fail "python3 has no pip to fetch $* with; install python3-pip"; return 1; }
-  setup_say "fetching into ${folder#"$KVCOMPARE_ROOT"/}: $*"
+  setup_say "fetching into ${KVCOMPARE_DEPS#"$KVCOMPARE_ROOT"/}: $*"
   rm -rf "$partial"
   # libtorch is the same for every version of Python, so one is named, whatever runs here.
   if ! PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
@@ -71,6 +74,26 @@ unpack_wheels() {
     setup_fail "pip could not fetch $* (see its message above). This step needs the network, once."
     return 1
   fi
+}
+
+# unpack_wheels FOLDER REQUIREMENT...: FOLDER is there complete or not at all.
+unpack_wheels() {
+  local folder=$1
+  shift
+  fetch_wheels "$folder.partial" "$@" || return 1
+  mv "$folder.partial" "$folder"
+}
+
+# Of the wheel `plotly` only plotly.js and its licence stay.
+unpack_plotly() {
+  local folder partial
+  folder=$(plotly_folder) partial=$(plotly_folder).partial
+  fetch_wheels "$partial.wheel" "plotly==$PLOTLY_VERSION" || return 1
+  rm -rf "$partial"
+  mkdir "$partial"
+  mv "$partial.wheel/plotly/package_data/plotly.min.js" "$partial.wheel/plotly-$PLOTLY_VERSION.dist-info/licenses/LICENSE.txt" "$partial" ||
+    { setup_fail "the wheel plotly $PLOTLY_VERSION does not hold plotly.min.js and LICENSE.txt where it should"; return 1; }
+  rm -rf "$partial.wheel"
   mv "$partial" "$folder"
 }
 
@@ -92,6 +115,10 @@ install_wheels() (
   case $missing in *nccl*)
     setup_say "NCCL is fetched (200 MB; KVCOMPARE_NCCL=0 leaves it out)"
     unpack_wheels "$(nccl_folder)" "nvidia-nccl-cu13==$NCCL_VERSION" || exit 1 ;;
+  esac
+  case $missing in *plotly*)
+    setup_say "plotly.js, which draws the charts of report.html, is fetched (10 MB, of which 5 MB stay)"
+    unpack_plotly || exit 1 ;;
   esac
   case $missing in *cuda*)
     setup_say "libtorch with the NVIDIA libraries that its CUDA part loads is fetched (3 GB)"

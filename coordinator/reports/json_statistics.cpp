@@ -10,20 +10,6 @@ const std::string& label_at(const Comparison& comparison, MethodIndex method) {
   return label_of(comparison.methods.at(static_cast<std::size_t>(method.value)));
 }
 
-OrderedJson json_equal_density(const Statistics& statistics) {
-  auto list = OrderedJson::array();
-  for (const AtDensity& at : statistics.equal_density) {
-    OrderedJson json;
-    json["density"] = at.density;
-    json["method_name"] = at.method_name;
-    json["label"] = at.label;
-    put_measured(json, "avg_nll_delta", measured(at.avg_nll_delta, at.reason));
-    put_measured(json, "ci95", measured(at.ci95, at.reason));
-    list.push_back(std::move(json));
-  }
-  return list;
-}
-
 OrderedJson json_differences(const Comparison& comparison) {
   auto list = OrderedJson::array();
   for (const Difference& difference : comparison.statistics.differences) {
@@ -46,6 +32,20 @@ OrderedJson json_differences(const Comparison& comparison) {
 }
 
 }  // namespace
+
+OrderedJson json_equal_density(const Statistics& statistics) {
+  auto list = OrderedJson::array();
+  for (const AtDensity& at : statistics.equal_density) {
+    OrderedJson json;
+    json["density"] = at.density;
+    json["method_name"] = at.method_name;
+    json["label"] = at.label;
+    put_measured(json, "avg_nll_delta", measured(at.avg_nll_delta, at.reason));
+    put_measured(json, "ci95", measured(at.ci95, at.reason));
+    list.push_back(std::move(json));
+  }
+  return list;
+}
 
 void put_statistics(OrderedJson& report, const Comparison& comparison) {
   report["equal_density"] = json_equal_density(comparison.statistics);

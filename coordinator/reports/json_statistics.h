@@ -6,7 +6,10 @@
 
 namespace kvcompare {
 
-// `equal_density`, a list of {density, method_name, label, avg_nll_delta, ci95}; and `differences`, a list of
+// A list of {density, method_name, label, avg_nll_delta, ci95}.
+OrderedJson json_equal_density(const Statistics& statistics);
+
+// `equal_density`, as above; and `differences`, a list of
 // {a, b, avg_nll_difference, ci95, p_value, p_value_holm, different} in which a and b are labels, with
 // `differences_reason` if instances were not compared with each other.
 void put_statistics(OrderedJson& report, const Comparison& comparison);

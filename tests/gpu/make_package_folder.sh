@@ -65,6 +65,11 @@ find "$partial" -type l -lname '/*' | while read -r link; do
   ln -sfnr "$partial$target" "$link"
 done
 
+# What the build embeds and that machine could not fetch.
+mkdir -p "$KVCOMPARE_DEPS" "$partial/usr/share/plotly"
+[ -d "$(plotly_folder)" ] || unpack_plotly
+cp "$(plotly_folder)"/* "$partial/usr/share/plotly"
+
 mv "$partial" "$folder"
 echo "make_package_folder: $folder, $(du -sm "$folder" | cut -f1) MB" >&2
 if [ -n "$archive" ]; then

@@ -1,0 +1,51 @@
+// Every word that the page uses.
+const WORDS = [
+  ["Attended density, keys read", "Of all the keys that queries would have read without eviction, the share that they really read, over the whole time. Memory traffic while decoding goes with it."],
+  ["At equal density", "Between two neighbouring settings of a method ΔNLL is taken to be linear in the attended density. Beyond the ends of its settings nothing is said."],
+  ["Baseline", "The model with its whole cache: nothing is evicted. Every other number is measured against it."],
+  ["Bytes of the cache", "Keys × 2 (a key and its value) × head size × bytes of a number in the computation’s format. The peak is the most that one sample needs at once, with the chunk’s own keys, just before an eviction."],
+  ["Chunk size", "Tokens between two evictions. With 1, the numbers are exactly those of token-by-token generation with that cache."],
+  ["Compression ratio", "The share of the keys that a method removes: with 0.75 it keeps a quarter."],
+  ["Decode", "The protocol of this run: the text is read in chunks, and after each chunk the method may evict keys for good. Later tokens are predicted from what is left."],
+  ["Different, not distinguishable", "Two settings are different if the 95 % interval of their difference leaves out 0 and the p-value after Holm’s correction is below 0.05. Otherwise these samples do not tell them apart, which does not prove that they are the same."],
+  ["Eviction", "Removing a key and its value from the cache. An evicted key never comes back."],
+  ["Failed", "A sample that could not be evaluated under a method after several attempts. The method then has no totals, because a part of the samples compares with nothing."],
+  ["Fingerprint", "A hash of everything that can change a number of the run. Equal fingerprints mean equal results."],
+  ["Holm’s correction", "Of many comparisons some look like differences by chance. The correction raises the p-values so that even one false alarm among all of them stays below 5 %."],
+  ["Interval (95 %)", "By the bootstrap: the samples are drawn anew 10,000 times, with replacement, and the middle 95 % of the results form the interval. There is none under 8 samples."],
+  ["Key, value, cache", "For every token, layer and KV head a transformer stores a key and a value. Together they are the cache; later tokens attend to it."],
+  ["Keys kept", "Of all keys, the share that is still there at the end of a sample."],
+  ["KV head", "A head that has keys and values of its own. Several query heads may share one."],
+  ["Layer", "One of the model’s blocks, counted from 0, the nearest to the input."],
+  ["max_length", "Longer samples are cut after so many tokens."],
+  ["Method, setting", "A method says which keys go. A setting is a method with its parameters, as ExpectedAttention at compression ratio 0.5."],
+  ["Nat", "The unit of NLL: with natural logarithms, 1 nat is about 1.44 bits."],
+  ["NLL, ΔNLL", "Negative log-likelihood: minus the logarithm of the probability that the model gave to the true next token, averaged over tokens. ΔNLL is a setting’s minus the baseline’s: what eviction costs, in nats a token."],
+  ["p, p-value", "Of the sign-flip test: if a setting and the baseline were alike, how often would differences of random sign add up to as much as was measured? Two-sided, 10,000 flips, after Holm’s correction."],
+  ["Perplexity, Δ perplexity", "exp of the average NLL: among how many equally likely tokens the model seems to choose. Lower is better. Δ is a setting’s minus the baseline’s."],
+  ["Position", "The place of a token in its sample, from 0. The token at position 0 is predicted by nothing."],
+  ["Run, session", "A run is one output folder: a model, data, methods. A session is one start of the program on it."],
+  ["Sample", "One line of the data: a document. Samples are what intervals and tests draw from."],
+  ["Sink", "One of the first positions of a text, which some methods never evict (n_sink)."],
+  ["Sweep", "Settings of one method that differ only in how much they evict: a line of the chart."],
+  ["Threshold (τ), window", "KVzap evicts keys whose score is below τ, once they have left the window of the latest positions."],
+  ["Token", "A piece of text as the tokenizer cuts it. Predicted tokens are all of a sample but the first."],
+];
+
+// By the registry's names; only those of the page are shown.
+const METHODS = {
+  kvzap: "A small trained network says from a token’s hidden state how important its keys are; keys below a threshold go. arXiv 2601.07891",
+  random: "Random keys go. What a method must beat.",
+  streaming_llm: "The first few positions (sinks) and the latest ones stay. arXiv 2309.17453",
+  expected_attention: "Keys stay that future queries are expected to attend to. arXiv 2510.00636",
+  observed_attention: "Keys stay that received most attention so far, for each query that could see them. Related to H2O, arXiv 2306.14048",
+  knorm: "Keys with a small norm stay.",
+};
+
+function showGlossary() {
+  const used = new Map(page.runs.flatMap(run => run.instances.map(instance => [instance.name, instance.method_name])));
+  const methods = [...used].filter(([name]) => METHODS[name]).map(([name, shown]) => [shown, METHODS[name]]);
+  const entries = [...WORDS, ...methods].sort((a, b) => a[0].localeCompare(b[0], "en"));
+  sectionBody("glossary").append(element("dl", {}, entries.map(([word, meaning]) =>
+    element("div", {}, element("dt", {}, word), element("dd", {}, meaning)))));
+}

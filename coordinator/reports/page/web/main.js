@@ -1,0 +1,22 @@
+// The page: its data, and its sections in their order.
+const page = JSON.parse(document.getElementById("data").textContent);
+
+function showContents() {
+  const list = document.getElementById("contents");
+  for (const section of document.querySelectorAll("main > section"))
+    list.append(element("li", {}, element("a", {href: `#${section.id}`}, section.querySelector("h2").textContent)));
+}
+
+startTheme();
+showContents();
+showTitle();
+showNotices();
+showResults();
+showTradeoff();
+showEqualDensity();
+showDifferences();
+showPositions();
+showHeads();
+showSamples();
+showOverview();
+showGlossary();
