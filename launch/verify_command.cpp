@@ -172,11 +172,12 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
   JournalWriter writer(journal_path(scratch.path()), journal.header());
   LocalWorkers workers(make_workers(job, options, data.hashes.model, n_threads, work.units.size()));
   Progress progress(std::cerr, progress_style(options), std::ssize(work.units));
-  const auto evaluated = coordinate(workers.coordinator_endpoint(), workers.size(), work, writer,
-                                    {.progress = [&](std::int64_t n_done) { progress.update(n_done); },
-                                     .stop_requested = stop_signalled,
-                                     .give_up = [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); },
-                                     .stop_grace = std::chrono::seconds(options.stop_grace)});
+  const auto evaluated = coordinate(
+      workers.coordinator_endpoint(), workers.size(), work, writer,
+      {.progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
+       .stop_requested = stop_signalled,
+       .give_up = [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); },
+       .stop_grace = std::chrono::seconds(options.stop_grace)});
   writer.sync();
   if (evaluated.interrupted) throw Error(ExitCode::kInterrupted, "interrupted before all was recomputed");
   return compared(journal, Journal(journal_path(scratch.path())));

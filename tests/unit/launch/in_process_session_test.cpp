@@ -72,7 +72,7 @@ class InProcessSession : public testing::Test {
                     .methods = header.spec.methods,
                     .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
     return run_in_process(workers, work, journal,
-                          {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }});
+                          {.progress = [](auto, const auto&) {}, .stop_requested = [] { return false; }});
   }
 
   TemporaryFolder folder_;
