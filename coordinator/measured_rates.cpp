@@ -2,14 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <iterator>
 
 namespace kvcompare {
 namespace {
 
-constexpr double kOfOthers =
-    0.1;  // units of other methods count as so many of the method itself, all together
-constexpr double kFarther = 0.1;  // what is a half octave longer or shorter counts so much
+constexpr double kPrior = 0.2;  // units: so much is needed to believe that a factor is another than 1
+constexpr double kEnough = 4;   // more units of a group weigh no more
+constexpr int kSweeps = 20;     // over methods and lengths in turn; the last ones change nothing to speak of
+
+// Mean of values, one of which is 0 with weight kPrior.
+struct ShrunkMean {
+  double sum = 0, weight = kPrior;
+  void add(double value, double w) {
+    sum += w * value;
+    weight += w;
+  }
+  double value() const { return sum / weight; }
+};
 
 }  // namespace
 
@@ -20,18 +30,12 @@ MeasuredRates::Measured& MeasuredRates::Measured::operator+=(const Measured& mor
   return *this;
 }
 
-MeasuredRates::Measured MeasuredRates::OfGroup::all() const {
-  auto sum = done;
-  return sum += under_way;
-}
-
 MeasuredRates::Group MeasuredRates::group_of(MethodIndex method, std::int64_t n_tokens) {
   const auto tokens = static_cast<double>(std::max<std::int64_t>(1, n_tokens));
   const auto length = static_cast<int>(std::lround(2 * std::log2(tokens)));
   const auto [place, is_new] = places_.try_emplace({method, length}, groups_.size());
   if (is_new) {
     groups_.push_back({.method = method, .length = length, .done = {}, .under_way = {}});
-    of_method_[method].push_back(place->second);
     rates_.push_back(0);
   }
   return place->second;
@@ -49,27 +53,56 @@ void MeasuredRates::forget_guesses() {
   for (auto& group : groups_) group.under_way = {};
 }
 
-void MeasuredRates::add_to(Mean& mean, const OfGroup& group, int length) {
-  const auto measured = group.all();
-  if (!(measured.cost > 0) || !(measured.seconds > 0)) return;
-  const auto weight = measured.n * std::pow(kFarther, std::abs(group.length - length));
-  mean.sum += weight * measured.seconds / measured.cost;
-  mean.weight += weight;
+void MeasuredRates::update() {
+  double sum = 0, weight = 0;
+  for (auto& group : groups_) {
+    auto measured = group.done;
+    measured += group.under_way;
+    const bool is_measured = measured.cost > 0 && measured.seconds > 0;
+    group.weight = is_measured ? std::min(measured.n, kEnough) : 0;
+    group.log_rate = is_measured ? std::log(measured.seconds / measured.cost) : 0;
+    sum += group.weight * group.log_rate;
+    weight += group.weight;
+  }
+  is_known_ = weight > 0;
+  if (!is_known_) return;
+  mean_ = sum / weight;
+  fit_factors();
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const auto& group = groups_[g];
+    const auto method = methods_.find(group.method);
+    const auto expected =
+        mean_ + (method != methods_.end() ? method->second : 0) + factor_of_length(group.length);
+    rates_[g] = std::exp((group.weight * group.log_rate + kPrior * expected) / (group.weight + kPrior));
+  }
 }
 
-void MeasuredRates::update() {
-  std::map<int, Mean> of_all;  // by length
-  for (const auto& group : groups_) of_all.try_emplace(group.length);
-  for (auto& [length, mean] : of_all)
-    for (const auto& group : groups_) add_to(mean, group, length);
-  for (std::size_t g = 0; g < groups_.size(); ++g) {
-    const auto& [sum, weight] = of_all.at(groups_[g].length);
-    is_known_ = weight > 0;
-    if (!is_known_) return;
-    Mean mean{.sum = kOfOthers * sum / weight, .weight = kOfOthers};
-    for (const auto other : of_method_.at(groups_[g].method)) add_to(mean, groups_[other], groups_[g].length);
-    rates_[g] = mean.sum / mean.weight;
+void MeasuredRates::fit_factors() {
+  methods_.clear();
+  lengths_.clear();
+  for (const auto& group : groups_)
+    if (group.weight > 0) methods_[group.method] = lengths_[group.length] = 0;
+  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+    std::map<MethodIndex, ShrunkMean> of_method;
+    for (const auto& group : groups_)
+      if (group.weight > 0)
+        of_method[group.method].add(group.log_rate - mean_ - lengths_.at(group.length), group.weight);
+    for (const auto& [method, mean] : of_method) methods_[method] = mean.value();
+    std::map<int, ShrunkMean> of_length;
+    for (const auto& group : groups_)
+      if (group.weight > 0)
+        of_length[group.length].add(group.log_rate - mean_ - methods_.at(group.method), group.weight);
+    for (const auto& [length, mean] : of_length) lengths_[length] = mean.value();
   }
+}
+
+// Of the nearest length that was measured.
+double MeasuredRates::factor_of_length(int length) const {
+  const auto above = lengths_.lower_bound(length);
+  if (above == lengths_.begin()) return above->second;
+  const auto below = std::prev(above);
+  const bool is_above_nearer = above != lengths_.end() && above->first - length < length - below->first;
+  return is_above_nearer ? above->second : below->second;
 }
 
 }  // namespace kvcompare

@@ -1,10 +1,12 @@
-// Seconds for a predicted cost of 1, by method and length of the sample, from those that were measured.
+// Seconds for a predicted cost of 1, by method and length of the sample, from those that were measured: a
+// mean, times a factor of the method, times a factor of the length, and what was measured of just this method
+// and length. So a method of which only short samples were measured is foretold for long ones from how others
+// grow.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -40,18 +42,17 @@ class MeasuredRates {
     MethodIndex method;
     int length = 0;  // in half octaves
     Measured done, under_way;
-    Measured all() const;
+    double weight = 0;    // units; 0 if nothing was measured
+    double log_rate = 0;  // measured
   };
-  // A weighted mean of rates of groups.
-  struct Mean {
-    double sum = 0, weight = 0;
-  };
-
-  static void add_to(Mean& mean, const OfGroup& group, int length);
+  void fit_factors();
+  double factor_of_length(int length) const;
 
   std::vector<OfGroup> groups_;
   std::map<std::pair<MethodIndex, int>, Group> places_;
-  std::map<MethodIndex, std::vector<Group>> of_method_;
+  double mean_ = 0;                        // these three are logarithms
+  std::map<MethodIndex, double> methods_;  // that were measured
+  std::map<int, double> lengths_;
   std::vector<double> rates_;
   bool is_known_ = false;
 };

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostAssignments = 2;  // the one under way and the next
 constexpr std::int32_t kNone = -1;
 constexpr double kSlow = 3;               // times as slow as the fastest: more than a wrong estimate
+constexpr double kSmall = 0.1;            // of a worker's part of what is left: a unit that is no matter
 constexpr double kShareOfTheRest = 0.25;  // of a worker's part of what is left: no assignment is larger
 
 }  // namespace
@@ -223,10 +224,12 @@ Scheduler::UnitIndex Scheduler::first_of_a_method() {
 // another. They are marked as taken.
 std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
   const auto most_cost = (seconds_to_the_end() - busy_seconds(worker)) / speed(worker);
+  const auto costliest = costliest_within(std::numeric_limits<double>::infinity());
+  const bool any_order_will_do = n_workers_ == 1 || cost(costliest) <= kSmall * most_cost;
   const auto next_unit = [&] {
-    return n_workers_ == 1 ? of_the_longest_sample() : costliest_within(most_cost);
+    return any_order_will_do ? of_the_longest_sample() : costliest_within(most_cost);
   };
-  const auto first = n_workers_ == 1 ? next_unit() : first_for(worker, most_cost);
+  const auto first = any_order_will_do ? next_unit() : first_for(worker, most_cost);
   if (first == kNone) return {};
   std::vector<UnitIndex> units;
   std::int64_t n_tokens = 0;
