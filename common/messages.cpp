@@ -220,6 +220,12 @@ void members(Failure& failure, Visitor& visit) {
 }
 
 template <class Visitor>
+void members(WorkDone& work, Visitor& visit) {
+  visit.walk(work.first);
+  visit(work.share);
+}
+
+template <class Visitor>
 void members(RepeatedPrompt& prompt, Visitor& visit) {
   visit(prompt.sample.value);
   visit(prompt.ids);

@@ -2,6 +2,7 @@
 //
 //   worker      Hello                       ready for the first units
 //   coordinator Assign                      evaluate these units; the next may come while it does
+//   worker      WorkDone                    while it evaluates, at most twice a second: how far it is
 //   worker      Result | Failure            of each of them
 //   coordinator Acknowledge                 as many of these are on the disk; only then come those of the
 //                                           next units
@@ -62,6 +63,12 @@ struct Failure {
   UnitFailure failure;
 };
 
+// Tells whoever watches the run, and nobody else: no number and no line of the journal depends on it.
+struct WorkDone {
+  UnitId first;      // of the units that are evaluated together
+  double share = 0;  // of the work that they all make up, from 0 to 1
+};
+
 struct AssignPrompts {
   std::vector<RepeatedPrompt> prompts;
 };
@@ -90,7 +97,7 @@ struct Abort {
 };
 
 using Message = std::variant<Hello, Assign, Result, Failure, Acknowledge, Stop, Goodbye, WorkerFailed, Abort,
-                             AssignPrompts, PromptTargets>;
+                             AssignPrompts, PromptTargets, WorkDone>;
 
 // As bytes, for processes of the same build on machines of the same byte order.
 std::string encode(const Message& message);

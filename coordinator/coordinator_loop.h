@@ -11,6 +11,7 @@
 #include "common/method_spec.h"
 #include "common/sample.h"
 #include "coordinator/journal.h"
+#include "coordinator/run_estimate.h"
 #include "coordinator/same_numerics.h"
 #include "coordinator/scheduler.h"
 
@@ -36,8 +37,9 @@ struct Evaluated {
 };
 
 struct CoordinatorHooks {
-  std::function<void(std::int64_t n_done)> progress;  // called often; decides itself what to show
-  std::function<bool()> stop_requested;               // true: no new unit
+  // Called often; decides itself what to show.
+  std::function<void(std::int64_t n_settled, const Outlook&)> progress;
+  std::function<bool()> stop_requested;  // true: no new unit
   std::function<void()>
       give_up{};  // called if units are still under way stop_grace after a stop was requested
   // Called after a stop if all workers but those that are still getting ready have left. Loading may take

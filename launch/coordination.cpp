@@ -146,7 +146,7 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
   journal_->append(session(crew));
   Progress progress(std::cerr, progress_style(command_.options), std::ssize(work_.units));
   const CoordinatorHooks hooks{
-      .progress = [&](std::int64_t n_done) { progress.update(n_done); },
+      .progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
       .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },
       .give_up =
           [&] {

@@ -175,13 +175,14 @@ void KvzapTraining::write_record(const FittedLayers* fitted) const {
 bool KvzapTraining::collect(PromptCollection& collection) {
   only_note_stop();
   Progress progress(std::cerr, progress_style(command_.options), std::ssize(missing_));
-  return collection.collect(missing_, {.keep =
-                                           [&](const PromptTargets& targets) {
-                                             fault_point("before_journal_write");
-                                             write_file_atomically(targets_of(targets.sample), targets.table);
-                                           },
-                                       .progress = [&](std::int64_t n_done) { progress.update(n_done); },
-                                       .stop_requested = stop_signalled});
+  return collection.collect(
+      missing_, {.keep =
+                     [&](const PromptTargets& targets) {
+                       fault_point("before_journal_write");
+                       write_file_atomically(targets_of(targets.sample), targets.table);
+                     },
+                 .progress = [&](std::int64_t n_done, double share) { progress.update(n_done, share); },
+                 .stop_requested = stop_signalled});
 }
 
 LayerFitsTask KvzapTraining::fits_task() const {
@@ -201,8 +202,8 @@ LayerFitsTask KvzapTraining::fits_task() const {
 std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& meanwhile) {
   only_note_stop();
   const auto task = fits_task();
-  Progress progress(std::cerr, progress_style(command_.options),
-                    n_fit_steps(command_.training, task.n_layers));
+  const auto n_steps = n_fit_steps(command_.training, task.n_layers);
+  Progress progress(std::cerr, progress_style(command_.options), n_steps);
   return while_another_thread_works<std::optional<FittedLayers>>(
       [task, training = command_.training](std::atomic<std::int64_t>& n_done) {
         const std::function<bool()> go_on = [] {
@@ -213,7 +214,7 @@ std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& mean
       },
       [&](std::int64_t n_done) {
         meanwhile();
-        progress.update(n_done);
+        progress.update(n_done, static_cast<double>(n_done) / static_cast<double>(n_steps));
       });
 }
 

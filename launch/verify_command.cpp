@@ -17,8 +17,8 @@
 #include "common/sha256.h"
 #include "common/usable_cores.h"
 #include "common/version.h"
-#include "coordinator/aggregate.h"
 #include "coordinator/coordinator_loop.h"
+#include "coordinator/journal_comparison.h"
 #include "coordinator/plan.h"
 #include "coordinator/reports/write_reports.h"
 #include "launch/job.h"
@@ -84,8 +84,7 @@ void check_hashes(const fs::path& folder, const nlohmann::json& marker, const st
 
 void check_against_journal(const nlohmann::json& marker, const Journal& journal) {
   const ScratchFolder scratch;
-  write_reports(scratch.path(), aggregate(journal.header(), journal.units(), journal.numerics()),
-                journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); });
+  write_reports(scratch.path(), comparison_of(journal), journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); });
   check_hashes(scratch.path(), marker, "made from the journal again, gives other bytes");
 }
 
@@ -191,11 +190,12 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
   JournalWriter writer(journal_path(scratch.path()), journal.header());
   LocalWorkers workers(make_workers(job, options, data.hashes.model, n_threads, work.units.size()));
   Progress progress(std::cerr, progress_style(options), std::ssize(work.units));
-  const auto evaluated = coordinate(workers.coordinator_endpoint(), workers.size(), work, writer,
-                                    {.progress = [&](std::int64_t n_done) { progress.update(n_done); },
-                                     .stop_requested = stop_signalled,
-                                     .give_up = [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); },
-                                     .stop_grace = std::chrono::seconds(options.stop_grace)});
+  const auto evaluated = coordinate(
+      workers.coordinator_endpoint(), workers.size(), work, writer,
+      {.progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
+       .stop_requested = stop_signalled,
+       .give_up = [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); },
+       .stop_grace = std::chrono::seconds(options.stop_grace)});
   writer.sync();
   if (evaluated.interrupted) throw Error(ExitCode::kInterrupted, "interrupted before all was recomputed");
   return compared(journal, Journal(journal_path(scratch.path())));

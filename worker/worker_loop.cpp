@@ -18,7 +18,10 @@
 namespace kvcompare {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kWorkInterval{500};  // of WorkDone
 
 void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
   if (auto* result = std::get_if<UnitResult>(&outcome); result && bin_width > 0)
@@ -70,12 +73,15 @@ class WorkerLoop {
 
   void run(Hello hello) {
     hello.n_tokens_at_once = evaluator_.n_tokens_at_once();
+    evaluator_.observe_work([this](double share) { tell_work(share); });
     messenger_.send(kCoordinator, std::move(hello));
     while (!is_stopped_) {
       listen([&] { return in_hand_.empty(); });
       if (is_stopped_) break;
       const auto assign = std::move(in_hand_.front());
       in_hand_.pop_front();
+      under_way_ = assign.units.front().unit;
+      work_told_ = Clock::now();
       auto outcomes = evaluator_.evaluate(assign.units);
       // At most the results of one assignment are on their way: what a crash can cost.
       listen([&] { return n_unacknowledged_ > 0; });
@@ -114,6 +120,15 @@ class WorkerLoop {
     }
   }
 
+  // By the evaluator, so on this thread. What the messenger throws here it throws again at the next message,
+  // which is no part of a unit.
+  void tell_work(double share) {
+    const auto now = Clock::now();
+    if (now - work_told_ < kWorkInterval) return;
+    work_told_ = now;
+    messenger_.send(kCoordinator, WorkDone{under_way_, share});
+  }
+
   void deliver(UnitOutcome outcome, bool with_token_nll) {
     fault_point("worker_before_send");
     messenger_.send(kCoordinator, answer(std::move(outcome), with_token_nll));
@@ -125,6 +140,8 @@ class WorkerLoop {
   ComputedLog log_;
   std::deque<Assign> in_hand_;
   std::int64_t n_unacknowledged_ = 0;
+  UnitId under_way_;  // first of the units under way
+  Clock::time_point work_told_;
   bool is_stopped_ = false;
 };
 

@@ -29,7 +29,7 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "schema_version", kSchemaVersion);
   file.put_attribute("/", "fingerprint", comparison.fingerprint);
   file.put_attribute("/", "configuration", compact(json_flags(comparison.spec)));
-  file.put_attribute("/", "inputs", compact(json_inputs(comparison.inputs)));
+  file.put_attribute("/", "inputs", compact(json_inputs(comparison)));
   auto numerics = OrderedJson::array();
   for (const auto& one : comparison.numerics) numerics.push_back(json_numerics(one));
   file.put_attribute("/", "numerics", compact(numerics));

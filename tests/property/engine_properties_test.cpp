@@ -250,6 +250,27 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
   }
 }
 
+// Two units together, so that the share of the first is no share of all.
+TEST_P(EngineProperties, TellsAfterEveryLayerOrChunkHowMuchIsDone) {
+  next_round();
+  const auto run = biting_run(7);
+  const auto method = spec_of(run);
+  const std::vector<EngineTask> tasks(2, EngineTask{&sample_, &method});
+  const auto watched = engine(run.chunk_size);
+  std::vector<double> shares;
+  watched->observe_work([&](double share) { shares.push_back(share); });
+  const auto outcomes = watched->run_together(tasks);
+  const auto kind = std::get<1>(GetParam()).kind;
+  const auto n_layers = static_cast<std::size_t>(spec_.layers);
+  const auto n_chunks = static_cast<std::size_t>((kTokens + run.chunk_size - 1) / run.chunk_size);
+  EXPECT_GE(shares.size(), kind == EngineKind::kStepwise ? 2 * n_chunks : n_layers + 1);
+  EXPECT_TRUE(std::ranges::is_sorted(shares));
+  EXPECT_GT(shares.front(), 0);
+  EXPECT_LT(shares.front(), 1);
+  EXPECT_NEAR(shares.back(), 1, 1e-12);
+  EXPECT_EQ(std::get<UnitResult>(outcomes.back()).token_nll, evaluate(run).token_nll);
+}
+
 INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,
                          testing::Combine(testing::Values("random", "streaming_llm", "expected_attention",
                                                           "observed_attention", "kvzap", "knorm"),
