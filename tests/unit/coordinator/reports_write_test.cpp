@@ -61,8 +61,8 @@ TEST(WriteReports, NoFileThatTheMarkerVouchesForNamesAPlaceOrDependsOnTheClock) 
   auto moved = example_comparison();
   moved.spec.model_name = "/another/place";
   moved.spec.data_path = "/another/file.jsonl";
-  moved.places = {
-      .model_name = "/another/place", .data_path = "/another/file.jsonl", .kvzap_scorer_model = ""};
+  moved.places.model_name = "/another/place";
+  moved.places.data_path = "/another/file.jsonl";
   moved.methods[1].seconds = 99;
   write_reports(folder.path(), example_comparison(), {}, read_unit);
   const auto marker = file_contents(folder.path() / "COMPLETE");
