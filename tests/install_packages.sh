@@ -15,6 +15,7 @@ hdf5-tools              | h5dump
 python3-numpy           | computes the statistics once more
 python3-h5py            | reads results.h5
 python3-pandas          | reads results.h5
+chromium                | shows report.html
 '
 command -v dpkg-query >/dev/null || exit 0
 missing=()

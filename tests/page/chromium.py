@@ -143,6 +143,13 @@ class Chromium:
                 raise TimeoutError(f"{what}: not within {seconds} s")
             self.settle()
 
+    def wait_for_files(self, folder, names, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not set(names) <= {file.name for file in Path(folder).iterdir()}:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{folder} holds {os.listdir(folder)}, not {names}")
+            self.settle()
+
     def press(self, key, code, text=None):
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code,

@@ -31,10 +31,10 @@ function headsFigure({run, places}, colours, width) {
       zeroline: false, tick0: 0, dtick: Math.max(1, Math.ceil(heads / 8))};
     axes[axisName("y", i).replace("y", "yaxis")] = {domain: domain.y, anchor: axisName("x", i), title: {text: i % columns === 0 ? "layer" : ""}, showgrid: false,
       zeroline: false, autorange: "reversed", tick0: 0, dtick: Math.max(1, Math.ceil(layers / 8))};
-    annotations.push(panelTitle(shortText(label, Math.floor(width / columns / 8)), domain, colours));
+    annotations.push(panelTitle(shortText(label, Math.floor(width / columns / 9.5)), domain, colours));
   });
   return {data, layout: {...axes, annotations, height, margin: {l: 52, r: 16, t: 40, b: 50}, coloraxis: {cmin: 0, cmax: 1, colorscale: "Cividis",
-    colorbar: {title: {text: "kept", font: {color: colours.ink}}, tickformat: ".0%", thickness: 14, outlinewidth: 0, tickfont: {color: colours.ink}}}}};
+    colorbar: {lenmode: "pixels", len: Math.min(mapHeight + 20, 220), y: 1, yanchor: "top", title: {text: "kept", font: {color: colours.ink}}, tickformat: ".0%", thickness: 14, outlinewidth: 0, tickfont: {color: colours.ink}}}}};
 }
 
 function headsTable({run, places}) {

@@ -4,7 +4,7 @@ const page = JSON.parse(document.getElementById("data").textContent);
 function showContents() {
   const list = document.getElementById("contents");
   for (const section of document.querySelectorAll("main > section"))
-    list.append(element("li", {}, element("a", {href: `#${section.id}`}, section.querySelector("h2").textContent)));
+    list.append(element("li", {}, element("a", {href: `#${section.id}`}, section.dataset.short)));
 }
 
 startTheme();

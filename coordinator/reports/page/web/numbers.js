@@ -16,10 +16,11 @@ function magnitude(value, decimals) {
 
 const plainNumber = (value, decimals = 4) => value === null ? ABSENT : signed(magnitude(value, decimals), value, false);
 const deltaNumber = (value, decimals = 4) => value === null ? ABSENT : signed(magnitude(value, decimals), value, true);
-const intervalText = (interval, decimals = 4) =>
-  interval === null ? ABSENT : `[${deltaNumber(interval[0], decimals)}, ${deltaNumber(interval[1], decimals)}]`;
-const levelInterval = (interval, decimals = 4) =>
-  interval === null ? ABSENT : `[${plainNumber(interval[0], decimals)}, ${plainNumber(interval[1], decimals)}]`;
+// Perplexities have fewer decimals the larger they are.
+const perplexityDecimals = value => value === null || Math.abs(value) < 10 ? 4 : Math.abs(value) < 100 ? 3 : 2;
+const perplexityText = value => plainNumber(value, perplexityDecimals(value));
+const perplexityDelta = value => deltaNumber(value, perplexityDecimals(value));
+const endsText = (interval, show) => interval === null ? ABSENT : `[${show(interval[0])}, ${show(interval[1])}]`;
 const shareText = (value, decimals = 1) => value === null ? ABSENT : `${(100 * value).toFixed(decimals)} %`;
 const probability = value => value === null ? ABSENT : value < 0.0001 ? "< 0.0001" : value.toFixed(4);
 const wholeNumber = value => value === null ? ABSENT : value.toLocaleString("en-US");

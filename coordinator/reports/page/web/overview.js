@@ -86,7 +86,7 @@ function overviewTable() {
     return [{text: cells[0][0], className: "property", node: differs ? [cells[0][0], " ", element("span", {class: "tag"}, "differs")] : cells[0][0]},
       ...cells.map(([, , shown]) => ({text: "", node: shown === null ? ABSENT : shown}))];
   }).filter(row => row !== null);
-  return dataTable([{title: "Property"}, ...page.runs.map(run => ({title: run.name}))], rows, {caption: "What was compared"});
+  return dataTable([{title: "Property"}, ...page.runs.map(run => ({title: run.name}))], rows, {caption: "Model, data, protocol and machine"});
 }
 
 function listTable(caption, titles, rows) {
@@ -124,12 +124,15 @@ function showTitle() {
     ? `${counted(first.instances.length - 1, "setting")} of ${counted(new Set(first.lines.map(line => line.method_name)).size, "method")} against the baseline: ` +
       `${counted(first.samples.index.length, "sample")}, ${counted(predictedTokens(first), "predicted token")}, chunk size ${wholeNumber(first.flags.chunk_size)}, ${first.flags.dtype}${date}`
     : listed(page.runs.map(run => run.name));
+  document.getElementById("subtitle").append(". ", element("a", {href: "#overview"}, "All that was compared"));
 }
+
+const MOST_NOTICES = 8;  // of a kind; the others are folded away
 
 function noticeList(kind, title, texts) {
   if (texts.length === 0) return null;
-  const list = element("ul", {}, texts.slice(0, 6).map(text => element("li", {}, text)));
-  const rest = texts.slice(6);
+  const list = element("ul", {}, texts.slice(0, MOST_NOTICES).map(text => element("li", {}, text)));
+  const rest = texts.slice(MOST_NOTICES);
   return element("section", {class: `notice ${kind}`, "aria-label": title}, element("h2", {}, title), list,
     rest.length > 0 ? folded(`${wholeNumber(rest.length)} more`, () => element("ul", {}, rest.map(text => element("li", {}, text)))) : null);
 }

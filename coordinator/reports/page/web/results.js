@@ -11,7 +11,7 @@ function methodName(run, place) {
   };
   paint();
   themeListeners.push(paint);
-  return [swatch, " ", instance.label];
+  return [swatch, "\u00a0", instance.label];
 }
 
 function parametersText(instance) {
@@ -25,8 +25,8 @@ function resultRow(run, place, severalRuns) {
     withIntervalCell(instance[key], instance[`${key}_ci95`], instance[`${key}_reason`], instance[`${key}_ci95_reason`], show);
   const row = [
     {text: instance.label, node: methodName(run, place), title: parametersText(instance), className: "name"},
-    measuredCell(instance, "perplexity", plainNumber),
-    against("ppl_delta"),
+    measuredCell(instance, "perplexity", perplexityText),
+    against("ppl_delta", perplexityDelta),
     against("avg_nll_delta"),
     measuredCell(instance, "p_value_holm", probability),
     measuredCell(instance, "attended_density", shareText),

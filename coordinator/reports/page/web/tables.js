@@ -82,10 +82,10 @@ function measuredCell(instance, key, show, title) {
 }
 
 // A number with its interval below it.
-function withIntervalCell(value, interval, reason, intervalReason, show = deltaNumber, showInterval = intervalText) {
+function withIntervalCell(value, interval, reason, intervalReason, show = deltaNumber) {
   if (value === null) return numberCell(ABSENT, null, reason);
   const below = element("span", {class: "interval", title: interval === null ? intervalReason : null},
-    interval === null ? "no interval" : showInterval(interval));
+    interval === null ? "no interval" : endsText(interval, show));
   if (interval === null && intervalReason) below.append(element("span", {class: "unseen"}, `: ${intervalReason}`));
   return {text: show(value), sort: value, node: [show(value), " ", below]};
 }

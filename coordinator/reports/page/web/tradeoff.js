@@ -3,7 +3,7 @@ const COSTS = {
   nll: {text: "ΔNLL", axis: "ΔNLL (nats a token)", show: deltaNumber,
     of: (run, instance) => ({y: instance.avg_nll_delta, reason: instance.avg_nll_delta_reason, interval: instance.avg_nll_delta_ci95}),
     baseline: () => 0},
-  ppl: {text: "perplexity", axis: "perplexity", show: plainNumber,
+  ppl: {text: "perplexity", axis: "perplexity", show: perplexityText,
     of: (run, instance) => ({y: instance.perplexity, reason: instance.perplexity_reason, interval: levelOf(run, instance)}),
     baseline: run => run.instances[0].perplexity},
 };
@@ -66,7 +66,8 @@ function lineTraces(run, line, state, look, axes) {
 function baselineTrace(run, state, colours, largest, axes, inLegend) {
   const y = COSTS[state.cost].baseline(run);
   if (y === null || (state.scale === "log" && y <= 0)) return [];
-  return [{...axes, type: "scatter", mode: "lines", x: [0, largest], y: [y, y], name: "Baseline", legendgroup: " baseline",
+  return [{...axes, type: "scatter", mode: "lines+text", x: [0, largest], y: [y, y], text: ["", "Baseline"], textposition: "top left",
+    textfont: {color: colours.baseline}, cliponaxis: false, name: "Baseline", legendgroup: " baseline",
     showlegend: inLegend, line: {color: colours.baseline, width: 1.5, dash: "dot"}, hovertemplate: `Baseline: ${COSTS[state.cost].show(y)}<extra></extra>`}];
 }
 
@@ -120,7 +121,7 @@ function tradeoffFigure(state, colours, width, forFile) {
     axes[place.yaxis.replace("y", "yaxis")] = {domain: domain.y, anchor: place.xaxis, type: state.scale, zeroline: state.scale !== "log",
       matches: i > 0 && state.cost === "nll" ? "y" : null, exponentformat: "power",
       title: {text: i % columns === 0 ? COSTS[state.cost].axis : ""}};
-    if (page.runs.length > 1) annotations.push(panelTitle(shortText(run.name, 48), domain, colours));
+    if (page.runs.length > 1) annotations.push(panelTitle(shortText(run.name, Math.floor(width / columns / 8.5)), domain, colours));
   });
   const legend = legendLayout(width, false);
   return {data, layout: {...axes, annotations, showlegend: withLegend, legend,
@@ -138,7 +139,7 @@ function tradeoffTable(state) {
       measuredCell(instance, "attended_density", shareText), measuredCell(instance, "kept_fraction", shareText),
       measuredCell(instance, "peak_cache_bytes", bytesText),
       withIntervalCell(instance.avg_nll_delta, instance.avg_nll_delta_ci95, instance.avg_nll_delta_reason, instance.avg_nll_delta_ci95_reason),
-      withIntervalCell(instance.perplexity, levelOf(run, instance), instance.perplexity_reason, instance.ppl_delta_ci95_reason, plainNumber, levelInterval)];
+      withIntervalCell(instance.perplexity, levelOf(run, instance), instance.perplexity_reason, instance.ppl_delta_ci95_reason, perplexityText)];
   })));
   return dataTable(columns, rows, {caption: "Points of the trade-off", sortable: true, tall: true});
 }
