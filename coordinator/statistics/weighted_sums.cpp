@@ -22,8 +22,9 @@ template <class Use>
 void for_words(std::uint64_t high, std::size_t n, const Use& use) {
   std::array<std::uint32_t, kWords> words;
   for (std::size_t first = 0; first < n; first += kWords) {
-    for (std::size_t i = 0; i < kWords; ++i) words[i] = philox_word(kBootstrapSeed, high, first + i);
-    for (std::size_t i = 0; i < std::min(kWords, n - first); ++i) use(first + i, words[i]);
+    const auto n_words = std::min(kWords, n - first);
+    for (std::size_t i = 0; i < n_words; ++i) words[i] = philox_word(kBootstrapSeed, high, first + i);
+    for (std::size_t i = 0; i < n_words; ++i) use(first + i, words[i]);
   }
 }
 
