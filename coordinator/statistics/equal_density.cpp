@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "common/plural.h"
 #include "coordinator/statistics/in_parallel.h"
 #include "coordinator/statistics/percentiles.h"
 #include "coordinator/statistics/reasons.h"
@@ -79,8 +78,8 @@ class Curve {
 AtDensity row_of(const Comparison& comparison, const Sweep& sweep, double density,
                  const Resamples* resamples) {
   AtDensity row{.density = density, .method_name = sweep.method_name, .label = sweep.label};
-  if (!resamples || !comparison.methods[0].totals) {
-    row.reason = kBaselineFailed;
+  if (!comparison.methods[0].totals || !resamples) {
+    row.reason = resamples ? kBaselineFailed : reason_for_too_few(0);
     return row;
   }
   const Curve curve(comparison, sweep, *resamples);

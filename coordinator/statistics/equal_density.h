@@ -10,7 +10,7 @@
 namespace kvcompare {
 
 // By density as asked for, then by sweep.
-//   resamples : of the comparison, with the densities of the sweeps' points; absent if no method has totals
+//   resamples : of the comparison, with the densities of the sweeps' points; absent if there are no samples
 std::vector<AtDensity> equal_density(const Comparison& comparison, const std::vector<Sweep>& sweeps,
                                      const std::vector<double>& densities, const Resamples* resamples,
                                      int n_threads);
