@@ -50,7 +50,8 @@ struct Assignment {
 
 struct Assign {
   std::vector<Assignment> units;
-  bool with_token_nll = false;  // results bring UnitResult::token_nll
+  bool with_token_nll = false;     // results bring UnitResult::token_nll
+  std::int64_t nll_bin_width = 0;  // tokens; of UnitResult::nll_by_position
 };
 
 struct Result {
@@ -97,7 +98,7 @@ std::string encode(const Message& message);
 // Throws InvariantError if `bytes` is not what encode() gave.
 Message decode(std::string_view bytes);
 
-// SHA-256 of the values of a result; not of its seconds.
+// SHA-256 of the sample and the values of a result; not of its seconds, nor of its method's place.
 std::string digest(UnitResult result);
 
 }  // namespace kvcompare

@@ -8,6 +8,7 @@
 
 #include "common/errors.h"
 #include "common/plural.h"
+#include "coordinator/instance_labels.h"
 #include "coordinator/warnings.h"
 
 namespace kvcompare {
@@ -71,6 +72,18 @@ std::vector<Numerics> numerics_of(const UnitTable& units, const std::vector<Nume
   return result;
 }
 
+template <class Number>
+void add(std::vector<Number>& sums, const std::vector<Number>& values) {
+  sums.resize(std::max(sums.size(), values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
+}
+
+void add(NllByPosition& sums, const NllByPosition& values) {
+  sums.bin_width = values.bin_width;
+  add(sums.total_nll, values.total_nll);
+  add(sums.n_scored, values.n_scored);
+}
+
 MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
   MethodResult result{.spec = spec};
   std::vector<const UnitSummary*> done;
@@ -88,7 +101,7 @@ MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const Uni
   return result;
 }
 
-void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
+void check_effect_of(const std::string& label, MethodIndex method, const UnitTable& units) {
   std::int64_t n_different = 0, n_suspicious = 0;
   for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
@@ -98,7 +111,7 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
     const auto *with = &*record.summary, *without = &*baseline->second.summary;
     const bool equal = with->total_nll == without->total_nll;
     if (with->withheld_from_scored == 0) {
-      require(equal, spec.display_name + " withheld no key from any scored query of sample " +
+      require(equal, label + " withheld no key from any scored query of sample " +
                          std::to_string(unit.sample.value) + ", yet its NLL differs from the baseline's");
     } else if (!equal) {
       ++n_different;
@@ -107,7 +120,7 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
     }
   }
   require(n_suspicious == 0 || n_different > 0,
-          spec.display_name + " withheld keys from scored queries of " + counted(n_suspicious, "sample") +
+          label + " withheld keys from scored queries of " + counted(n_suspicious, "sample") +
               ", yet its NLL equals the baseline's bit for bit in all of them: its numbers are not "
               "to be trusted, "
               "unless each of these samples is one token repeated, or the model ignores its values");
@@ -116,8 +129,9 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
 }  // namespace
 
 void check_effect(const RunSpec& spec, const UnitTable& units) {
+  const auto labels = instance_labels(spec.methods);
   for (std::size_t m = 1; m < spec.methods.size(); ++m)
-    check_effect_of(spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units);
+    check_effect_of(labels[m], MethodIndex(static_cast<std::int64_t>(m)), units);
 }
 
 Comparison aggregate(const JournalHeader& header, const UnitTable& units,
@@ -134,10 +148,24 @@ Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                         .bad_lines = header.bad_lines,
                         .truncated = header.truncated,
                         .warnings = warnings_of(header, units, computed_with)};
-  for (std::size_t m = 0; m < header.spec.methods.size(); ++m)
+  const auto labels = instance_labels(header.spec.methods);
+  for (std::size_t m = 0; m < header.spec.methods.size(); ++m) {
     comparison.methods.push_back(
         gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
+    comparison.methods.back().label = labels[m];
+  }
   return comparison;
+}
+
+void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>& read_unit) {
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
+    auto& method = comparison.methods[m];
+    for (const auto& row : method.per_sample) {
+      const auto unit = read_unit({row.sample, MethodIndex(static_cast<std::int64_t>(m))});
+      add(method.nll_by_position, unit.nll_by_position);
+      add(method.kept_per_head, unit.keys.kept_per_head);
+    }
+  }
 }
 
 }  // namespace kvcompare

@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "common/instance_name.h"
 #include "common/log.h"
 #include "coordinator/same_device.h"
 #include "coordinator/same_model.h"
@@ -104,7 +105,8 @@ class Coordinator {
     const auto worker = workers_.find(from);
     require(worker != workers_.end(), "a worker reported a unit before it said hello");
     const auto& [hello, numerics] = worker->second;
-    journal_.append(Attempt{outcome, scheduler_.n_attempts(unit), from, hello.host, hello.device, numerics});
+    journal_.append(Attempt{outcome, instance_name(method(unit)), scheduler_.n_attempts(unit), from,
+                            hello.host, hello.device, numerics});
     ++evaluated_.n_evaluated;
     if (auto* result = std::get_if<UnitResult>(&outcome)) {
       written_.push_back({from, unit, result->seconds, std::nullopt});
@@ -133,7 +135,7 @@ class Coordinator {
 
   void fail(Rank from, UnitId unit, const std::string& reason) {
     const auto verdict = scheduler_.unit_failed(from, unit);
-    log_warning("sample " + std::to_string(unit.sample.value) + ", " + method(unit).display_name +
+    log_warning("sample " + std::to_string(unit.sample.value) + ", " + instance_name(method(unit)) +
                 ": attempt " + std::to_string(scheduler_.n_attempts(unit)) + " failed on worker " +
                 std::to_string(from.value) +
                 (verdict == FailureVerdict::kQuarantine ? ", for good: " : ": ") + reason);
@@ -148,7 +150,9 @@ class Coordinator {
       fault_point("before_dispatch");
       const auto& [worker, units] = std::get<AssignUnits>(action);
       if (!first_dispatch_) first_dispatch_ = Clock::now();
-      Assign assign{.units = {}, .with_token_nll = work_.save_token_nll};
+      Assign assign{.units = {},
+                    .with_token_nll = work_.save_token_nll,
+                    .nll_bin_width = nll_bin_width(work_.max_length)};
       for (const auto unit : units)
         assign.units.push_back(
             {unit, work_.samples[static_cast<std::size_t>(unit.sample.value)], method(unit)});

@@ -23,6 +23,7 @@ struct Work {
   std::vector<PlannedUnit> units;  // that are still to be evaluated
   std::string model{};             // SHA-256 of the model that every worker must have read
   std::string device_type{};       // that every worker must compute on; see check_same_device_type
+  std::int64_t max_length = 0;     // tokens of a sample at most: what bins of positions depend on
   bool save_token_nll = false;
   std::vector<Numerics> numerics{};  // that the journal tells of
   MixedHardware mixed_hardware = MixedHardware::kRefuse;

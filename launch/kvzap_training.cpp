@@ -119,7 +119,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                          .begin = pieces.begin,
                          .request = pieces.request,
                          .d_model = job_.config.hidden_size,
-                         .seed = job_.spec.seed},
+                         .seed = command_.training.seed},
                         command.training);
   check_lengths(plan_, job_);
   identity_ = training_identity(command.training, {.hashes = hashes_,
@@ -127,7 +127,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                                                    .numerics = numerics_in_identity(job_, command.options),
                                                    .dtype = to_string(*job_.spec.dtype),
                                                    .device_type = job_.spec.device_type,
-                                                   .seed = job_.spec.seed});
+                                                   .seed = command_.training.seed});
   const StopDeferred until_it_is_whole;
   begin_or_resume();
 }
@@ -188,7 +188,7 @@ LayerFitsTask KvzapTraining::fits_task() const {
   LayerFitsTask task{.fitted = {},
                      .held_out = {},
                      .n_layers = job_.config.n_layers,
-                     .seed = job_.spec.seed,
+                     .seed = command_.training.seed,
                      .folder = folder_ / "layers",
                      .n_threads = n_threads_,
                      .device = job_.devices.front()};

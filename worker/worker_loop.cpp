@@ -13,11 +13,17 @@
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "common/instance_name.h"
 
 namespace kvcompare {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{1000};
+
+void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
+  if (auto* result = std::get_if<UnitResult>(&outcome); result && bin_width > 0)
+    result->nll_by_position = nll_by_position(result->token_nll, bin_width);
+}
 
 Message answer(UnitOutcome outcome, bool with_token_nll) {
   if (auto* failure = std::get_if<UnitFailure>(&outcome)) return Failure{std::move(*failure)};
@@ -39,11 +45,11 @@ class ComputedLog {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
-  void note(const UnitOutcome& outcome) {
+  void note(const UnitOutcome& outcome, const MethodSpec& method) {
     const auto* result = std::get_if<UnitResult>(&outcome);
     if (descriptor_ < 0 || !result) return;
-    const auto line = std::to_string(result->unit.sample.value) + " " +
-                      std::to_string(result->unit.method.value) + " " + digest(*result) + "\n";
+    const auto line = std::to_string(result->unit.sample.value) + " " + instance_name(method) + " " +
+                      digest(*result) + "\n";
     if (::write(descriptor_, line.data(), line.size()) != std::ssize(line)) fail();
   }
 
@@ -73,7 +79,11 @@ class WorkerLoop {
       auto outcomes = evaluator_.evaluate(assign.units);
       // At most the results of one assignment are on their way: what a crash can cost.
       listen([&] { return n_unacknowledged_ > 0; });
-      for (auto& outcome : outcomes) deliver(std::move(outcome), assign.with_token_nll);
+      for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        add_bins(outcomes[i], assign.nll_bin_width);
+        log_.note(outcomes[i], assign.units[i].method);
+        deliver(std::move(outcomes[i]), assign.with_token_nll);
+      }
     }
     messenger_.send(kCoordinator, Goodbye{});
   }
@@ -105,7 +115,6 @@ class WorkerLoop {
   }
 
   void deliver(UnitOutcome outcome, bool with_token_nll) {
-    log_.note(outcome);
     fault_point("worker_before_send");
     messenger_.send(kCoordinator, answer(std::move(outcome), with_token_nll));
     ++n_unacknowledged_;

@@ -22,12 +22,6 @@ namespace {
 
 constexpr std::array kSameInEveryRun{"comparison_summary.json", "detailed_results.json", "results.h5"};
 
-void remove_marker(const std::filesystem::path& folder) {
-  const auto marker = folder / kCompleteMarker;
-  if (::unlink(marker.c_str()) != 0 && errno != ENOENT)
-    throw OutputError(marker.string(), std::string("cannot be removed: ") + std::strerror(errno));
-}
-
 void write_marker(const std::filesystem::path& folder, const std::string& fingerprint) {
   OrderedJson marker;
   marker["fingerprint"] = fingerprint;
@@ -36,6 +30,12 @@ void write_marker(const std::filesystem::path& folder, const std::string& finger
 }
 
 }  // namespace
+
+void remove_marker(const std::filesystem::path& folder) {
+  const auto marker = folder / kCompleteMarker;
+  if (::unlink(marker.c_str()) != 0 && errno != ENOENT)
+    throw OutputError(marker.string(), std::string("cannot be removed: ") + std::strerror(errno));
+}
 
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
                    const std::vector<Session>& sessions, const std::function<UnitResult(UnitId)>& read_unit) {
