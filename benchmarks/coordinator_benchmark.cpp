@@ -76,8 +76,9 @@ void run_units(benchmark::State& state) {
               .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
     JournalWriter journal(file, header, Sync::kNone);
     InstantWorker worker;
-    benchmark::DoNotOptimize(coordinate(
-        worker, 1, work, journal, {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }}));
+    benchmark::DoNotOptimize(
+        coordinate(worker, 1, work, journal,
+                   {.progress = [](auto, const auto&) {}, .stop_requested = [] { return false; }}));
     state.PauseTiming();
     const Journal known(file);  // what the reports are made of
     const auto after = mallinfo2();

@@ -47,7 +47,7 @@ WholeHead random_head(std::int64_t group, std::int64_t n_tokens, std::int64_t d_
 }
 
 Scorer scorer_of(const char* name) {
-  RunSpec run;
+  MethodFlags run;
   return make_scorer(make_method_spec(*find_method(name), run), {});
 }
 

@@ -1,4 +1,4 @@
-// How a surrogate of KVzap is trained; beside model, data set, dtype and seed, which RunSpec has.
+// How a surrogate of KVzap is trained; beside model, data set and dtype, which RunSpec has.
 // Defaults: those of the public training code (NVIDIA/kvpress, kvzap/).
 #pragma once
 
@@ -14,7 +14,8 @@ struct KvzapTrainingSpec {
   std::int64_t positions_per_prompt = 500;  // of a prompt, drawn by seed; all of them if it has fewer
   // Stands between a context and its repetition.
   std::string repeat_prompt = "\n\nRepeat the previous context exactly.\n";
-  double held_out = 0.1;  // share of the prompts that nothing is fitted to
+  std::uint64_t seed = 42;  // of held-out prompts, positions, first weights and order of the examples
+  double held_out = 0.1;    // share of the prompts that nothing is fitted to
 
   std::int64_t hidden_dim = 512;  // of the mlp
   std::int64_t n_epochs = 15;

@@ -139,7 +139,11 @@ void members(MethodSpec& method, Visitor& visit) {
   visit(method.parameters.n_future_positions);
   visit(method.parameters.use_covariance);
   visit(method.parameters.use_vnorm);
+  visit(method.parameters.kvzap_scorer_model);
+  visit(method.parameters.kvzap_model_type);
+  visit(method.parameters.kvzap_scorer);
   visit(method.reads);
+  visit(method.has_own_policy);
 }
 
 template <class Visitor>
@@ -163,6 +167,9 @@ void members(UnitResult& result, Visitor& visit) {
   visit(result.n_tokens);
   visit(result.token_nll);
   visit(result.total_nll);
+  visit(result.nll_by_position.bin_width);
+  visit(result.nll_by_position.total_nll);
+  visit(result.nll_by_position.n_scored);
   visit.walk(result.keys);
   visit(result.seconds);
 }
@@ -199,6 +206,7 @@ template <class Visitor>
 void members(Assign& assign, Visitor& visit) {
   visit(assign.units);
   visit(assign.with_token_nll);
+  visit(assign.nll_bin_width);
 }
 
 template <class Visitor>
@@ -209,6 +217,12 @@ void members(Result& result, Visitor& visit) {
 template <class Visitor>
 void members(Failure& failure, Visitor& visit) {
   visit.walk(failure.failure);
+}
+
+template <class Visitor>
+void members(WorkDone& work, Visitor& visit) {
+  visit.walk(work.first);
+  visit(work.share);
 }
 
 template <class Visitor>
@@ -272,6 +286,7 @@ Message decode(std::string_view bytes) {
 
 std::string digest(UnitResult result) {
   result.seconds = 0;
+  result.unit.method = MethodIndex(0);  // its place may change when a run grows
   return sha256(encode(Result{std::move(result)}));
 }
 

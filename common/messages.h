@@ -2,6 +2,7 @@
 //
 //   worker      Hello                       ready for the first units
 //   coordinator Assign                      evaluate these units; the next may come while it does
+//   worker      WorkDone                    while it evaluates, at most twice a second: how far it is
 //   worker      Result | Failure            of each of them
 //   coordinator Acknowledge                 as many of these are on the disk; only then come those of the
 //                                           next units
@@ -50,7 +51,8 @@ struct Assignment {
 
 struct Assign {
   std::vector<Assignment> units;
-  bool with_token_nll = false;  // results bring UnitResult::token_nll
+  bool with_token_nll = false;     // results bring UnitResult::token_nll
+  std::int64_t nll_bin_width = 0;  // tokens; of UnitResult::nll_by_position
 };
 
 struct Result {
@@ -59,6 +61,12 @@ struct Result {
 
 struct Failure {
   UnitFailure failure;
+};
+
+// Tells whoever watches the run, and nobody else: no number and no line of the journal depends on it.
+struct WorkDone {
+  UnitId first;      // of the units that are evaluated together
+  double share = 0;  // of the work that they all make up, from 0 to 1
 };
 
 struct AssignPrompts {
@@ -89,7 +97,7 @@ struct Abort {
 };
 
 using Message = std::variant<Hello, Assign, Result, Failure, Acknowledge, Stop, Goodbye, WorkerFailed, Abort,
-                             AssignPrompts, PromptTargets>;
+                             AssignPrompts, PromptTargets, WorkDone>;
 
 // As bytes, for processes of the same build on machines of the same byte order.
 std::string encode(const Message& message);
@@ -97,7 +105,7 @@ std::string encode(const Message& message);
 // Throws InvariantError if `bytes` is not what encode() gave.
 Message decode(std::string_view bytes);
 
-// SHA-256 of the values of a result; not of its seconds.
+// SHA-256 of the sample and the values of a result; not of its seconds, nor of its method's place.
 std::string digest(UnitResult result);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// A method of the comparison as plain data: which scorer, which eviction policy, with which parameters.
+// A method with its parameters, an instance, as plain data: which scorer, which eviction policy.
 // Made once by the registry (presses/registry.h); plain data from then on. Definitions: docs/semantics.md.
 #pragma once
 
@@ -37,6 +37,9 @@ struct ScorerParameters {
   std::int64_t n_future_positions = 512;
   bool use_covariance = true;
   bool use_vnorm = true;
+  std::string kvzap_scorer_model{};  // where the trained scorer lies: folder or hub id
+  std::string kvzap_model_type{};    // mlp | linear; empty until the scorer is read
+  std::string kvzap_scorer{};        // SHA-256 of it; empty until it is read
   friend bool operator==(const ScorerParameters&, const ScorerParameters&) = default;
 };
 
@@ -48,6 +51,7 @@ struct MethodSpec {
   // Flags that the scorer reads: "seed", "n_sink" or "kvzap_n_sink" (for parameters.n_sink), ... The others
   // are no part of what the method is, and keep their defaults.
   std::vector<std::string> reads{};
+  bool has_own_policy = true;  // policy is of the kind that the method has if none is asked for
   friend bool operator==(const MethodSpec&, const MethodSpec&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace kvcompare {
@@ -25,5 +26,8 @@ struct NllByPosition {
   std::vector<std::int64_t> n_scored;  // predicted tokens, by bin
   friend bool operator==(const NllByPosition&, const NllByPosition&) = default;
 };
+
+// token_nll : [n_tokens - 1], of the tokens at positions 1, 2, ...
+NllByPosition nll_by_position(std::span<const double> token_nll, std::int64_t bin_width);
 
 }  // namespace kvcompare

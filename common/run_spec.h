@@ -21,24 +21,12 @@ struct RunSpec {
   bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing
   std::int64_t chunk_size = 1;              // tokens between two eviction events
 
-  double compression_ratio = 0.5;  // fraction removed
-  double threshold = -7;
-  std::int64_t sliding_window_size = 128;
-  std::string policy = "auto";  // auto | ratio | threshold: forces one on every method
-  std::int64_t n_sink = 4;
-  std::int64_t n_future_positions = 512;
-  bool use_covariance = true;
-  bool use_vnorm = true;
-  std::string kvzap_scorer_model = "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct";
-  std::optional<std::string> kvzap_model_type;  // mlp | linear; what the scorer says if absent
-  std::int64_t kvzap_n_sink = 0;
-  std::uint64_t seed = 42;
-
-  std::optional<Dtype> dtype;       // absent: auto, until the model and the device are known
-  std::string engine = "auto";      // layerwise | stepwise, once known
-  std::string device_type;          // "cpu" | "cuda", once known: their rounding differs
-  bool save_token_nll = false;      // keep the NLL of every token: changes no number, but what there is
-  std::vector<MethodSpec> methods;  // [0] is the baseline
+  std::optional<Dtype> dtype;   // absent: auto, until the model and the device are known
+  std::string engine = "auto";  // layerwise | stepwise, once known
+  std::string device_type;      // "cpu" | "cuda", once known: their rounding differs
+  bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
+  std::vector<double> at_density{0.75, 0.5, 0.25, 0.1};  // where sweeps are compared; changes no unit
+  std::vector<MethodSpec> methods;                       // instances; [0] is the baseline
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

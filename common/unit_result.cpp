@@ -79,6 +79,31 @@ std::optional<std::string> broken_sum(const UnitResult& result) {
   return std::nullopt;
 }
 
+bool is_of_all_tokens(const NllByPosition& bins, std::int64_t n_tokens) {
+  if (bins.bin_width < 1 || bins.total_nll.size() != bins.n_scored.size()) return false;
+  if (std::ssize(bins.n_scored) != (n_tokens - 1) / bins.bin_width + 1) return false;
+  for (std::size_t b = 0; b < bins.n_scored.size(); ++b) {
+    const auto first = static_cast<std::int64_t>(b) * bins.bin_width;
+    if (bins.n_scored[b] != std::min(n_tokens, first + bins.bin_width) - std::max<std::int64_t>(first, 1))
+      return false;
+  }
+  return true;
+}
+
+std::optional<std::string> broken_bin(const UnitResult& result) {
+  const auto& bins = result.nll_by_position;
+  if (bins == NllByPosition{}) return std::nullopt;
+  if (!is_of_all_tokens(bins, result.n_tokens)) return "every scored token is in one bin of positions";
+  double sum = 0, size = 1;
+  for (const auto nll : bins.total_nll) {
+    sum += nll;
+    size += std::abs(nll);
+  }
+  if (std::abs(sum - result.total_nll) > kRounding * size)
+    return "total NLL = sum over the bins of positions";
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::int64_t KeyCounts::kept() const {
@@ -86,7 +111,7 @@ std::int64_t KeyCounts::kept() const {
 }
 
 std::optional<std::string> broken_law(const UnitResult& result) {
-  for (const auto find : {broken_size, broken_count, broken_sum})
+  for (const auto find : {broken_size, broken_count, broken_sum, broken_bin})
     if (auto law = find(result)) return "key counts do not add up: " + *law;
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 #include "common/dtype_bytes.h"
 #include "common/errors.h"
 #include "common/plural.h"
+#include "coordinator/instance_labels.h"
 #include "coordinator/warnings.h"
 
 namespace kvcompare {
@@ -33,7 +34,7 @@ SampleRow row(SampleIndex sample, const UnitSummary& unit) {
 }
 
 // units: of all samples, in data-set order; not empty.
-Totals totals(const std::vector<const UnitSummary*>& units, std::int64_t bytes_of_key) {
+Totals totals(const std::vector<const UnitSummary*>& units) {
   Totals sum;
   std::int64_t attended = 0, attendable = 0, compressible = 0, compressible_kept = 0;
   for (const auto* unit : units) {
@@ -52,14 +53,7 @@ Totals totals(const std::vector<const UnitSummary*>& units, std::int64_t bytes_o
   sum.avg_compression_ratio = share(sum.keys_discarded(), sum.keys_original);
   sum.attended_density = share(attended, attendable);
   if (compressible > 0) sum.compressible_density = share(compressible_kept, compressible);
-  sum.cache_bytes_end = sum.keys_kept * bytes_of_key;
-  sum.peak_cache_bytes = sum.peak_keys * bytes_of_key;
   return sum;
-}
-
-// Bytes of a key and its value, in the number format that the run computes in; 0 if that is not known.
-std::int64_t bytes_of_key(const JournalHeader& header) {
-  return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
 }
 
 // Of the units that count, each once, in an order that does not depend on who was first.
@@ -79,8 +73,20 @@ std::vector<Numerics> numerics_of(const UnitTable& units, const std::vector<Nume
   return result;
 }
 
-MethodResult gather_method(const JournalHeader& header, MethodIndex method, const UnitTable& units) {
-  MethodResult result{.spec = header.spec.methods[static_cast<std::size_t>(method.value)]};
+template <class Number>
+void add(std::vector<Number>& sums, const std::vector<Number>& values) {
+  sums.resize(std::max(sums.size(), values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
+}
+
+void add(NllByPosition& sums, const NllByPosition& values) {
+  sums.bin_width = values.bin_width;
+  add(sums.total_nll, values.total_nll);
+  add(sums.n_scored, values.n_scored);
+}
+
+MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
+  MethodResult result{.spec = spec};
   std::vector<const UnitSummary*> done;
   for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
@@ -92,11 +98,11 @@ MethodResult gather_method(const JournalHeader& header, MethodIndex method, cons
       result.seconds += done.back()->seconds;
     }
   }
-  if (result.failed.empty() && !done.empty()) result.totals = totals(done, bytes_of_key(header));
+  if (result.failed.empty() && !done.empty()) result.totals = totals(done);
   return result;
 }
 
-void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
+void check_effect_of(const std::string& label, MethodIndex method, const UnitTable& units) {
   std::int64_t n_different = 0, n_suspicious = 0;
   for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
@@ -106,7 +112,7 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
     const auto *with = &*record.summary, *without = &*baseline->second.summary;
     const bool equal = with->total_nll == without->total_nll;
     if (with->withheld_from_scored == 0) {
-      require(equal, spec.display_name + " withheld no key from any scored query of sample " +
+      require(equal, label + " withheld no key from any scored query of sample " +
                          std::to_string(unit.sample.value) + ", yet its NLL differs from the baseline's");
     } else if (!equal) {
       ++n_different;
@@ -115,17 +121,29 @@ void check_effect_of(const MethodSpec& spec, MethodIndex method, const UnitTable
     }
   }
   require(n_suspicious == 0 || n_different > 0,
-          spec.display_name + " withheld keys from scored queries of " + counted(n_suspicious, "sample") +
+          label + " withheld keys from scored queries of " + counted(n_suspicious, "sample") +
               ", yet its NLL equals the baseline's bit for bit in all of them: its numbers are not "
               "to be trusted, "
               "unless each of these samples is one token repeated, or the model ignores its values");
 }
 
+// Bytes of a key and its value, in the number format that the run computes in; 0 if that is not known.
+std::int64_t bytes_of_key(const JournalHeader& header) {
+  return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
+}
+
+void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
+  if (!method.totals) return;
+  method.totals->cache_bytes_end = method.totals->keys_kept * bytes_of_key(header);
+  method.totals->peak_cache_bytes = method.totals->peak_keys * bytes_of_key(header);
+}
+
 }  // namespace
 
 void check_effect(const RunSpec& spec, const UnitTable& units) {
+  const auto labels = instance_labels(spec.methods);
   for (std::size_t m = 1; m < spec.methods.size(); ++m)
-    check_effect_of(spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units);
+    check_effect_of(labels[m], MethodIndex(static_cast<std::int64_t>(m)), units);
 }
 
 Comparison aggregate(const JournalHeader& header, const UnitTable& units,
@@ -142,9 +160,25 @@ Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                         .bad_lines = header.bad_lines,
                         .truncated = header.truncated,
                         .warnings = warnings_of(header, units, computed_with)};
-  for (std::size_t m = 0; m < header.spec.methods.size(); ++m)
-    comparison.methods.push_back(gather_method(header, MethodIndex(static_cast<std::int64_t>(m)), units));
+  const auto labels = instance_labels(header.spec.methods);
+  for (std::size_t m = 0; m < header.spec.methods.size(); ++m) {
+    comparison.methods.push_back(
+        gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
+    comparison.methods.back().label = labels[m];
+  }
+  for (MethodResult& method : comparison.methods) put_cache_bytes(method, header);
   return comparison;
+}
+
+void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>& read_unit) {
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
+    auto& method = comparison.methods[m];
+    for (const auto& row : method.per_sample) {
+      const auto unit = read_unit({row.sample, MethodIndex(static_cast<std::int64_t>(m))});
+      add(method.nll_by_position, unit.nll_by_position);
+      add(method.kept_per_head, unit.keys.kept_per_head);
+    }
+  }
 }
 
 }  // namespace kvcompare

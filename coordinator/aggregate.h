@@ -2,7 +2,10 @@
 // evaluated what or when.
 #pragma once
 
+#include <functional>
+
 #include "common/run_spec.h"
+#include "common/unit_result.h"
 #include "coordinator/comparison.h"
 #include "coordinator/journal_record.h"
 #include "coordinator/unit_table.h"
@@ -12,6 +15,10 @@ namespace kvcompare {
 // units: every one of the run is settled.
 Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                      const std::vector<Numerics>& numerics = {});
+
+// Fills in what only whole units tell: NLL by position, kept keys by head. In data-set order.
+//   read_unit : the whole result of a unit that succeeded
+void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>& read_unit);
 
 // A method must do what its counts say. Throws InvariantError if, against the baseline,
 //   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every such sample,

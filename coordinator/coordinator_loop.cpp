@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "common/instance_name.h"
 #include "common/log.h"
 #include "coordinator/same_device.h"
 #include "coordinator/same_model.h"
@@ -29,6 +30,7 @@ class Coordinator {
         hooks_(hooks),
         n_workers_(n_workers),
         scheduler_(work.units, n_workers, kMaxAttempts),
+        estimate_(work.units),
         same_model_(work.model),
         same_numerics_(work.numerics, work.mixed_hardware) {}
 
@@ -42,7 +44,7 @@ class Coordinator {
       }
       acknowledge();
       act();
-      hooks_.progress(scheduler_.n_settled());
+      hooks_.progress(scheduler_.n_settled(), estimate_.outlook(seconds()));
     }
     evaluated_.interrupted = scheduler_.n_settled() < scheduler_.n_units();
     return evaluated_;
@@ -75,13 +77,18 @@ class Coordinator {
       // What this worker has sent is written, but does not count yet.
       acknowledge();
       scheduler_.worker_gone(from);
+      estimate_.worker_gone(from);
       ++n_gone_;
+    } else if (const auto* work = std::get_if<WorkDone>(&message)) {
+      estimate_.work_done(from, work->first, work->share, seconds());
     } else if (const auto* failed = std::get_if<WorkerFailed>(&message)) {
       throw Error(failed->code, failed->reason);
     } else {
       throw InvariantError("the coordinator was sent a message that only a worker gets");
     }
   }
+
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
 
   void welcome(Rank from, Hello hello) {
     log_debug("worker " + std::to_string(from.value) + " on " + hello.host + " is ready on " + hello.device);
@@ -104,7 +111,8 @@ class Coordinator {
     const auto worker = workers_.find(from);
     require(worker != workers_.end(), "a worker reported a unit before it said hello");
     const auto& [hello, numerics] = worker->second;
-    journal_.append(Attempt{outcome, scheduler_.n_attempts(unit), from, hello.host, hello.device, numerics});
+    journal_.append(Attempt{outcome, instance_name(method(unit)), scheduler_.n_attempts(unit), from,
+                            hello.host, hello.device, numerics});
     ++evaluated_.n_evaluated;
     if (auto* result = std::get_if<UnitResult>(&outcome)) {
       written_.push_back({from, unit, result->seconds, std::nullopt});
@@ -121,10 +129,12 @@ class Coordinator {
     std::map<Rank, std::int64_t> n_written;
     for (const auto& written : std::exchange(written_, {})) {
       ++n_written[written.from];
-      if (written.failure)
+      if (written.failure) {
         fail(written.from, written.unit, *written.failure);
-      else
+      } else {
         scheduler_.unit_done(written.from, written.unit, written.seconds);
+        estimate_.unit_done(written.from, written.unit, written.seconds, seconds());
+      }
     }
     for (const auto& [worker, n] : n_written) messenger_.send(worker, Acknowledge{n});
     if (first_dispatch_)
@@ -133,7 +143,8 @@ class Coordinator {
 
   void fail(Rank from, UnitId unit, const std::string& reason) {
     const auto verdict = scheduler_.unit_failed(from, unit);
-    log_warning("sample " + std::to_string(unit.sample.value) + ", " + method(unit).display_name +
+    estimate_.unit_failed(from, unit, verdict == FailureVerdict::kQuarantine, seconds());
+    log_warning("sample " + std::to_string(unit.sample.value) + ", " + instance_name(method(unit)) +
                 ": attempt " + std::to_string(scheduler_.n_attempts(unit)) + " failed on worker " +
                 std::to_string(from.value) +
                 (verdict == FailureVerdict::kQuarantine ? ", for good: " : ": ") + reason);
@@ -148,7 +159,10 @@ class Coordinator {
       fault_point("before_dispatch");
       const auto& [worker, units] = std::get<AssignUnits>(action);
       if (!first_dispatch_) first_dispatch_ = Clock::now();
-      Assign assign{.units = {}, .with_token_nll = work_.save_token_nll};
+      estimate_.assigned(worker, units, seconds());
+      Assign assign{.units = {},
+                    .with_token_nll = work_.save_token_nll,
+                    .nll_bin_width = nll_bin_width(work_.max_length)};
       for (const auto unit : units)
         assign.units.push_back(
             {unit, work_.samples[static_cast<std::size_t>(unit.sample.value)], method(unit)});
@@ -179,6 +193,8 @@ class Coordinator {
   const CoordinatorHooks& hooks_;
   const int n_workers_;
   Scheduler scheduler_;
+  RunEstimate estimate_;
+  const Clock::time_point started_ = Clock::now();
   SameModel same_model_;
   SameNumerics same_numerics_;
   std::map<Rank, Worker> workers_;  // that have said hello

@@ -11,6 +11,7 @@
 #include "common/method_spec.h"
 #include "common/sample.h"
 #include "coordinator/journal.h"
+#include "coordinator/run_estimate.h"
 #include "coordinator/same_numerics.h"
 #include "coordinator/scheduler.h"
 
@@ -23,6 +24,7 @@ struct Work {
   std::vector<PlannedUnit> units;  // that are still to be evaluated
   std::string model{};             // SHA-256 of the model that every worker must have read
   std::string device_type{};       // that every worker must compute on; see check_same_device_type
+  std::int64_t max_length = 0;     // tokens of a sample at most: what bins of positions depend on
   bool save_token_nll = false;
   std::vector<Numerics> numerics{};  // that the journal tells of
   MixedHardware mixed_hardware = MixedHardware::kRefuse;
@@ -35,8 +37,9 @@ struct Evaluated {
 };
 
 struct CoordinatorHooks {
-  std::function<void(std::int64_t n_done)> progress;  // called often; decides itself what to show
-  std::function<bool()> stop_requested;               // true: no new unit
+  // Called often; decides itself what to show.
+  std::function<void(std::int64_t n_settled, const Outlook&)> progress;
+  std::function<bool()> stop_requested;  // true: no new unit
   std::function<void()>
       give_up{};  // called if units are still under way stop_grace after a stop was requested
   // Called after a stop if all workers but those that are still getting ready have left. Loading may take

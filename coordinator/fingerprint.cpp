@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <string_view>
 
 #include "common/errors.h"
+#include "common/instance_name.h"
+#include "common/method_parameters.h"
 #include "common/sha256.h"
 #include "coordinator/reports/json_run_spec.h"
 
@@ -12,14 +15,7 @@ namespace kvcompare {
 namespace {
 
 // Names of places: what lies there is hashed.
-constexpr std::array kPlaces{"model_name", "data_path", "kvzap_scorer_model"};
-
-// Flags of methods: each method says what of them it uses.
-constexpr std::array kOfMethods{
-    "compression_ratio", "threshold", "sliding_window_size", "policy",       "n_sink", "n_future_positions",
-    "use_covariance",    "use_vnorm", "kvzap_model_type",    "kvzap_n_sink", "seed"};
-
-constexpr const char* kScorer = "kvzap_scorer";
+constexpr std::array kPlaces{"model_name", "data_path"};
 
 // "/methods/1/name" as "methods.1.name"
 std::string field_name(std::string pointer) {
@@ -33,6 +29,14 @@ std::string value_or_nothing(const Identity& identity, const std::string& name) 
   return found == identity.end() ? "" : found->second;
 }
 
+void put_instance(Identity& identity, std::size_t place, const MethodSpec& method) {
+  const auto prefix = "methods." + std::to_string(place) + ".";
+  identity[prefix + "name"] = method.name;
+  visit_used(method, [&](std::string_view flag, const auto& value) {
+    identity[prefix + std::string(flag)] = parameter_text(value);
+  });
+}
+
 std::string value_in(const Identity& identity, const std::string& name) {
   const auto found = identity.find(name);
   return found == identity.end() ? "absent" : found->second;
@@ -40,21 +44,27 @@ std::string value_in(const Identity& identity, const std::string& name) {
 
 }  // namespace
 
+Identity fixed_part(Identity identity) {
+  std::erase_if(identity, [](const auto& entry) {
+    const auto& name = entry.first;
+    return name == "data" || name == "max_samples" || name.starts_with("methods.") ||
+           name.starts_with("at_density");
+  });
+  return identity;
+}
+
 Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions) {
   auto config = json_run_spec(spec);
   for (const auto* place : kPlaces) config.erase(place);
-  for (const auto* flag : kOfMethods) config.erase(flag);
+  config.erase("methods");
   Identity identity;
   const auto flat = config.flatten();
   for (const auto& [pointer, value] : flat.items())
     identity[field_name(pointer)] = value.is_string() ? value.get<std::string>() : value.dump();
+  for (std::size_t m = 0; m < spec.methods.size(); ++m) put_instance(identity, m, spec.methods[m]);
   identity["model"] = inputs.model;
   identity["data"] = inputs.data;
   if (!inputs.tokenizer.empty()) identity["tokenizer"] = inputs.tokenizer;
-  if (!inputs.scorer.empty()) {
-    identity[kScorer] = inputs.scorer;
-    if (spec.kvzap_model_type) identity["kvzap_model_type"] = *spec.kvzap_model_type;
-  }
   identity["version.numbers"] = std::to_string(versions.numbers);
   identity["version.libtorch"] = versions.libtorch;
   return identity;
@@ -63,8 +73,7 @@ Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versi
 InputHashes inputs_of(const Identity& identity) {
   return {.model = value_or_nothing(identity, "model"),
           .tokenizer = value_or_nothing(identity, "tokenizer"),
-          .data = value_or_nothing(identity, "data"),
-          .scorer = value_or_nothing(identity, kScorer)};
+          .data = value_or_nothing(identity, "data")};
 }
 
 std::string fingerprint_of(const Identity& identity) {

@@ -15,7 +15,6 @@ struct InputHashes {
   std::string model;      // config.json and weights
   std::string tokenizer;  // empty if the data set holds ready token ids only
   std::string data;       // token ids of every sample
-  std::string scorer;     // of kvzap; empty if the run does without
 };
 
 struct Versions {
@@ -28,6 +27,7 @@ using Identity = std::map<std::string, std::string>;  // "dtype": "float32", "me
 // Of a run whose identity this is.
 InputHashes inputs_of(const Identity& identity);
 
+// Scorers that methods of the run need are read: their hashes stand in spec.methods.
 Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions);
 
 std::string fingerprint_of(const Identity& identity);
@@ -44,6 +44,9 @@ struct BegunWith {
   std::string record;       // the file that says so
   std::string folder_flag;  // that would choose another folder: "--output_dir"
 };
+
+// What stays as it is when a run grows: all but methods, samples and the densities of the comparison.
+Identity fixed_part(Identity identity);
 
 // Throws ConfigError("resume") naming what differs, old and new.
 void refuse_drift(const Identity& then, const Identity& now, const BegunWith& begun);

@@ -14,6 +14,8 @@
 #include "common/atomic_file.h"
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "common/instance_name.h"
+#include "coordinator/growth.h"
 #include "coordinator/journal_line.h"
 #include "coordinator/journal_values.h"
 
@@ -50,6 +52,21 @@ JournalRecord read_record(std::ifstream& stream, std::int64_t offset, const std:
   } catch (const std::exception& error) {
     throw changed(file, error.what());
   }
+}
+
+std::map<std::string, MethodIndex> places_of(const RunSpec& spec) {
+  std::map<std::string, MethodIndex> places;
+  for (const auto& method : spec.methods)
+    places.emplace(instance_name(method), MethodIndex(std::ssize(places)));
+  if (places.size() != spec.methods.size()) throw std::invalid_argument("names an instance twice");
+  return places;
+}
+
+template <class Value, class NewKey>
+std::map<UnitId, Value> with_keys(std::map<UnitId, Value> values, const NewKey& key) {
+  std::map<UnitId, Value> result;
+  for (auto& [unit, value] : values) result.emplace(key(unit), std::move(value));
+  return result;
 }
 
 }  // namespace
@@ -126,11 +143,40 @@ void Journal::take(const JournalRecord& record, std::int64_t offset) {
     sessions_.push_back(*session);
   } else if (const auto* end = std::get_if<SessionEnd>(&record)) {
     if (!sessions_.empty()) sessions_.back().end = *end;
+  } else if (const auto* growth = std::get_if<Growth>(&record)) {
+    grow(growth->header);
   } else {
-    header_ = std::get<JournalHeader>(record);
-    check_values(header_);
+    const auto& header = std::get<JournalHeader>(record);
+    check_values(header);
+    header_ = header;
+    places_ = places_of(header.spec);
     has_header_ = true;
   }
+}
+
+void Journal::grow(const JournalHeader& header) {
+  check_values(header);
+  if (!has_same_fixed_part(header_, header) || header.n_samples < header_.n_samples ||
+      !missing_instances(header_.spec, header.spec).empty())
+    throw std::invalid_argument("does not ask for all that was asked for before");
+  const auto places = places_of(header.spec);
+  std::vector<MethodIndex> moved;  // [methods so far]
+  for (const auto& method : header_.spec.methods) moved.push_back(places.at(instance_name(method)));
+  const auto now = [&](UnitId unit) {
+    return UnitId{unit.sample, moved[static_cast<std::size_t>(unit.method.value)]};
+  };
+  units_ = with_keys(std::move(units_), now);
+  offsets_ = with_keys(std::move(offsets_), now);
+  std::ranges::transform(contradictions_, contradictions_.begin(), now);
+  header_ = header;
+  places_ = places;
+}
+
+MethodIndex Journal::place_of(const std::string& instance) const {
+  const auto place = places_.find(instance);
+  if (place == places_.end())
+    throw std::invalid_argument("is of an instance that the run does not have: " + instance);
+  return place->second;
 }
 
 void Journal::take(const NumericsRecord& record) {
@@ -142,7 +188,8 @@ void Journal::take(const NumericsRecord& record) {
   numerics_.push_back(record.numerics);
 }
 
-void Journal::take(const Attempt& attempt, std::int64_t offset) {
+void Journal::take(Attempt attempt, std::int64_t offset) {
+  std::visit([&](auto& outcome) { outcome.unit.method = place_of(attempt.instance); }, attempt.outcome);
   const auto unit = unit_of(attempt.outcome);
   check_values(header_, attempt);
   if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_length(*result);
@@ -187,9 +234,12 @@ UnitResult Journal::read_unit(UnitId unit) const {
   auto stream = open_to_read(file_);
   const auto record = read_record(stream, offsets_.at(unit), file_);
   const auto* attempt = std::get_if<Attempt>(&record);
-  const auto* result = attempt ? std::get_if<UnitResult>(&attempt->outcome) : nullptr;
-  if (!result || result->unit != unit) throw changed(file_, "there is another record where a unit was");
-  return *result;
+  const auto* found = attempt ? std::get_if<UnitResult>(&attempt->outcome) : nullptr;
+  if (!found || found->unit.sample != unit.sample || place_of(attempt->instance) != unit.method)
+    throw changed(file_, "there is another record where a unit was");
+  auto result = *found;
+  result.unit = unit;
+  return result;
 }
 
 std::string Journal::intact_text() const {

@@ -29,7 +29,7 @@ class Journal {
   explicit Journal(std::filesystem::path file, Damage damage = Damage::kRefuse);
 
   const std::filesystem::path& file() const { return file_; }
-  const JournalHeader& header() const { return header_; }
+  const JournalHeader& header() const { return header_; }  // the last: what is asked for
   const std::vector<Session>& sessions() const { return sessions_; }
   const std::vector<Numerics>& numerics() const { return numerics_; }  // by place
   const UnitTable& units() const {
@@ -47,6 +47,10 @@ class Journal {
   // Units of which two attempts with the same arithmetic gave different values.
   const std::vector<UnitId>& contradictions() const { return contradictions_; }
 
+  // More is asked for from now on: methods have the places of `header`, and units of the same instance are
+  // theirs. Throws std::invalid_argument if an instance is not there any more, or samples are fewer.
+  void grow(const JournalHeader& header);
+
   // The lines that count, numbered anew. Throws DataError.
   std::string intact_text() const;
 
@@ -59,7 +63,8 @@ class Journal {
   void check_number(std::int64_t number);
   void take(const JournalRecord& record, std::int64_t offset);
   void take(const NumericsRecord& record);
-  void take(const Attempt& attempt, std::int64_t offset);
+  MethodIndex place_of(const std::string& instance) const;
+  void take(Attempt attempt, std::int64_t offset);
   void check_length(const UnitResult& result) const;
   void note_damage(const std::string& problem);
 
@@ -67,6 +72,7 @@ class Journal {
   Damage on_damage_;
   bool has_header_ = false;
   JournalHeader header_;
+  std::map<std::string, MethodIndex> places_;  // by instance_name()
   std::vector<Session> sessions_;
   std::vector<Numerics> numerics_;
   UnitTable units_;

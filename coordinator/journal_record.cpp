@@ -12,7 +12,7 @@ namespace kvcompare {
 namespace {
 
 constexpr const char* kFormat = "kvcompare journal";
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 std::string compact(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -24,12 +24,13 @@ OrderedJson body(const JournalHeader& header) {
   OrderedJson json;
   json["format"] = kFormat;
   json["version"] = kVersion;
+  json["asked"] = utc_text(header.asked);
   json["fingerprint"] = fingerprint_of(header.identity);
   json["identity"] = header.identity;
   json["config"] = json_run_spec(header.spec);
   json["places"] = {{"model_name", header.places.model_name},
                     {"data_path", header.places.data_path},
-                    {"kvzap_scorer_model", header.places.kvzap_scorer_model}};
+                    {"kvzap_scorers", header.places.kvzap_scorers}};
   json["model"] = json_model_shape(header.model);
   json["n_samples"] = header.n_samples;
   json["skipped"] = OrderedJson::array();
@@ -45,15 +46,18 @@ void check_format(const OrderedJson& json) {
   if (format != kFormat)
     throw std::invalid_argument("is of format " + compact(format) + ", expected \"" + kFormat + "\"");
   if (version != kVersion)
-    throw std::invalid_argument("is of version " + compact(version) + " of the journal, expected version " +
-                                std::to_string(kVersion) +
-                                "; finish the run with the kvcompare that began it, or choose another "
-                                "--output_dir, or give --overwrite to begin anew");
+    throw std::invalid_argument(
+        "is of version " + compact(version) + " of the journal, expected version " +
+        std::to_string(kVersion) +
+        "; finish the run with the kvcompare that began it, or choose another "
+        "--output_dir, or give --overwrite to begin anew. finalize and report do not read it "
+        "either: its units lack the NLL by position");
 }
 
 JournalHeader header_of(const OrderedJson& json) {
   check_format(json);
   JournalHeader header;
+  header.asked = parse_utc(json.at("asked"));
   header.spec = run_spec_of(json.at("config"));
   json.at("identity").get_to(header.identity);
   if (json.at("fingerprint") != fingerprint_of(header.identity))
@@ -61,7 +65,7 @@ JournalHeader header_of(const OrderedJson& json) {
   const auto& places = json.at("places");
   places.at("model_name").get_to(header.places.model_name);
   places.at("data_path").get_to(header.places.data_path);
-  places.at("kvzap_scorer_model").get_to(header.places.kvzap_scorer_model);
+  places.at("kvzap_scorers").get_to(header.places.kvzap_scorers);
   header.model = model_shape_of(json.at("model"));
   get_whole_number(json, "n_samples", header.n_samples);
   for (const auto& sample : json.at("skipped")) header.skipped.emplace_back(whole_number(sample));
@@ -152,7 +156,11 @@ OrderedJson values(const UnitResult& result) {
                       {"withheld_from_scored", keys.withheld_from_scored},
                       {"compressible", keys.compressible},
                       {"compressible_kept", keys.compressible_kept},
-                      {"peak", keys.peak}};
+                      {"peak", keys.peak},
+                      {"nll_by_position",
+                       {{"bin_width", result.nll_by_position.bin_width},
+                        {"total_nll", result.nll_by_position.total_nll},
+                        {"n_scored", result.nll_by_position.n_scored}}}};
   if (!result.token_nll.empty()) json["token_nll"] = result.token_nll;
   return json;
 }
@@ -179,6 +187,10 @@ UnitResult result_of(const OrderedJson& json) {
   get_whole_number(json, "compressible", keys.compressible);
   get_whole_number(json, "compressible_kept", keys.compressible_kept);
   get_whole_number(json, "peak", keys.peak);
+  const auto& by_position = json.at("nll_by_position");
+  get_whole_number(by_position, "bin_width", result.nll_by_position.bin_width);
+  by_position.at("total_nll").get_to(result.nll_by_position.total_nll);
+  for (const auto& n : by_position.at("n_scored")) result.nll_by_position.n_scored.push_back(whole_number(n));
   if (json.contains("token_nll")) json.at("token_nll").get_to(result.token_nll);
   return result;
 }
@@ -186,7 +198,7 @@ UnitResult result_of(const OrderedJson& json) {
 OrderedJson body(const Attempt& attempt) {
   const auto* result = std::get_if<UnitResult>(&attempt.outcome);
   const auto unit = unit_of(attempt.outcome);
-  OrderedJson json = {{"unit", {unit.sample.value, unit.method.value}},
+  OrderedJson json = {{"unit", {unit.sample.value, attempt.instance}},
                       {"attempt", attempt.number},
                       {"ok", result != nullptr}};
   if (result) {
@@ -203,9 +215,9 @@ OrderedJson body(const Attempt& attempt) {
 }
 
 Attempt attempt_of(const OrderedJson& json) {
-  const UnitId unit{SampleIndex(whole_number(json.at("unit").at(0))),
-                    MethodIndex(whole_number(json.at("unit").at(1)))};
+  const UnitId unit{SampleIndex(whole_number(json.at("unit").at(0))), MethodIndex(0)};
   Attempt attempt;
+  json.at("unit").at(1).get_to(attempt.instance);
   if (json.at("ok").get<bool>()) {
     auto result = result_of(json.at("values"));
     result.unit = unit;
@@ -222,7 +234,10 @@ Attempt attempt_of(const OrderedJson& json) {
   return attempt;
 }
 
+OrderedJson body(const Growth& growth) { return {{"grown", body(growth.header)}}; }
+
 JournalRecord record_of(const OrderedJson& json) {
+  if (json.contains("grown")) return Growth{header_of(json.at("grown"))};
   if (json.contains("unit")) return attempt_of(json);
   if (json.contains("numerics_place")) return numerics_record_of(json);
   if (json.contains("session")) return session_of(json.at("session"));

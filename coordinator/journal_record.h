@@ -1,7 +1,9 @@
 // What the lines of the journal say.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,11 +24,13 @@ namespace kvcompare {
 struct Places {
   std::string model_name;
   std::string data_path;
-  std::string kvzap_scorer_model;  // empty if the run does without
+  std::map<std::string, std::string> kvzap_scorers{};  // by the scorer's hash
 };
 
-// The first line: which run this is. Together with the attempts it is all that the results are made of.
+// What was asked for: the first line, and a later one whenever the run grew. With the attempts the last of
+// them is all that the results are made of.
 struct JournalHeader {
+  std::chrono::system_clock::time_point asked;
   RunSpec spec;
   Identity identity;
   Places places;
@@ -37,6 +41,11 @@ struct JournalHeader {
   Truncation truncated;
 };
 
+// More samples or instances are asked for than before. Everything else is as it was.
+struct Growth {
+  JournalHeader header;
+};
+
 // A kind of arithmetic that units are computed with; it stands ahead of them.
 struct NumericsRecord {
   int place = 0;  // 0-based, of those in the journal
@@ -45,15 +54,16 @@ struct NumericsRecord {
 
 // One evaluation of a unit, successful or not.
 struct Attempt {
-  UnitOutcome outcome;  // token_nll is there with save_token_nll only
-  int number = 1;       // of this unit, from 1
+  UnitOutcome outcome;   // token_nll is there with save_token_nll only
+  std::string instance;  // instance_name() of its method: what the unit is known by, whatever its place
+  int number = 1;        // of this unit, from 1
   Rank worker;
   std::string host;
   std::string device;
   int numerics = kNotTold;  // place of those of the worker
 };
 
-using JournalRecord = std::variant<JournalHeader, Session, SessionEnd, NumericsRecord, Attempt>;
+using JournalRecord = std::variant<JournalHeader, Growth, Session, SessionEnd, NumericsRecord, Attempt>;
 
 inline UnitId unit_of(const UnitOutcome& outcome) {
   return std::visit([](const auto& one) { return one.unit; }, outcome);
@@ -63,6 +73,7 @@ inline UnitId unit_of(const UnitOutcome& outcome) {
 // shows.
 std::string json_of_record(const JournalRecord& record, std::int64_t line);
 
+// The method of an attempt is left to the caller, who knows the place of its instance.
 struct NumberedRecord {
   std::int64_t line = 0;
   JournalRecord record;

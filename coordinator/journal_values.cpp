@@ -56,6 +56,8 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   expect(std::isfinite(result.total_nll), "total_nll is a finite number");
   expect(result.token_nll.empty() != header.spec.save_token_nll,
          "token_nll is there with save_token_nll only");
+  expect(result.nll_by_position.bin_width == nll_bin_width(header.spec.max_length),
+         "bins of positions are as wide as max_length asks for");
   expect(std::isfinite(result.seconds) && result.seconds >= 0, "seconds are not negative");
   const auto& method = header.spec.methods[static_cast<std::size_t>(result.unit.method.value)];
   if (std::holds_alternative<KeepAll>(method.policy))

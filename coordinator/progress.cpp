@@ -19,19 +19,21 @@ constexpr std::size_t kBarWidth = 30;    // if there is room
 constexpr std::size_t kShortestBar = 8;  // a shorter one shows nothing
 constexpr std::size_t kBrackets = 3;     // around the bar, with the space behind it
 constexpr std::size_t kAnyWidth = 1000;
+constexpr double kRounding = 1e-9;  // 0.29 x 100 is a little less than 29
 constexpr auto kBarInterval = 100ms;
 constexpr auto kLineInterval = 10s;
+constexpr auto kFirstLine = 2s;
 
 std::string two_digits(std::int64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
 
 // Empty, or text that goes on after a comma.
 std::string share_text(const ProgressState& state) {
-  return state.n_total > 0 ? ", " + std::to_string(100 * state.n_done / state.n_total) + " %" : "";
+  const auto percent = static_cast<int>(100 * state.outlook.share + kRounding);
+  return state.n_total > 0 ? ", " + std::to_string(percent) + " %" : "";
 }
 std::string eta_text(const ProgressState& state) {
-  if (state.n_done == 0 || state.n_done >= state.n_total) return "";
-  return ", ETA " + duration_text(state.elapsed * static_cast<double>(state.n_total - state.n_done) /
-                                  static_cast<double>(state.n_done));
+  const auto& left = state.outlook.seconds_left;
+  return left ? ", ETA " + duration_text(std::chrono::duration<double>(*left)) : "";
 }
 
 }  // namespace
@@ -50,10 +52,8 @@ std::string progress_line(const ProgressState& state) {
 }
 
 std::string progress_bar(const ProgressState& state, std::size_t bar_width) {
-  const std::size_t n_full = state.n_total > 0 ? static_cast<std::size_t>(static_cast<double>(bar_width) *
-                                                                          static_cast<double>(state.n_done) /
-                                                                          static_cast<double>(state.n_total))
-                                               : bar_width;
+  const auto share = state.n_total > 0 ? state.outlook.share : 1;
+  const auto n_full = static_cast<std::size_t>(static_cast<double>(bar_width) * share + kRounding);
   return "[" + std::string(n_full, '#') + std::string(bar_width - n_full, '-') + "] " + progress_line(state);
 }
 
@@ -77,12 +77,20 @@ Progress::Progress(std::ostream& stream, Style style, std::int64_t n_total, Cloc
   state_.n_total = n_total;
 }
 
-void Progress::update(std::int64_t n_done) {
+void Progress::update(std::int64_t n_done, const Outlook& outlook) {
   state_.n_done = n_done;
+  state_.outlook = outlook;
   const auto now = clock_();
-  const std::chrono::steady_clock::duration interval =
-      style_ == Style::kBar ? std::chrono::steady_clock::duration(kBarInterval) : kLineInterval;
+  std::chrono::steady_clock::duration interval = has_written_ ? kLineInterval : kFirstLine;
+  if (style_ == Style::kBar) interval = kBarInterval;
   if (now - last_written_ >= interval) write(now);
+}
+
+void Progress::update(std::int64_t n_done, double share) {
+  Outlook outlook{.share = share, .seconds_left = std::nullopt};
+  const std::chrono::duration<double> elapsed = clock_() - started_;
+  if (share > 0 && share < 1) outlook.seconds_left = elapsed.count() * (1 - share) / share;
+  update(n_done, outlook);
 }
 
 void Progress::finish() {
@@ -93,6 +101,7 @@ void Progress::finish() {
 
 void Progress::write(std::chrono::steady_clock::time_point now) {
   last_written_ = now;
+  has_written_ = true;
   state_.elapsed = now - started_;
   if (style_ == Style::kLines) stream_ << progress_line(state_) << '\n' << std::flush;
   if (style_ == Style::kBar) draw_bar();

@@ -8,18 +8,21 @@
 #include <optional>
 #include <string>
 
+#include "coordinator/run_estimate.h"
+
 namespace kvcompare {
 
 struct ProgressState {
-  std::int64_t n_done = 0;
+  std::int64_t n_done = 0;  // units
   std::int64_t n_total = 0;
+  Outlook outlook{};
   std::chrono::duration<double> elapsed{};
 };
 
 // "0:07", "12:34", "1:02:03"
 std::string duration_text(std::chrono::duration<double> duration);
 
-// "12/140 units, 9 %, elapsed 0:30, ETA 5:20"; no ETA before a unit is done or after the last one.
+// "12/140 units, 9 %, elapsed 0:30, ETA 5:20"; the percentage is that of the work.
 std::string progress_line(const ProgressState& state);
 
 // The same behind a bar of `bar_width` characters: "[###-----] 12/140 ..."
@@ -46,8 +49,11 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void update(std::int64_t n_done);  // writes if the last text is old enough (bar 0.1 s, lines 10 s)
-  void finish();                     // writes the last state and ends the line; once
+  // Writes if the last text is old enough: a bar 0.1 s, lines 10 s. The first line comes after 2 s.
+  void update(std::int64_t n_done, const Outlook& outlook);
+  // Where work goes on at an even pace, so that the seconds left follow from its share.
+  void update(std::int64_t n_done, double share);
+  void finish();  // writes the last state and ends the line; once
 
  private:
   void write(std::chrono::steady_clock::time_point now);
@@ -60,6 +66,7 @@ class Progress {
   Width width_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point last_written_;
+  bool has_written_ = false;
   std::size_t last_width_ = 0;
   bool finished_ = false;
 };

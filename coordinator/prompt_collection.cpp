@@ -1,6 +1,7 @@
 #include "coordinator/prompt_collection.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <variant>
 
@@ -26,11 +27,19 @@ bool PromptCollection::collect(const std::vector<RepeatedPrompt>& prompts, const
   const auto in_hand = [&] {
     return std::ranges::any_of(workers_, [](const auto& w) { return w.n_in_hand > 0; });
   };
+  std::map<SampleIndex, double> n_tokens;
+  double all_tokens = 0, n_tokens_done = 0;
+  for (const auto& prompt : prompts)
+    all_tokens += n_tokens[prompt.sample] = static_cast<double>(prompt.ids.size());
   for (bool stops = false; in_hand() || (!stops && next_ < prompts.size());) {
     stops = stops || hooks.stop_requested();
     if (!stops) hand_out(prompts);
-    if (const auto envelope = receive(kPollInterval)) take(*envelope, hooks);
-    hooks.progress(n_done_);
+    if (const auto envelope = receive(kPollInterval)) {
+      take(*envelope, hooks);
+      if (const auto* targets = std::get_if<PromptTargets>(&envelope->message))
+        n_tokens_done += n_tokens.at(targets->sample);
+    }
+    hooks.progress(n_done_, all_tokens > 0 ? n_tokens_done / all_tokens : 0);
   }
   return n_done_ == std::ssize(prompts);
 }

@@ -17,9 +17,9 @@
 namespace kvcompare {
 
 struct CollectionHooks {
-  std::function<void(const PromptTargets&)> keep;     // durably, before it returns
-  std::function<void(std::int64_t n_done)> progress;  // called often
-  std::function<bool()> stop_requested;               // true: no new prompt
+  std::function<void(const PromptTargets&)> keep;                   // durably, before it returns
+  std::function<void(std::int64_t n_done, double share)> progress;  // called often; share: of all tokens
+  std::function<bool()> stop_requested;                             // true: no new prompt
 };
 
 class PromptCollection {

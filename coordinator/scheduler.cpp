@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostAssignments = 2;  // the one under way and the next
 constexpr std::int32_t kNone = -1;
 constexpr double kSlow = 3;               // times as slow as the fastest: more than a wrong estimate
+constexpr double kSmall = 0.1;            // of a worker's part of what is left: a unit that is no matter
 constexpr double kShareOfTheRest = 0.25;  // of a worker's part of what is left: no assignment is larger
 
 }  // namespace
@@ -223,12 +224,17 @@ Scheduler::UnitIndex Scheduler::first_of_a_method() {
 // another. They are marked as taken.
 std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
   const auto most_cost = (seconds_to_the_end() - busy_seconds(worker)) / speed(worker);
-  const auto first = first_for(worker, most_cost);
+  const auto costliest = costliest_within(std::numeric_limits<double>::infinity());
+  const bool any_order_will_do = n_workers_ == 1 || cost(costliest) <= kSmall * most_cost;
+  const auto next_unit = [&] {
+    return any_order_will_do ? of_the_longest_sample() : costliest_within(most_cost);
+  };
+  const auto first = any_order_will_do ? next_unit() : first_for(worker, most_cost);
   if (first == kNone) return {};
   std::vector<UnitIndex> units;
   std::int64_t n_tokens = 0;
   double total = 0;
-  for (auto next = first; next != kNone; next = costliest_within(most_cost)) {
+  for (auto next = first; next != kNone; next = next_unit()) {
     n_tokens += planned(next).n_tokens;
     total += cost(next);
     const bool fits = n_tokens <= worker.n_tokens_at_once && total <= kShareOfTheRest * most_cost;
@@ -268,6 +274,21 @@ Scheduler::UnitIndex Scheduler::cheapest_of(Queue& queue) const {
   while (queue.units.size() > queue.first && !units_[static_cast<std::size_t>(queue.units.back())].is_waiting)
     queue.units.pop_back();
   return queue.units.size() > queue.first ? queue.units.back() : kNone;
+}
+
+Scheduler::UnitIndex Scheduler::first_waiting(Queue& queue) const {
+  const auto is_waiting = [&](UnitIndex i) { return units_[static_cast<std::size_t>(i)].is_waiting; };
+  while (queue.first < queue.units.size() && !is_waiting(queue.units[queue.first])) ++queue.first;
+  return queue.first < queue.units.size() ? queue.units[queue.first] : kNone;
+}
+
+Scheduler::UnitIndex Scheduler::of_the_longest_sample() {
+  const auto rank = [&](UnitIndex i) { return std::pair(-planned(i).n_tokens, planned(i).unit); };
+  UnitIndex found = kNone;
+  for (auto& queue : waiting_)
+    if (const auto unit = first_waiting(queue); unit != kNone)
+      if (found == kNone || rank(unit) < rank(found)) found = unit;
+  return found;
 }
 
 // Most costly waiting unit of a cost of at most most_cost.

@@ -34,9 +34,11 @@ struct PlannedUnit {
 // evaluates, so that it never waits for a message; but neither that, nor how slow it is, may make the run
 // longer than leaving them to the others would. How long a unit takes is
 //     seconds = speed of the worker x factor of the method x predicted cost
-// with speeds and factors learned from the seconds measured. The first unit of a worker and of a
-// method is a short one, so that a slow worker is known as such before it is given a long unit, and a slow
-// method before its long units are left for last.
+// with speeds and factors learned from the seconds measured. As long as every unit is small beside what is
+// left for a worker, and for a worker that is alone, any order ends at the same time: then the longest
+// samples come first, each under all methods, so that soon something is known of each method and the end can
+// be foretold. The first unit of a worker and of a method is a short one, so that a slow worker is known as
+// such before it is given a long unit, and a slow method before its long units are left for last.
 class Scheduler {
  public:
   Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts);
@@ -111,6 +113,8 @@ class Scheduler {
   UnitIndex cheapest_of(Queue& queue) const;
   UnitIndex first_of_a_method();
   UnitIndex costliest_within(double most_cost);
+  UnitIndex of_the_longest_sample();
+  UnitIndex first_waiting(Queue& queue) const;
   UnitIndex first_for(const Worker& worker, double most_cost);
   bool another_is_sooner(const Worker& worker, UnitIndex unit) const;
   void give(Rank worker, const std::vector<UnitIndex>& units, std::vector<SchedulerAction>& actions);

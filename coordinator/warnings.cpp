@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "common/plural.h"
+#include "coordinator/instance_labels.h"
 
 namespace kvcompare {
 namespace {
@@ -31,9 +32,11 @@ class Warnings {
   std::vector<Warning> all() {
     add_of_samples();
     if (header_.spec.methods.size() > 1) add_of_chunks();
-    for (std::size_t m = 1; m < header_.spec.methods.size(); ++m) {
-      add_of_sinks_and_window(header_.spec.methods[m]);
-      add_of_evictions(MethodIndex(static_cast<std::int64_t>(m)), header_.spec.methods[m]);
+    const auto& methods = header_.spec.methods;
+    const auto labels = instance_labels(methods);
+    for (std::size_t m = 1; m < methods.size(); ++m) {
+      add_of_sinks_and_window(methods[m], labels[m]);
+      add_of_evictions(MethodIndex(static_cast<std::int64_t>(m)), methods[m], labels[m]);
     }
     return std::move(found_);
   }
@@ -73,8 +76,7 @@ class Warnings {
             ": no eviction comes early enough to matter there; use a smaller --chunk_size");
   }
 
-  void add_of_sinks_and_window(const MethodSpec& method) {
-    const auto& name = method.display_name;
+  void add_of_sinks_and_window(const MethodSpec& method, const std::string& name) {
     const auto n_sink = method.parameters.n_sink;
     const auto n_protected = n_up_to(n_sink);
     add("all_sinks", n_protected,
@@ -109,9 +111,8 @@ class Warnings {
     return kept;
   }
 
-  void add_of_evictions(MethodIndex index, const MethodSpec& method) {
+  void add_of_evictions(MethodIndex index, const MethodSpec& method, const std::string& name) {
     const auto kept = kept_by(index);
-    const auto& name = method.display_name;
     if (const auto* ratio = std::get_if<RatioBudget>(&method.policy)) {
       if (ratio->compression_ratio > 0 && kept.of_all == kept.all)
         add("nothing_evicted", kept.n_samples,

@@ -46,7 +46,8 @@ struct FinalizeCommand {
 struct VerifyCommand {
   RunSpec spec;
   RunOptions options;
-  std::optional<std::int64_t> n_recompute;  // samples; none if absent
+  std::vector<std::string> kvzap_scorers{};  // in the order of the run's; none: where they were
+  std::optional<std::int64_t> n_recompute;   // samples; none if absent
 };
 
 struct DoctorCommand {

@@ -1,7 +1,6 @@
 #include "launch/command_line.h"
 
 #include <algorithm>
-#include <set>
 
 #include "common/errors.h"
 #include "launch/config_file.h"
@@ -12,6 +11,7 @@
 #include "launch/help_topic.h"
 #include "launch/method_list.h"
 #include "launch/nearest_name.h"
+#include "launch/sweep.h"
 
 namespace kvcompare {
 namespace {
@@ -71,26 +71,12 @@ void check_together(const Settings& settings) {
                       "contradicts --device " + options.device + ", which is one GPU; give --device cuda");
 }
 
-// The flags that matter to a method, its policy's included.
-void add_flags_read(const MethodDescription& description, const EvictionPolicy& policy,
-                    std::set<std::string>& read) {
-  read.insert(description.parameters.begin(), description.parameters.end());
-  for (const std::string_view flag : policy_flags(policy)) read.emplace(flag);
-}
-
 // Typed flags that some method would read, but none of this run.
-Arguments idle_flag_warnings(const std::vector<GivenValue>& typed,
-                             const std::vector<const MethodDescription*>& selected, const RunSpec& spec) {
-  std::set<std::string> read;
-  for (std::size_t i = 0; i < selected.size(); ++i)
-    add_flags_read(*selected[i], spec.methods[i].policy, read);
-  std::set<std::string> readable;
-  for (const MethodDescription& method : methods())
-    for (const EvictionPolicy& policy : {EvictionPolicy(RatioBudget{}), EvictionPolicy(ScoreThreshold{})})
-      add_flags_read(method, policy, readable);
+Arguments idle_flag_warnings(const std::vector<GivenValue>& typed, const std::vector<MethodSpec>& instances) {
+  const auto used = flags_used(instances);
   Arguments warnings;
   for (const GivenValue& given : typed)
-    if (readable.contains(given.flag->name) && !read.contains(given.flag->name))
+    if (given.flag->value.assign_one && std::ranges::find(used, given.flag->name) == used.end())
       warnings.push_back("--" + given.flag->name + " has no effect: no method of this run reads it");
   return warnings;
 }
@@ -107,9 +93,11 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
       !settings.origins.contains("methods") && !settings.origins.contains("kvzap_scorer_model");
   const auto observed =
       settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
-  const auto selected = select_methods(settings.methods, observed, settings.origins["methods"]);
-  settings.spec.methods = make_method_specs(selected, settings.spec);
-  Arguments warnings = idle_flag_warnings(typed, selected, settings.spec);
+  const auto& named = settings.origins["methods"];
+  const std::string origin = named.empty() ? "--methods" : named;
+  settings.spec.methods =
+      make_instances(select_methods(settings.methods, observed, origin), settings, origin);
+  Arguments warnings = idle_flag_warnings(typed, settings.spec.methods);
   return CompareCommand{.spec = std::move(settings.spec),
                         .options = std::move(settings.options),
                         .arguments = arguments,
@@ -178,11 +166,12 @@ Command parse_rerun(const Arguments& flags, const Arguments& arguments) {
 Command parse_verify(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{verify_help()};
   Settings settings;
-  settings.spec.model_name = settings.spec.kvzap_scorer_model = "";
+  settings.spec.model_name = "";
   settings.options.output_dir = folder_of("verify", flags);
   for (const GivenValue& given : match_arguments({flags.begin() + 1, flags.end()}, verify_flags()))
     apply(given, settings);
-  return VerifyCommand{std::move(settings.spec), std::move(settings.options), settings.n_recompute};
+  return VerifyCommand{std::move(settings.spec), std::move(settings.options),
+                       std::move(settings.lists["kvzap_scorer_model"]), settings.n_recompute};
 }
 
 Command parse_doctor(const Arguments& flags) {

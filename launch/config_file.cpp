@@ -152,29 +152,48 @@ std::string expected_type(FlagKind kind) {
   return "";
 }
 
-std::optional<std::string> joined_list(const Json& list) {
-  std::string text;
-  for (const Json& item : list) {
-    if (!item.is_string()) return std::nullopt;
-    text += (text.empty() ? "" : ",") + item.get<std::string>();
-  }
-  return text;
-}
-
-// The value as the command line would give it; empty if it has another type than the flag.
-std::optional<std::string> as_text(const Json& value, FlagKind kind) {
-  const bool fits =
-      (kind == FlagKind::kText && value.is_string()) || (kind == FlagKind::kList && value.is_string()) ||
-      (kind == FlagKind::kWholeNumber && value.is_number_integer()) ||
-      (kind == FlagKind::kNumber && value.is_number()) || (kind == FlagKind::kSwitch && value.is_boolean());
-  if (fits) return value.is_string() ? value.get<std::string>() : value.dump();
-  if (kind == FlagKind::kList && value.is_array()) return joined_list(value);
-  return std::nullopt;
-}
-
 std::string shown(const Json& value) {
   return value.is_object() || value.is_array() ? std::string("a JSON ") + value.type_name()
                                                : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool fits(const Json& value, FlagKind kind) {
+  switch (kind) {
+    case FlagKind::kText:
+    case FlagKind::kList:
+      return value.is_string();
+    case FlagKind::kWholeNumber:
+      return value.is_number_integer();
+    case FlagKind::kNumber:
+      return value.is_number();
+    case FlagKind::kSwitch:
+      return value.is_boolean();
+  }
+  return false;
+}
+
+std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+// The value as the command line would give it. Throws ConfigError naming origin.
+std::string as_text(const Json& value, const Flag& flag, const std::string& origin) {
+  const auto kind = flag.value.kind;
+  const auto expanded = [&](const Json& one) {
+    if (!fits(one, kind))
+      throw ConfigError(origin, shown(one) + " is not accepted; give " + expected_type(kind) +
+                                    (flag.value.takes_list ? ", or a list of them" : ""));
+    return flag.is_path ? expanded_path(text_of(one), origin) : text_of(one);
+  };
+  if (!value.is_array() || (!flag.value.takes_list && kind != FlagKind::kList)) return expanded(value);
+  std::string text;
+  for (const Json& item : value) {
+    const auto one = expanded(item);
+    if (flag.value.takes_list && one.find(',') != std::string::npos)
+      throw ConfigError(origin, "'" + one + "' holds a comma, which separates the values of this flag");
+    text += (text.empty() ? "" : ",") + one;
+  }
+  if (text.empty() && flag.value.takes_list)
+    throw ConfigError(origin, "is an empty list; give a value, or leave the key out");
+  return text;
 }
 
 }  // namespace
@@ -194,12 +213,10 @@ std::vector<GivenValue> read_config_file(const std::filesystem::path& path, cons
     if (!seen.insert(flag).second) throw ConfigError(origin, "is given twice; '-' and '_' are the same");
     const Json& value = document.values.at(key);
     if (value.is_null()) continue;
-    const std::optional<std::string> value_text = as_text(value, flag->value.kind);
-    if (!value_text)
-      throw ConfigError(origin, shown(value) + " is not accepted; give " + expected_type(flag->value.kind));
-    if (value_text->find('\0') != std::string::npos)
+    auto value_text = as_text(value, *flag, origin);
+    if (value_text.find('\0') != std::string::npos)
       throw ConfigError(origin, "holds a NUL character, which no path or name can have");
-    given.push_back({flag, origin, flag->is_path ? expanded_path(*value_text, origin) : *value_text});
+    given.push_back({flag, origin, std::move(value_text)});
   }
   return given;
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,17 +34,18 @@ std::string absolute(const std::string& path) {
   return error ? path : full.lexically_normal().string();
 }
 
-Places places_of(const Job& job) {
-  return {.model_name = absolute(job.spec.model_name),
-          .data_path = absolute(job.spec.data_path),
-          .kvzap_scorer_model = job.scorer ? absolute(job.spec.kvzap_scorer_model) : ""};
+Places places_of(const Job& job, const JobData& data) {
+  Places places{.model_name = absolute(job.spec.model_name), .data_path = absolute(job.spec.data_path)};
+  for (const auto& [place, hash] : data.scorers) places.kvzap_scorers.emplace(hash, absolute(place));
+  return places;
 }
 
 JournalHeader header_of(const Job& job, const JobData& data) {
   JournalHeader header;
-  header.spec = job.spec;
-  header.identity = identity_of(job.spec, data.hashes, {kNumbersRevision, loaded_libtorch_version()});
-  header.places = places_of(job);
+  header.asked = std::chrono::system_clock::now();
+  header.spec = with_scorers(job.spec, data);
+  header.identity = identity_of(header.spec, data.hashes, {kNumbersRevision, loaded_libtorch_version()});
+  header.places = places_of(job, data);
   header.model = model_shape(job.config);
   header.n_samples = std::ssize(data.dataset.samples);
   header.skipped = too_short(data.dataset.samples);
@@ -59,7 +61,7 @@ void check_and_tell(const JournalHeader& header) {
     log_warning(spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
   if (header.n_samples == std::ssize(header.skipped))
     throw DataError(spec.data_path, 0, "no sample has two tokens or more: there is nothing to predict");
-  log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "method") +
+  log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "instance") +
            ", chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) + " on " +
            spec.device_type +
            (header.bad_lines.empty()
@@ -92,16 +94,21 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
       data_(read_data(job_, n_threads)),
       header_(header_of(job_, data_)),
       work_{.samples = data_.dataset.samples,
-            .methods = job_.spec.methods,
+            .methods = header_.spec.methods,
             .units = {},
             .model = data_.hashes.model,
             .device_type = job_.spec.device_type,
+            .max_length = job_.spec.max_length,
             .save_token_nll = job_.spec.save_token_nll,
             .numerics = folder_.numerics(),
             .mixed_hardware =
                 command.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse} {
   check_and_tell(header_);
-  folder_.check_same_run(header_);
+  folder_.go_on_with(header_, [&](std::int64_t n) {
+    return n > std::ssize(work_.samples)
+               ? ""
+               : hash_of(std::span(work_.samples).first(static_cast<std::size_t>(n)));
+  });
   {
     const StopDeferred until_it_is_whole;
     journal_ = folder_.open_journal(header_);
@@ -139,7 +146,7 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
   journal_->append(session(crew));
   Progress progress(std::cerr, progress_style(command_.options), std::ssize(work_.units));
   const CoordinatorHooks hooks{
-      .progress = [&](std::int64_t n_done) { progress.update(n_done); },
+      .progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
       .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },
       .give_up =
           [&] {

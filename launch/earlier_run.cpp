@@ -14,6 +14,26 @@ namespace {
 constexpr const char* kPlacesFile = "run.json";
 constexpr const char* kResultsFile = "detailed_results.json";
 
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+}
+
+// Results name a scorer by its hash. scorers: [{"sha256", "path"}], in the order of the instances.
+void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& file,
+                 const std::vector<Flag>& flags, std::vector<GivenValue>& given) {
+  std::string places;
+  for (const auto& scorer : scorers) {
+    const auto hash = scorer.at("sha256").get<std::string>(), place = scorer.at("path").get<std::string>();
+    for (auto& value : given)
+      if (value.flag->name == "methods")
+        replace_all(value.text, "kvzap_scorer=" + hash, "kvzap_scorer_model=" + place);
+    places += (places.empty() ? "" : ",") + place;
+  }
+  if (!places.empty())
+    given.push_back({find_flag(flags, "kvzap_scorer_model"), file.string() + ": kvzap_scorers", places});
+}
+
 }  // namespace
 
 std::vector<GivenValue> flags_of_run(const std::filesystem::path& folder, const std::vector<Flag>& flags) {
@@ -30,6 +50,7 @@ std::vector<GivenValue> flags_of_run(const std::filesystem::path& folder, const 
       const Flag* flag = find_flag(flags, name);
       if (flag) given.push_back({flag, file.string() + ": paths." + name, place.get<std::string>()});
     }
+    put_scorers(report.at("kvzap_scorers"), file, flags, given);
   } catch (const nlohmann::json::exception& error) {
     throw ConfigError(file.string(),
                       std::string("does not say in `paths` where model and data were: ") + error.what());

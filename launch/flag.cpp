@@ -9,7 +9,8 @@ namespace kvcompare {
 void apply(const GivenValue& given, Settings& settings) {
   const FlagValue& value = given.flag->value;
   if (!value.assign(settings, given.text))
-    throw ConfigError(given.origin, "'" + given.text + "' is not accepted; give " + value.accepted);
+    throw ConfigError(given.origin, "'" + given.text + "' is not accepted; give " + value.accepted +
+                                        (value.assign_one ? ", or several separated by commas" : ""));
   settings.origins[given.flag->name] = given.origin;
 }
 

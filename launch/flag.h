@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/method_flags.h"
 #include "launch/command.h"
 
 namespace kvcompare {
@@ -15,6 +17,8 @@ namespace kvcompare {
 // What the rows fill in. Default-constructed, it holds the defaults.
 struct Settings {
   RunSpec spec;
+  MethodFlags flags;                                      // where one value is given, or none
+  std::map<std::string, std::vector<std::string>> lists;  // values of flags of methods, as given
   RunOptions options;
   std::string methods = "all";
   bool include_observed_attention = false;
@@ -36,6 +40,9 @@ struct FlagValue {
   std::string accepted;     // ends the error message "... is not accepted; give ..."
   std::function<bool(Settings&, const std::string&)> assign;  // false: not accepted, nothing changed
   std::function<std::string(const Settings&)> shown;          // "" if there is no value
+  // Of a flag that takes several values, separated by commas: one of them. `assign` puts all into lists.
+  std::function<bool(Settings&, const std::string&)> assign_one{};
+  bool takes_list = false;  // in the configuration file a JSON array, too
 };
 
 struct Flag {

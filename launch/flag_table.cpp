@@ -18,6 +18,7 @@ constexpr int kMostSeconds = 1000000;
 
 bool is_ratio(double value) { return value >= 0 && value < 1; }
 bool is_any(double) { return true; }
+bool is_density(double value) { return value > 0 && value <= 1; }
 
 bool is_device(const std::string& given) {
   const std::string cuda = "cuda:";
@@ -109,6 +110,11 @@ FlagValue method_list() {
   return value;
 }
 
+// A parameter of methods, which takes several values.
+Flag sweep(const char* name, FlagGroup group, FlagValue one, std::string unit, std::string help) {
+  return {name, group, listed(name, std::move(one)), std::move(unit), std::move(help), ""};
+}
+
 Flag text_field_flag() {
   auto value = text(&RunSpec::text_field, "KEY", "a key of the JSON objects");
   value.shown = [](const Settings& settings) { return settings.spec.text_field.value_or("text"); };
@@ -156,53 +162,63 @@ std::vector<Flag> method_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kMethods;
   return {
       {"methods", kGroup, method_list(), "",
-       "Methods, any spelling that `kvcompare presses` shows. `all` is every method but ObservedAttention. "
-       "If this "
-       "flag is not given, all run but KVzap where it has no scorer for the model. "
-       "The "
-       "baseline is always run, first.",
+       "Methods, any spelling that `kvcompare presses` shows; also with parameters of their own: "
+       "streaming_llm:n_sink=8:compression_ratio=0.9. `all` is kvzap, random, streaming_llm and "
+       "expected_attention; `every` is each method that there is. If this flag is not given, all run but "
+       "KVzap "
+       "where it has no scorer for the model. The baseline is always run, first.",
        ""},
       {"include_observed_attention", kGroup, on_off(&Settings::include_observed_attention), "",
        "Adds ObservedAttention, which must look at every attention weight.", ""},
-      {"policy", kGroup, choice(&RunSpec::policy, {"auto", "ratio", "threshold"}), "",
+      {"policy", kGroup, choice(&MethodFlags::policy, {"auto", "ratio", "threshold"}), "",
        "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
-      {"seed", kGroup, whole_number(&RunSpec::seed, std::uint64_t{0}, kMostSeed), "", "Of the method random.",
+      {"at_density", kGroup,
+       numbers(&RunSpec::at_density, "numbers above 0 up to 1, separated by commas", is_density),
+       "of the keys attended to",
+       "Where the settings of each method are compared with those of the others, by interpolation between "
+       "them.",
        ""},
+      sweep("seed", kGroup, whole_number(&MethodFlags::seed, std::uint64_t{0}, kMostSeed), "",
+            "Of the method random."),
   };
 }
 
 std::vector<Flag> eviction_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kEviction;
   return {
-      {"compression_ratio", kGroup,
-       number(&RunSpec::compression_ratio, "a number from 0 up to but not 1 (the fraction removed)",
-              is_ratio),
-       "fraction removed", "Ratio policy: 0.5 removes half of the keys.", ""},
-      {"threshold", kGroup, number(&RunSpec::threshold, "a finite number", is_any), "score",
-       "Threshold policy: a key with a lower score is evicted.", ""},
-      {"sliding_window_size", kGroup,
-       whole_number(&RunSpec::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
-       "Threshold policy: the most recent keys, which are not judged yet.", ""},
-      {"n_sink", kGroup, whole_number(&RunSpec::n_sink, std::int64_t{0}, kMostTokens), "tokens",
-       "First positions, never evicted, of streaming_llm and expected_attention.", ""},
-      {"n_future_positions", kGroup, whole_number(&RunSpec::n_future_positions, std::int64_t{1}, kMostTokens),
-       "tokens", "expected_attention: how far ahead queries are expected.", ""},
-      {"use_covariance", kGroup, on_off(&RunSpec::use_covariance), "",
-       "expected_attention: use the covariance of the queries, not only their mean.", ""},
-      {"use_vnorm", kGroup, on_off(&RunSpec::use_vnorm), "",
-       "expected_attention: weight a key by the norm of its value.", ""},
+      sweep("compression_ratio", kGroup,
+            number(&MethodFlags::compression_ratio, "a number from 0 up to but not 1 (the fraction removed)",
+                   is_ratio),
+            "fraction removed", "Ratio policy: 0.5 removes half of the keys."),
+      sweep("threshold", kGroup, number(&MethodFlags::threshold, "a finite number", is_any), "score",
+            "Threshold policy: a key with a lower score is evicted."),
+      sweep("sliding_window_size", kGroup,
+            whole_number(&MethodFlags::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
+            "Threshold policy: the most recent keys, which are not judged yet."),
+      sweep("n_sink", kGroup, whole_number(&MethodFlags::n_sink, std::int64_t{0}, kMostTokens), "tokens",
+            "First positions, never evicted, of streaming_llm and expected_attention."),
+      sweep("n_future_positions", kGroup,
+            whole_number(&MethodFlags::n_future_positions, std::int64_t{1}, kMostTokens), "tokens",
+            "expected_attention: how far ahead queries are expected."),
+      sweep("use_covariance", kGroup, on_off(&MethodFlags::use_covariance), "",
+            "expected_attention: use the covariance of the queries, not only their mean."),
+      sweep("use_vnorm", kGroup, on_off(&MethodFlags::use_vnorm), "",
+            "expected_attention: weight a key by the norm of its value."),
   };
 }
 
 std::vector<Flag> kvzap_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kKvzap;
+  auto scorer = sweep("kvzap_scorer_model", kGroup,
+                      text(&MethodFlags::kvzap_scorer_model, "FOLDER|ID", "a folder or a hub id"), "",
+                      "Trained scorer, which must fit the model: a folder or a hub id.");
+  scorer.is_path = true;
   return {
-      {"kvzap_scorer_model", kGroup, text(&RunSpec::kvzap_scorer_model, "FOLDER|ID", "a folder or a hub id"),
-       "", "Trained scorer, which must fit the model: a folder or a hub id.", "", true},
-      {"kvzap_model_type", kGroup, choice(&RunSpec::kvzap_model_type, {"mlp", "linear"}), "",
+      std::move(scorer),
+      {"kvzap_model_type", kGroup, choice(&MethodFlags::kvzap_model_type, {"mlp", "linear"}), "",
        "Kind of scorer. A contradiction to what the scorer says is an error.", "what the scorer says"},
-      {"kvzap_n_sink", kGroup, whole_number(&RunSpec::kvzap_n_sink, std::int64_t{0}, kMostTokens), "tokens",
-       "First positions that KVzap never evicts.", ""},
+      sweep("kvzap_n_sink", kGroup, whole_number(&MethodFlags::kvzap_n_sink, std::int64_t{0}, kMostTokens),
+            "tokens", "First positions that KVzap never evicts."),
   };
 }
 
@@ -304,7 +320,7 @@ std::vector<Flag> prompt_flags() {
       {"held_out", kGroup,
        number(&KvzapTrainingSpec::held_out, "a number between 0 and 1, both excluded", is_share),
        "of the prompts", "Share that nothing is fitted to: R2 is measured there.", ""},
-      {"seed", kGroup, whole_number(&RunSpec::seed, std::uint64_t{0}, kMostSeed), "",
+      {"seed", kGroup, whole_number(&KvzapTrainingSpec::seed, std::uint64_t{0}, kMostSeed), "",
        "Of held-out prompts, positions, first weights and order of the examples.", ""},
   };
 }

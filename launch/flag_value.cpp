@@ -120,7 +120,7 @@ template std::optional<int> parse_whole(std::string_view, int, int);
 template std::optional<std::int64_t> parse_whole(std::string_view, std::int64_t, std::int64_t);
 template std::optional<std::uint64_t> parse_whole(std::string_view, std::uint64_t, std::uint64_t);
 
-FlagValue number(double RunSpec::*pointer, std::string accepted, bool (*fits)(double)) {
+FlagValue number(double MethodFlags::*pointer, std::string accepted, bool (*fits)(double)) {
   return any_number(pointer, std::move(accepted), fits);
 }
 FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool (*fits)(double)) {
@@ -138,13 +138,74 @@ FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std:
   return any_choice(pointer, choices);
 }
 
-FlagValue choice(std::optional<std::string> RunSpec::*pointer, const std::vector<std::string>& choices) {
+FlagValue choice(std::string MethodFlags::*pointer, const std::vector<std::string>& choices) {
+  return any_choice(pointer, choices);
+}
+
+FlagValue choice(std::optional<std::string> MethodFlags::*pointer, const std::vector<std::string>& choices) {
   return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
           [=](Settings& settings, const std::string& given) {
-            if (contains(choices, given)) settings.spec.*pointer = given;
+            if (contains(choices, given)) settings.flags.*pointer = given;
             return contains(choices, given);
           },
-          [=](const Settings& settings) { return (settings.spec.*pointer).value_or(""); }};
+          [=](const Settings& settings) { return (settings.flags.*pointer).value_or(""); }};
+}
+
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> pieces;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    auto piece = text.substr(begin, end - begin);
+    while (piece.starts_with(' ')) piece.remove_prefix(1);
+    while (piece.ends_with(' ')) piece.remove_suffix(1);
+    pieces.emplace_back(piece);
+    begin = end + 1;
+  }
+  return pieces;
+}
+
+FlagValue listed(std::string name, FlagValue one) {
+  auto value = one;
+  value.placeholder += ",...";
+  value.assign_one = one.assign;
+  value.takes_list = true;
+  value.assign = [name = std::move(name), assign_one = one.assign](Settings& settings,
+                                                                   const std::string& given) {
+    auto pieces = split_at_commas(given);
+    auto scratch = settings;
+    for (const auto& piece : pieces)
+      if (!assign_one(scratch, piece)) return false;
+    if (pieces.size() == 1) assign_one(settings, pieces.front());
+    settings.lists[name] = std::move(pieces);
+    return true;
+  };
+  return value;
+}
+
+FlagValue numbers(std::vector<double> RunSpec::*pointer, std::string accepted, bool (*fits)(double)) {
+  return {.kind = FlagKind::kNumber,
+          .placeholder = "X,...",
+          .accepted = std::move(accepted),
+          .assign =
+              [=](Settings& settings, const std::string& given) {
+                std::vector<double> values;
+                for (const auto& piece : split_at_commas(given)) {
+                  const auto value = parse_finite(piece);
+                  if (!value || !fits(*value)) return false;
+                  values.push_back(*value);
+                }
+                settings.spec.*pointer = std::move(values);
+                return true;
+              },
+          .shown =
+              [=](const Settings& settings) {
+                std::string text;
+                for (const auto value : settings.spec.*pointer)
+                  text += (text.empty() ? "" : ",") + shortest(value);
+                return text;
+              },
+          .assign_one = {},
+          .takes_list = true};
 }
 
 }  // namespace kvcompare

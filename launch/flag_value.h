@@ -29,12 +29,14 @@ extern template std::optional<std::uint64_t> parse_whole(std::string_view, std::
 // Positions in a sequence, and counts of them.
 inline constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
-// The member of RunSpec, RunOptions, KvzapTrainingSpec, TokenizeCommand or Settings that a pointer to member
-// names.
+// The member of RunSpec, MethodFlags, RunOptions, KvzapTrainingSpec, TokenizeCommand or Settings that a
+// pointer to member names.
 template <class AnySettings, class Owner, class Value>
 auto& member(AnySettings& settings, Value Owner::*pointer) {
   if constexpr (std::is_same_v<Owner, RunSpec>)
     return settings.spec.*pointer;
+  else if constexpr (std::is_same_v<Owner, MethodFlags>)
+    return settings.flags.*pointer;
   else if constexpr (std::is_same_v<Owner, RunOptions>)
     return settings.options.*pointer;
   else if constexpr (std::is_same_v<Owner, KvzapTrainingSpec>)
@@ -75,14 +77,15 @@ FlagValue whole_number(Value Owner::*pointer, typename Unwrapped<Value>::type le
 }
 
 // A number for which `fits` holds.
-FlagValue number(double RunSpec::*pointer, std::string accepted, bool (*fits)(double));
+FlagValue number(double MethodFlags::*pointer, std::string accepted, bool (*fits)(double));
 FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool (*fits)(double));
 
 // `choices` may be joined by '|' in the help.
 FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string RunOptions::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices);
-FlagValue choice(std::optional<std::string> RunSpec::*pointer, const std::vector<std::string>& choices);
+FlagValue choice(std::string MethodFlags::*pointer, const std::vector<std::string>& choices);
+FlagValue choice(std::optional<std::string> MethodFlags::*pointer, const std::vector<std::string>& choices);
 
 // Any text but the empty one; std::string, an optional one, or std::filesystem::path.
 template <class Owner, class Value>
@@ -99,6 +102,15 @@ FlagValue text(Value Owner::*pointer, std::string placeholder, std::string accep
               return member(settings, pointer);
           }};
 }
+
+// The flag `name`, which takes several values of this kind.
+FlagValue listed(std::string name, FlagValue one);
+
+// Numbers separated by commas, for each of which `fits` holds.
+FlagValue numbers(std::vector<double> RunSpec::*pointer, std::string accepted, bool (*fits)(double));
+
+// Without the spaces around each; empty pieces stay.
+std::vector<std::string> split_at_commas(std::string_view text);
 
 template <class Owner>
 FlagValue on_off(bool Owner::*pointer) {

@@ -11,14 +11,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::int64_t bytes_of_scorer(const Job& job) {
-  if (!job.scorer) return 0;
+std::int64_t bytes_of_scorers(const Job& job) {
   std::int64_t bytes = 0;
-  std::error_code error;
-  for (fs::directory_iterator file(*job.scorer, error), end; !error && file != end; file.increment(error))
-    if (file->path().extension() == ".safetensors")
-      if (const auto size = file->file_size(error); !error) bytes += static_cast<std::int64_t>(size);
-  if (error) throw CheckpointError(job.scorer->string(), "", "cannot be read: " + error.message());
+  for (const auto& [place, folder] : job.scorers) {
+    std::error_code error;
+    for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error))
+      if (file->path().extension() == ".safetensors")
+        if (const auto size = file->file_size(error); !error) bytes += static_cast<std::int64_t>(size);
+    if (error) throw CheckpointError(folder.string(), "", "cannot be read: " + error.message());
+  }
   return bytes;
 }
 
@@ -30,7 +31,7 @@ MemoryPlan plan_gpu_memory(const Job& job, const RunOptions& options, const GpuM
                      .dtype = *job.spec.dtype,
                      .chunk_size = job.spec.chunk_size,
                      .n_rows = kGpuBlockRows,
-                     .scorer_bytes = bytes_of_scorer(job),
+                     .scorer_bytes = bytes_of_scorers(job),
                      .max_weight_memory = options.max_weight_memory},
                     memory, n_sharing);
 }

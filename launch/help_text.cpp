@@ -64,7 +64,10 @@ Examples
 
 constexpr const char* kResults = R"(Results
   The table goes to stdout, log and progress to stderr. In the output folder:
-  comparison_summary.json        perplexity of each method against the baseline's
+  summary.md                     the comparison to read, with intervals
+  results.csv, samples.csv       a row a method with its parameters; a row a sample under a method
+  table.tex                      the table for a paper
+  comparison_summary.json        each method against the baseline
   detailed_results.json          configuration, key counts, every sample
   results.h5                     the same and more, as arrays: by head, by position, by token
   run.json                       dates, hosts, versions, timings

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <stop_token>
 #include <string_view>
@@ -70,16 +71,6 @@ class HashBeside {
   std::future<std::string> hash_;
 };
 
-std::string hash_of(const std::vector<Sample>& samples) {
-  Sha256 hash;
-  for (const auto& sample : samples) {
-    const auto n_tokens = std::ssize(sample.ids);
-    hash.add({reinterpret_cast<const char*>(&n_tokens), sizeof n_tokens});
-    hash.add({reinterpret_cast<const char*>(sample.ids.data()), sample.ids.size() * sizeof(TokenId)});
-  }
-  return hash.hex();
-}
-
 void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, const ModelConfig& config) {
   std::int64_t longest = 0;
   for (const auto& sample : samples) {
@@ -93,21 +84,42 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
   warn_beyond_positions(longest, "the longest sample", config);
 }
 
-bool has_kvzap(const RunSpec& spec) {
-  return std::ranges::any_of(spec.methods, [](const auto& method) { return method.name == "kvzap"; });
-}
-
 // So that the run does not fail late, and a missing scorer is told with what to do about it.
-std::optional<std::filesystem::path> scorer_folder(const RunSpec& spec) {
-  if (!has_kvzap(spec)) return std::nullopt;
+std::filesystem::path scorer_folder(const std::string& place) {
   try {
-    return resolve_model("kvzap_scorer_model", spec.kvzap_scorer_model);
+    return resolve_model("kvzap_scorer_model", place);
   } catch (const ConfigError& error) {
     throw ConfigError(error.key,
                       error.problem +
                           "\nkvzap needs a scorer trained for the model; to compare without it, name the "
                           "others in --methods (kvcompare presses lists them)");
   }
+}
+
+void find_scorers(Job& job) {
+  for (const auto& method : job.spec.methods)
+    if (const auto& place = method.parameters.kvzap_scorer_model; !place.empty())
+      job.scorers.emplace(place, scorer_folder(place));
+}
+
+// What each scorer is; a kind that was asked for must be that one.
+void read_kinds_of_scorers(Job& job) {
+  for (auto& method : job.spec.methods) {
+    const auto& place = method.parameters.kvzap_scorer_model;
+    auto& kind = method.parameters.kvzap_model_type;
+    if (place.empty()) continue;
+    kind = kvzap_model_type(job.scorers.at(place), job.config,
+                            kind.empty() ? std::nullopt : std::optional(kind));
+  }
+}
+
+// Two names of one scorer would be two names of the same instances.
+void refuse_equal(const std::map<std::string, std::string>& scorers) {
+  for (auto one = scorers.begin(); one != scorers.end(); ++one)
+    for (auto other = std::next(one); other != scorers.end(); ++other)
+      if (one->second == other->second)
+        throw ConfigError("kvzap_scorer_model", "'" + one->first + "' and '" + other->first +
+                                                    "' hold the same scorer; give one of them");
 }
 
 // The tiled engine is that of the layerwise ones which is for the CPU; it knows two number formats.
@@ -138,6 +150,23 @@ std::unique_ptr<GpuWeights> load_gpu_weights(const Job& job, const c10::Device& 
 
 }  // namespace
 
+std::string hash_of(std::span<const Sample> samples) {
+  Sha256 hash;
+  for (const auto& sample : samples) {
+    const auto n_tokens = std::ssize(sample.ids);
+    hash.add({reinterpret_cast<const char*>(&n_tokens), sizeof n_tokens});
+    hash.add({reinterpret_cast<const char*>(sample.ids.data()), sample.ids.size() * sizeof(TokenId)});
+  }
+  return hash.hex();
+}
+
+RunSpec with_scorers(RunSpec spec, const JobData& data) {
+  for (auto& method : spec.methods)
+    if (const auto& place = method.parameters.kvzap_scorer_model; !place.empty())
+      method.parameters.kvzap_scorer = data.scorers.at(place);
+  return spec;
+}
+
 void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
                           const TooLong& told) {
   if (!config.sliding_window || n_tokens <= *config.sliding_window) return;
@@ -156,17 +185,17 @@ void warn_beyond_positions(std::int64_t n_tokens, const std::string& what, const
 Job read_job(const RunSpec& spec, const RunOptions& options) {
   Job job{.spec = spec,
           .model = resolve_model("model_name", spec.model_name),
-          .scorer = scorer_folder(spec),
+          .scorers = {},
           .config = {},
           .devices = choose_devices(options.device, options.num_gpus)};
+  find_scorers(job);
   job.config = read_model_config(job.model / "config.json");
   job.spec.dtype = choose_dtype(spec.dtype, job.config.stored_dtype, job.devices.front());
   if (spec.engine == "auto") job.spec.engine = "layerwise";
   job.spec.device_type = job.devices.front().is_cpu() ? "cpu" : "cuda";
   if (is_for_gpu(job.spec, job.devices.front()))
     for (const auto& method : job.spec.methods) device_schedule(method);  // throws if there is none
-  if (job.scorer)
-    job.spec.kvzap_model_type = kvzap_model_type(*job.scorer, job.config, spec.kvzap_model_type);
+  read_kinds_of_scorers(job);
   return job;
 }
 
@@ -187,7 +216,8 @@ JobData read_data(const Job& job, int n_threads) {
   check_lengths(data.dataset.samples, spec, job.config);
   data.hashes.data = hash_of(data.dataset.samples);
   if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");
-  if (job.scorer) data.hashes.scorer = model_hash(*job.scorer);
+  for (const auto& [place, folder] : job.scorers) data.scorers.emplace(place, model_hash(folder));
+  refuse_equal(data.scorers);
   data.hashes.model = model.get();
   return data;
 }
@@ -220,8 +250,8 @@ std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& devic
                                         const GpuSharing& sharing) {
   auto loaded = std::make_unique<LoadedModel>();
   const auto dtype = scalar_type(*job.spec.dtype);
-  if (job.scorer)
-    loaded->kvzap = load_kvzap_surrogate(*job.scorer, job.config, job.spec.kvzap_model_type, dtype, device);
+  for (const auto& [place, folder] : job.scorers)
+    loaded->kvzap.emplace(place, load_kvzap_surrogate(folder, job.config, std::nullopt, dtype, device));
   if (is_for_tiles(job.spec, device)) {
     loaded->packed = std::make_unique<PackedWeights>(
         job.config, CheckpointWeights(job.model, job.config, dtype, device), options.max_weight_memory);
@@ -240,7 +270,7 @@ std::unique_ptr<LoadedModel> load_model(const Job& job, const c10::Device& devic
 }
 
 std::unique_ptr<Engine> make_engine(const Job& job, const LoadedModel& loaded, int n_threads) {
-  const ScorerResources resources{loaded.kvzap ? &*loaded.kvzap : nullptr};
+  const ScorerResources resources{&loaded.kvzap};
   const auto chunk_size = job.spec.chunk_size;
   if (loaded.gpu)
     return make_gpu_engine(*loaded.gpu, resources,

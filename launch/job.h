@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "coordinator/cost_model.h"
 #include "coordinator/fingerprint.h"
 #include "presses/kvzap_surrogate.h"
+#include "presses/registry.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/engine.h"
 #include "worker/gpu_weights.h"
@@ -28,9 +31,10 @@ namespace kvcompare {
 
 // What every process reads for itself: small files alone.
 struct Job {
-  RunSpec spec;                                 // engine, dtype, device_type and kvzap_model_type filled in
-  std::filesystem::path model;                  // folder
-  std::optional<std::filesystem::path> scorer;  // folder; if the run has the method kvzap
+  RunSpec spec;                 // engine, dtype, device_type and kvzap_model_type of instances filled in
+  std::filesystem::path model;  // folder
+  // Folders of the scorers that instances of kvzap need, by the place that names them.
+  std::map<std::string, std::filesystem::path> scorers;
   ModelConfig config;
   std::vector<c10::Device> devices;  // of the workers
 };
@@ -42,7 +46,14 @@ Job read_job(const RunSpec& spec, const RunOptions& options);
 struct JobData {
   Dataset dataset;
   InputHashes hashes;
+  std::map<std::string, std::string> scorers;  // SHA-256, by the place that names the scorer
 };
+
+// Of the token ids.
+std::string hash_of(std::span<const Sample> samples);
+
+// With the hashes of the scorers in its instances.
+RunSpec with_scorers(RunSpec spec, const JobData& data);
 
 // Throws ConfigError, DataError or CheckpointError.
 JobData read_data(const Job& job, int n_threads);
@@ -64,13 +75,13 @@ CostShape cost_shape(const ModelConfig& config);
 
 ModelShape model_shape(const ModelConfig& config);
 
-// A model on one device, in the form that the engine computes with, and the scorer that kvzap needs there.
+// A model on one device, in the form that the engine computes with, and the scorers that kvzap needs there.
 struct LoadedModel {
   std::unique_ptr<Model> model;  // for the stepwise engine, and the layerwise one by libtorch's operators
   std::unique_ptr<PackedWeights> packed;  // for the tiled engine
   std::unique_ptr<GpuWeights> gpu;        // for the GPU engine
   std::optional<MemoryPlan> plan;         // likewise
-  std::optional<KvzapSurrogate> kvzap;    // if the run has the method
+  KvzapSurrogates kvzap;                  // of every scorer
 };
 
 // Whether one engine uses all threads of the process.

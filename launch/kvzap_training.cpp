@@ -119,7 +119,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                          .begin = pieces.begin,
                          .request = pieces.request,
                          .d_model = job_.config.hidden_size,
-                         .seed = job_.spec.seed},
+                         .seed = command_.training.seed},
                         command.training);
   check_lengths(plan_, job_);
   identity_ = training_identity(command.training, {.hashes = hashes_,
@@ -127,7 +127,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                                                    .numerics = numerics_in_identity(job_, command.options),
                                                    .dtype = to_string(*job_.spec.dtype),
                                                    .device_type = job_.spec.device_type,
-                                                   .seed = job_.spec.seed});
+                                                   .seed = command_.training.seed});
   const StopDeferred until_it_is_whole;
   begin_or_resume();
 }
@@ -175,20 +175,21 @@ void KvzapTraining::write_record(const FittedLayers* fitted) const {
 bool KvzapTraining::collect(PromptCollection& collection) {
   only_note_stop();
   Progress progress(std::cerr, progress_style(command_.options), std::ssize(missing_));
-  return collection.collect(missing_, {.keep =
-                                           [&](const PromptTargets& targets) {
-                                             fault_point("before_journal_write");
-                                             write_file_atomically(targets_of(targets.sample), targets.table);
-                                           },
-                                       .progress = [&](std::int64_t n_done) { progress.update(n_done); },
-                                       .stop_requested = stop_signalled});
+  return collection.collect(
+      missing_, {.keep =
+                     [&](const PromptTargets& targets) {
+                       fault_point("before_journal_write");
+                       write_file_atomically(targets_of(targets.sample), targets.table);
+                     },
+                 .progress = [&](std::int64_t n_done, double share) { progress.update(n_done, share); },
+                 .stop_requested = stop_signalled});
 }
 
 LayerFitsTask KvzapTraining::fits_task() const {
   LayerFitsTask task{.fitted = {},
                      .held_out = {},
                      .n_layers = job_.config.n_layers,
-                     .seed = job_.spec.seed,
+                     .seed = command_.training.seed,
                      .folder = folder_ / "layers",
                      .n_threads = n_threads_,
                      .device = job_.devices.front()};
@@ -201,8 +202,8 @@ LayerFitsTask KvzapTraining::fits_task() const {
 std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& meanwhile) {
   only_note_stop();
   const auto task = fits_task();
-  Progress progress(std::cerr, progress_style(command_.options),
-                    n_fit_steps(command_.training, task.n_layers));
+  const auto n_steps = n_fit_steps(command_.training, task.n_layers);
+  Progress progress(std::cerr, progress_style(command_.options), n_steps);
   return while_another_thread_works<std::optional<FittedLayers>>(
       [task, training = command_.training](std::atomic<std::int64_t>& n_done) {
         const std::function<bool()> go_on = [] {
@@ -213,7 +214,7 @@ std::optional<FittedLayers> KvzapTraining::fit(const std::function<void()>& mean
       },
       [&](std::int64_t n_done) {
         meanwhile();
-        progress.update(n_done);
+        progress.update(n_done, static_cast<double>(n_done) / static_cast<double>(n_steps));
       });
 }
 

@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <cctype>
-#include <variant>
+#include <string_view>
 
 #include "common/errors.h"
+#include "launch/flag.h"
 #include "launch/nearest_name.h"
 
 namespace kvcompare {
 namespace {
 
-using Selection = std::vector<const MethodDescription*>;
+using Selection = std::vector<MethodItem>;
 
 std::string trimmed(std::string_view text) {
   const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
@@ -19,29 +20,31 @@ std::string trimmed(std::string_view text) {
   return std::string(text);
 }
 
-std::vector<std::string> split_names(const std::string& list) {
-  std::vector<std::string> names;
+// Without empty pieces.
+std::vector<std::string> pieces(const std::string& list, char separator) {
+  std::vector<std::string> found;
   for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    if (std::string name = trimmed(std::string_view(list).substr(begin, end - begin)); !name.empty())
-      names.push_back(std::move(name));
+    const std::size_t end = std::min(list.find(separator, begin), list.size());
+    if (std::string piece = trimmed(std::string_view(list).substr(begin, end - begin)); !piece.empty())
+      found.push_back(std::move(piece));
     begin = end + 1;
   }
-  return names;
+  return found;
 }
 
-bool is_all(std::string name) {
+std::string lower_case(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name == "all";
+  return name;
 }
 
-void append_once(Selection& selection, const MethodDescription& method) {
-  if (std::find(selection.begin(), selection.end(), &method) == selection.end()) selection.push_back(&method);
+void append_once(Selection& selection, MethodItem item) {
+  if (std::find(selection.begin(), selection.end(), item) == selection.end())
+    selection.push_back(std::move(item));
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& origin) {
-  std::vector<std::string> spellings{"all"};
-  std::string listed = "all";
+  std::vector<std::string> spellings{"all", "every"};
+  std::string listed = "all, every";
   for (const MethodDescription& method : methods()) {
     spellings.emplace_back(method.name);
     listed += ", " + std::string(method.name);
@@ -51,41 +54,47 @@ void append_once(Selection& selection, const MethodDescription& method) {
                                 (nearest.empty() ? "there are: " : nearest + "There are: ") + listed);
 }
 
+MethodItem item_of(const std::string& spelling, const std::string& origin) {
+  const auto parts = pieces(spelling, ':');
+  const MethodDescription* method = parts.empty() ? nullptr : find_method(parts.front());
+  if (method == nullptr) refuse(parts.empty() ? spelling : parts.front(), origin);
+  MethodItem item{.method = method, .fixed = {}, .spelling = spelling};
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const auto equals = parts[i].find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == parts[i].size())
+      throw ConfigError(origin, "'" + spelling + "': '" + parts[i] +
+                                    "' is no parameter; write METHOD:PARAMETER=VALUE, for example "
+                                    "streaming_llm:n_sink=8:compression_ratio=0.9");
+    auto flag = canonical_name(trimmed(std::string_view(parts[i]).substr(0, equals)));
+    if (std::ranges::find(item.fixed, flag, &std::pair<std::string, std::string>::first) != item.fixed.end())
+      throw ConfigError(origin, "'" + spelling + "' gives " + flag + " twice; give it once");
+    item.fixed.emplace_back(std::move(flag), trimmed(std::string_view(parts[i]).substr(equals + 1)));
+  }
+  return item;
+}
+
 }  // namespace
 
 Selection select_methods(const std::string& list, ObservedAttention observed, const std::string& origin) {
-  const std::vector<std::string> names = split_names(list);
-  if (names.empty()) throw ConfigError(origin, "names no method; give names separated by commas, or all");
-  Selection selection{&methods().front()};
+  const std::vector<std::string> names = pieces(list, ',');
+  if (names.empty())
+    throw ConfigError(origin, "names no method; give names separated by commas, all, or every");
+  Selection selection{{.method = &methods().front()}};
   for (const std::string& name : names) {
-    if (is_all(name)) {
+    const bool is_every = lower_case(name) == "every";
+    if (is_every || lower_case(name) == "all") {
       for (const MethodDescription& method : methods())
-        if (method.in_all) append_once(selection, method);
-    } else if (const MethodDescription* method = find_method(name)) {
-      append_once(selection, *method);
+        if (is_every || method.in_all) append_once(selection, {.method = &method});
     } else {
-      refuse(name, origin);
+      append_once(selection, item_of(name, origin));
     }
   }
   if (observed == ObservedAttention::kInclude) {
     const MethodDescription* method = find_method("observed_attention");
     require(method != nullptr, "the registry has no observed_attention");
-    append_once(selection, *method);
+    append_once(selection, {.method = method});
   }
   return selection;
-}
-
-std::vector<MethodSpec> make_method_specs(std::span<const MethodDescription* const> methods,
-                                          const RunSpec& run) {
-  std::vector<MethodSpec> specs;
-  for (const MethodDescription* method : methods) specs.push_back(make_method_spec(*method, run));
-  return specs;
-}
-
-std::vector<std::string_view> policy_flags(const EvictionPolicy& policy) {
-  if (std::holds_alternative<RatioBudget>(policy)) return {"compression_ratio"};
-  if (std::holds_alternative<ScoreThreshold>(policy)) return {"threshold", "sliding_window_size"};
-  return {};
 }
 
 }  // namespace kvcompare

@@ -1,28 +1,33 @@
-// --methods: from a list of names to the methods of the run.
+// --methods: from a list of names to the methods that are asked for.
 #pragma once
 
-#include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "common/run_spec.h"
 #include "presses/registry.h"
 
 namespace kvcompare {
 
 enum class ObservedAttention { kOnlyIfNamed, kInclude };
 
-// `list`: names in any spelling find_method knows, separated by commas; "all" is every method with in_all.
-// Returns the baseline, then the others in the order named, each once. Throws ConfigError, naming
-// `origin`, for an unknown name (with the nearest ones) and for an empty list.
-std::vector<const MethodDescription*> select_methods(const std::string& list, ObservedAttention observed,
-                                                     const std::string& origin = "--methods");
+// "streaming_llm:n_sink=8:compression_ratio=0.9"
+struct MethodItem {
+  const MethodDescription* method;
+  std::vector<std::pair<std::string, std::string>>
+      fixed{};             // flag and value, as written; others are the run's
+  std::string spelling{};  // as written
 
-std::vector<MethodSpec> make_method_specs(std::span<const MethodDescription* const> methods,
-                                          const RunSpec& run);
+  friend bool operator==(const MethodItem& a, const MethodItem& b) {
+    return a.method == b.method && a.fixed == b.fixed;
+  }
+};
 
-// The flags that hold the policy's parameters.
-std::vector<std::string_view> policy_flags(const EvictionPolicy& policy);
+// `list`: names in any spelling find_method knows, separated by commas, each perhaps with parameters; "all"
+// is every method with in_all, "every" each that there is. Returns the baseline, then the others in the order
+// named, each once. Throws ConfigError, naming `origin`, for an unknown name (with the nearest ones), a
+// parameter without value and an empty list.
+std::vector<MethodItem> select_methods(const std::string& list, ObservedAttention observed,
+                                       const std::string& origin = "--methods");
 
 }  // namespace kvcompare

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/plural.h"
 #include "coordinator/fingerprint.h"
+#include "coordinator/growth.h"
 #include "coordinator/reports/write_reports.h"
 
 namespace kvcompare {
@@ -20,8 +21,17 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kPatience{5};
 
 // The marker first: results without it do not count.
-constexpr std::array kFiles{kCompleteMarker, "comparison_summary.json", "detailed_results.json", "results.h5",
-                            "run.json",      "journal.jsonl",           "journal.jsonl.damaged"};
+constexpr std::array kFiles{kCompleteMarker,
+                            "comparison_summary.json",
+                            "detailed_results.json",
+                            "results.h5",
+                            "results.csv",
+                            "samples.csv",
+                            "summary.md",
+                            "table.tex",
+                            "run.json",
+                            "journal.jsonl",
+                            "journal.jsonl.damaged"};
 
 // What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
 bool is_there(const fs::path& path) {
@@ -79,10 +89,14 @@ void OutputFolder::remove_results() const {
   }
 }
 
-void OutputFolder::check_same_run(const JournalHeader& header) const {
+void OutputFolder::go_on_with(const JournalHeader& header,
+                              const std::function<std::string(std::int64_t)>& data_hash) {
   if (!so_far_) return;
-  refuse_drift(so_far_->header().identity, header.identity,
-               {.what = "run", .record = journal_path(path_).string(), .folder_flag = "--output_dir"});
+  const auto& then = so_far_->header();
+  refuse_other_run(then, header, data_hash(then.n_samples),
+                   {.what = "run", .record = journal_path(path_).string(), .folder_flag = "--output_dir"});
+  has_grown_ = !asks_for_the_same(then, header);
+  so_far_->grow(header);
 }
 
 const UnitTable& OutputFolder::known() const {
@@ -95,8 +109,14 @@ std::vector<Numerics> OutputFolder::numerics() const {
 }
 
 std::unique_ptr<JournalWriter> OutputFolder::open_journal(const JournalHeader& header) const {
-  if (so_far_) return std::make_unique<JournalWriter>(*so_far_);
-  return std::make_unique<JournalWriter>(journal_path(path_), header);
+  if (!so_far_) return std::make_unique<JournalWriter>(journal_path(path_), header);
+  auto journal = std::make_unique<JournalWriter>(*so_far_);
+  if (has_grown_) {
+    remove_marker(path_);
+    journal->append(Growth{header});
+    journal->sync();
+  }
+  return journal;
 }
 
 }  // namespace kvcompare

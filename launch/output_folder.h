@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -20,8 +21,10 @@ class OutputFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  // The run is as it was begun: throws ConfigError("resume") naming what has changed, old and new.
-  void check_same_run(const JournalHeader& header) const;
+  // The run is as it was begun, or asks for more: what is known gets its place there.
+  //   data_hash : of the first so many samples
+  // Throws ConfigError("resume") naming what has changed, old and new, or is not asked for any more.
+  void go_on_with(const JournalHeader& header, const std::function<std::string(std::int64_t)>& data_hash);
 
   // What is known of the units; nothing if the run begins.
   const UnitTable& known() const;
@@ -29,7 +32,8 @@ class OutputFolder {
   // With which arithmetic they were computed, by place in the journal.
   std::vector<Numerics> numerics() const;
 
-  // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on.
+  // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on. If the
+  // run has grown its results are no longer complete.
   std::unique_ptr<JournalWriter> open_journal(const JournalHeader& header) const;
 
  private:
@@ -38,6 +42,7 @@ class OutputFolder {
   std::filesystem::path path_;
   DirectoryLock lock_;
   std::optional<Journal> so_far_;  // of a run that is resumed
+  bool has_grown_ = false;
 };
 
 // OUT/journal.jsonl

@@ -1,7 +1,6 @@
 #include "launch/presses_command.h"
 
 #include "launch/flag_table.h"
-#include "launch/method_list.h"
 #include "launch/wrapped_text.h"
 #include "presses/registry.h"
 
@@ -30,8 +29,10 @@ std::string parameter_text(std::string_view name) {
 }
 
 std::string parameters_text(const MethodDescription& method) {
-  std::vector<std::string_view> names = policy_flags(make_method_spec(method, RunSpec{}).policy);
-  names.insert(names.end(), method.parameters.begin(), method.parameters.end());
+  std::vector<std::string_view> names(method.parameters.begin(), method.parameters.end());
+  if (method.policy == DefaultPolicy::kRatio) names.insert(names.begin(), "compression_ratio");
+  if (method.policy == DefaultPolicy::kThreshold)
+    names.insert(names.begin(), {"threshold", "sliding_window_size"});
   std::string text;
   for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + parameter_text(name);
   return text.empty() ? "none" : text;
@@ -46,7 +47,8 @@ std::string aliases_text(const MethodDescription& method) {
 }  // namespace
 
 std::string press_text(const MethodDescription& method) {
-  std::string text = std::string(method.name) + (method.in_all ? "" : "  (not part of `all`)") + "\n";
+  std::string text =
+      std::string(method.name) + (method.in_all ? "" : "  (part of `every`, not of `all`)") + "\n";
   text += labelled("score", method.summary, kColumn);
   text += labelled("policy", policy_text(method.policy), kColumn);
   text += labelled("parameters", parameters_text(method), kColumn);

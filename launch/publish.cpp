@@ -11,6 +11,7 @@
 #include "common/terminal_width.h"
 #include "coordinator/aggregate.h"
 #include "coordinator/journal.h"
+#include "coordinator/journal_comparison.h"
 #include "coordinator/reports/table.h"
 #include "coordinator/reports/write_reports.h"
 #include "launch/output_folder.h"
@@ -53,7 +54,7 @@ ExitCode publish(const std::filesystem::path& folder) {
                 "; run again with --resume to continue");
     return ExitCode::kInterrupted;
   }
-  const auto comparison = aggregate(journal.header(), journal.units(), journal.numerics());
+  const auto comparison = comparison_of(journal);
   write_and_print(folder, comparison, journal);
   check_attempts_agree(journal);
   check_effect(journal.header().spec, journal.units());

@@ -36,5 +36,5 @@ Your own model (a folder with config.json, tokenizer.json, *.safetensors, or a h
   $kvcompare --model_name MODEL --data_path DATA.jsonl --methods random,streaming_llm,expected_attention --output_dir results
 KVzap needs a scorer, which is trained once for a model:  $kvcompare train_kvzap --model_name MODEL --data_path DATA.jsonl --output SCORER
 and then:  --methods kvzap --kvzap_scorer_model SCORER.  All flags: $kvcompare --help
-The results of this comparison: $results (comparison_summary.json, detailed_results.json, results.h5, run.json).
+The results of this comparison: $results (summary.md to read; results.csv, comparison_summary.json, results.h5 and more: docs/results.md).
 END

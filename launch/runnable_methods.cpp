@@ -25,9 +25,12 @@ std::optional<ModelConfig> config_of_model(const RunSpec& spec) {
 }
 
 // Empty: nothing.
-std::string problem_of_scorer(const RunSpec& spec, const ModelConfig& model) {
+std::string problem_of_scorers(const RunSpec& spec, const ModelConfig& model) {
   try {
-    kvzap_model_type(resolve_model("kvzap_scorer_model", spec.kvzap_scorer_model), model, std::nullopt);
+    for (const auto& method : spec.methods)
+      if (is_kvzap(method))
+        kvzap_model_type(resolve_model("kvzap_scorer_model", method.parameters.kvzap_scorer_model), model,
+                         std::nullopt);
     return "";
   } catch (const ConfigError& error) {
     return first_line(error.problem);
@@ -48,7 +51,7 @@ std::optional<std::string> why_without_kvzap(const CompareCommand& command) {
   if (!command.methods_by_default || std::ranges::none_of(spec.methods, is_kvzap)) return std::nullopt;
   const auto model = config_of_model(spec);
   if (!model) return std::nullopt;
-  const std::string problem = problem_of_scorer(spec, *model);
+  const std::string problem = problem_of_scorers(spec, *model);
   if (problem.empty()) return std::nullopt;
   return "KVzap is left out, because it has no scorer for this model: " + problem +
          ". To have KVzap, give --kvzap_scorer_model a scorer of this model; kvcompare train_kvzap trains "

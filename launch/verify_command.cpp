@@ -17,8 +17,8 @@
 #include "common/sha256.h"
 #include "common/usable_cores.h"
 #include "common/version.h"
-#include "coordinator/aggregate.h"
 #include "coordinator/coordinator_loop.h"
+#include "coordinator/journal_comparison.h"
 #include "coordinator/plan.h"
 #include "coordinator/reports/write_reports.h"
 #include "launch/job.h"
@@ -84,8 +84,7 @@ void check_hashes(const fs::path& folder, const nlohmann::json& marker, const st
 
 void check_against_journal(const nlohmann::json& marker, const Journal& journal) {
   const ScratchFolder scratch;
-  write_reports(scratch.path(), aggregate(journal.header(), journal.units(), journal.numerics()),
-                journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); });
+  write_reports(scratch.path(), comparison_of(journal), journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); });
   check_hashes(scratch.path(), marker, "made from the journal again, gives other bytes");
 }
 
@@ -102,20 +101,37 @@ std::set<SampleIndex> drawn(const Journal& journal, std::int64_t n) {
   return some;
 }
 
+// given: places of the scorers in the order of the instances; empty: where they were.
+void set_scorers(RunSpec& spec, const Places& places, const std::vector<std::string>& given) {
+  std::vector<std::string> hashes;  // each once
+  for (auto& method : spec.methods) {
+    auto& parameters = method.parameters;
+    if (parameters.kvzap_scorer.empty()) continue;
+    const auto known = std::ranges::find(hashes, parameters.kvzap_scorer);
+    const auto at = static_cast<std::size_t>(known - hashes.begin());
+    if (known == hashes.end()) hashes.push_back(parameters.kvzap_scorer);
+    if (!given.empty() && at >= given.size())
+      throw ConfigError("--kvzap_scorer_model", "names " + std::to_string(given.size()) +
+                                                    " scorers, the run has more; give all or none");
+    parameters.kvzap_scorer_model =
+        given.empty() ? places.kvzap_scorers.at(parameters.kvzap_scorer) : given[at];
+  }
+}
+
 Job job_of(const VerifyCommand& command, const JournalHeader& header) {
   auto spec = header.spec;
   const auto& given = command.spec;
   spec.model_name = given.model_name.empty() ? header.places.model_name : given.model_name;
   spec.data_path = given.data_path.empty() ? header.places.data_path : given.data_path;
-  spec.kvzap_scorer_model =
-      given.kvzap_scorer_model.empty() ? header.places.kvzap_scorer_model : given.kvzap_scorer_model;
+  set_scorers(spec, header.places, command.kvzap_scorers);
   auto options = command.options;
   options.device = header.spec.device_type;
   return read_job(spec, options);
 }
 
 void refuse_other_inputs(const JournalHeader& header, const Job& job, const JobData& data) {
-  const auto now = identity_of(job.spec, data.hashes, {kNumbersRevision, loaded_libtorch_version()});
+  const auto now =
+      identity_of(with_scorers(job.spec, data), data.hashes, {kNumbersRevision, loaded_libtorch_version()});
   std::string text;
   for (const auto& difference : drift(header.identity, now)) text += "\n  " + difference;
   if (!text.empty())
@@ -158,25 +174,28 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
   const auto data = read_data(job, n_threads);
   refuse_other_inputs(journal.header(), job, data);
 
+  const auto spec = with_scorers(job.spec, data);
   Work work{.samples = data.dataset.samples,
-            .methods = job.spec.methods,
+            .methods = spec.methods,
             .units = {},
             .model = data.hashes.model,
             .device_type = job.spec.device_type,
+            .max_length = job.spec.max_length,
             .save_token_nll = job.spec.save_token_nll};
   const auto samples = drawn(journal, *command.n_recompute);
-  for (const auto& unit : plan_units(work.samples, job.spec, cost_shape(job.config), {}, Quarantined::kRetry))
+  for (const auto& unit : plan_units(work.samples, spec, cost_shape(job.config), {}, Quarantined::kRetry))
     if (samples.contains(unit.unit.sample)) work.units.push_back(unit);
 
   const ScratchFolder scratch;
   JournalWriter writer(journal_path(scratch.path()), journal.header());
   LocalWorkers workers(make_workers(job, options, data.hashes.model, n_threads, work.units.size()));
   Progress progress(std::cerr, progress_style(options), std::ssize(work.units));
-  const auto evaluated = coordinate(workers.coordinator_endpoint(), workers.size(), work, writer,
-                                    {.progress = [&](std::int64_t n_done) { progress.update(n_done); },
-                                     .stop_requested = stop_signalled,
-                                     .give_up = [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); },
-                                     .stop_grace = std::chrono::seconds(options.stop_grace)});
+  const auto evaluated = coordinate(
+      workers.coordinator_endpoint(), workers.size(), work, writer,
+      {.progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
+       .stop_requested = stop_signalled,
+       .give_up = [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); },
+       .stop_grace = std::chrono::seconds(options.stop_grace)});
   writer.sync();
   if (evaluated.interrupted) throw Error(ExitCode::kInterrupted, "interrupted before all was recomputed");
   return compared(journal, Journal(journal_path(scratch.path())));

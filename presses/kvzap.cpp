@@ -35,9 +35,12 @@ at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden)
   return x;
 }
 
-Scorer make_kvzap(const ScorerParameters&, const ScorerResources& resources) {
+Scorer make_kvzap(const ScorerParameters& parameters, const ScorerResources& resources) {
   require(resources.kvzap != nullptr, "kvzap: no surrogate was loaded");
-  return std::make_unique<Kvzap>(*resources.kvzap);
+  const auto surrogate = resources.kvzap->find(parameters.kvzap_scorer_model);
+  require(surrogate != resources.kvzap->end(),
+          "kvzap: no surrogate was loaded from " + parameters.kvzap_scorer_model);
+  return std::make_unique<Kvzap>(surrogate->second);
 }
 
 }  // namespace kvcompare

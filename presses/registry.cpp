@@ -4,8 +4,10 @@
 #include <array>
 #include <cctype>
 #include <string>
+#include <utility>
 
 #include "common/errors.h"
+#include "common/method_parameters.h"
 #include "presses/expected_attention.h"
 #include "presses/knorm.h"
 #include "presses/kvzap.h"
@@ -41,7 +43,7 @@ const auto& table() {
       {"observed_attention", "ObservedAttention", {"ObservedAttentionPress", "h2o"}, kRatio, SinkFlag::kNone, false, {},
        "attention received so far, divided by the number of queries that could have given it",
        "related to H2O, arXiv 2306.14048", make_observed_attention, DeviceSchedule::kObservedAttention},
-      {"knorm", "Knorm", {"KnormPress"}, kRatio, SinkFlag::kNone, true, {},
+      {"knorm", "Knorm", {"KnormPress"}, kRatio, SinkFlag::kNone, false, {},
        "minus the L2 norm of the key before RoPE, rounded to 11 significant bits", "arXiv 2406.11430", make_knorm, DeviceSchedule::kTokenScores},
   }};
   // clang-format on
@@ -62,26 +64,26 @@ bool is_spelling_of(std::string_view wanted, const MethodDescription& method) {
          std::ranges::any_of(method.aliases, [&](auto alias) { return wanted == folded(alias); });
 }
 
-std::int64_t n_sink(SinkFlag sinks, const RunSpec& run) {
+std::int64_t n_sink(SinkFlag sinks, const MethodFlags& flags) {
   switch (sinks) {
     case SinkFlag::kNSink:
-      return run.n_sink;
+      return flags.n_sink;
     case SinkFlag::kKvzapNSink:
-      return run.kvzap_n_sink;
+      return flags.kvzap_n_sink;
     case SinkFlag::kNone:
       break;
   }
   return 0;
 }
 
-EvictionPolicy policy_of(DefaultPolicy own, const RunSpec& run) {
+EvictionPolicy policy_of(DefaultPolicy own, const MethodFlags& flags) {
   if (own == DefaultPolicy::kNone) return KeepAll{};
-  if (run.policy != "auto" && run.policy != "ratio" && run.policy != "threshold")
-    throw ConfigError("policy", "'" + run.policy + "' is not one of auto, ratio, threshold");
+  if (flags.policy != "auto" && flags.policy != "ratio" && flags.policy != "threshold")
+    throw ConfigError("policy", "'" + flags.policy + "' is not one of auto, ratio, threshold");
   const bool by_threshold =
-      run.policy == "threshold" || (run.policy == "auto" && own == DefaultPolicy::kThreshold);
-  if (by_threshold) return ScoreThreshold{run.threshold, run.sliding_window_size};
-  return RatioBudget{run.compression_ratio};
+      flags.policy == "threshold" || (flags.policy == "auto" && own == DefaultPolicy::kThreshold);
+  if (by_threshold) return ScoreThreshold{flags.threshold, flags.sliding_window_size};
+  return RatioBudget{flags.compression_ratio};
 }
 
 }  // namespace
@@ -94,18 +96,27 @@ const MethodDescription* find_method(std::string_view spelling) {
   return found == table().end() ? nullptr : &*found;
 }
 
-MethodSpec make_method_spec(const MethodDescription& method, const RunSpec& run) {
+MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags) {
   const auto reads = [&](std::string_view flag) { return std::ranges::count(method.parameters, flag) > 0; };
-  ScorerParameters parameters{.n_sink = n_sink(method.sinks, run)};
-  if (reads("seed")) parameters.seed = run.seed;
-  if (reads("n_future_positions")) parameters.n_future_positions = run.n_future_positions;
-  if (reads("use_covariance")) parameters.use_covariance = run.use_covariance;
-  if (reads("use_vnorm")) parameters.use_vnorm = run.use_vnorm;
-  std::vector<std::string> names;
-  for (const auto flag : method.parameters)
-    if (flag != "kvzap_scorer_model" && flag != "kvzap_model_type") names.emplace_back(flag);  // of the run
-  return {std::string(method.name), std::string(method.display_name), policy_of(method.policy, run),
-          parameters, std::move(names)};
+  ScorerParameters parameters{.n_sink = n_sink(method.sinks, flags)};
+  if (reads("seed")) parameters.seed = flags.seed;
+  if (reads("n_future_positions")) parameters.n_future_positions = flags.n_future_positions;
+  if (reads("use_covariance")) parameters.use_covariance = flags.use_covariance;
+  if (reads("use_vnorm")) parameters.use_vnorm = flags.use_vnorm;
+  if (reads("kvzap_scorer_model")) parameters.kvzap_scorer_model = flags.kvzap_scorer_model;
+  if (reads("kvzap_model_type")) parameters.kvzap_model_type = flags.kvzap_model_type.value_or("");
+  const auto policy = policy_of(method.policy, flags);
+  const auto own = policy_of(method.policy, {});
+  std::vector<std::string> used;  // in the order in which every list of parameters has them
+  visit_parameters(parameters, [&](std::string_view flag, const auto&) {
+    if (reads(flag)) used.emplace_back(flag);
+  });
+  return {.name = std::string(method.name),
+          .display_name = std::string(method.display_name),
+          .policy = policy,
+          .parameters = parameters,
+          .reads = std::move(used),
+          .has_own_policy = policy.index() == own.index()};
 }
 
 const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources) {

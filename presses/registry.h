@@ -2,14 +2,17 @@
 // This header does not include torch: the command line reads it too.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "common/method_flags.h"
 #include "common/method_spec.h"
-#include "common/run_spec.h"
 
 namespace kvcompare {
 
@@ -24,6 +27,9 @@ using Scorer = std::variant<NoScorer, std::unique_ptr<FixedScorer>, std::unique_
                             std::unique_ptr<ObservingScorer>>;
 
 struct ScorerResources;
+
+// By kvzap_scorer_model, as the parameters of an instance name it.
+using KvzapSurrogates = std::map<std::string, KvzapSurrogate, std::less<>>;
 
 enum class DefaultPolicy { kNone, kRatio, kThreshold };
 enum class SinkFlag { kNone, kNSink, kKvzapNSink };  // which flag says how many sinks the scorer has
@@ -46,7 +52,7 @@ struct MethodDescription {
   std::vector<std::string_view> aliases;  // other spellings: kvpress's class names
   DefaultPolicy policy;
   SinkFlag sinks;
-  bool in_all;                               // part of `--methods all`, which is also the default
+  bool in_all;  // part of `--methods all`, which is also the default; `every` is all of them
   std::vector<std::string_view> parameters;  // flags that the scorer reads, its sinks included
   std::string_view summary;                  // one line: what the score is
   std::string_view source;                   // paper
@@ -56,7 +62,7 @@ struct MethodDescription {
 
 // What a scorer needs beyond its parameters, and methods that are in no list. Outlives the scorer.
 struct ScorerResources {
-  const KvzapSurrogate* kvzap = nullptr;                 // null if the run has no kvzap
+  const KvzapSurrogates* kvzap = nullptr;                // null if the run has no kvzap
   std::span<const MethodDescription> more_methods = {};  // beside methods(): what a test brings
 };
 
@@ -66,9 +72,9 @@ std::span<const MethodDescription> methods();
 // By name, display name or alias, ignoring case, '_', '-' and ' '. Null if there is none.
 const MethodDescription* find_method(std::string_view spelling);
 
-// The method with the parameters of this run, whose ranges the command line has checked. Throws ConfigError
+// The method with these parameters, whose ranges the command line has checked. Throws ConfigError
 // for an unknown policy.
-MethodSpec make_method_spec(const MethodDescription& method, const RunSpec& run);
+MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags);
 
 // The row of a spec: of methods(), or of resources.more_methods. Throws InvariantError if there is none.
 const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources = {});

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,9 +26,16 @@ struct EngineTask {
 // What run() returns or throws.
 using EngineOutcome = std::variant<UnitResult, std::exception_ptr>;
 
+// Told how much of the work of a run_together is done: a share from 0 to 1 that only grows. Called by the
+// thread of run_together, after each layer or chunk at the latest.
+using WorkObserver = std::function<void(double share)>;
+
 class Engine {
  public:
   virtual ~Engine() = default;
+
+  // From the next run on; whoever watches changes no number.
+  void observe_work(WorkObserver observer) { observer_ = std::move(observer); }
 
   // sample.ids: at least two. `unit.method` of the result is left to the caller.
   // Throws std::domain_error if a score, or what it is made of, is not a number.
@@ -43,6 +51,12 @@ class Engine {
   // otherwise and then the last bits differ: Highway's name of an instruction set on the CPU ("AVX3_DL"), the
   // instruction of attention on a GPU ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
   virtual std::string instruction_set() const { return ""; }
+
+ protected:
+  const WorkObserver& work_observer() const { return observer_; }
+
+ private:
+  WorkObserver observer_;
 };
 
 // run_together for an engine that runs one unit after the other: asks `run_one` for each and takes its time.

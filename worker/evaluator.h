@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/messages.h"
@@ -22,6 +23,9 @@ class Evaluator {
   // memory that does not suffice. Throws DeviceLost if the device fails: then no unit is to be blamed. Throws
   // InvariantError if the counts of keys do not add up: then no number of this program is to be trusted.
   std::vector<UnitOutcome> evaluate(std::span<const Assignment> units);
+
+  // See Engine.
+  void observe_work(WorkObserver observer) { engine_->observe_work(std::move(observer)); }
 
   std::int64_t n_tokens_at_once() const { return engine_->n_tokens_at_once(); }
 

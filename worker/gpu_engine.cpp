@@ -18,6 +18,7 @@
 
 #include "common/errors.h"
 #include "worker/attention_check.h"
+#include "worker/batch_work.h"
 #include "worker/device_stream.h"
 #include "worker/gpu_operators.h"
 #include "worker/gpu_schedule.h"
@@ -194,6 +195,38 @@ struct Slot {
   UnitBuffers buffers;
 };
 
+// The host queues all layers long before the device has passed them. This follows the device.
+class LayersUnderWay {
+ public:
+  LayersUnderWay(std::span<const EngineTask> tasks, const ModelConfig& config, BatchWork& work)
+      : work_(work) {
+    for (const auto& task : tasks) of_layer_ += layer_operations(config, 0, std::ssize(task.sample->ids));
+  }
+
+  // One more layer, the last of it on this stream.
+  void queued(const c10::Stream& stream) {
+    ends_.emplace_back(stream.device()).record(stream);
+    while (!ends_.empty() && ends_.front().is_past()) pass();
+  }
+
+  void wait() {
+    while (!ends_.empty()) {
+      ends_.front().wait();
+      pass();
+    }
+  }
+
+ private:
+  void pass() {
+    ends_.pop_front();
+    work_.done(of_layer_);
+  }
+
+  BatchWork& work_;
+  double of_layer_ = 0;
+  std::deque<StreamEvent> ends_;  // of layers that are not passed
+};
+
 class GpuEngine : public Engine {
  public:
   GpuEngine(GpuWeights& weights, const ScorerResources& resources, GpuEngineOptions options)
@@ -215,16 +248,18 @@ class GpuEngine : public Engine {
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
+    BatchWork work(work_observer(), all_operations(config_, tasks));
     std::vector<EngineOutcome> outcomes;
     while (outcomes.size() < tasks.size()) {
       const auto rest = tasks.subspan(outcomes.size());
       const auto n =
           options_.plan ? options_.plan->n_together(rest) : std::min(rest.size(), options_.n_units);
-      for (auto& outcome : run_wave(rest.first(n), options_.n_rows)) outcomes.push_back(std::move(outcome));
+      for (auto& outcome : run_wave(rest.first(n), options_.n_rows, work))
+        outcomes.push_back(std::move(outcome));
     }
     if (!options_.plan) return outcomes;
     const AloneRun alone{
-        .run = [&](std::size_t i, std::int64_t n_rows) { return run_alone(tasks[i], n_rows); },
+        .run = [&](std::size_t i, std::int64_t n_rows) { return run_alone(tasks[i], n_rows, work); },
         .sizes =
             [&](std::size_t i, std::int64_t n_rows) {
               return options_.plan->sizes_of_unit(*tasks[i].method, std::ssize(tasks[i].sample->ids), n_rows);
@@ -243,14 +278,15 @@ class GpuEngine : public Engine {
     EngineOutcome outcome;
   };
 
-  UnitResult run_alone(const EngineTask& task, std::int64_t n_rows) {
+  UnitResult run_alone(const EngineTask& task, std::int64_t n_rows, BatchWork& work) {
     for (auto& slot : slots_) slot.buffers = {};
-    auto outcome = std::move(run_wave({&task, 1}, n_rows).front());
+    auto outcome = std::move(run_wave({&task, 1}, n_rows, work).front());
     if (const auto* error = std::get_if<std::exception_ptr>(&outcome)) std::rethrow_exception(*error);
     return std::get<UnitResult>(std::move(outcome));
   }
 
-  std::vector<EngineOutcome> run_wave(std::span<const EngineTask> tasks, std::int64_t n_rows) {
+  std::vector<EngineOutcome> run_wave(std::span<const EngineTask> tasks, std::int64_t n_rows,
+                                      BatchWork& work) {
     const auto start = std::chrono::steady_clock::now();
     while (slots_.size() < tasks.size()) slots_.emplace_back(weights_.device());
     std::vector<Place> places(tasks.size());
@@ -260,16 +296,20 @@ class GpuEngine : public Engine {
     }
     std::vector<c10::Stream> streams;
     for (const auto& place : places) streams.push_back(place.slot->stream);
+    LayersUnderWay under_way(tasks, config_, work);
     for (std::int64_t l = 0; l < config_.n_layers; ++l) {
       const auto& layer = weights_.layer(l, streams);
       for_each(places, [&](GpuUnit& unit) { unit.pass_layer(LayerIndex(l), layer, rotation_); });
       weights_.done_with(l, streams);
+      under_way.queued(streams.back());
     }
     for_each(places, [&](GpuUnit& unit) { unit.predict(weights_.final_norm(), weights_.lm_head()); });
+    under_way.wait();
     for (auto& place : places) finish(place);
 
     std::int64_t n_tokens = 0;
     for (const auto& task : tasks) n_tokens += std::ssize(task.sample->ids);
+    work.done(head_operations(config_, n_tokens));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::vector<EngineOutcome> outcomes;
     for (auto& place : places) {

@@ -10,6 +10,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
+#include "worker/batch_work.h"
 #include "worker/cross_entropy.h"
 #include "worker/interval_attention.h"
 #include "worker/key_ledger.h"
@@ -29,12 +30,13 @@ class LayerwiseEngine : public Engine {
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
+    BatchWork work(work_observer(), all_operations(model_.config(), tasks));
     return run_one_by_one(tasks,
-                          [this](const EngineTask& task) { return run_one(*task.sample, *task.method); });
+                          [&](const EngineTask& task) { return run_one(*task.sample, *task.method, work); });
   }
 
  private:
-  UnitResult run_one(const Sample& sample, const MethodSpec& method) const {
+  UnitResult run_one(const Sample& sample, const MethodSpec& method, BatchWork& work) const {
     require(sample.ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
     const auto& config = model_.config();
     const Chunking chunking{std::ssize(sample.ids), options_.chunk_size};
@@ -45,11 +47,13 @@ class LayerwiseEngine : public Engine {
       const auto view = model_.project(LayerIndex(l), sample.index, 0, x);
       const auto until = schedule(view, scorer, method, chunking, ledger).to(x.device());
       x = model_.finish_layer(LayerIndex(l), x, interval_attention(view.q, view.k, view.v, until));
+      work.done(layer_operations(config, 0, chunking.n_tokens));
     }
     UnitResult result;
     result.unit.sample = sample.index;
     result.n_tokens = chunking.n_tokens;
     result.token_nll = cross_entropy(model_, x, std::span(sample.ids).subspan(1));
+    work.done(head_operations(config, chunking.n_tokens));
     for (const double nll : result.token_nll) result.total_nll += nll;
     result.keys = ledger.counts();
     return result;

@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
+#include "worker/batch_work.h"
 #include "worker/cross_entropy.h"
 #include "worker/layer_cache.h"
 
@@ -29,9 +30,14 @@ class StepwiseRun {
     result_.keys.n_kv_heads = config.n_kv_heads;
   }
 
-  UnitResult to_the_end() && {
-    for (std::int64_t begin = 0; begin < result_.n_tokens; begin += options_.chunk_size)
-      pass_chunk(begin, std::min(begin + options_.chunk_size, result_.n_tokens));
+  UnitResult to_the_end(BatchWork& work) && {
+    const auto& config = model_.config();
+    for (std::int64_t begin = 0; begin < result_.n_tokens; begin += options_.chunk_size) {
+      const auto end = std::min(begin + options_.chunk_size, result_.n_tokens);
+      pass_chunk(begin, end);
+      work.done(static_cast<double>(config.n_layers) * layer_operations(config, begin, end) +
+                head_operations(config, end - begin));
+    }
     for (const double nll : result_.token_nll) result_.total_nll += nll;
     count_what_is_left();
     return std::move(result_);
@@ -118,10 +124,11 @@ class StepwiseEngine : public Engine {
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
-    return run_one_by_one(tasks, [this](const EngineTask& task) {
+    BatchWork work(work_observer(), all_operations(model_.config(), tasks));
+    return run_one_by_one(tasks, [&](const EngineTask& task) {
       require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
       const auto scorer = make_scorer(*task.method, resources_);
-      return StepwiseRun(model_, *task.sample, *task.method, scorer, options_).to_the_end();
+      return StepwiseRun(model_, *task.sample, *task.method, scorer, options_).to_the_end(work);
     });
   }
 

@@ -20,6 +20,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
+#include "worker/batch_work.h"
 #include "worker/interval_attention.h"
 #include "worker/layer_schedule.h"
 #include "worker/layerwise_engine.h"
@@ -90,8 +91,13 @@ class Batch {
     units_.push_back(&unit);
   }
 
-  void run() {
+  void run(BatchWork& work) {
     list_tiles();
+    double of_layer = 0, of_head = 0;
+    for (const auto* unit : units_) {
+      of_layer += layer_operations(config_, 0, unit->n_tokens());
+      of_head += head_operations(config_, unit->n_tokens());
+    }
     std::shared_ptr<const FusedLayer> layer;
     for (std::int64_t l = 0; l < config_.n_layers; ++l) {
       layer.reset();
@@ -106,6 +112,7 @@ class Batch {
       });
       each(Phase::kMlp, row_tiles_,
            [&](auto& lane, auto& unit, const Tile& t) { finish_layer(*layer, lane, unit, t.begin); });
+      work.done(of_layer);
     }
     layer.reset();
     std::shared_ptr<const at::Tensor> block;
@@ -115,6 +122,7 @@ class Batch {
       each(Phase::kHead, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
         add_logits(*block, b * PackedWeights::kHeadBlock, lane, unit, t.begin);
       });
+      work.done(of_head / static_cast<double>(weights_.n_head_blocks()));
     }
   }
 

@@ -10,6 +10,7 @@
 
 #include "common/errors.h"
 #include "common/log.h"
+#include "worker/batch_work.h"
 #include "worker/layerwise_engine.h"
 #include "worker/rope_frequencies.h"
 #include "worker/simd_target.h"
@@ -67,7 +68,8 @@ class TiledEngine : public Engine {
         entered.emplace_back(std::current_exception());
       }
     }
-    batch.run();
+    BatchWork work(work_observer(), all_operations(weights_.config(), tasks));
+    batch.run(work);
     return outcomes(entered, std::chrono::duration<double>(Clock::now() - start).count());
   }
 

@@ -13,11 +13,20 @@
 
 #include "common/errors.h"
 #include "common/fault_point.h"
+#include "common/instance_name.h"
 
 namespace kvcompare {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kWorkInterval{500};  // of WorkDone
+
+void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
+  if (auto* result = std::get_if<UnitResult>(&outcome); result && bin_width > 0)
+    result->nll_by_position = nll_by_position(result->token_nll, bin_width);
+}
 
 Message answer(UnitOutcome outcome, bool with_token_nll) {
   if (auto* failure = std::get_if<UnitFailure>(&outcome)) return Failure{std::move(*failure)};
@@ -39,11 +48,11 @@ class ComputedLog {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
-  void note(const UnitOutcome& outcome) {
+  void note(const UnitOutcome& outcome, const MethodSpec& method) {
     const auto* result = std::get_if<UnitResult>(&outcome);
     if (descriptor_ < 0 || !result) return;
-    const auto line = std::to_string(result->unit.sample.value) + " " +
-                      std::to_string(result->unit.method.value) + " " + digest(*result) + "\n";
+    const auto line = std::to_string(result->unit.sample.value) + " " + instance_name(method) + " " +
+                      digest(*result) + "\n";
     if (::write(descriptor_, line.data(), line.size()) != std::ssize(line)) fail();
   }
 
@@ -64,16 +73,23 @@ class WorkerLoop {
 
   void run(Hello hello) {
     hello.n_tokens_at_once = evaluator_.n_tokens_at_once();
+    evaluator_.observe_work([this](double share) { tell_work(share); });
     messenger_.send(kCoordinator, std::move(hello));
     while (!is_stopped_) {
       listen([&] { return in_hand_.empty(); });
       if (is_stopped_) break;
       const auto assign = std::move(in_hand_.front());
       in_hand_.pop_front();
+      under_way_ = assign.units.front().unit;
+      work_told_ = Clock::now();
       auto outcomes = evaluator_.evaluate(assign.units);
       // At most the results of one assignment are on their way: what a crash can cost.
       listen([&] { return n_unacknowledged_ > 0; });
-      for (auto& outcome : outcomes) deliver(std::move(outcome), assign.with_token_nll);
+      for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        add_bins(outcomes[i], assign.nll_bin_width);
+        log_.note(outcomes[i], assign.units[i].method);
+        deliver(std::move(outcomes[i]), assign.with_token_nll);
+      }
     }
     messenger_.send(kCoordinator, Goodbye{});
   }
@@ -104,8 +120,16 @@ class WorkerLoop {
     }
   }
 
+  // By the evaluator, so on this thread. What the messenger throws here it throws again at the next message,
+  // which is no part of a unit.
+  void tell_work(double share) {
+    const auto now = Clock::now();
+    if (now - work_told_ < kWorkInterval) return;
+    work_told_ = now;
+    messenger_.send(kCoordinator, WorkDone{under_way_, share});
+  }
+
   void deliver(UnitOutcome outcome, bool with_token_nll) {
-    log_.note(outcome);
     fault_point("worker_before_send");
     messenger_.send(kCoordinator, answer(std::move(outcome), with_token_nll));
     ++n_unacknowledged_;
@@ -116,6 +140,8 @@ class WorkerLoop {
   ComputedLog log_;
   std::deque<Assign> in_hand_;
   std::int64_t n_unacknowledged_ = 0;
+  UnitId under_way_;  // first of the units under way
+  Clock::time_point work_told_;
   bool is_stopped_ = false;
 };
 

@@ -11,8 +11,8 @@ namespace kvcompare {
 
 // Runs on the calling thread, until the coordinator says Stop.
 //   hello        : n_tokens_at_once is filled in
-//   computed_log : gets a line for each unit evaluated, "SAMPLE METHOD digest"; several processes may append
-//   to it; none if empty
+//   computed_log : gets a line for each unit evaluated, "SAMPLE INSTANCE digest"; several processes may
+//   append to it; none if empty
 // Throws what Evaluator::evaluate and the messenger throw, and OutputError.
 void run_worker(Messenger& messenger, Evaluator& evaluator, Hello hello,
                 const std::filesystem::path& computed_log = {});

@@ -78,7 +78,8 @@ class Benchmark {
     samples_ = read_dataset(options, {}, config_.vocab_size).samples;
     load_seconds_ = seconds_of([&] { weights_.emplace(folder, config_, dtype, device); });
     if (std::filesystem::exists(folder / "scorer"))
-      kvzap_ = load_kvzap_surrogate(folder / "scorer", config_, std::nullopt, dtype, device);
+      kvzap_.emplace(MethodFlags{}.kvzap_scorer_model,
+                     load_kvzap_surrogate(folder / "scorer", config_, std::nullopt, dtype, device));
   }
 
   Json machine() {
@@ -89,7 +90,7 @@ class Benchmark {
   }
 
   Json run(const Case& asked) {
-    RunSpec spec;
+    MethodFlags spec;
     spec.compression_ratio = asked.compression_ratio;
     const auto method = make_method_spec(*find_method(asked.method), spec);
     auto samples = samples_;
@@ -118,7 +119,7 @@ class Benchmark {
 
  private:
   void measure(const Case& asked, const std::vector<EngineTask>& tasks, Json& report) {
-    const auto engine = make_gpu_engine(*weights_, {.kvzap = kvzap_ ? &*kvzap_ : nullptr},
+    const auto engine = make_gpu_engine(*weights_, {.kvzap = &kvzap_},
                                         {.chunk_size = asked.chunk_size, .n_units = asked.n_units});
     std::vector<UnitResult> results;
     const auto run_once = [&] {
@@ -150,7 +151,7 @@ class Benchmark {
   std::vector<Sample> samples_;
   double load_seconds_ = 0;
   std::optional<GpuWeights> weights_;
-  std::optional<KvzapSurrogate> kvzap_;
+  KvzapSurrogates kvzap_;
 };
 
 int benchmark(const std::vector<std::string>& words) {

@@ -26,7 +26,7 @@ std::vector<std::string> csv_fields(const Measured<Interval>& interval) {
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;
-  for (const auto& field : fields) line += (line.empty() && &field == &fields.front() ? "" : ",") + csv_field(field);
+  for (std::size_t i = 0; i < fields.size(); ++i) line += (i > 0 ? "," : "") + csv_field(fields[i]);
   return line + "\n";
 }
 

@@ -102,7 +102,7 @@ std::string detailed_json(const Comparison& comparison) {
   report["schema_version"] = kSchemaVersion;
   report["fingerprint"] = comparison.fingerprint;
   report["config"] = json_flags(comparison.spec);
-  report["inputs"] = json_inputs(comparison.inputs);
+  report["inputs"] = json_inputs(comparison);
   report["numerics"] = OrderedJson::array();
   for (const Numerics& numerics : comparison.numerics) report["numerics"].push_back(json_numerics(numerics));
   report["model"] = json_model_shape(comparison.model);

@@ -10,7 +10,7 @@
 #include "coordinator/reports/hdf5_statistics.h"
 #include "coordinator/reports/hdf5_units.h"
 #include "coordinator/reports/instance_label.h"
-#include "coordinator/reports/instance_spelling.h"
+#include "common/instance_name.h"
 #include "coordinator/reports/json_inputs.h"
 #include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_numerics.h"
@@ -29,7 +29,7 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "schema_version", kSchemaVersion);
   file.put_attribute("/", "fingerprint", comparison.fingerprint);
   file.put_attribute("/", "configuration", compact(json_flags(comparison.spec)));
-  file.put_attribute("/", "inputs", compact(json_inputs(comparison.inputs)));
+  file.put_attribute("/", "inputs", compact(json_inputs(comparison)));
   auto numerics = OrderedJson::array();
   for (const auto& one : comparison.numerics) numerics.push_back(json_numerics(one));
   file.put_attribute("/", "numerics", compact(numerics));
@@ -45,7 +45,7 @@ void put_methods(Hdf5File& file, const Comparison& comparison) {
     names.push_back(method.spec.name);
     method_names.push_back(method.spec.display_name);
     labels.push_back(label_of(method));
-    instances.push_back(instance_spelling(method.spec));
+    instances.push_back(instance_name(method.spec));
     parameters.push_back(compact(json_parameters(method.spec)));
   }
   file.add_group("/methods");

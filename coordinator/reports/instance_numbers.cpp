@@ -10,7 +10,6 @@ namespace kvcompare {
 namespace {
 
 constexpr const char* kTooLarge = "larger than a float64 can be";
-constexpr const char* kNotComputed = "not computed";
 
 bool is_finite(double value) { return std::isfinite(value); }
 bool is_finite(std::int64_t) { return true; }
@@ -19,17 +18,16 @@ bool is_finite(const Interval& interval) {
 }
 
 template <class Value>
-Measured<Value> measured(const std::optional<Value>& value, const std::string& why_not) {
-  if (!value) return {std::nullopt, why_not.empty() ? kNotComputed : why_not};
-  if (!is_finite(*value)) return {std::nullopt, kTooLarge};
-  return {value, {}};
+Measured<Value> finite(const std::optional<Value>& value, const std::string& why_not) {
+  if (value && !is_finite(*value)) return {std::nullopt, kTooLarge};
+  return measured(value, why_not);
 }
 
 void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
   const auto why_not = why_no_totals(method);
   const auto number = [&](const auto& get) {
     using Value = decltype(get(*method.totals));
-    return measured(method.totals ? std::optional<Value>(get(*method.totals)) : std::nullopt, why_not);
+    return finite(method.totals ? std::optional<Value>(get(*method.totals)) : std::nullopt, why_not);
   };
   const auto bytes = [&](std::int64_t Totals::*count) -> Measured<std::int64_t> {
     if (method.totals && *method.totals.*count == 0)
@@ -46,8 +44,8 @@ void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
   });
   numbers.attended_density = number([](const Totals& t) { return t.attended_density; });
   numbers.compressible_density =
-      measured(method.totals ? method.totals->compressible_density : std::nullopt,
-               method.totals ? "sinks and window cover every key of every sample" : why_not);
+      finite(method.totals ? method.totals->compressible_density : std::nullopt,
+             method.totals ? "sinks and window cover every key of every sample" : why_not);
   numbers.keys_original = number([](const Totals& t) { return t.keys_original; });
   numbers.keys_kept = number([](const Totals& t) { return t.keys_kept; });
   numbers.keys_discarded = number([](const Totals& t) { return t.keys_discarded(); });
@@ -72,17 +70,18 @@ void put_deltas(InstanceNumbers& numbers, const Comparison& comparison, std::siz
     ppl_delta_pct = delta->ppl_delta_pct;
   }
   const auto why_no_ppl = why_not.empty() ? "a perplexity is larger than a float64 can be" : why_not;
-  numbers.ppl_delta = measured(ppl_delta, why_no_ppl);
-  numbers.ppl_delta_pct = measured(ppl_delta_pct, why_no_ppl);
+  numbers.ppl_delta = finite(ppl_delta, why_no_ppl);
+  numbers.ppl_delta_pct = finite(ppl_delta_pct, why_no_ppl);
 
   const auto& all = comparison.statistics.against_baseline;
   const auto against =
       why_not.empty() && method < all.size() ? all[method] : AgainstBaseline{.reason = why_not};
-  numbers.avg_nll_delta = measured(against.avg_nll_delta, against.reason);
-  numbers.avg_nll_delta_ci95 = measured(against.avg_nll_delta_ci95, against.reason);
-  numbers.ppl_delta_ci95 = measured(against.ppl_delta_ci95, against.reason);
-  numbers.p_value = measured(against.p_value, against.reason);
-  numbers.p_value_holm = measured(against.p_value_holm, against.reason);
+  numbers.avg_nll_delta = finite(against.avg_nll_delta, against.reason);
+  numbers.avg_nll_delta_ci95 = finite(against.avg_nll_delta_ci95, against.reason);
+  numbers.ppl_delta_ci95 =
+      finite(against.ppl_delta_ci95, against.ppl_reason.empty() ? against.reason : against.ppl_reason);
+  numbers.p_value = finite(against.p_value, against.reason);
+  numbers.p_value_holm = finite(against.p_value_holm, against.reason);
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "coordinator/fingerprint.h"
+#include "coordinator/comparison.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
 
-// SHA-256 of what was read, as far as it was.
-OrderedJson json_inputs(const InputHashes& inputs);
+// SHA-256 of what was read, as far as it was. Of scorers the hash if there is one, a list if there are several.
+OrderedJson json_inputs(const Comparison& comparison);
 
 }  // namespace kvcompare

@@ -1,22 +1,25 @@
 #include "coordinator/reports/json_run_spec.h"
 
-#include <algorithm>
 #include <stdexcept>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
+#include "common/method_parameters.h"
+#include "coordinator/reports/json_method_flags.h"
+
 namespace kvcompare {
 namespace {
+
+constexpr std::string_view kScorer = "kvzap_scorer";
 
 // Calls visit(name, member) for every member. One that is new in RunSpec and is not listed here does not
 // compile.
 template <class Spec, class Visit>
 void visit_members(Spec& spec, const Visit& visit) {
-  auto& [model_name, data_path, text_field, max_length, max_samples, skip_bad_lines, chunk_size,
-         compression_ratio, threshold, sliding_window_size, policy, n_sink, n_future_positions,
-         use_covariance, use_vnorm, kvzap_scorer_model, kvzap_model_type, kvzap_n_sink, seed, dtype, engine,
-         device_type, save_token_nll, methods] = spec;
+  auto& [model_name, data_path, text_field, max_length, max_samples, skip_bad_lines, chunk_size, dtype,
+         engine, device_type, save_token_nll, at_density, methods] = spec;
   visit("model_name", model_name);
   visit("data_path", data_path);
   visit("text_field", text_field);
@@ -25,34 +28,11 @@ void visit_members(Spec& spec, const Visit& visit) {
   visit("skip_bad_lines", skip_bad_lines);
   visit("save_token_nll", save_token_nll);
   visit("chunk_size", chunk_size);
-  visit("compression_ratio", compression_ratio);
-  visit("threshold", threshold);
-  visit("sliding_window_size", sliding_window_size);
-  visit("policy", policy);
-  visit("n_sink", n_sink);
-  visit("n_future_positions", n_future_positions);
-  visit("use_covariance", use_covariance);
-  visit("use_vnorm", use_vnorm);
-  visit("kvzap_scorer_model", kvzap_scorer_model);
-  visit("kvzap_model_type", kvzap_model_type);
-  visit("kvzap_n_sink", kvzap_n_sink);
-  visit("seed", seed);
   visit("dtype", dtype);
   visit("engine", engine);
   visit("device_type", device_type);
+  visit("at_density", at_density);
   visit("methods", methods);
-}
-
-// Calls visit(flag, member) for every parameter; the sinks of KVzap have a flag of their own.
-template <class Parameters, class Visit>
-void visit_parameters(Parameters& parameters, const Visit& visit) {
-  auto& [n_sink, seed, n_future_positions, use_covariance, use_vnorm] = parameters;
-  visit("n_sink", n_sink);
-  visit("kvzap_n_sink", n_sink);
-  visit("seed", seed);
-  visit("n_future_positions", n_future_positions);
-  visit("use_covariance", use_covariance);
-  visit("use_vnorm", use_vnorm);
 }
 
 // ---- to JSON
@@ -72,19 +52,18 @@ struct PutPolicy {
   }
 };
 
-void put_scorer_parameters(OrderedJson& json, const MethodSpec& method) {
-  visit_parameters(method.parameters, [&](const char* flag, const auto& value) {
-    if (std::ranges::count(method.reads, flag) > 0) json[flag] = value;
-  });
-}
-
+// All that the journal must know; a scorer that was not read yet has no hash.
 OrderedJson json_method(const MethodSpec& spec) {
   OrderedJson method;
   method["name"] = spec.name;
   method["method_name"] = spec.display_name;
   std::visit(PutPolicy{method}, spec.policy);
+  method["has_own_policy"] = spec.has_own_policy;
   method["parameters"] = OrderedJson::object();
-  put_scorer_parameters(method["parameters"], spec);
+  visit_parameters(spec.parameters, [&](std::string_view flag, const auto& value) {
+    if (reads(spec, flag) || (flag == kScorer && reads(spec, "kvzap_scorer_model")))
+      method["parameters"][flag] = value;
+  });
   return method;
 }
 
@@ -126,10 +105,11 @@ MethodSpec method_of(const OrderedJson& json) {
   json.at("method_name").get_to(method.display_name);
   method.policy = policy_of(json);
   const auto& parameters = json.at("parameters");
-  visit_parameters(method.parameters, [&](const char* flag, auto& value) {
+  json.at("has_own_policy").get_to(method.has_own_policy);
+  visit_parameters(method.parameters, [&](std::string_view flag, auto& value) {
     if (!parameters.contains(flag)) return;
     parameters.at(flag).get_to(value);
-    method.reads.emplace_back(flag);
+    if (flag != kScorer) method.reads.emplace_back(flag);
   });
   return method;
 }
@@ -169,18 +149,18 @@ RunSpec run_spec_of(const OrderedJson& config) {
 
 OrderedJson json_flags(const RunSpec& spec) {
   auto flags = json_run_spec(spec);
-  for (const auto* place : {"model_name", "data_path", "kvzap_scorer_model"}) flags.erase(place);
+  for (const auto* place : {"model_name", "data_path"}) flags.erase(place);
   flags.erase("device_type");
   if (!spec.device_type.empty()) flags["device"] = spec.device_type;
-  flags["methods"] = OrderedJson::array();
-  for (const auto& method : spec.methods) flags["methods"].push_back(method.name);
+  flags.erase("methods");
+  flags.update(json_method_flags(spec.methods));
   return flags;
 }
 
 OrderedJson json_parameters(const MethodSpec& method) {
   OrderedJson json;
-  std::visit(PutPolicy{json}, method.policy);
-  put_scorer_parameters(json, method);
+  if (std::holds_alternative<KeepAll>(method.policy)) json["policy"] = "none";
+  visit_used(method, [&](std::string_view flag, const auto& value) { json[flag] = value; });
   return json;
 }
 

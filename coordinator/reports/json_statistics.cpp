@@ -6,11 +6,6 @@
 namespace kvcompare {
 namespace {
 
-template <class Value>
-Measured<Value> measured(const std::optional<Value>& value, const std::string& reason) {
-  return {value, value ? "" : reason};
-}
-
 const std::string& label_at(const Comparison& comparison, MethodIndex method) {
   return label_of(comparison.methods.at(static_cast<std::size_t>(method.value)));
 }
@@ -29,7 +24,7 @@ OrderedJson json_differences(const Comparison& comparison) {
       json["different"] = difference.is_different();
     } else {
       json["different"] = nullptr;
-      json["different_reason"] = difference.reason;
+      json["different_reason"] = measured(difference.ci95, difference.reason).reason;
     }
     list.push_back(std::move(json));
   }

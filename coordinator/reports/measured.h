@@ -12,4 +12,13 @@ struct Measured {
   std::string reason{};  // why there is none; empty if there is one
 };
 
+inline constexpr const char* kNotComputed = "not computed";
+
+// why_not: counts if there is no value.
+template <class Value>
+Measured<Value> measured(const std::optional<Value>& value, const std::string& why_not) {
+  if (value) return {value, {}};
+  return {std::nullopt, why_not.empty() ? kNotComputed : why_not};
+}
+
 }  // namespace kvcompare

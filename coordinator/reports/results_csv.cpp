@@ -7,7 +7,7 @@
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/instance_numbers.h"
-#include "coordinator/reports/instance_spelling.h"
+#include "common/instance_name.h"
 #include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/number_text.h"
 
@@ -27,7 +27,7 @@ Fields parameter_names(const Comparison& comparison) {
   return names;
 }
 
-std::string parameter_text(const OrderedJson& value) {
+std::string text_of(const OrderedJson& value) {
   if (value.is_string()) return value.get<std::string>();
   return value.is_number_float() ? exact_text(value.get<double>()) : value.dump();
 }
@@ -50,10 +50,9 @@ Fields titles(const Fields& parameters) {
 
 Fields row(const Comparison& comparison, std::size_t place, const Fields& parameters) {
   const MethodResult& method = comparison.methods[place];
-  Fields fields{method.spec.display_name, label_of(method), instance_spelling(method.spec)}, reasons;
+  Fields fields{method.spec.display_name, label_of(method), instance_name(method.spec)}, reasons;
   const auto used = json_parameters(method.spec);
-  for (const auto& name : parameters)
-    fields.push_back(used.contains(name) ? parameter_text(used[name]) : "");
+  for (const auto& name : parameters) fields.push_back(used.contains(name) ? text_of(used[name]) : "");
   visit_numbers(instance_numbers(comparison, place), [&](const char*, const char*, const auto& number) {
     for (auto& field : csv_fields(number)) fields.push_back(std::move(field));
     reasons.push_back(number.reason);

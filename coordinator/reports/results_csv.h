@@ -1,5 +1,5 @@
-// results.csv: a row an instance, the baseline first, with every parameter and every number in a column of its
-// own. Nothing in it depends on the clock.
+// results.csv: a row an instance, the baseline first, with every parameter and every number in a column of
+// its own. Nothing in it depends on the clock.
 #pragma once
 
 #include <string>

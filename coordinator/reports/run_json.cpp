@@ -1,5 +1,7 @@
 #include "coordinator/reports/run_json.h"
 
+#include <set>
+
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
@@ -35,19 +37,30 @@ OrderedJson json_session(const Session& session) {
   return json;
 }
 
+// In the order of the instances, each once.
+OrderedJson json_scorers(const Comparison& comparison) {
+  OrderedJson list = OrderedJson::array();
+  std::set<std::string> seen;
+  for (const MethodResult& method : comparison.methods)
+    if (const auto& hash = method.spec.parameters.kvzap_scorer; !hash.empty() && seen.insert(hash).second)
+      list.push_back({{"sha256", hash}, {"path", comparison.places.kvzap_scorers.at(hash)}});
+  return list;
+}
+
 }  // namespace
 
 std::string run_json(const Comparison& comparison, const std::vector<Session>& sessions) {
   OrderedJson report;
   const auto& places = comparison.places;
   report["paths"] = {{"model_name", places.model_name}, {"data_path", places.data_path}};
-  if (!places.kvzap_scorer_model.empty()) report["paths"]["kvzap_scorer_model"] = places.kvzap_scorer_model;
+  report["kvzap_scorers"] = json_scorers(comparison);
   report["sessions"] = OrderedJson::array();
   for (const Session& session : sessions) report["sessions"].push_back(json_session(session));
   report["methods"] = OrderedJson::array();
   for (const MethodResult& method : comparison.methods) {
     OrderedJson line;
     line["method_name"] = method.spec.display_name;
+    line["label"] = method.label;
     put_finite(line, "seconds", method.seconds);
     put_speed(line, method);
     report["methods"].push_back(std::move(line));

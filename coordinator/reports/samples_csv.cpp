@@ -6,7 +6,7 @@
 #include "common/plural.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"
-#include "coordinator/reports/instance_spelling.h"
+#include "common/instance_name.h"
 #include "coordinator/reports/number_text.h"
 
 namespace kvcompare {
@@ -14,9 +14,10 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-const Fields kTitles{"method_name",   "label",     "instance",         "sample",    "n_scored",
-                     "total_nll",     "nll_delta", "keys_original",    "keys_kept", "attended_density",
-                     "peak_keys",     "total_nll_reason", "nll_delta_reason"};
+const Fields kTitles{
+    "method_name",     "label",         "instance",  "sample",           "n_scored",  "total_nll",
+    "nll_delta",       "keys_original", "keys_kept", "attended_density", "peak_keys", "total_nll_reason",
+    "nll_delta_reason"};
 
 using NllBySample = std::map<SampleIndex, double>;
 
@@ -57,7 +58,7 @@ std::string samples_csv(const Comparison& comparison) {
     for (const auto& row : method.per_sample)
       rows[row.sample] = numbers(row, nll_delta(row, baseline, is_baseline));
     for (const auto& failed : method.failed) rows[failed.sample] = no_numbers(failed);
-    const auto instance = instance_spelling(method.spec);
+    const auto instance = instance_name(method.spec);
     for (const auto& [sample, values] : rows) {
       Fields fields{method.spec.display_name, label_of(method), instance, std::to_string(sample.value)};
       fields.insert(fields.end(), values.begin(), values.end());

@@ -1,97 +1,55 @@
 #include "coordinator/reports/table.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <vector>
 
 #include "common/plural.h"
-#include "coordinator/reports/baseline_delta.h"
+#include "common/printable.h"
+#include "coordinator/reports/comparison_grid.h"
+#include "coordinator/reports/equal_density_table.h"
 #include "coordinator/reports/fitted_lines.h"
+#include "coordinator/reports/instance_groups.h"
+#include "coordinator/reports/instance_label.h"
+#include "coordinator/reports/table_layout.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr const char* kAbsent = "-";
+// The least important first.
+const std::vector<std::string> kMayBeLeftOut{column::kAvgNll,   column::kAttended,    column::kPeakKeys,
+                                             column::kPplDelta, column::kPeakCache,   column::kPplDeltaPct,
+                                             column::kKept,     column::kNllInterval, column::kNllDelta};
 
-using Row = std::vector<std::string>;
-
-template <class Number>
-std::string formatted(const char* format, Number value) {
-  const int length = std::snprintf(nullptr, 0, format, value);
-  std::string text(static_cast<std::size_t>(length) + 1, '\0');
-  std::snprintf(text.data(), text.size(), format, value);
-  text.pop_back();
-  return text;
+// Where some values bear a mark, the others end where these do.
+void align_marks(ComparisonGrid& grid) {
+  const auto at = std::ranges::find(grid.titles, column::kNllDelta) - grid.titles.begin();
+  if (at == std::ssize(grid.titles)) return;
+  const auto is_marked = [&](const auto& row) {
+    return row[static_cast<std::size_t>(at)].ends_with(kNotDistinguishable);
+  };
+  if (std::ranges::none_of(grid.rows, is_marked)) return;
+  for (auto& row : grid.rows)
+    if (!is_marked(row)) row[static_cast<std::size_t>(at)] += "  ";
 }
 
-std::string perplexity_text(double perplexity) {
-  if (!std::isfinite(perplexity)) return "overflow";
-  return formatted(perplexity < 1e6 ? "%.4f" : "%.4e", perplexity);
-}
-
-std::string delta_text(double delta) { return formatted(std::abs(delta) < 1e6 ? "%+.4f" : "%+.4e", delta); }
-
-std::string percent_text(double percent) {
-  return formatted(std::abs(percent) < 1e6 ? "%+.2f%%" : "%+.2e%%", percent);
-}
-
-Row table_row(const Comparison& comparison, const MethodResult& method) {
-  const std::string& name = method.spec.display_name;
-  if (!method.totals) return {name, "failed", kAbsent, kAbsent, kAbsent, kAbsent, kAbsent, kAbsent};
-  const Totals& totals = *method.totals;
-  const auto delta = &method == &comparison.methods[0] ? std::nullopt : baseline_delta(comparison, method);
-  return {name,
-          perplexity_text(totals.perplexity),
-          delta ? delta_text(delta->ppl_delta) : kAbsent,
-          delta ? percent_text(delta->ppl_delta_pct) : kAbsent,
-          formatted("%.6f", totals.avg_nll),
-          formatted("%.2f%%", 100 * (1 - totals.avg_compression_ratio)),
-          formatted("%.2f%%", 100 * totals.attended_density),
-          std::to_string(totals.peak_keys)};
-}
-
-constexpr std::size_t kGap = 2;  // between columns
-
-std::vector<std::size_t> column_widths(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
-  return widths;
-}
-
-// Takes columns out of the rows until a line has `width` characters, or only method and perplexity are left.
-// Returns the titles of those taken out.
-Row leave_out_columns(std::vector<Row>& rows, std::size_t width) {
-  Row left_out;
-  for (const char* title : {"Avg NLL", "Attended", "Peak keys", "Δ", "Kept", "Δ %"}) {
-    std::size_t needed = 0;
-    for (const std::size_t column : column_widths(rows)) needed += column + (needed > 0 ? kGap : 0);
-    if (needed <= width) break;
-    const auto at = std::find(rows.front().begin(), rows.front().end(), title) - rows.front().begin();
-    for (Row& row : rows) row.erase(row.begin() + at);
-    left_out.emplace_back(title);
-  }
-  return left_out;
-}
-
-// The first column is aligned left, the others right.
-std::string aligned(const std::vector<Row>& rows) {
-  const std::vector<std::size_t> widths = column_widths(rows);
-  std::string text;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    std::string line;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      const std::string padding(widths[i] - display_width(rows[r][i]), ' ');
-      line += i == 0 ? rows[r][i] + padding : std::string(kGap, ' ') + padding + rows[r][i];
+std::vector<TableRow> table_rows(const Comparison& comparison) {
+  auto grid = comparison_grid(comparison);
+  align_marks(grid);
+  std::vector<TableRow> rows{{"Method"}};
+  rows[0].insert(rows[0].end(), grid.titles.begin(), grid.titles.end());
+  for (const auto& group : instance_groups(comparison)) {
+    const bool has_heading = group.places.size() > 1;
+    if (has_heading) rows.push_back({group.method_name});
+    for (const std::size_t place : group.places) {
+      const auto& method = comparison.methods[place];
+      rows.push_back({has_heading ? "  " + setting_of(method) : label_of(method)});
+      rows.back().insert(rows.back().end(), grid.rows[place].begin(), grid.rows[place].end());
     }
-    text += line + "\n";
-    if (r == 0) text += std::string(display_width(line), '-') + "\n";
   }
-  return text;
+  return rows;
 }
 
-std::string named(const Row& left_out) {
+std::string named(const TableRow& left_out) {
   if (left_out.empty()) return "";
   std::string text = "\nNot shown, because the terminal is narrow: ";
   for (std::size_t i = 0; i < left_out.size(); ++i) text += (i > 0 ? ", " : "") + left_out[i];
@@ -106,10 +64,21 @@ std::string heading(const Comparison& comparison) {
          (spec.device_type.empty() ? "" : ", " + spec.device_type) + "\n\n";
 }
 
+// What the marks mean, and why there are no intervals.
+std::string legend(const Comparison& comparison) {
+  std::string text;
+  for (std::size_t place = 0; place < comparison.methods.size() && text.empty(); ++place)
+    if (is_not_distinguishable(comparison, place))
+      text = "\n" + std::string(kNotDistinguishable) + " not distinguishable from the baseline\n";
+  if (const auto reason = why_no_intervals(comparison); !reason.empty())
+    text += "\nNo intervals: " + reason + "\n";
+  return text;
+}
+
 std::string failures(const MethodResult& method) {
   std::string text;
   for (const FailedUnit& unit : method.failed)
-    text += method.spec.display_name + ": sample " + std::to_string(unit.sample.value) + " failed after " +
+    text += label_of(method) + ": sample " + std::to_string(unit.sample.value) + " failed after " +
             counted(unit.n_attempts, "attempt") + ": " + unit.reason + "\n";
   return text;
 }
@@ -117,10 +86,10 @@ std::string failures(const MethodResult& method) {
 }  // namespace
 
 std::string table(const Comparison& comparison, std::optional<std::size_t> width) {
-  std::vector<Row> rows{{"Method", "Perplexity", "Δ", "Δ %", "Avg NLL", "Kept", "Attended", "Peak keys"}};
-  for (const MethodResult& method : comparison.methods) rows.push_back(table_row(comparison, method));
-  const Row left_out = width ? leave_out_columns(rows, *width) : Row{};
-  std::string text = heading(comparison) + aligned(rows) + named(left_out);
+  auto rows = table_rows(comparison);
+  const auto left_out = width ? leave_out_columns(rows, *width, kMayBeLeftOut) : TableRow{};
+  std::string text = heading(comparison) + aligned(rows) + legend(comparison) + named(left_out) +
+                     equal_density_table(comparison.statistics, width);
   if (!comparison.skipped.empty())
     text += "\nSkipped, shorter than two tokens: " + std::to_string(comparison.skipped.size()) + " of " +
             counted(comparison.n_samples, "sample") + "\n";
@@ -129,6 +98,7 @@ std::string table(const Comparison& comparison, std::optional<std::size_t> width
   std::string failed;
   for (const MethodResult& method : comparison.methods) failed += failures(method);
   text += failed.empty() ? "" : "\n" + failed;
+  text = printable(text);
   return width ? fitted_lines(text, *width) : text;
 }
 

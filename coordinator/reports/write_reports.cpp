@@ -14,19 +14,23 @@
 #include "coordinator/reports/detailed_json.h"
 #include "coordinator/reports/hdf5_results.h"
 #include "coordinator/reports/json_text.h"
+#include "coordinator/reports/results_csv.h"
 #include "coordinator/reports/run_json.h"
+#include "coordinator/reports/samples_csv.h"
 #include "coordinator/reports/summary_json.h"
+#include "coordinator/reports/summary_md.h"
+#include "coordinator/reports/table_tex.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr std::array kSameInEveryRun{"comparison_summary.json", "detailed_results.json", "results.h5"};
-
-void remove_marker(const std::filesystem::path& folder) {
-  const auto marker = folder / kCompleteMarker;
-  if (::unlink(marker.c_str()) != 0 && errno != ENOENT)
-    throw OutputError(marker.string(), std::string("cannot be removed: ") + std::strerror(errno));
-}
+constexpr std::array kSameInEveryRun{"comparison_summary.json",
+                                     "detailed_results.json",
+                                     "results.csv",
+                                     "results.h5",
+                                     "samples.csv",
+                                     "summary.md",
+                                     "table.tex"};
 
 void write_marker(const std::filesystem::path& folder, const std::string& fingerprint) {
   OrderedJson marker;
@@ -37,6 +41,12 @@ void write_marker(const std::filesystem::path& folder, const std::string& finger
 
 }  // namespace
 
+void remove_marker(const std::filesystem::path& folder) {
+  const auto marker = folder / kCompleteMarker;
+  if (::unlink(marker.c_str()) != 0 && errno != ENOENT)
+    throw OutputError(marker.string(), std::string("cannot be removed: ") + std::strerror(errno));
+}
+
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
                    const std::vector<Session>& sessions, const ReadUnit& read_unit) {
   fault_point("before_finalize");
@@ -45,6 +55,10 @@ void write_reports(const std::filesystem::path& folder, const Comparison& compar
   fault_point("mid_finalize");
   files.write("detailed_results.json", detailed_json(comparison));
   files.write("comparison_summary.json", summary_json(comparison));
+  files.write("results.csv", results_csv(comparison));
+  files.write("samples.csv", samples_csv(comparison));
+  files.write("summary.md", summary_md(comparison));
+  files.write("table.tex", table_tex(comparison));
   files.write("run.json", run_json(comparison, sessions));
   files.sync();
   fault_point("before_rename");

@@ -11,9 +11,13 @@ namespace kvcompare {
 
 inline constexpr const char* kCompleteMarker = "COMPLETE";
 
-// Writes detailed_results.json, comparison_summary.json, results.h5 and run.json into `folder`, then the
-// marker COMPLETE, which holds the SHA-256 of the first three. All are written before the first is replaced,
-// so what stops the writing leaves old results as they were.
+// Results in `folder` do not count any more. Throws OutputError.
+void remove_marker(const std::filesystem::path& folder);
+
+// Writes detailed_results.json, comparison_summary.json, results.h5, results.csv, samples.csv, summary.md,
+// table.tex and run.json into `folder`, then the marker COMPLETE, which holds the SHA-256 of all but
+// run.json. All are written before the first is replaced, so what stops the writing leaves old results as
+// they were.
 //   read_unit : the whole result of a unit that succeeded
 // Throws OutputError.
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,

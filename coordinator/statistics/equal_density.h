@@ -4,15 +4,18 @@
 #include <vector>
 
 #include "coordinator/comparison.h"
-#include "coordinator/statistics/resamples.h"
+#include "coordinator/statistics/bootstrap.h"
 #include "coordinator/statistics/sweeps.h"
 
 namespace kvcompare {
 
-// By density as asked for, then by sweep.
-//   resamples : of the comparison, with the densities of the sweeps' points; absent if no method has totals
-std::vector<AtDensity> equal_density(const Comparison& comparison, const std::vector<Sweep>& sweeps,
-                                     const std::vector<double>& densities, const Resamples* resamples,
-                                     int n_threads);
+// By density as asked for, then by sweep; without intervals.
+//   columns : of the comparison
+std::vector<AtDensity> equal_density(const Comparison& comparison, const SummedColumns& columns,
+                                     const std::vector<Sweep>& sweeps, const std::vector<double>& densities);
+
+// The interval of a row that has a value, or why there is none.
+//   bootstrap : of the comparison, with the densities of the sweep's points
+void add_interval(AtDensity& row, const Bootstrap& bootstrap);
 
 }  // namespace kvcompare

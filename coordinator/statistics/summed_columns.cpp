@@ -59,12 +59,21 @@ double SummedColumns::nll_difference(std::size_t a, std::size_t b) const {
 double SummedColumns::sum_of_absolute_differences(std::size_t a, std::size_t b) const {
   const OfMethod &of_a = of_method_[a], &of_b = of_method_[b];
   double result = 0;
-  for (std::size_t s = 0; s < n_samples(); ++s)
+  for (std::size_t s = 0; s < columns_[kScored].size(); ++s)
     result += std::abs((columns_[of_a.high][s] - columns_[of_b.high][s]) +
                        (columns_[of_a.low][s] - columns_[of_b.low][s]));
   return result;
 }
 
-double SummedColumns::n_scored() const { return sum(columns_[kScored]); }
+double SummedColumns::nll_difference(std::size_t a, std::size_t b, const WeightedSums& sums,
+                                     std::size_t resample) const {
+  const OfMethod &of_a = of_method_[a], &of_b = of_method_[b];
+  return (sums.of(of_a.high)[resample] - sums.of(of_b.high)[resample]) +
+         (sums.of(of_a.low)[resample] - sums.of(of_b.low)[resample]);
+}
+
+double SummedColumns::avg_nll_difference(std::size_t a, std::size_t b) const {
+  return nll_difference(a, b) / sum(columns_[kScored]);
+}
 
 }  // namespace kvcompare

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coordinator/statistics/sample_sums.h"
+#include "coordinator/statistics/weighted_sums.h"
 
 namespace kvcompare {
 
@@ -21,13 +22,15 @@ class SummedColumns {
 
   std::span<const std::vector<double>> all() const { return columns_; }
   std::span<const std::vector<double>> without_densities() const { return all().first(n_without_densities_); }
-  std::size_t n_samples() const { return columns_[kScored].size(); }
+  std::int64_t n_samples() const { return std::ssize(columns_[kScored]); }
   const OfMethod& of(std::size_t method) const { return of_method_[method]; }
 
-  // Nats, over all samples as they are.
+  // Nats, over all samples as they are; and under the weights of a resample.
   double nll_difference(std::size_t a, std::size_t b) const;
+  double nll_difference(std::size_t a, std::size_t b, const WeightedSums& sums, std::size_t resample) const;
+
   double sum_of_absolute_differences(std::size_t a, std::size_t b) const;
-  double n_scored() const;
+  double avg_nll_difference(std::size_t a, std::size_t b) const;  // nats a token
 
  private:
   std::size_t add(std::vector<double> column);

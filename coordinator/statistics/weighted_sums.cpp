@@ -22,12 +22,13 @@ template <class Use>
 void for_words(std::uint64_t high, std::size_t n, const Use& use) {
   std::array<std::uint32_t, kWords> words;
   for (std::size_t first = 0; first < n; first += kWords) {
-    for (std::size_t i = 0; i < kWords; ++i) words[i] = philox_word(kBootstrapSeed, high, first + i);
-    for (std::size_t i = 0; i < std::min(kWords, n - first); ++i) use(first + i, words[i]);
+    const auto n_words = std::min(kWords, n - first);
+    for (std::size_t i = 0; i < n_words; ++i) words[i] = philox_word(kBootstrapSeed, high, first + i);
+    for (std::size_t i = 0; i < n_words; ++i) use(first + i, words[i]);
   }
 }
 
-// Of sample `first draw * n`: exact in whole numbers, as it is in doubles.
+// int(u * n) of the uniform number u that the word is; in whole numbers, and doubles give the same.
 std::size_t drawn(std::uint32_t word, std::size_t n) {
   return static_cast<std::size_t>((static_cast<std::uint64_t>(word >> 8) * n) >> 24);
 }
@@ -38,7 +39,8 @@ void set_weights(Weights weights, std::size_t resample, std::size_t lane, Block&
     for (auto& row : block) row[lane] = 0;
     for_words(resample, n, [&](std::size_t, std::uint32_t word) { ++block[drawn(word, n)][lane]; });
   } else {
-    const auto flip = static_cast<std::uint64_t>(kResamples) + resample;  // draws of their own
+    const auto flip =
+        static_cast<std::uint64_t>(kResamples) + resample;  // apart from the draws of the bootstrap
     for_words(flip, n, [&](std::size_t s, std::uint32_t word) { block[s][lane] = word >> 31 ? 1 : -1; });
   }
 }

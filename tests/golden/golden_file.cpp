@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-void set_flag(RunSpec& run, const std::string& name, const json& value) {
+void set_flag(FlagsAndChunks& run, const std::string& name, const json& value) {
   bool known = false;
   const auto offer = [&](const char* flag, auto& field) {
     if (name != flag) return;

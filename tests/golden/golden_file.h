@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/ids.h"
-#include "common/run_spec.h"
+#include "tests/support/flags_and_chunks.h"
 
 namespace kvcompare {
 
@@ -29,8 +29,8 @@ struct GoldenSample {
 
 struct GoldenCase {
   std::string method;
-  std::string flags;  // as written, for messages
-  RunSpec run;        // the flags over the defaults
+  std::string flags;   // as written, for messages
+  FlagsAndChunks run;  // the flags over the defaults
   std::vector<GoldenSample> samples;
 };
 

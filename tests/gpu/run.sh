@@ -101,7 +101,7 @@ whole_run() {
 
 same_bytes() {
   local file
-  for file in comparison_summary.json detailed_results.json results.h5; do
+  for file in comparison_summary.json detailed_results.json results.h5 results.csv samples.csv summary.md table.tex; do
     cmp "$1/$file" "$2/$file" || return 1
   done
   echo "$1 and $2: the same bytes"

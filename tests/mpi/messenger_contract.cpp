@@ -157,6 +157,7 @@ void carries_every_kind_of_message(Conversation& talk) {
     result.keys.kept_by_position[63] = 4;
     result.keys.peak = 6;
     result.seconds = 0.25;
+    talk.messenger.send(kCoordinator, WorkDone{{SampleIndex(1), MethodIndex(3)}, 0.375});
     talk.messenger.send(kCoordinator, Result{result});
     talk.messenger.send(kCoordinator, Failure{{{SampleIndex(4), MethodIndex(5)}, "not \xc3\xa4 number"}});
     talk.messenger.send(kCoordinator, WorkerFailed{ExitCode::kBadInput, "gone"});
@@ -170,6 +171,9 @@ void carries_every_kind_of_message(Conversation& talk) {
     EXPECT_EQ(std::get<ScoreThreshold>(methods.at(1).method.policy).sliding_window_size, 16);
   }
   if (talk.rank == kCoordinator) {
+    const auto work = std::get<WorkDone>(talk.next().message);
+    EXPECT_EQ(work.first, (UnitId{SampleIndex(1), MethodIndex(3)}));
+    EXPECT_EQ(work.share, 0.375);
     const auto result = std::get<Result>(talk.next().message).result;
     EXPECT_EQ(result.unit.sample, SampleIndex(1));
     EXPECT_EQ(result.n_tokens, 3);

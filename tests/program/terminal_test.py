@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a person at a terminal sees: terminal_test.py BUILD_FOLDER [unittest options]"""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -104,6 +105,37 @@ class Loudness(TerminalTest):
         self.assertNotRegex(calm, r"(?m)^\d+/\d+ units")
         self.assertIn("samples", calm)
         self.assertNotIn("\r", "\n".join(self.lines_on_terminal(80, "--no_progress")))
+
+
+class Moves(TerminalTest):
+    """Progress inside of units: one sample, so long that the first unit is not done when progress is told first."""
+    LONGEST = 1 << 17
+
+    def command(self, *flags):
+        data = self.folder / f"{self.n_tokens}.jsonl"
+        data.write_text(json.dumps({"input_ids": [i % 50 + 1 for i in range(self.n_tokens)]}))
+        return [KVCOMPARE, "--model_name", self.model, "--data_path", data, "--methods", "streaming_llm", "--engine", "stepwise",
+                "--max_length", str(self.n_tokens), "--output_dir", tempfile.mkdtemp(dir=self.folder), *flags]
+
+    def before_the_first_unit(self, states_of):
+        """The percentages that are shown at 0 units, of the shortest sample of which one is more than 0."""
+        self.n_tokens = 512
+        while self.n_tokens <= self.LONGEST:
+            states = "\n".join(states_of())
+            percentages = [int(p) for p in re.findall(r"(?<!\d)0/2 units, (\d+) %", states)]
+            self.assertEqual(percentages, sorted(percentages))
+            if percentages and percentages[-1] > 0:
+                return percentages
+            self.n_tokens *= 2
+        self.fail(f"{self.LONGEST} tokens were evaluated without progress before the first unit was done")
+
+    def test_a_log_shows_work_before_the_first_unit_is_done(self):
+        self.before_the_first_unit(lambda: self.piped().stderr.splitlines())
+
+    def test_a_bar_moves_before_the_first_unit_is_done(self):
+        percentages = self.before_the_first_unit(
+            lambda: [state for line in self.lines_on_terminal(80) for state in line.split("\r")])
+        self.assertEqual(percentages[0], 0)
 
 
 class ClosedPipes(TerminalTest):

@@ -16,6 +16,7 @@
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
+#include "tests/support/flags_and_chunks.h"
 #include "tests/support/same_counts.h"
 #include "tests/support/simd_targets.h"
 #include "tests/support/temporary_folder.h"
@@ -97,7 +98,7 @@ TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
         for (const auto& name : kMethods) {
           // The smallest steps take longest: every length and every chunk, not every pair of both.
           if (chunk_size < 8 && n_tokens > 100 && (n_tokens + chunk_size + group) % 4 != 0) continue;
-          RunSpec run;
+          FlagsAndChunks run;
           run.chunk_size = chunk_size;
           run.policy = policy;
           run.sliding_window_size = 20;
@@ -125,7 +126,7 @@ TEST_P(EngineAgreement, OfALongSample) {
                                         : std::vector<std::int64_t>{1, 64};
   for (const auto chunk_size : chunk_sizes)
     for (const auto& name : kMethods) {
-      RunSpec run;
+      FlagsAndChunks run;
       run.chunk_size = chunk_size;
       run.threshold = 0;
       SCOPED_TRACE(name + ", chunk_size " + std::to_string(chunk_size));
@@ -155,7 +156,7 @@ TEST(InstructionSets, AllAgree) {
   const auto loaded = load_for_test(scratch.path(), scratch.path() / "scorer", at::kDouble);
   const auto loaded_float = load_for_test(scratch.path(), scratch.path() / "scorer", at::kFloat);
   const Sample sample{SampleIndex(1), random_sample(generator, 140, spec.vocab)};
-  RunSpec run;
+  FlagsAndChunks run;
   run.threshold = 0;
   run.sliding_window_size = 20;
   on_every_simd_target([&] {
@@ -186,7 +187,7 @@ TEST_P(RandomAgreement, OfAnyModelMethodAndParameters) {
     write_tiny_model(scratch.path(), spec);
     const auto loaded = load_for_test(scratch.path(), scratch.path() / "scorer", at::kDouble);
     for (const auto& name : kMethods) {
-      RunSpec run;
+      FlagsAndChunks run;
       run.chunk_size = 1 + up_to(up_to(2) == 0 ? 4 : 90);
       run.compression_ratio = static_cast<double>(up_to(95)) / 100;
       run.policy = name == "kvzap" ? "threshold" : up_to(3) == 0 ? "threshold" : "auto";

@@ -17,6 +17,7 @@
 #include "presses/registry.h"
 #include "tests/property/engine_under_test.h"
 #include "tests/property/random_model.h"
+#include "tests/support/flags_and_chunks.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
@@ -25,8 +26,8 @@ namespace {
 constexpr std::int64_t kTokens = 31;
 
 // A run with parameters that bite in a sample this short.
-RunSpec biting_run(std::int64_t chunk_size) {
-  RunSpec run;
+FlagsAndChunks biting_run(std::int64_t chunk_size) {
+  FlagsAndChunks run;
   run.chunk_size = chunk_size;
   run.sliding_window_size = 5;
   run.n_sink = 2;
@@ -75,12 +76,14 @@ class EngineProperties : public testing::TestWithParam<std::tuple<std::string, E
     return model_->engine(chunk_size, std::move(observer));
   }
 
-  UnitResult evaluate(const RunSpec& run, const std::string& method) const {
+  UnitResult evaluate(const FlagsAndChunks& run, const std::string& method) const {
     return engine(run.chunk_size)->run(sample_, make_method_spec(*find_method(method), run));
   }
 
-  MethodSpec spec_of(const RunSpec& run) const { return make_method_spec(*find_method(method_name()), run); }
-  UnitResult evaluate(const RunSpec& run) const { return evaluate(run, method_name()); }
+  MethodSpec spec_of(const FlagsAndChunks& run) const {
+    return make_method_spec(*find_method(method_name()), run);
+  }
+  UnitResult evaluate(const FlagsAndChunks& run) const { return evaluate(run, method_name()); }
 
   static const std::string& method_name() { return std::get<0>(GetParam()); }
 
@@ -97,9 +100,9 @@ TEST_P(EngineProperties, IsTheBaselineWhereNoEvictionCanMatter) {
   for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
-    RunSpec whole = biting_run(kTokens);
+    FlagsAndChunks whole = biting_run(kTokens);
     EXPECT_EQ(evaluate(whole).token_nll, evaluate(whole, "baseline").token_nll) << "chunk_size = T";
-    RunSpec keeping = biting_run(3);
+    FlagsAndChunks keeping = biting_run(3);
     keeping.compression_ratio = 0;
     keeping.threshold = -1e300;
     const UnitResult kept = evaluate(keeping);
@@ -114,7 +117,7 @@ TEST_P(EngineProperties, ChangesTheNllWhereItWithholdsKeys) {
     SCOPED_TRACE(where(round));
     next_round();
     for (const std::int64_t chunk_size : {1, 7}) {
-      const RunSpec run = biting_run(chunk_size);
+      const FlagsAndChunks run = biting_run(chunk_size);
       const UnitResult result = evaluate(run);
       EXPECT_LT(result.keys.kept(), result.keys.original);
       EXPECT_GT(result.keys.withheld_from_scored, 0);
@@ -127,7 +130,7 @@ TEST_P(EngineProperties, WithholdsNothingFromTheScoredIfOnlyTheLastEventEvicts) 
   for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
-    const RunSpec run =
+    const FlagsAndChunks run =
         biting_run(kTokens - 1);  // the second chunk is the last token, whose NLL nobody asks for
     const UnitResult result = evaluate(run);
     EXPECT_EQ(result.keys.withheld_from_scored, 0);
@@ -141,7 +144,7 @@ TEST_P(EngineProperties, CountsWhatWasAlive) {
   for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
-    const RunSpec run = biting_run(4);
+    const FlagsAndChunks run = biting_run(4);
     std::map<std::int64_t, std::int64_t> alive_after;  // by n, all layers and heads
     std::vector<std::int64_t> last_kept;
     const auto observer = [&](LayerIndex, std::int64_t n, const std::vector<at::Tensor>& positions) {
@@ -182,7 +185,7 @@ TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
   for (int round = 0; round < 3; ++round) {
     SCOPED_TRACE(where(round));
     next_round();
-    RunSpec run = biting_run(3);
+    FlagsAndChunks run = biting_run(3);
     run.policy = round == 0 ? "auto" : round == 1 ? "ratio" : "threshold";
     run.kvzap_n_sink = 1;
     run.compression_ratio = 0.9;
@@ -216,7 +219,7 @@ TEST_P(EngineProperties, ATokenChangesNothingBeforeIt) {
     SCOPED_TRACE(where(round));
     next_round();
     for (const std::int64_t chunk_size : {1, 5}) {
-      const RunSpec run = biting_run(chunk_size);
+      const FlagsAndChunks run = biting_run(chunk_size);
       const UnitResult result = evaluate(run);
       const auto changed = 2 + static_cast<std::ptrdiff_t>(generator_() % (kTokens - 4));
       auto& token = sample_.ids[static_cast<std::size_t>(changed)];
@@ -234,7 +237,7 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
   for (int round = 0; round < n_rounds(); ++round) {
     SCOPED_TRACE(where(round));
     next_round();
-    const RunSpec run = biting_run(3);
+    const FlagsAndChunks run = biting_run(3);
     const UnitResult alone = evaluate(run);
     const auto shared = engine(run.chunk_size);
     for (const char* method : {"baseline", "expected_attention", "observed_attention", "kvzap"})
@@ -245,6 +248,27 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
     EXPECT_EQ(after.keys.kept_per_head, alone.keys.kept_per_head);
     EXPECT_EQ(after.keys.attended, alone.keys.attended);
   }
+}
+
+// Two units together, so that the share of the first is no share of all.
+TEST_P(EngineProperties, TellsAfterEveryLayerOrChunkHowMuchIsDone) {
+  next_round();
+  const auto run = biting_run(7);
+  const auto method = spec_of(run);
+  const std::vector<EngineTask> tasks(2, EngineTask{&sample_, &method});
+  const auto watched = engine(run.chunk_size);
+  std::vector<double> shares;
+  watched->observe_work([&](double share) { shares.push_back(share); });
+  const auto outcomes = watched->run_together(tasks);
+  const auto kind = std::get<1>(GetParam()).kind;
+  const auto n_layers = static_cast<std::size_t>(spec_.layers);
+  const auto n_chunks = static_cast<std::size_t>((kTokens + run.chunk_size - 1) / run.chunk_size);
+  EXPECT_GE(shares.size(), kind == EngineKind::kStepwise ? 2 * n_chunks : n_layers + 1);
+  EXPECT_TRUE(std::ranges::is_sorted(shares));
+  EXPECT_GT(shares.front(), 0);
+  EXPECT_LT(shares.front(), 1);
+  EXPECT_NEAR(shares.back(), 1, 1e-12);
+  EXPECT_EQ(std::get<UnitResult>(outcomes.back()).token_nll, evaluate(run).token_nll);
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,

@@ -93,7 +93,7 @@ class GpuEngine : public testing::Test {
   TemporaryFolder scratch_;
   std::filesystem::path folder_;
   TinyModelSpec spec_;
-  RunSpec run_;
+  MethodFlags run_;
   std::int64_t n_layers_ = 2;  // of a model that is made
   int n_models_ = 0;
 };

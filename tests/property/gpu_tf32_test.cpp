@@ -38,7 +38,7 @@ struct Outcome {
 
 Outcome run(GpuWeights& weights, const Sample& sample, FloatProducts products) {
   Outcome outcome;
-  RunSpec spec;
+  MethodFlags spec;
   spec.compression_ratio = 0.75;
   const auto observe = [&](LayerIndex, std::int64_t, std::span<const DeathTime> head) {
     outcome.deaths.emplace_back(head.begin(), head.end());

@@ -14,6 +14,7 @@
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
+#include "tests/support/flags_and_chunks.h"
 #include "tests/support/simd_targets.h"
 #include "tests/support/temporary_folder.h"
 
@@ -87,7 +88,7 @@ class TiledEngine : public testing::Test {
   TemporaryFolder scratch_;
   TinyModelSpec spec_;
   ModelForTest loaded_;
-  RunSpec run_;
+  FlagsAndChunks run_;
   std::vector<MethodSpec> methods_;
   std::vector<Sample> samples_;
 };
@@ -133,7 +134,7 @@ TEST_F(TiledEngine, SharesTheTimeOfABatchAmongItsUnits) {
 // A surrogate that gives NaN fails the units of kvzap, and no others.
 TEST_F(TiledEngine, LetsAUnitFailAlone) {
   const auto expected = alone();
-  auto& bias = loaded_.kvzap->layers[1].linears.back().bias;
+  auto& bias = loaded_.kvzap.begin()->second.layers[1].linears.back().bias;
   bias = at::full_like(bias, std::numeric_limits<float>::quiet_NaN());
   const auto outcomes = engine(loaded_, 2)->run_together(all_tasks());
   for (std::size_t i = 0; i < outcomes.size(); ++i) {

@@ -60,6 +60,32 @@ class Readers(RunsTest):
                 self.assertEqual(nll, values["token_nll"])
                 self.assertAlmostEqual(sum(nll), values["total_nll"], places=9)
 
+    def test_bins_of_positions_and_kept_keys_by_head_add_up_to_those_of_the_json(self):
+        with self.file() as file:
+            methods = file["units/method"][:]
+            for m, result in enumerate(self.detailed["results"]):
+                bins = result["nll_by_position"]
+                self.assertEqual(file["units/nll_by_position"].attrs["bin_width"], bins["bin_width"])
+                self.assertEqual(file["units/nll_by_position/n_scored"][methods == m].sum(axis=0).tolist(), bins["n_scored"])
+                sums = file["units/nll_by_position/total_nll"][methods == m].sum(axis=0).tolist()
+                for ours, reported in zip(sums, bins["total_nll"], strict=True):
+                    self.assertAlmostEqual(ours, reported, places=9)
+                self.assertEqual(sum(bins["n_scored"]), result["total_tokens"])
+                self.assertAlmostEqual(sum(bins["total_nll"]), result["total_nll"], places=9)
+                kept = file["units/kept_per_head"][methods == m].sum(axis=0).tolist()
+                self.assertEqual(kept, result["kept_per_head"])
+
+    def test_bins_of_positions_are_sums_of_the_nll_of_tokens(self):
+        with self.file() as file:
+            offsets, nll = file["units/token_nll/offsets"][:], file["units/token_nll/values"][:]
+            width = int(file["units/nll_by_position"].attrs["bin_width"])
+            for row, sums in enumerate(file["units/nll_by_position/total_nll"][:].tolist()):
+                expected = [0.0] * len(sums)
+                for position, value in enumerate(nll[offsets[row]:offsets[row + 1]], start=1):  # nothing predicts the first
+                    expected[position // width] += value
+                for ours, theirs in zip(sums, expected, strict=True):
+                    self.assertAlmostEqual(ours, theirs, places=9)
+
     def test_they_are_those_of_the_json_reports(self):
         with self.file() as file:
             nll = file["units/total_nll"][:].reshape(N_METHODS, self.n_samples)
@@ -68,7 +94,7 @@ class Readers(RunsTest):
             self.assertEqual(file.attrs["fingerprint"].decode(), self.detailed["fingerprint"])
             self.assertEqual((file.attrs["complete"], file.attrs["schema_version"], file.attrs["n_samples"]), (1, 3, 5))
             self.assertEqual(json.loads(file.attrs["model"]), self.detailed["model"])
-        self.assertEqual(labels, [result["method_name"] for result in self.detailed["results"]])
+        self.assertEqual(labels, [result["label"] for result in self.detailed["results"]])
         self.assertEqual(nll.tolist(), [[row["total_nll"] for row in r["per_sample"]] for r in self.detailed["results"]])
 
     def test_arrays_are_compressed_checked_and_bear_their_unit_and_no_date(self):

@@ -17,20 +17,22 @@ class GpuModelForTest {
  public:
   GpuModelForTest(const std::filesystem::path& folder, at::ScalarType dtype,
                   const GpuWeightsOptions& options = {})
-      : weights_(folder, read_model_config(folder / "config.json"), dtype, kernel_device(), options),
-        kvzap_(load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt, dtype,
-                                    kernel_device())) {}
+      : weights_(folder, read_model_config(folder / "config.json"), dtype, kernel_device(), options) {
+    kvzap_.emplace(
+        MethodFlags{}.kvzap_scorer_model,
+        load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt, dtype, kernel_device()));
+  }
 
   std::unique_ptr<Engine> engine(GpuEngineOptions options) const {
     return make_gpu_engine(weights_, {.kvzap = &kvzap_, .more_methods = more_methods_}, std::move(options));
   }
   void set_more_methods(std::span<const MethodDescription> methods) { more_methods_ = methods; }
   bool is_streamed() const { return weights_.is_streamed(); }
-  KvzapSurrogate& kvzap() { return kvzap_; }
+  KvzapSurrogate& kvzap() { return kvzap_.begin()->second; }
 
  private:
   mutable GpuWeights weights_;
-  KvzapSurrogate kvzap_;
+  KvzapSurrogates kvzap_;
   std::span<const MethodDescription> more_methods_;  // that engines take beside the registry's
 };
 

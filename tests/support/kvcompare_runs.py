@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
-FINAL_FILES = ("comparison_summary.json", "detailed_results.json", "results.h5", "COMPLETE")
+FINAL_FILES = ("comparison_summary.json", "detailed_results.json", "results.h5", "results.csv", "samples.csv", "summary.md",
+               "table.tex", "COMPLETE")
 N_METHODS = 7
 
 

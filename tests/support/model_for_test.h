@@ -20,11 +20,11 @@ namespace kvcompare {
 struct ModelForTest {
   std::unique_ptr<Model> model;
   std::unique_ptr<PackedWeights> packed;
-  std::unique_ptr<KvzapSurrogate> kvzap;
+  KvzapSurrogates kvzap;
 
   std::span<const MethodDescription> more_methods = {};  // that engines take beside the registry's
 
-  ScorerResources resources() const { return {.kvzap = kvzap.get(), .more_methods = more_methods}; }
+  ScorerResources resources() const { return {.kvzap = &kvzap, .more_methods = more_methods}; }
 };
 
 inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
@@ -35,8 +35,8 @@ inline ModelForTest load_for_test(const std::filesystem::path& folder, const std
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
   loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
                                                   max_weight_memory);
-  loaded.kvzap =
-      std::make_unique<KvzapSurrogate>(load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
+  loaded.kvzap.emplace(MethodFlags{}.kvzap_scorer_model,
+                       load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
   return loaded;
 }
 

@@ -31,8 +31,11 @@ int main(int argc, char** argv) try {
   const c10::InferenceMode no_autograd;
   const auto config = read_model_config(folder / "config.json");
   const Model model(config, load_weights(folder, config, at::kDouble, at::kCPU));
-  const auto surrogate = load_kvzap_surrogate(argv[2], config, std::nullopt, at::kDouble, at::kCPU);
-  const auto scorer = make_scorer(make_method_spec(*find_method("kvzap"), RunSpec{}), {.kvzap = &surrogate});
+  const MethodFlags flags;
+  KvzapSurrogates surrogates;
+  surrogates.emplace(flags.kvzap_scorer_model,
+                     load_kvzap_surrogate(argv[2], config, std::nullopt, at::kDouble, at::kCPU));
+  const auto scorer = make_scorer(make_method_spec(*find_method("kvzap"), flags), {.kvzap = &surrogates});
   DatasetOptions options;
   options.path = argv[3];
   NamedTensors scores;

@@ -122,10 +122,10 @@ void put_what_was_compared(OrderedJson& json, const PageRun& run) {
   json["data_path"] = comparison.spec.data_path;
   json["places"] = {{"model_name", comparison.places.model_name},
                     {"data_path", comparison.places.data_path},
-                    {"kvzap_scorer_model", comparison.places.kvzap_scorer_model}};
+                    {"kvzap_scorers", comparison.places.kvzap_scorers}};
   json["fingerprint"] = comparison.fingerprint;
   json["flags"] = json_flags(comparison.spec);
-  json["inputs"] = json_inputs(comparison.inputs);
+  json["inputs"] = json_inputs(comparison);
   json["model"] = json_model_shape(comparison.model);
   json["numerics"] = OrderedJson::array();
   for (const Numerics& numerics : comparison.numerics) json["numerics"].push_back(json_numerics(numerics));

@@ -40,6 +40,13 @@ TEST(Messages, AHelloArrivesWithItsHashes) {
   EXPECT_EQ(received.weights, "4567");
 }
 
+TEST(Messages, WorkDoneArrivesWithItsUnitAndShare) {
+  const UnitId first{SampleIndex(70000), MethodIndex(5)};
+  const auto received = std::get<WorkDone>(decode(encode(WorkDone{first, 0.625})));
+  EXPECT_EQ(received.first, first);
+  EXPECT_EQ(received.share, 0.625);
+}
+
 TEST(Messages, ACutOneIsRefused) {
   auto bytes = encode(PromptTargets{SampleIndex(3), "table"});
   bytes.pop_back();

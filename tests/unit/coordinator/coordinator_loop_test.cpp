@@ -86,7 +86,11 @@ class CoordinatorLoop : public testing::Test {
                     .units = plan_units(data, header.spec, {}, {}, Quarantined::kLeave),
                     .model = kModel};
     return coordinate(*exchange.endpoint(Rank(0)), n_workers, work, journal,
-                      {.progress = [this](std::int64_t n_done) { progress_.push_back(n_done); },
+                      {.progress =
+                           [this](std::int64_t n_done, const Outlook& outlook) {
+                             progress_.push_back(n_done);
+                             shares_.push_back(outlook.share);
+                           },
                        .stop_requested = stop,
                        .give_up = [] { ADD_FAILURE() << "nobody is to be given up"; }});
   }
@@ -96,6 +100,7 @@ class CoordinatorLoop : public testing::Test {
   std::filesystem::path journal_ = folder_.path() / "journal.jsonl";
   std::int64_t n_tokens_at_once_ = 0;  // of every worker
   std::vector<std::int64_t> progress_;
+  std::vector<double> shares_;
 };
 
 TEST_F(CoordinatorLoop, WritesEveryUnitOnce) {
@@ -105,6 +110,8 @@ TEST_F(CoordinatorLoop, WritesEveryUnitOnce) {
   EXPECT_EQ(units().size(), 10u);
   for (const auto& [unit, record] : units()) EXPECT_TRUE(record.summary);
   EXPECT_EQ(progress_.back(), 10);
+  EXPECT_TRUE(std::ranges::is_sorted(shares_));
+  EXPECT_EQ(shares_.back(), 1);
 }
 
 TEST_F(CoordinatorLoop, WritesEveryUnitOnceFromWorkersThatTakeSeveral) {
@@ -184,7 +191,7 @@ class OneMessage : public CoordinatorLoop {
                     .model = kModel,
                     .device_type = "cuda"};
     coordinate(*exchange.endpoint(Rank(0)), 1, work, journal,
-               {.progress = [](std::int64_t) {},
+               {.progress = [](auto, const auto&) {},
                 .stop_requested = [&] { return static_cast<bool>(give_up); },
                 .give_up = give_up,
                 .stop_grace = std::chrono::seconds(0)});
@@ -210,7 +217,7 @@ TEST_F(CoordinatorLoop, LeavesWorkersThatAreStillLoadingAfterAStop) {
                   .units = plan_units(data, header.spec, {}, {}, Quarantined::kLeave),
                   .model = kModel};
   EXPECT_THROW(coordinate(*exchange.endpoint(Rank(0)), 2, work, journal,
-                          {.progress = [&](std::int64_t) { stops = ++n_rounds > 2; },
+                          {.progress = [&](auto, const auto&) { stops = ++n_rounds > 2; },
                            .stop_requested = [&] { return stops; },
                            .give_up = [] { ADD_FAILURE() << "nobody is to be given up"; },
                            .leave_loading =
@@ -241,7 +248,7 @@ TEST_F(CoordinatorLoop, RefusesOtherArithmeticBeforeTheFirstUnit) {
                   .model = kModel};
   const auto error = error_of<ConfigError>([&] {
     coordinate(*exchange.endpoint(Rank(0)), 2, work, journal,
-               {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }});
+               {.progress = [](auto, const auto&) {}, .stop_requested = [] { return false; }});
   });
   EXPECT_THAT(error.what(), testing::HasSubstr("instruction_set: AVX2, not AVX3_DL"));
   EXPECT_FALSE(exchange.endpoint(Rank(1))->receive(std::chrono::milliseconds(0)));

@@ -39,7 +39,7 @@ JournalHeader header() {
 }
 
 Attempt success(std::int64_t sample) {
-  return {imaginary_result({.sample = sample}), 1, Rank(1), "node7", "cpu"};
+  return {imaginary_result({.sample = sample}), "baseline", 1, Rank(1), "node7", "cpu"};
 }
 
 class JournalSync : public testing::Test {

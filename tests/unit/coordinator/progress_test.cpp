@@ -18,35 +18,51 @@ TEST(DurationText, ShowsMinutesAndHours) {
   EXPECT_EQ(duration_text(360000s), "100:00:00");
 }
 
-TEST(ProgressLine, ExtrapolatesTheRemainingTime) {
-  EXPECT_EQ(progress_line({.n_done = 25, .n_total = 100, .elapsed = 30s}),
-            "25/100 units, 25 %, elapsed 0:30, ETA 1:30");
+// of a run: share of the work, seconds left.
+Outlook outlook(double share, std::optional<double> left = std::nullopt) {
+  return {.share = share, .seconds_left = left};
 }
 
-TEST(ProgressLine, HasNoEtaBeforeTheFirstUnitAndAfterTheLast) {
-  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 4, .elapsed = 5s}), "0/4 units, 0 %, elapsed 0:05");
-  EXPECT_EQ(progress_line({.n_done = 4, .n_total = 4, .elapsed = 5s}), "4/4 units, 100 %, elapsed 0:05");
+TEST(ProgressLine, ShowsTheShareOfTheWorkAndTheTimeLeft) {
+  EXPECT_EQ(progress_line({.n_done = 25, .n_total = 100, .outlook = outlook(0.4, 45), .elapsed = 30s}),
+            "25/100 units, 40 %, elapsed 0:30, ETA 0:45");
+}
+
+TEST(ProgressLine, HasNoEtaWhereNoneIsKnown) {
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 4, .outlook = outlook(0), .elapsed = 5s}),
+            "0/4 units, 0 %, elapsed 0:05");
+  EXPECT_EQ(progress_line({.n_done = 4, .n_total = 4, .outlook = outlook(1), .elapsed = 5s}),
+            "4/4 units, 100 %, elapsed 0:05");
+}
+
+TEST(ProgressLine, DoesNotRoundUp) {
+  EXPECT_EQ(progress_line({.n_done = 3, .n_total = 4, .outlook = outlook(0.999), .elapsed = 5s}),
+            "3/4 units, 99 %, elapsed 0:05");
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 4, .outlook = outlook(0.29), .elapsed = 5s}),
+            "0/4 units, 29 %, elapsed 0:05");
 }
 
 TEST(ProgressLine, StandsARunWithoutUnits) {
-  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 0, .elapsed = 0s}), "0/0 units, elapsed 0:00");
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 0, .outlook = outlook(1), .elapsed = 0s}),
+            "0/0 units, elapsed 0:00");
 }
 
 TEST(ProgressBar, FillsInProportion) {
-  EXPECT_EQ(progress_bar({.n_done = 1, .n_total = 4, .elapsed = 1s}, 8),
+  EXPECT_EQ(progress_bar({.n_done = 1, .n_total = 4, .outlook = outlook(0.25, 3), .elapsed = 1s}, 8),
             "[##------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
-  EXPECT_EQ(progress_bar({.n_done = 4, .n_total = 4, .elapsed = 1s}, 8),
+  EXPECT_EQ(progress_bar({.n_done = 4, .n_total = 4, .outlook = outlook(1), .elapsed = 1s}, 8),
             "[########] 4/4 units, 100 %, elapsed 0:01");
-  EXPECT_EQ(progress_bar({.n_done = 0, .n_total = 4, .elapsed = 1s}, 3),
+  EXPECT_EQ(progress_bar({.n_done = 0, .n_total = 4, .outlook = outlook(0), .elapsed = 1s}, 3),
             "[---] 0/4 units, 0 %, elapsed 0:01");
 }
 
 TEST(ProgressLine, CountsOneUnitInTheSingular) {
-  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 1, .elapsed = 5s}), "0/1 unit, 0 %, elapsed 0:05");
+  EXPECT_EQ(progress_line({.n_done = 0, .n_total = 1, .outlook = outlook(0), .elapsed = 5s}),
+            "0/1 unit, 0 %, elapsed 0:05");
 }
 
 TEST(FittedProgress, SaysAsMuchAsThereIsRoomFor) {
-  const ProgressState state{.n_done = 1, .n_total = 4, .elapsed = 1s};
+  const ProgressState state{.n_done = 1, .n_total = 4, .outlook = outlook(0.25, 3), .elapsed = 1s};
   EXPECT_EQ(fitted_progress(state, 100),
             "[#######-----------------------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
   EXPECT_EQ(fitted_progress(state, 60), "[####--------------] 1/4 units, 25 %, elapsed 0:01, ETA 0:03");
@@ -69,21 +85,22 @@ class ProgressWithClock : public testing::Test {
   std::optional<std::size_t> width_;
 };
 
-TEST_F(ProgressWithClock, WritesALineEveryTenSeconds) {
+TEST_F(ProgressWithClock, WritesALineAfterTwoSecondsAndThenEveryTen) {
   Progress progress = make(Progress::Style::kLines, 40);
   for (int n_done = 1; n_done <= 25; ++n_done) {
     now_ += 1s;
-    progress.update(n_done);
+    progress.update(n_done, n_done / 50.0);
   }
   EXPECT_EQ(stream_.str(),
-            "10/40 units, 25 %, elapsed 0:10, ETA 0:30\n"
-            "20/40 units, 50 %, elapsed 0:20, ETA 0:20\n");
+            "2/40 units, 4 %, elapsed 0:02, ETA 0:48\n"
+            "12/40 units, 24 %, elapsed 0:12, ETA 0:38\n"
+            "22/40 units, 44 %, elapsed 0:22, ETA 0:28\n");
 }
 
 TEST_F(ProgressWithClock, FinishWritesTheLastStateOnce) {
   Progress progress = make(Progress::Style::kLines, 2);
   now_ += 1s;
-  progress.update(2);
+  progress.update(2, 1);
   progress.finish();
   progress.finish();
   EXPECT_EQ(stream_.str(), "2/2 units, 100 %, elapsed 0:01\n");
@@ -92,20 +109,20 @@ TEST_F(ProgressWithClock, FinishWritesTheLastStateOnce) {
 TEST_F(ProgressWithClock, ABarIsRedrawnInItsLineAtMostTenTimesASecond) {
   Progress progress = make(Progress::Style::kBar, 3);
   now_ += 100ms;
-  progress.update(1);
+  progress.update(1, 1 / 3.0);
   now_ += 50ms;
-  progress.update(2);
+  progress.update(2, 2 / 3.0);
   EXPECT_EQ(stream_.str(), "\r[##########--------------------] 1/3 units, 33 %, elapsed 0:00, ETA 0:00");
 }
 
 TEST_F(ProgressWithClock, AShorterBarCoversTheLongerOneBefore) {
   Progress progress = make(Progress::Style::kBar, 3);
   now_ += 1s;
-  progress.update(
-      2);  // "... 2/3 units, 66 %, elapsed 0:01, ETA 0:00" is 10 characters longer than without ETA
+  progress.update(2, 2 / 3.0);
+  // "... 2/3 units, 66 %, elapsed 0:01, ETA 0:00" is 10 characters longer than without ETA
   const std::size_t width = stream_.str().size() - 1;
   stream_.str("");
-  progress.update(3);
+  progress.update(3, 1);
   progress.finish();
   const std::string last = stream_.str();
   EXPECT_EQ(last.size(), 1 + width + 1);
@@ -117,11 +134,11 @@ TEST_F(ProgressWithClock, ABarLeavesTheLastColumnFreeAlsoAfterTheTerminalGotNarr
   Progress progress = make(Progress::Style::kBar, 3);
   width_ = 80;
   now_ += 1s;
-  progress.update(1);
+  progress.update(1, 1 / 3.0);
   stream_.str("");
   width_ = 40;
   now_ += 1s;
-  progress.update(2);
+  progress.update(2, 2 / 3.0);
   EXPECT_EQ(stream_.str(), "\r" + std::string("2/3 units, 66 %, elapsed 0:02, ETA 0:01"));
   EXPECT_EQ(stream_.str().size(), 1u + 39u);
 }
@@ -129,7 +146,7 @@ TEST_F(ProgressWithClock, ABarLeavesTheLastColumnFreeAlsoAfterTheTerminalGotNarr
 TEST_F(ProgressWithClock, TellsNothingIfNobodyWantsToKnow) {
   Progress progress = make(Progress::Style::kNothing, 3);
   now_ += 100s;
-  progress.update(1);
+  progress.update(1, 1 / 3.0);
   progress.finish();
   EXPECT_EQ(stream_.str(), "");
 }

@@ -68,7 +68,7 @@ class PromptCollectionTest : public testing::Test {
                                    [&](const PromptTargets& targets) {
                                      EXPECT_TRUE(kept_.emplace(targets.sample, targets.table).second);
                                    },
-                               .progress = [](std::int64_t) {},
+                               .progress = [](auto, auto) {},
                                .stop_requested = [&] { return std::ssize(kept_) >= stop_after; }});
       collection.dismiss();
       return has_all;
@@ -139,7 +139,7 @@ TEST_F(PromptCollectionTest, EndsWithTheErrorOfAWorker) {
   const auto error = error_of<Error>([&] {
     collection.collect(
         prompts(1),
-        {.keep = [](const auto&) {}, .progress = [](auto) {}, .stop_requested = [] { return false; }});
+        {.keep = [](const auto&) {}, .progress = [](auto, auto) {}, .stop_requested = [] { return false; }});
   });
   EXPECT_EQ(error.exit_code(), ExitCode::kBadInput);
   EXPECT_STREQ(error.what(), "rank 1: no such file");

@@ -118,7 +118,12 @@ TEST(DetailedJson, ANumberThatThereIsNotIsNullWithAReason) {
   overflowing.statistics.against_baseline[2].ppl_delta_ci95->high = std::numeric_limits<double>::infinity();
   auto without_baseline = swept_comparison();
   without_baseline.methods[0].totals.reset();
-  for (const auto& comparison : {example_comparison(), swept_comparison(), overflowing, without_baseline}) {
+  auto without_reasons = swept_comparison();
+  for (auto& row : without_reasons.statistics.against_baseline) row = {};
+  for (auto& pair : without_reasons.statistics.differences) pair = {.a = pair.a, .b = pair.b};
+  for (auto& at : without_reasons.statistics.equal_density) at = AtDensity();
+  for (const auto& comparison :
+       {example_comparison(), swept_comparison(), overflowing, without_baseline, without_reasons}) {
     expect_a_reason_beside_every_null(detailed(comparison));
     expect_a_reason_beside_every_null(summary(comparison));
   }
@@ -154,15 +159,11 @@ TEST(DetailedJson, ConfigHoldsTheFlagsButForPlaces) {
   Comparison comparison = example_comparison();
   comparison.spec.text_field = "text";
   comparison.spec.max_samples = 3;
-  comparison.spec.kvzap_model_type = "mlp";
-  comparison.spec.seed = 18446744073709551615u;
   const Json config = detailed(comparison)["config"];
   EXPECT_THAT(keys(config),
               ElementsAre("text_field", "max_length", "max_samples", "skip_bad_lines", "save_token_nll",
-                          "chunk_size", "compression_ratio", "threshold", "sliding_window_size", "policy",
-                          "n_sink", "n_future_positions", "use_covariance", "use_vnorm", "kvzap_model_type",
-                          "kvzap_n_sink", "seed", "dtype", "engine", "methods", "device"));
-  EXPECT_EQ(config["seed"].get<std::uint64_t>(), 18446744073709551615u);
+                          "chunk_size", "dtype", "engine", "at_density", "device", "methods", "policy",
+                          "compression_ratio", "sliding_window_size", "threshold"));
   EXPECT_EQ(config["dtype"], "float32");
   EXPECT_EQ(config["device"], "cpu");
   EXPECT_EQ(config["methods"], Json::parse(R"(["baseline", "random", "kvzap"])"));
@@ -336,18 +337,20 @@ TEST(RunJson, HoldsDatesHostVersionsAndTimingsOfEverySession) {
 TEST(RunJson, SpeedIsPredictedTokensASecondAndAbsentIfNothingWasTimed) {
   const Json lines = Json::parse(run_json(example_comparison(), {}))["methods"];
   EXPECT_EQ(lines[0],
-            Json::parse(R"({"method_name": "Baseline", "seconds": 4.0, "tokens_per_second": 2.0})"));
-  EXPECT_EQ(lines[1], Json::parse(R"({"method_name": "Random", "seconds": 0.0})"));
-  EXPECT_EQ(lines[2], Json::parse(R"({"method_name": "KVzap", "seconds": 1.5, "tokens_per_second": 2.0})"));
+            Json::parse(R"({"method_name": "Baseline", "label": "Baseline", "seconds": 4.0, "tokens_per_second": 2.0})"));
+  EXPECT_EQ(lines[1], Json::parse(R"({"method_name": "Random", "label": "Random", "seconds": 0.0})"));
+  EXPECT_EQ(lines[2], Json::parse(R"({"method_name": "KVzap", "label": "KVzap", "seconds": 1.5, "tokens_per_second": 2.0})"));
 }
 
 TEST(RunJson, HoldsThePathsThatTheResultsLeaveOut) {
   auto comparison = example_comparison();
-  comparison.places = {.model_name = "/models/tiny", .data_path = "/data.jsonl", .kvzap_scorer_model = ""};
+  comparison.places = {.model_name = "/models/tiny", .data_path = "/data.jsonl"};
   EXPECT_EQ(Json::parse(run_json(comparison, {}))["paths"],
             Json::parse(R"({"model_name": "/models/tiny", "data_path": "/data.jsonl"})"));
-  comparison.places.kvzap_scorer_model = "/scorer";
-  EXPECT_EQ(Json::parse(run_json(comparison, {}))["paths"]["kvzap_scorer_model"], "/scorer");
+  comparison.methods[2].spec.parameters.kvzap_scorer = "ab";
+  comparison.places.kvzap_scorers = {{"ab", "/scorer"}};
+  EXPECT_EQ(Json::parse(run_json(comparison, {}))["kvzap_scorers"],
+            Json::parse(R"([{"sha256": "ab", "path": "/scorer"}])"));
 }
 
 TEST(UtcText, RoundsDownBeforeTheEpoch) {

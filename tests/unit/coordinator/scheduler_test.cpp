@@ -64,6 +64,44 @@ TEST(Scheduler, HandsOutTheLongestUnitsFirstAndStopsTheWorkerAtTheEnd) {
   EXPECT_TRUE(scheduler.finished());
 }
 
+// Samples of 10, 11, ... tokens under two methods, of which the second is ten times as slow: in the order in
+// which n_workers workers take them, each as soon as it is through with one.
+std::vector<UnitId> order_of(std::int64_t n_samples, int n_workers) {
+  std::vector<PlannedUnit> planned;
+  for (std::int64_t s = 0; s < n_samples; ++s)
+    for (std::int64_t m = 0; m < 2; ++m)
+      planned.push_back({.unit = unit(s, m),
+                         .n_tokens = 10 + s,
+                         .cost = static_cast<double>((10 + s) * (m == 0 ? 1 : 10))});
+  Scheduler scheduler(planned, n_workers, 3);
+  for (int w = 1; w <= n_workers; ++w) scheduler.worker_ready(Rank(w), 0);
+  std::vector<UnitId> order;
+  for (;;) {
+    const auto actions = scheduler.take_actions();
+    if (actions.empty() || std::holds_alternative<StopWorker>(actions[0])) return order;
+    for (const auto& action : actions) {
+      order.push_back(only_unit(action));
+      const auto cost =
+          planned[static_cast<std::size_t>(2 * order.back().sample.value + order.back().method.value)].cost;
+      scheduler.unit_done(std::get<AssignUnits>(action).worker, order.back(), cost);
+    }
+  }
+}
+
+TEST(Scheduler, GivesAWorkerThatIsAloneTheLongestSamplesFirstUnderAllMethods) {
+  EXPECT_EQ(order_of(3, 1),
+            (std::vector{unit(2, 0), unit(2, 1), unit(1, 0), unit(1, 1), unit(0, 0), unit(0, 1)}));
+}
+
+TEST(Scheduler, GivesTheLongestSamplesFirstUnderAllMethodsWhileUnitsAreSmallBesideTheRest) {
+  const auto order = order_of(100, 2);
+  const auto place = [&](UnitId id) { return std::ranges::find(order, id) - order.begin(); };
+  ASSERT_EQ(order.size(), 200u);
+  EXPECT_LT(place(unit(99, 0)), place(unit(90, 1)));  // ten times as costly, but of a shorter sample
+  // At the end the longest unit comes first, whatever its sample.
+  EXPECT_LT(place(unit(1, 1)), place(unit(9, 0)));
+}
+
 TEST(Scheduler, LetsAWorkerHaveTheNextUnitInHandAndNoMore) {
   auto scheduler = make_scheduler(units(6), 1);
   scheduler.worker_ready(Rank(1), 0);

@@ -1,6 +1,7 @@
 #include "tests/unit/coordinator/scheduling_simulator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <queue>
 #include <utility>
@@ -8,8 +9,10 @@
 namespace kvcompare {
 namespace {
 
+constexpr double kToldEvery = 0.5, kShownEvery = 0.1;  // seconds
+
 struct Event {
-  enum class Kind { kReady, kAssigned, kStopped, kUnitEnds, kReported, kStopRequest, kGone };
+  enum class Kind { kReady, kAssigned, kStopped, kUnitEnds, kReported, kStopRequest, kGone, kTold };
   double time;
   std::int64_t number;  // of two at the same time the earlier made comes first
   Kind kind;
@@ -17,6 +20,7 @@ struct Event {
   std::vector<UnitId> units{};
   bool failed = false;
   double seconds = 0;
+  double share = 0;
 };
 
 struct Later {
@@ -37,6 +41,7 @@ class Simulator {
   explicit Simulator(const Simulation& s)
       : s_(s),
         scheduler_(s.units, static_cast<int>(s.workers.size()), s.max_attempts),
+        estimate_(s.units),
         workers_(s.workers.size()),
         random_(s.seed) {
     run_.waited.resize(workers_.size());
@@ -49,6 +54,7 @@ class Simulator {
     while (!events_.empty() && !scheduler_.finished()) {
       const auto event = events_.top();
       events_.pop();
+      if (s_.estimates) show_until(event.time);
       now_ = event.time;
       happen(event);
     }
@@ -57,8 +63,8 @@ class Simulator {
 
  private:
   void at(double time, Event::Kind kind, std::size_t worker, std::vector<UnitId> units = {},
-          bool failed = false, double seconds = 0) {
-    events_.push({time, n_events_++, kind, worker, std::move(units), failed, seconds});
+          bool failed = false, double seconds = 0, double share = 0) {
+    events_.push({time, n_events_++, kind, worker, std::move(units), failed, seconds, share});
   }
 
   static Rank rank(std::size_t worker) { return Rank(static_cast<std::int64_t>(worker) + 1); }
@@ -76,14 +82,20 @@ class Simulator {
       case Event::Kind::kReported:
         run_.makespan = now_;
         if (event.failed) {
-          scheduler_.unit_failed(rank(event.worker), event.units.front());
+          const auto verdict = scheduler_.unit_failed(rank(event.worker), event.units.front());
+          estimate_.unit_failed(rank(event.worker), event.units.front(),
+                                verdict == FailureVerdict::kQuarantine, now_);
         } else {
           ++run_.n_done[event.units.front()];
           scheduler_.unit_done(rank(event.worker), event.units.front(), event.seconds);
+          estimate_.unit_done(rank(event.worker), event.units.front(), event.seconds, now_);
         }
         return act();
       case Event::Kind::kGone:
+        estimate_.worker_gone(rank(event.worker));
         return scheduler_.worker_gone(rank(event.worker));
+      case Event::Kind::kTold:
+        return estimate_.work_done(rank(event.worker), event.units.front(), event.share, now_);
       case Event::Kind::kAssigned:
         worker.in_hand.push_back(event.units);
         if (worker.begun.empty()) begin_next(event.worker);
@@ -110,7 +122,7 @@ class Simulator {
         run_.longest_first_unit = std::max(run_.longest_first_unit, s_.work.at(unit));
     worker.has_begun = true;
     worker.begun.assign(units.begin(), units.end());
-    begin_unit(w);
+    s_.estimates ? begin_batch(w) : begin_unit(w);
   }
 
   void begin_unit(std::size_t w) {
@@ -121,13 +133,33 @@ class Simulator {
     at(now_ + seconds, Event::Kind::kUnitEnds, w, {unit}, fails, seconds);
   }
 
+  // All of it ends at once.
+  void begin_batch(std::size_t w) {
+    const auto units = workers_[w].begun;
+    double total = 0;
+    for (const auto unit : units) total += s_.work.at(unit) * s_.workers[w].slowness;
+    for (double told = kToldEvery; told < total; told += kToldEvery)
+      at(now_ + told + s_.latency, Event::Kind::kTold, w, {units.front()}, false, 0,
+         std::pow(told / total, s_.told_power));
+    for (const auto unit : units) {
+      ++run_.n_attempts[unit];
+      const bool fails = std::bernoulli_distribution(s_.failing_share)(random_);
+      at(now_ + total, Event::Kind::kUnitEnds, w, {unit}, fails, s_.work.at(unit) * s_.workers[w].slowness);
+    }
+  }
+
+  void show_until(double time) {
+    for (; next_shown_ < time; next_shown_ += kShownEvery)
+      run_.shown.push_back({next_shown_, estimate_.outlook(next_shown_)});
+  }
+
   void end_unit(const Event& event) {
     auto& worker = workers_[event.worker];
     worker.begun.pop_front();
     if (!event.failed) run_.work_done += s_.work.at(event.units.front());
     at(now_ + s_.latency, Event::Kind::kReported, event.worker, event.units, event.failed, event.seconds);
     worker.idle_since = now_;
-    if (!worker.begun.empty()) return begin_unit(event.worker);
+    if (!worker.begun.empty()) return s_.estimates ? void() : begin_unit(event.worker);
     begin_next(event.worker);
   }
 
@@ -146,6 +178,7 @@ class Simulator {
       }
       const auto& [worker, units] = std::get<AssignUnits>(action);
       const auto w = static_cast<std::size_t>(worker.value - 1);
+      estimate_.assigned(worker, units, now_);
       run_.assigned_after_stop = run_.assigned_after_stop || stop_requested_;
       at(now_ + s_.latency, Event::Kind::kAssigned, w, units);
       const auto n_here = workers_[w].in_hand.size() + (workers_[w].begun.empty() ? 0 : 1) + 1;
@@ -155,6 +188,8 @@ class Simulator {
 
   const Simulation& s_;
   Scheduler scheduler_;
+  RunEstimate estimate_;
+  double next_shown_ = kShownEvery;
   std::vector<Busy> workers_;
   std::mt19937_64 random_;
   std::priority_queue<Event, std::vector<Event>, Later> events_;

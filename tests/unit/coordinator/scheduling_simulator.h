@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "coordinator/run_estimate.h"
 #include "coordinator/scheduler.h"
 
 namespace kvcompare {
@@ -24,6 +25,16 @@ struct Simulation {
   double failing_share = 0;  // of the attempts
   int max_attempts = 3;
   std::uint64_t seed = 1;
+  // With an estimate workers report as real ones do: a batch at its end, and twice a second how far it is. A
+  // share of time is told as its power of this: engines count operations, not seconds.
+  bool estimates = false;
+  double told_power = 1;
+};
+
+// What was shown at a time.
+struct Shown {
+  double time = 0;
+  Outlook outlook;
 };
 
 struct SimulatedRun {
@@ -35,6 +46,7 @@ struct SimulatedRun {
   std::vector<int> n_stops;          // by worker
   std::size_t most_assignments = 0;  // that a worker had at once
   bool assigned_after_stop = false;
+  std::vector<Shown> shown;       // ten times a second
   double longest_first_unit = 0;  // work of the longest unit that was the first of its worker
 };
 

@@ -97,8 +97,8 @@ Comparison swept_comparison() {
                       .hidden_size = 256,
                       .vocab_size = 1000,
                       .max_position_embeddings = 2048};
-  comparison.inputs = {
-      .model = std::string(64, 'a'), .tokenizer = "", .data = std::string(64, 'b'), .scorer = ""};
+  comparison.inputs.model = std::string(64, 'a');
+  comparison.inputs.data = std::string(64, 'b');
   Numerics numerics;
   numerics.processor = "imaginary";
   numerics.libtorch = "2.11.0";

@@ -114,11 +114,8 @@ TEST(TrainingPlan, SaysHowMuchIsNeeded) {
 }
 
 TEST(TrainingIdentity, HoldsWhatTheSurrogateDependsOn) {
-  const TrainingInputs inputs{.hashes = {"m", "t", "d", ""},
-                              .versions = {1, "2"},
-                              .dtype = "float32",
-                              .device_type = "cpu",
-                              .seed = 7};
+  const TrainingInputs inputs{
+      .hashes = {"m", "t", "d"}, .versions = {1, "2"}, .dtype = "float32", .device_type = "cpu", .seed = 7};
   auto spec = small_spec();
   const auto mlp = training_identity(spec, inputs);
   EXPECT_EQ(mlp.at("hidden_dim"), "512");

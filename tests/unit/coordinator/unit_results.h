@@ -1,6 +1,7 @@
 // Results of imaginary units, consistent in their counts.
 #pragma once
 
+#include "common/run_spec.h"
 #include "common/unit_result.h"
 #include "coordinator/unit_table.h"
 
@@ -20,6 +21,10 @@ inline UnitResult imaginary_result(const ImaginaryUnit& unit) {
   result.unit = {SampleIndex(unit.sample), MethodIndex(unit.method)};
   result.n_tokens = unit.n_tokens;
   result.total_nll = unit.total_nll;
+  // Of the default max_length. All is in the first bin: n_tokens is small.
+  result.nll_by_position = {.bin_width = nll_bin_width(RunSpec{}.max_length),
+                            .total_nll = {unit.total_nll},
+                            .n_scored = {unit.n_tokens - 1}};
   result.keys.n_layers = 1;
   result.keys.n_kv_heads = 1;
   result.keys.original = unit.n_tokens;

@@ -1,5 +1,7 @@
 #include "launch/command_line.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -36,28 +38,40 @@ std::vector<std::string> method_names(const CompareCommand& command) {
   return names;
 }
 
+const MethodSpec& instance(const CompareCommand& command, const std::string& method) {
+  return *std::ranges::find(command.spec.methods, method, &MethodSpec::name);
+}
+
+double ratio(const CompareCommand& command) {
+  return std::get<RatioBudget>(instance(command, "random").policy).compression_ratio;
+}
+
+double threshold(const CompareCommand& command) {
+  return std::get<ScoreThreshold>(instance(command, "kvzap").policy).threshold;
+}
+
 TEST(CommandLine, DefaultsAreThoseOfTheSpecs) {
   const CompareCommand command = compare({});
   EXPECT_EQ(command.spec.model_name, "meta-llama/Meta-Llama-3.1-8B-Instruct");
   EXPECT_EQ(command.spec.max_length, 8192);
   EXPECT_EQ(command.spec.max_samples, std::nullopt);
   EXPECT_EQ(command.spec.chunk_size, 1);
-  EXPECT_EQ(command.spec.compression_ratio, 0.5);
-  EXPECT_EQ(command.spec.threshold, -7);
-  EXPECT_EQ(command.spec.sliding_window_size, 128);
-  EXPECT_EQ(command.spec.n_sink, 4);
-  EXPECT_EQ(command.spec.n_future_positions, 512);
-  EXPECT_TRUE(command.spec.use_covariance);
-  EXPECT_TRUE(command.spec.use_vnorm);
-  EXPECT_EQ(command.spec.kvzap_scorer_model, "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct");
-  EXPECT_EQ(command.spec.kvzap_model_type, std::nullopt);
-  EXPECT_EQ(command.spec.kvzap_n_sink, 0);
-  EXPECT_EQ(command.spec.seed, 42u);
-  EXPECT_EQ(command.spec.policy, "auto");
+  EXPECT_EQ(ratio(command), 0.5);
+  EXPECT_EQ(threshold(command), -7);
+  EXPECT_EQ(std::get<ScoreThreshold>(instance(command, "kvzap").policy).sliding_window_size, 128);
+  EXPECT_EQ(instance(command, "streaming_llm").parameters.n_sink, 4);
+  EXPECT_EQ(instance(command, "expected_attention").parameters.n_future_positions, 512);
+  EXPECT_TRUE(instance(command, "expected_attention").parameters.use_covariance);
+  EXPECT_TRUE(instance(command, "expected_attention").parameters.use_vnorm);
+  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_scorer_model,
+            "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct");
+  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_model_type, "");
+  EXPECT_EQ(instance(command, "kvzap").parameters.n_sink, 0);
+  EXPECT_EQ(instance(command, "random").parameters.seed, 42u);
   EXPECT_EQ(command.spec.dtype, std::nullopt);
   EXPECT_EQ(command.options.device, "auto");
   EXPECT_EQ(command.options.output_dir.filename(), "comparison_results");
-  EXPECT_EQ(method_names(command).size(), 6u);
+  EXPECT_EQ(method_names(command).size(), 5u);
 }
 
 TEST(CommandLine, EveryFlagReachesItsPlace) {
@@ -95,11 +109,11 @@ TEST(CommandLine, EveryFlagReachesItsPlace) {
                                           "--kvzap_n_sink",
                                           "5",
                                           "--methods",
-                                          "knorm",
+                                          "kvzap,random,streaming_llm,expected_attention",
                                           "--seed",
                                           "18446744073709551615",
                                           "--policy",
-                                          "ratio",
+                                          "auto",
                                           "--dtype",
                                           "bfloat16",
                                           "--text_field",
@@ -117,19 +131,20 @@ TEST(CommandLine, EveryFlagReachesItsPlace) {
   EXPECT_EQ(command.options.device, "cuda:1");
   EXPECT_EQ(command.options.output_dir, "out");
   EXPECT_EQ(command.options.num_gpus, 1);
-  EXPECT_EQ(command.spec.compression_ratio, 0.25);
-  EXPECT_EQ(command.spec.threshold, -3.5);
-  EXPECT_EQ(command.spec.sliding_window_size, 0);
-  EXPECT_EQ(command.spec.n_sink, 2);
-  EXPECT_EQ(command.spec.n_future_positions, 9);
-  EXPECT_FALSE(command.spec.use_covariance);
-  EXPECT_FALSE(command.spec.use_vnorm);
-  EXPECT_EQ(command.spec.kvzap_scorer_model, "k");
-  EXPECT_EQ(command.spec.kvzap_model_type, "linear");
-  EXPECT_EQ(command.spec.kvzap_n_sink, 5);
-  EXPECT_THAT(method_names(command), ElementsAre("baseline", "knorm", "observed_attention"));
-  EXPECT_EQ(command.spec.seed, 18446744073709551615u);
-  EXPECT_EQ(command.spec.policy, "ratio");
+  EXPECT_EQ(ratio(command), 0.25);
+  EXPECT_EQ(threshold(command), -3.5);
+  EXPECT_EQ(std::get<ScoreThreshold>(instance(command, "kvzap").policy).sliding_window_size, 0);
+  EXPECT_EQ(instance(command, "streaming_llm").parameters.n_sink, 2);
+  EXPECT_EQ(instance(command, "expected_attention").parameters.n_future_positions, 9);
+  EXPECT_FALSE(instance(command, "expected_attention").parameters.use_covariance);
+  EXPECT_FALSE(instance(command, "expected_attention").parameters.use_vnorm);
+  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_scorer_model, "k");
+  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_model_type, "linear");
+  EXPECT_EQ(instance(command, "kvzap").parameters.n_sink, 5);
+  EXPECT_THAT(method_names(command), ElementsAre("baseline", "kvzap", "random", "streaming_llm",
+                                                 "expected_attention", "observed_attention"));
+  EXPECT_EQ(instance(command, "random").parameters.seed, 18446744073709551615u);
+  EXPECT_FALSE(instance(compare({"--policy", "ratio"}), "kvzap").has_own_policy);
   EXPECT_EQ(command.spec.dtype, Dtype::kBFloat16);
   EXPECT_EQ(command.spec.text_field, "content");
   EXPECT_EQ(command.options.threads, 3);
@@ -143,24 +158,27 @@ TEST(CommandLine, TheSubcommandIsOptional) {
 
 TEST(CommandLine, HyphensAndUnderscoresAreTheSame) {
   EXPECT_EQ(compare({"--chunk-size=3"}).spec.chunk_size, 3);
-  EXPECT_EQ(compare({"--kvzap-scorer_model", "a-b_c"}).spec.kvzap_scorer_model, "a-b_c");
+  EXPECT_EQ(instance(compare({"--kvzap-scorer_model", "a-b_c"}), "kvzap").parameters.kvzap_scorer_model,
+            "a-b_c");
 }
 
 TEST(CommandLine, ANegativeNumberIsAValue) {
-  EXPECT_EQ(compare({"--threshold", "-7.5"}).spec.threshold, -7.5);
-  EXPECT_EQ(compare({"--threshold=-7.5"}).spec.threshold, -7.5);
-  EXPECT_EQ(compare({"--threshold", "-.5"}).spec.threshold, -0.5);
-  EXPECT_EQ(compare({"--threshold", "-1e2"}).spec.threshold, -100);
+  EXPECT_EQ(threshold(compare({"--threshold", "-7.5"})), -7.5);
+  EXPECT_EQ(threshold(compare({"--threshold=-7.5"})), -7.5);
+  EXPECT_EQ(threshold(compare({"--threshold", "-.5"})), -0.5);
+  EXPECT_EQ(threshold(compare({"--threshold", "-1e2"})), -100);
 }
 
 TEST(CommandLine, ASwitchStandsAloneTakesAValueOrIsNegated) {
-  EXPECT_TRUE(compare({"--use_covariance"}).spec.use_covariance);
-  EXPECT_TRUE(compare({"--use_covariance", "True"}).spec.use_covariance);
-  EXPECT_FALSE(compare({"--use_covariance", "false"}).spec.use_covariance);
-  EXPECT_FALSE(compare({"--use-covariance=0"}).spec.use_covariance);
-  EXPECT_FALSE(compare({"--no_use_covariance"}).spec.use_covariance);
-  EXPECT_FALSE(compare({"--no-vnorm"}).spec.use_vnorm);
-  EXPECT_EQ(compare({"--include_observed_attention", "--seed", "1"}).spec.seed, 1u);
+  EXPECT_TRUE(instance(compare({"--use_covariance"}), "expected_attention").parameters.use_covariance);
+  EXPECT_TRUE(
+      instance(compare({"--use_covariance", "True"}), "expected_attention").parameters.use_covariance);
+  EXPECT_FALSE(
+      instance(compare({"--use_covariance", "false"}), "expected_attention").parameters.use_covariance);
+  EXPECT_FALSE(instance(compare({"--use-covariance=0"}), "expected_attention").parameters.use_covariance);
+  EXPECT_FALSE(instance(compare({"--no_use_covariance"}), "expected_attention").parameters.use_covariance);
+  EXPECT_FALSE(instance(compare({"--no-vnorm"}), "expected_attention").parameters.use_vnorm);
+  EXPECT_EQ(instance(compare({"--include_observed_attention", "--seed", "1"}), "random").parameters.seed, 1u);
 }
 
 TEST(CommandLine, ListsOfMethodsMayHaveSpaces) {
@@ -170,10 +188,10 @@ TEST(CommandLine, ListsOfMethodsMayHaveSpaces) {
 }
 
 TEST(CommandLine, TheUsageExamplesOfTheSpecsRun) {
-  EXPECT_EQ(method_names(compare({})).size(), 6u);
+  EXPECT_EQ(method_names(compare({})).size(), 5u);
   EXPECT_THAT(method_names(compare({"--methods", "random,streaming_llm,kvzap", "--chunk_size", "128"})),
               ElementsAre("baseline", "random", "streaming_llm", "kvzap"));
-  EXPECT_EQ(method_names(compare({"--methods", "all", "--include_observed_attention"})).size(), 7u);
+  EXPECT_EQ(method_names(compare({"--methods", "all", "--include_observed_attention"})).size(), 6u);
 }
 
 TEST(CommandLine, AValueMayHoldAnEqualsSign) {
@@ -202,7 +220,7 @@ TEST(CommandLine, RefusesAnUnknownFlagNamingTheNearest) {
 TEST(CommandLine, RefusesAValueOutsideItsRangeNamingWhatIsAccepted) {
   EXPECT_EQ(refusal({"--compression_ratio", "1"}),
             "--compression_ratio: '1' is not accepted; give a number from 0 up to but not 1 (the fraction "
-            "removed)");
+            "removed), or several separated by commas");
   EXPECT_EQ(refusal({"--chunk-size", "0"}),
             "--chunk_size: '0' is not accepted; give a whole number from 1 to 2147483647");
   EXPECT_THAT(refusal({"--use_vnorm", "maybe"}), HasSubstr("'maybe' is not accepted; give true or false"));
@@ -243,7 +261,7 @@ TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
             "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, finalize, help, presses, "
             "rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE (kvcompare --help)");
   EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
-              HasSubstr("is no known method; there are: all, baseline, "));
+              HasSubstr("is no known method; there are: all, every, baseline, "));
 }
 
 TEST(CommandLine, TakesShortSpellingsOfDtypes) {

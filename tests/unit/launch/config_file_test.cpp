@@ -61,20 +61,25 @@ TEST_P(InvalidConfig, IsRefusedWithItsMessage) {
 
 INSTANTIATE_TEST_SUITE_P(ConfigFile, InvalidConfig, testing::ValuesIn(cases("invalid")), name_of_case);
 
+const MethodSpec& instance(const CompareCommand& command, const std::string& method) {
+  return *std::ranges::find(command.spec.methods, method, &MethodSpec::name);
+}
+
 TEST(ConfigFile, EveryTypeOfValueReachesItsPlace) {
   const CompareCommand command = command_with(fs::path(KVCOMPARE_CONFIG_CASES) / "valid" / "every_key.json");
   EXPECT_EQ(command.spec.model_name, "models/tiny");
   EXPECT_EQ(command.spec.max_length, 1024);
   EXPECT_EQ(command.spec.max_samples, 20);
-  EXPECT_EQ(command.spec.compression_ratio, 0.1);
-  EXPECT_EQ(command.spec.threshold, -6);
-  EXPECT_FALSE(command.spec.use_covariance);
-  EXPECT_EQ(command.spec.seed, 18446744073709551615u);
+  EXPECT_EQ(std::get<RatioBudget>(instance(command, "random").policy).compression_ratio, 0.1);
+  EXPECT_EQ(std::get<ScoreThreshold>(instance(command, "kvzap").policy).threshold, -6);
+  EXPECT_FALSE(instance(command, "expected_attention").parameters.use_covariance);
+  EXPECT_EQ(instance(command, "random").parameters.seed, 18446744073709551615u);
   EXPECT_EQ(command.spec.dtype, Dtype::kFloat64);
   EXPECT_EQ(command.options.threads, 2);
   std::vector<std::string> names;
   for (const MethodSpec& method : command.spec.methods) names.push_back(method.name);
-  EXPECT_THAT(names, ElementsAre("baseline", "random", "knorm", "observed_attention"));
+  EXPECT_THAT(
+      names, ElementsAre("baseline", "kvzap", "random", "knorm", "expected_attention", "observed_attention"));
 }
 
 TEST(ConfigFile, EveryKeyIsAFlagAndEveryFlagAKey) {
@@ -108,7 +113,7 @@ TEST(ConfigFile, ExpandsHomeAndVariablesInPathsAlone) {
                       "kvzap_scorer_model": "${KVCOMPARE_TEST_ROOT}/k", "computed_log": "$KVCOMPARE_TEST_ROOT/c",
                       "text_field": "$KVCOMPARE_TEST_UNSET"})"));
   EXPECT_EQ(command.spec.model_name, "/data/m");
-  EXPECT_EQ(command.spec.kvzap_scorer_model, "/data/k");
+  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_scorer_model, "/data/k");
   EXPECT_EQ(command.options.computed_log, "/data/c");
   EXPECT_EQ(command.options.output_dir, std::string(std::getenv("HOME")) + "/out");
   EXPECT_EQ(command.spec.text_field, "$KVCOMPARE_TEST_UNSET");

@@ -45,7 +45,7 @@ TEST(HelpTopic, ShowsAFlagOfTwoSubcommandsForBothIfItDiffers) {
 }
 
 TEST(HelpTopic, IsAMethod) {
-  EXPECT_THAT(help({"knorm"}), StartsWith("knorm\n"));
+  EXPECT_THAT(help({"knorm"}), StartsWith("knorm  (part of `every`, not of `all`)\n"));
   EXPECT_EQ(help({"StreamingLLM"}), help({"streaming_llm"}));
   for (const MethodDescription& method : methods())
     EXPECT_THAT(help({std::string(method.name)}), HasSubstr("score"));

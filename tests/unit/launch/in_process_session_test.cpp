@@ -4,6 +4,7 @@
 #include <fstream>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -49,6 +50,23 @@ class FakeEngine : public Engine {
   std::function<void()> fail_;
 };
 
+// Tells that half of the work is done, again and again, until somebody has seen it.
+class WatchedEngine : public FakeEngine {
+ public:
+  explicit WatchedEngine(const std::atomic<bool>& is_seen) : is_seen_(is_seen) {}
+
+  std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
+    while (!is_seen_) {
+      work_observer()(0.5);
+      std::this_thread::yield();
+    }
+    return FakeEngine::run_together(tasks);
+  }
+
+ private:
+  const std::atomic<bool>& is_seen_;
+};
+
 LocalWorker working(const std::filesystem::path& computed_log = {}) {
   return evaluating_worker(
       [] {
@@ -72,11 +90,12 @@ class InProcessSession : public testing::Test {
                     .methods = header.spec.methods,
                     .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
     return run_in_process(workers, work, journal,
-                          {.progress = [](std::int64_t) {}, .stop_requested = [] { return false; }});
+                          {.progress = progress_, .stop_requested = [] { return false; }});
   }
 
   TemporaryFolder folder_;
   std::filesystem::path journal_ = folder_.path() / "journal.jsonl";
+  std::function<void(std::int64_t, const Outlook&)> progress_ = [](auto, const auto&) {};
 };
 
 TEST_F(InProcessSession, GathersWhatItsThreadsEvaluate) {
@@ -84,6 +103,21 @@ TEST_F(InProcessSession, GathersWhatItsThreadsEvaluate) {
   const Journal journal(journal_);
   EXPECT_EQ(journal.units().size(), 20u);
   for (const auto& [unit, record] : journal.units()) EXPECT_EQ(record.summary.value().total_nll, 2);
+}
+
+TEST_F(InProcessSession, ShowsWorkThatIsDoneBeforeAUnitIs) {
+  std::atomic<bool> is_seen = false;
+  progress_ = [&](std::int64_t n_settled, const Outlook& outlook) {
+    if (n_settled == 0 && outlook.share > 0) is_seen = true;
+  };
+  const auto watched = evaluating_worker([&] {
+    return ReadyWorker{{}, std::make_unique<Evaluator>(std::make_unique<WatchedEngine>(is_seen))};
+  });
+  EXPECT_EQ(run({watched}).n_evaluated, 20);
+  std::ifstream lines(journal_);
+  std::int64_t n_lines = 0;
+  for (std::string line; std::getline(lines, line);) n_lines += line.empty() ? 0 : 1;
+  EXPECT_EQ(n_lines, 2 + 20) << "beside header and numerics a line a unit, and none of progress";
 }
 
 TEST_F(InProcessSession, LogsWhatWasComputed) {

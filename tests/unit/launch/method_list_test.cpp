@@ -14,7 +14,7 @@ using testing::HasSubstr;
 std::vector<std::string> selected(const std::string& list,
                                   ObservedAttention observed = ObservedAttention::kOnlyIfNamed) {
   std::vector<std::string> names;
-  for (const MethodDescription* method : select_methods(list, observed)) names.emplace_back(method->name);
+  for (const MethodItem& item : select_methods(list, observed)) names.emplace_back(item.method->name);
   return names;
 }
 
@@ -27,9 +27,11 @@ std::string refusal(const std::string& list) {
   return "";
 }
 
-TEST(SelectMethods, AllIsEveryMethodButObservedAttention) {
+TEST(SelectMethods, AllIsTheListOfTheSpecsAndEveryIsTheRegistry) {
   EXPECT_THAT(selected("all"),
-              ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention", "knorm"));
+              ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention"));
+  EXPECT_THAT(selected("Every"), ElementsAre("baseline", "kvzap", "random", "streaming_llm",
+                                             "expected_attention", "observed_attention", "knorm"));
   EXPECT_EQ(selected("ALL"), selected("all"));
 }
 
@@ -60,10 +62,11 @@ TEST(SelectMethods, DropsRepeatedOnesAndSpaces) {
 }
 
 TEST(SelectMethods, RefusesAnUnknownNameWithTheNearestAndTheList) {
-  EXPECT_EQ(refusal("random,streming_llm"),
-            "--methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, "
-            "baseline, kvzap, "
-            "random, streaming_llm, expected_attention, observed_attention, knorm");
+  EXPECT_EQ(
+      refusal("random,streming_llm"),
+      "--methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, every, "
+      "baseline, kvzap, "
+      "random, streaming_llm, expected_attention, observed_attention, knorm");
 }
 
 TEST(SelectMethods, RefusesAListWithoutANames) {
@@ -71,16 +74,26 @@ TEST(SelectMethods, RefusesAListWithoutANames) {
   EXPECT_THAT(refusal(" , "), HasSubstr("names no method"));
 }
 
-TEST(MakeMethodSpecs, GivesEachMethodThePolicyOfTheRun) {
-  RunSpec run;
-  run.compression_ratio = 0.25;
-  run.threshold = -3;
-  const std::vector<MethodSpec> specs =
-      make_method_specs(select_methods("random,kvzap", ObservedAttention::kOnlyIfNamed), run);
-  ASSERT_EQ(specs.size(), 3u);
-  EXPECT_TRUE(std::holds_alternative<KeepAll>(specs[0].policy));
-  EXPECT_EQ(std::get<RatioBudget>(specs[1].policy).compression_ratio, 0.25);
-  EXPECT_EQ(std::get<ScoreThreshold>(specs[2].policy).threshold, -3);
+TEST(SelectMethods, TakesParametersOfAnInstance) {
+  const auto items = select_methods("streaming_llm:n-sink=8: compression_ratio = 0.9,random",
+                                    ObservedAttention::kOnlyIfNamed);
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(items[1].method->name, "streaming_llm");
+  EXPECT_THAT(items[1].fixed,
+              ElementsAre(testing::Pair("n_sink", "8"), testing::Pair("compression_ratio", "0.9")));
+  EXPECT_TRUE(items[2].fixed.empty());
+}
+
+TEST(SelectMethods, KeepsInstancesOfOneMethodThatDiffer) {
+  EXPECT_THAT(selected("random:seed=1,random:seed=2,random:seed=1"),
+              ElementsAre("baseline", "random", "random"));
+}
+
+TEST(SelectMethods, RefusesWhatIsNoParameter) {
+  EXPECT_THAT(refusal("random:seed"),
+              HasSubstr("'random:seed': 'seed' is no parameter; write METHOD:PARAMETER=VALUE"));
+  EXPECT_THAT(refusal("random:seed="), HasSubstr("is no parameter"));
+  EXPECT_THAT(refusal("random:seed=1:seed=2"), HasSubstr("gives seed twice"));
 }
 
 }  // namespace

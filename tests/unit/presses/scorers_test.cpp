@@ -21,7 +21,7 @@
 namespace kvcompare {
 namespace {
 
-Scorer scorer_of(std::string_view name, const RunSpec& run = {}, const ScorerResources& resources = {}) {
+Scorer scorer_of(std::string_view name, const MethodFlags& run = {}, const ScorerResources& resources = {}) {
   return make_scorer(make_method_spec(*find_method(name), run), resources);
 }
 
@@ -32,7 +32,7 @@ at::Tensor fixed_scores(const Scorer& scorer, const LayerView& view) {
 // Known answers of Philox4x32-10 in the Random123 distribution (kat_vectors): first output word.
 TEST(Random, IsPhiloxOfTheZeroCounter) {
   const auto view = random_layer_view({.n_tokens = 1, .n_heads = 1, .n_kv_heads = 1});
-  RunSpec run;
+  MethodFlags run;
   run.seed = 0;
   EXPECT_EQ(fixed_scores(scorer_of("random", run), view).item<double>(), (0x6627e8d5u >> 8) * 0x1p-24);
 }
@@ -42,7 +42,7 @@ TEST(Random, PutsSeedSampleHeadAndPositionIntoKeyAndCounter) {
       random_layer_view({.n_tokens = 1, .n_heads = 1, .n_kv_heads = 1}, /*first_position=*/0x243f6a88);
   view.sample = SampleIndex(0x0370734413198a2e);
   view.layer = LayerIndex(0x85a308d3);
-  RunSpec run;
+  MethodFlags run;
   run.seed = 0x299f31d0a4093822;
   EXPECT_EQ(fixed_scores(scorer_of("random", run), view).item<double>(), (0xd16cfe09u >> 8) * 0x1p-24);
 }
@@ -105,8 +105,9 @@ TEST(Kvzap, AppliesTheSurrogateOfTheLayer) {
   surrogate.layers.push_back({{{weight({0, 0}, 1), at::tensor({99.0}, at::kDouble)}}});
   surrogate.layers.push_back({{{weight({1, 0, 0, 1}, 2), at::tensor({0.5, 0.0}, at::kDouble)},
                                {weight({2, 3}, 1), at::tensor({-7.0}, at::kDouble)}}});
+  const KvzapSurrogates surrogates{{MethodFlags{}.kvzap_scorer_model, surrogate}};
   const auto gelu = [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); };
-  const auto score = fixed_scores(scorer_of("kvzap", {}, {&surrogate}), view).item<double>();
+  const auto score = fixed_scores(scorer_of("kvzap", {}, {&surrogates}), view).item<double>();
   EXPECT_NEAR(score, 2 * gelu(1.5) + 3 * gelu(-2) - 7, 1e-14);
 }
 
@@ -121,7 +122,7 @@ TEST(ObservedAttention, DividesTheMeanOverTheGroupByTheQueriesThatCouldSee) {
 // The formula of docs/semantics.md in plain loops: explicit rotation matrices, two-pass covariance.
 class NaiveExpectedAttention {
  public:
-  NaiveExpectedAttention(const LayerView& view, std::vector<double> frequencies, const RunSpec& run,
+  NaiveExpectedAttention(const LayerView& view, std::vector<double> frequencies, const MethodFlags& run,
                          std::int64_t n)
       : view_(view), frequencies_(std::move(frequencies)), run_(run), n_(n) {}
 
@@ -188,14 +189,14 @@ class NaiveExpectedAttention {
 
   const LayerView& view_;
   std::vector<double> frequencies_;
-  RunSpec run_;
+  MethodFlags run_;
   std::int64_t n_;
 };
 
 class ExpectedAttentionTerms : public testing::TestWithParam<std::tuple<bool, bool>> {};
 
 TEST_P(ExpectedAttentionTerms, IsTheFormulaWhateverTheChunks) {
-  RunSpec run;
+  MethodFlags run;
   run.n_sink = 2;
   run.n_future_positions = 9;
   std::tie(run.use_covariance, run.use_vnorm) = GetParam();

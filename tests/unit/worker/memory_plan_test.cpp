@@ -37,7 +37,7 @@ MemoryDemand demand() {
 GpuMemory gpu(std::int64_t bytes) { return {.free_bytes = bytes, .total_bytes = bytes}; }
 
 MethodSpec method(const char* name, double ratio = 0.75) {
-  RunSpec run;
+  MethodFlags run;
   auto spec = make_method_spec(*find_method(name), run);
   if (std::holds_alternative<RatioBudget>(spec.policy)) spec.policy = RatioBudget{ratio};
   return spec;

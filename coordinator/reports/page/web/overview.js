@@ -67,7 +67,7 @@ function properties(run) {
     ["Machine", null, machineText(run)],
     ["Date", null, datesText(run)],
     ["Versions", null, versionsText(run)],
-    ["KVzap scorer", inputs.kvzap_scorer_sha256 || null, run.places.kvzap_scorer_model || null],
+    ["KVzap scorers", String(inputs.kvzap_scorer_sha256 || ""), Object.keys(run.places.kvzap_scorers).length ? lines(Object.entries(run.places.kvzap_scorers).map(([sha256, place]) => `${sha256.slice(0, 8)}: ${place}`)) : null],
     ["Weights, SHA-256", null, hash(inputs.model_sha256)],
     ["Tokenizer, SHA-256", inputs.tokenizer_sha256 || "", inputs.tokenizer_sha256 ? hash(inputs.tokenizer_sha256) : "none: the data holds token ids"],
     ["Tokens, SHA-256", null, hash(inputs.data_sha256)],

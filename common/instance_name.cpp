@@ -1,0 +1,33 @@
+#include "common/instance_name.h"
+
+#include <array>
+#include <charconv>
+
+#include "common/method_parameters.h"
+
+namespace kvcompare {
+namespace {
+
+template <class Number>
+std::string shortest(Number value) {
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+
+}  // namespace
+
+std::string parameter_text(double value) { return shortest(value); }
+std::string parameter_text(std::int64_t value) { return shortest(value); }
+std::string parameter_text(std::uint64_t value) { return shortest(value); }
+std::string parameter_text(bool value) { return value ? "true" : "false"; }
+
+std::string instance_name(const MethodSpec& method) {
+  std::string name = method.name;
+  visit_used(method, [&](std::string_view flag, const auto& value) {
+    name += ":" + std::string(flag) + "=" + parameter_text(value);
+  });
+  return name;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,123 @@
+#include "coordinator/reports/json_method_flags.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/instance_name.h"
+#include "common/method_parameters.h"
+
+namespace kvcompare {
+namespace {
+
+struct Value {
+  std::string text;
+  OrderedJson json;
+};
+
+using Values = std::map<std::string, Value, std::less<>>;  // by flag
+
+Values values_of(const MethodSpec& method) {
+  Values values;
+  visit_used(method, [&](std::string_view flag, const auto& value) {
+    values.emplace(flag == "kvzap_scorer" ? "kvzap_scorer_model" : flag,
+                   Value{parameter_text(value), OrderedJson(value)});
+  });
+  return values;
+}
+
+// The flags of which every value is combined with every value of the others.
+class Lists {
+ public:
+  explicit Lists(const std::vector<MethodSpec>& methods) {
+    for (const auto& method : methods)
+      for (auto& [flag, value] : values_of(method)) {
+        auto& list = lists_[flag];
+        if (std::ranges::find(list, value.text, &Value::text) == list.end()) list.push_back(std::move(value));
+      }
+  }
+
+  // The instance `at` of the combinations, in the order of launch/sweep.h, has these values.
+  bool is_combination(const MethodSpec& method, std::size_t at) const {
+    const auto values = values_of(method);
+    const auto flags = swept_flags(method);
+    for (auto flag = flags.rbegin(); flag != flags.rend(); ++flag) {
+      const auto& list = lists_.at(*flag);
+      if (values.at(*flag).text != list[at % list.size()].text) return false;
+      at /= list.size();
+    }
+    return at == 0;
+  }
+
+  std::size_t n_combinations(const MethodSpec& method) const {
+    std::size_t n = 1;
+    for (const auto& flag : swept_flags(method)) n *= lists_.at(flag).size();
+    return n;
+  }
+
+  void put(OrderedJson& json) const {
+    for (const auto& [flag, list] : lists_) {
+      if (flag == "policy" || flag == "kvzap_scorer_model") continue;
+      if (list.size() == 1) {
+        json[flag] = list.front().json;
+      } else if (flag != "kvzap_model_type") {  // takes one value: what each scorer says need not be said
+        for (const auto& value : list) json[flag].push_back(value.json);
+      }
+    }
+  }
+
+ private:
+  std::map<std::string, std::vector<Value>, std::less<>> lists_;
+};
+
+// auto, or the one that all have; absent if neither would give each method its own.
+std::optional<std::string> common_policy(const std::vector<MethodSpec>& methods) {
+  if (std::ranges::all_of(methods, &MethodSpec::has_own_policy)) return "auto";
+  std::optional<std::string> policy;
+  for (const auto& method : methods) {
+    const auto values = values_of(method);
+    const auto own = values.find("policy");
+    if (own == values.end()) continue;
+    if (policy && *policy != own->second.text) return std::nullopt;
+    policy = own->second.text;
+  }
+  return policy;
+}
+
+// The names in order, if their instances are all combinations.
+std::optional<std::vector<std::string>> names_of_sweeps(const std::vector<MethodSpec>& methods,
+                                                        const Lists& lists) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin < methods.size();) {
+    const auto& first = methods[begin];
+    if (std::ranges::find(names, first.name) != names.end()) return std::nullopt;
+    names.push_back(first.name);
+    const auto n = lists.n_combinations(first);
+    for (std::size_t i = 0; i < n; ++i, ++begin)
+      if (begin == methods.size() || methods[begin].name != first.name ||
+          !lists.is_combination(methods[begin], i))
+        return std::nullopt;
+  }
+  return names;
+}
+
+}  // namespace
+
+OrderedJson json_method_flags(const std::vector<MethodSpec>& methods) {
+  OrderedJson json;
+  const Lists lists(methods);
+  const auto policy = common_policy(methods);
+  if (const auto names = policy ? names_of_sweeps(methods, lists) : std::nullopt) {
+    json["methods"] = *names;
+    json["policy"] = *policy;
+    lists.put(json);
+  } else {
+    for (const auto& method : methods) json["methods"].push_back(instance_name(method));
+  }
+  return json;
+}
+
+}  // namespace kvcompare

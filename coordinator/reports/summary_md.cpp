@@ -1,0 +1,172 @@
+#include "coordinator/reports/summary_md.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "common/plural.h"
+#include "coordinator/reports/comparison_grid.h"
+#include "coordinator/reports/equal_density_grid.h"
+#include "coordinator/reports/instance_label.h"
+#include "coordinator/reports/markdown_text.h"
+#include "coordinator/reports/number_text.h"
+#include "coordinator/reports/plain_words.h"
+
+namespace kvcompare {
+namespace {
+
+using Cells = std::vector<std::string>;
+
+std::string line_of(const Cells& cells) {
+  std::string line = "|";
+  for (const auto& cell : cells) line += " " + markdown_text(cell) + " |";
+  return line + "\n";
+}
+
+// rows[0]: the titles. The first column is aligned left, the others right.
+std::string table_of(const std::vector<Cells>& rows) {
+  std::string text = line_of(rows.front()) + "|---|";
+  for (std::size_t i = 1; i < rows.front().size(); ++i) text += "---:|";
+  text += "\n";
+  for (std::size_t r = 1; r < rows.size(); ++r) text += line_of(rows[r]);
+  return text;
+}
+
+// Enough of it to tell files apart.
+std::string short_hash(const std::string& hash) { return hash.substr(0, 16); }
+
+std::string samples_text(const Comparison& comparison) {
+  std::string text = counted(comparison.n_samples, "sample");
+  if (const auto& totals = comparison.methods.at(0).totals)
+    text += ", " + counted(totals->total_tokens, "predicted token");
+  if (!comparison.skipped.empty())
+    text += "; " + std::to_string(comparison.skipped.size()) + " skipped, shorter than two tokens";
+  if (comparison.truncated.n_samples > 0)
+    text += "; " + std::to_string(comparison.truncated.n_samples) + " cut at " +
+            std::to_string(comparison.spec.max_length) + " tokens";
+  return text;
+}
+
+std::string model_text(const ModelShape& model, const std::string& hash) {
+  return counted(model.n_layers, "layer") + ", " + counted(model.n_heads, "query head") + " and " +
+         counted(model.n_kv_heads, "KV head") + " of size " + std::to_string(model.head_dim) + ", " +
+         std::to_string(model.vocab_size) + " tokens in the vocabulary; SHA-256 " + short_hash(hash) + "…";
+}
+
+std::string arithmetic_text(const Comparison& comparison) {
+  const auto& spec = comparison.spec;
+  std::string text = (spec.dtype ? to_string(*spec.dtype) : "auto");
+  if (!spec.device_type.empty()) text += " on " + spec.device_type;
+  for (const auto& numerics : comparison.numerics)
+    text += (&numerics == &comparison.numerics.front() ? ": " : "; ") + numerics.processor + ", libtorch " +
+            numerics.libtorch;
+  return text;
+}
+
+std::string what_was_compared(const Comparison& comparison) {
+  const auto& spec = comparison.spec;
+  const std::vector<Cells> rows{
+      {"what", ""},
+      {"model", model_text(comparison.model, comparison.inputs.model)},
+      {"data",
+       samples_text(comparison) + "; SHA-256 of the token ids " + short_hash(comparison.inputs.data) + "…"},
+      {"protocol", "an eviction after every " +
+                       (spec.chunk_size == 1 ? "token" : std::to_string(spec.chunk_size) + " tokens") +
+                       ", at most " + std::to_string(spec.max_length) + " tokens a sample"},
+      {"engine", spec.engine},
+      {"computed in", arithmetic_text(comparison)},
+      {"fingerprint", short_hash(comparison.fingerprint)}};
+  std::string text = "| what | |\n|---|---|\n";
+  for (std::size_t i = 1; i < rows.size(); ++i) text += line_of(rows[i]);
+  return text + "\nNames and paths of the model and the data, dates and versions are in `run.json`.\n";
+}
+
+std::string results(const Comparison& comparison) {
+  const auto grid = comparison_grid(comparison);
+  std::vector<Cells> rows{{"method"}};
+  rows[0].insert(rows[0].end(), grid.titles.begin(), grid.titles.end());
+  for (std::size_t place = 0; place < comparison.methods.size(); ++place) {
+    rows.push_back({label_of(comparison.methods[place])});
+    rows.back().insert(rows.back().end(), grid.rows[place].begin(), grid.rows[place].end());
+  }
+  std::string text =
+      table_of(rows) +
+      "\nΔ and Δ %: perplexity less that of the baseline. ΔNLL: nats a predicted token more than the "
+      "baseline. Kept: share of the keys that were there at the end of the samples. Attended: share of "
+      "the keys that queries really read.\n";
+  if (std::ranges::count(grid.titles, column::kNllInterval) > 0)
+    text += std::string("95 % interval: of ΔNLL, from a bootstrap over samples. ") + "\\" +
+            kNotDistinguishable +
+            " behind ΔNLL: not distinguishable from the baseline, by the interval or by "
+            "the sign-flip test after Holm's correction.\n";
+  if (const auto reason = why_no_intervals(comparison); !reason.empty())
+    text += "There are no intervals: " + markdown_text(reason) + ".\n";
+  return text;
+}
+
+std::string in_plain_words(const Comparison& comparison) {
+  std::string text = "\n## In plain words\n\n";
+  for (std::size_t place = 0; place < comparison.methods.size(); ++place)
+    text += "- **" + markdown_text(label_of(comparison.methods[place])) +
+            "**: " + markdown_text(plain_words(comparison, place)) + ".\n";
+  return text;
+}
+
+std::string failures(const Comparison& comparison) {
+  std::string text;
+  for (const auto& method : comparison.methods)
+    for (const auto& failed : method.failed)
+      text += "- " +
+              markdown_text(label_of(method) + ": sample " + std::to_string(failed.sample.value) +
+                            " failed after " + counted(failed.n_attempts, "attempt") + ": " + failed.reason) +
+              "\n";
+  return text.empty() ? "" : "\n## Failed\n\n" + text;
+}
+
+std::string equal_density(const Statistics& statistics) {
+  const auto grid = equal_density_grid(statistics);
+  if (grid.rows.empty()) return "";
+  std::vector<Cells> rows{{"density attended"}};
+  for (const double density : grid.densities) rows[0].push_back(exact_text(density));
+  for (const auto& row : grid.rows) {
+    rows.push_back({row.label});
+    for (const auto* at : row.at) {
+      const bool is_there = at != nullptr && at->avg_nll_delta;
+      rows.back().push_back(!is_there ? kNoValue
+                                      : delta_text(*at->avg_nll_delta) +
+                                            (at->ci95 ? " " + interval_text(*at->ci95) : ""));
+    }
+  }
+  return "\n## At equal density\n\nΔNLL in nats a token, between the neighbouring points of a method's "
+         "sweep; "
+         "never beyond its ends (" +
+         std::string(kNoValue) + ").\n\n" + table_of(rows);
+}
+
+std::string warnings(const std::vector<Warning>& warnings) {
+  std::string text;
+  for (const auto& warning : warnings) text += "- " + markdown_text(warning.text) + "\n";
+  return text.empty() ? "" : "\n## Warnings\n\n" + text;
+}
+
+std::string how_to_repeat(const Comparison& comparison) {
+  const bool has_scorer = std::ranges::any_of(comparison.methods, [](const auto& method) {
+    return std::ranges::count(method.spec.reads, "kvzap_scorer_model") > 0;
+  });
+  const std::string scorer = has_scorer ? " --kvzap_scorer_model SCORER" : "";
+  return "\n## How to repeat\n\nWith the folder that this file lies in as `OUT`:\n\n```sh\n"
+         "kvcompare rerun OUT                  # again, with model and data where run.json says they were\n"
+         "kvcompare verify OUT --recompute 3   # the files are those of the run; three samples again\n"
+         "kvcompare --config OUT/detailed_results.json --model_name MODEL --data_path DATA" +
+         scorer + " --output_dir ANOTHER\n```\n";
+}
+
+}  // namespace
+
+std::string summary_md(const Comparison& comparison) {
+  return "# Comparison of key-cache eviction methods\n\n" + what_was_compared(comparison) +
+         "\n## Results\n\n" + results(comparison) + in_plain_words(comparison) +
+         equal_density(comparison.statistics) + failures(comparison) + warnings(comparison.warnings) +
+         how_to_repeat(comparison);
+}
+
+}  // namespace kvcompare

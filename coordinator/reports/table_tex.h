@@ -1,0 +1,13 @@
+// table.tex: the table of results as a LaTeX tabular, to be read by \input into a document with
+// \usepackage{booktabs}. Nothing in it depends on the clock.
+#pragma once
+
+#include <string>
+
+#include "coordinator/comparison.h"
+
+namespace kvcompare {
+
+std::string table_tex(const Comparison& comparison);
+
+}  // namespace kvcompare

@@ -1,0 +1,14 @@
+// What a test of an engine varies: the flags of methods, and the chunk size.
+#pragma once
+
+#include <cstdint>
+
+#include "common/method_flags.h"
+
+namespace kvcompare {
+
+struct FlagsAndChunks : MethodFlags {
+  std::int64_t chunk_size = 1;
+};
+
+}  // namespace kvcompare

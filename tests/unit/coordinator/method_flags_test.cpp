@@ -1,0 +1,51 @@
+#include <gtest/gtest.h>
+
+#include "coordinator/reports/json_method_flags.h"
+
+namespace kvcompare {
+namespace {
+
+const MethodSpec kBaseline{"baseline", "Baseline", KeepAll{}, {}};
+
+MethodSpec random(double ratio, std::uint64_t seed) {
+  return {"random", "Random", RatioBudget{ratio}, {.seed = seed}, {"seed"}};
+}
+
+MethodSpec knorm(double ratio) { return {"knorm", "Knorm", RatioBudget{ratio}, {}}; }
+
+OrderedJson parsed(const char* text) { return OrderedJson::parse(text); }
+
+TEST(MethodFlags, AreNamesAndListsWhereInstancesAreAllCombinations) {
+  EXPECT_EQ(json_method_flags({kBaseline, random(0.5, 1), knorm(0.5)}),
+            parsed(R"({"methods": ["baseline", "random", "knorm"], "policy": "auto", "compression_ratio": 0.5,
+                       "seed": 1})"));
+  EXPECT_EQ(json_method_flags({kBaseline, random(0.5, 1), random(0.2, 1), random(0.5, 2), random(0.2, 2),
+                               knorm(0.5), knorm(0.2)}),
+            parsed(R"({"methods": ["baseline", "random", "knorm"], "policy": "auto",
+                       "compression_ratio": [0.5, 0.2], "seed": [1, 2]})"));
+}
+
+TEST(MethodFlags, AreInstancesWhereOneIsMissingOrInAnotherOrder) {
+  const auto all = parsed(R"({"methods": ["baseline", "random:policy=ratio:compression_ratio=0.5:seed=1",
+                                          "random:policy=ratio:compression_ratio=0.2:seed=1",
+                                          "knorm:policy=ratio:compression_ratio=0.5"]})");
+  EXPECT_EQ(json_method_flags({kBaseline, random(0.5, 1), random(0.2, 1), knorm(0.5)}), all);
+  EXPECT_EQ(json_method_flags({kBaseline, random(0.5, 1), random(0.2, 2)})["methods"].size(), 3u);
+  // In the order of a sweep the ratio changes fastest.
+  const auto other_order =
+      json_method_flags({kBaseline, random(0.5, 1), random(0.5, 2), random(0.2, 1), random(0.2, 2)});
+  EXPECT_FALSE(other_order.contains("seed"));
+}
+
+TEST(MethodFlags, NameAPolicyThatIsForcedOnAll) {
+  auto method = knorm(0.5);
+  method.has_own_policy = false;
+  method.policy = ScoreThreshold{-3, 16};
+  EXPECT_EQ(json_method_flags({kBaseline, method}),
+            parsed(R"({"methods": ["baseline", "knorm"], "policy": "threshold", "sliding_window_size": 16,
+                       "threshold": -3.0})"));
+  EXPECT_FALSE(json_method_flags({kBaseline, method, random(0.5, 1)}).contains("policy"));
+}
+
+}  // namespace
+}  // namespace kvcompare
