@@ -368,7 +368,7 @@ class Strangers(PageTest):
     def test_scripts_in_every_text_stand_there_as_text(self):
         run = invented_run(n_samples=9, folder="out/" + SCRIPT, model_name="m/" + SCRIPT, data_path="d/" + SCRIPT, fingerprint=SCRIPT,
                            processor=SCRIPT, warnings=[SCRIPT], bad_lines=[[4, SCRIPT]], first_words={str(i): SCRIPT for i in range(9)},
-                           skipped=[], inputs={"model": SCRIPT, "tokenizer": SCRIPT, "data": SCRIPT})
+                           scorers={SCRIPT: SCRIPT}, inputs={"model": SCRIPT, "tokenizer": SCRIPT, "data": SCRIPT})
         for method in run["methods"][1:]:
             method["label"] += SCRIPT
             method["display_name"] += SCRIPT
