@@ -15,6 +15,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import RunsTest
+
 from chromium import Chromium, find_chromium
 from invented_run import DENSITIES, invented_run, with_failure
 
@@ -478,6 +481,40 @@ class Large(PageTest):
         print(f"report.html of 200 instances x 500 samples: {size / 2 ** 20:.1f} MiB, opens in {seconds:.2f} s", file=sys.stderr)
         self.assertLess(size, MOST_BYTES)
         self.assertLess(seconds, 60)  # what it takes is printed; this is only for a page that hangs
+
+
+class Folder(PageTest):
+    """The page that the program leaves in an output folder, beside its JSON."""
+
+    def test_its_numbers_are_those_of_the_summary(self):
+        class Run(RunsTest):
+            def runTest(self):
+                pass
+        Run.build = self.build
+        Run.setUpClass()
+        self.addCleanup(Run.doClassCleanups)
+        run = Run()
+        run.run_once("out", "--compression_ratio", "0.25,0.5,0.75", methods="random,streaming_llm", timeout=300)
+        page, summary = run.out("out") / "report.html", json.loads((run.out("out") / "comparison_summary.json").read_text())
+        self.show(page)
+        rows = self.table("#results table")
+        self.assertEqual(len(rows), 7)
+        for row, result in zip(rows, summary["results"], strict=True):
+            self.assertTrue(row[0].endswith(result["label"]), row[0])
+            self.assertEqual(row[1], perplexity(result["perplexity"]))
+            self.assertEqual(row[5:7], [share(result["attended_density"]), share(result["kept_fraction"])])
+            if result["method_name"] == "Baseline":
+                continue
+            low, high = result["avg_nll_delta_ci95"]
+            self.assertEqual(row[3], f"{delta(result['avg_nll_delta'])} [{delta(low)}, {delta(high)}]")
+        for entry in summary["equal_density"]:
+            if entry["avg_nll_delta"] is not None:
+                self.assertIn(delta(entry["avg_nll_delta"]), self.text("#equal-density"))
+        for section in SECTIONS:
+            self.assertGreater(len(self.text(f"#{section} .body")), 80, section)
+        for section in CHARTS:
+            self.assertGreater(self.run_script(f"document.querySelectorAll('#{section} .plot .main-svg').length"), 0, section)
+        self.assert_quiet(page)
 
 
 if __name__ == "__main__":
