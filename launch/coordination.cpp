@@ -173,7 +173,7 @@ void Coordination::journal_end(const Evaluated& evaluated) {
 
 ExitCode Coordination::finish() const {
   only_note_stop();  // reports are written whole
-  return publish(folder_.path());
+  return publish(folder_.path(), command_.options.report_text ? Texts::kShow : Texts::kOmit);
 }
 
 }  // namespace kvcompare

@@ -159,6 +159,15 @@ std::string rerun_help() {
          "arithmetic are the same, so are the bytes.\n";
 }
 
+std::string report_help() {
+  return "kvcompare report OUT makes what people look at once more, from the journal in the folder OUT of a\n"
+         "complete run: report.html, summary.md, results.csv, samples.csv, table.tex, and the table on\n"
+         "stdout. Of several folders it makes one page that shows them side by side, for example of several\n"
+         "models or data sets, and says what cannot be compared between them.\n\n"
+         "Usage\n  kvcompare report OUT... [--output FOLDER] [FLAGS]\n\n" +
+         lines_by_group(report_flags());
+}
+
 std::string doctor_help() {
   return "kvcompare doctor tells what of this machine the program can use, and what is missing. Under mpirun "
          "one\n"
