@@ -499,12 +499,11 @@ class Folder(PageTest):
         self.show(page)
         rows = self.table("#results table")
         self.assertEqual(len(rows), 7)
-        for row, result in zip(rows, summary["results"], strict=True):
-            self.assertTrue(row[0].endswith(result["label"]), row[0])
+        self.assertEqual(rows[0][1], perplexity(summary["baseline_perplexity"]))
+        for row, result in zip(rows[1:], summary["results"], strict=True):
+            self.assertTrue(row[0].endswith(result["label"]), (row[0], result["label"]))
             self.assertEqual(row[1], perplexity(result["perplexity"]))
             self.assertEqual(row[5:7], [share(result["attended_density"]), share(result["kept_fraction"])])
-            if result["method_name"] == "Baseline":
-                continue
             low, high = result["avg_nll_delta_ci95"]
             self.assertEqual(row[3], f"{delta(result['avg_nll_delta'])} [{delta(low)}, {delta(high)}]")
         for entry in summary["equal_density"]:
