@@ -41,8 +41,8 @@ SCROLL = """(async () => {
 def shown(value, decimals=4, plus=False):
     """As the page is to show a number."""
     size = abs(value)
-    if size and (size < 0.5 * 10 ** -decimals or size >= 1e6):
-        digits, exponent = f"{size:.2e}".split("e")
+    if size and (size < 10 ** (1 - decimals) or size >= 1e6):
+        digits, exponent = f"{size:.1e}".split("e")
         text = f"{digits}e{int(exponent)}".replace("-", "−")
     else:
         text = f"{size:.{decimals}f}"
@@ -310,7 +310,7 @@ class Numbers(PageTest):
         text = self.text("#overview")
         for expected in ("models/SmolLM2-135M", "texts/longdocs.jsonl", "40 samples", "2 cut at 2,000 tokens (77 tokens not computed)",
                          f"{sum(n for _, n, _ in self.methods[0]['per_sample']):,} tokens", "after every token", "float32 on cpu", "node-7",
-                         "12 Mar 2026, 14:05 UTC", "kvcompare 0.1.0", "libtorch 2.11.0", "--compression_ratio 0.25,0.5,0.75,0.9",
+                         "12 Mar 2026, 14:05 UTC", "kvcompare 0.1.0", "libtorch 2.11.0", "kvcompare --model_name models/SmolLM2-135M --data_path", "--compression_ratio 0.25,0.5,0.75,0.9",
                          "kvcompare rerun comparison_results", "8 layers, 4 query heads and 4 KV heads"):
             self.assertIn(expected, text)
 
@@ -373,7 +373,7 @@ class Strangers(PageTest):
             method["label"] += SCRIPT
             method["display_name"] += SCRIPT
         for session in run["sessions"]:
-            session.update(host=SCRIPT, kvcompare_version=SCRIPT, command_line=["kvcompare", SCRIPT, "it's"])
+            session.update(host=SCRIPT, kvcompare_version=SCRIPT, command_line=[SCRIPT, "it's"])
         for entry in run["statistics"]["equal_density"]:
             entry["label"] += SCRIPT
             entry["reason"] = SCRIPT
