@@ -395,6 +395,22 @@ class Strangers(PageTest):
             self.assertIn("it'\\''s'", self.run_script("document.querySelector('#overview').textContent").replace("'it'", "it'"))
             self.assert_quiet(page)
 
+    def test_charts_show_tags_and_entities_as_they_are(self):
+        odd = ("<b>a</b>", "<a href='x:y'>b</a>", "c&lt;d&amp;", "<br>e<sub>2</sub>")
+        run = invented_run(n_samples=9, ratios=(0.5, 0.9), first_words={str(i): odd[1] for i in range(9)}, folder=odd[0])
+        for method in run["methods"][1:]:
+            method["display_name"] = method["label"] = dict(zip(("streaming_llm", "random", "expected_attention", "kvzap"), odd))[method["name"]]
+        page = self.page_of("odd", run, {**run, "folder": odd[2]})
+        self.show(page)
+        for section in CHARTS:
+            texts = self.run_script(f"[...document.querySelectorAll('#{section} .plot text')].map(one => one.textContent)")
+            for text in (odd[0], odd[2]) if section == "tradeoff" else odd:
+                self.assertIn(text, texts, section)
+        self.assertEqual(self.run_script("document.querySelectorAll('.plot a, .plot [style*=bold]').length"), 0)
+        for trace in self.run_script("document.querySelector('#samples .plot').data.map(one => one.text[0])"):
+            self.assertNotIn("<a", trace)
+        self.assert_quiet(page)
+
     def test_the_data_cannot_end_its_script(self):
         page = self.page_of("ends", invented_run(n_samples=2, warnings=[SCRIPT], data_path=SCRIPT))
         data = page.read_text().split('<script type="application/json" id="data">')[1].split("</script>")[0]
