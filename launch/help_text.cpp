@@ -147,8 +147,8 @@ std::string verify_help() {
   return R"(kvcompare verify OUT checks the results in the folder OUT of a run: the hashes of the files against
 those that the run wrote down, and against what its journal gives. report.html and run.json hold
 dates; they are not checked. With --recompute it evaluates samples again and compares them with the
-journal: to the last bit where the arithmetic is that of the run, else up to a relative difference of
-1e-3 in the NLL of a sample. Exit code 5 if something does not agree.
+journal: to the last bit where the arithmetic is that of the run, else up to a relative difference
+of 1e-3 in the NLL of a sample. Exit code 5 if something does not agree.
 
 Usage
   kvcompare verify OUT [--recompute N] [FLAGS]
