@@ -368,7 +368,7 @@ class Strangers(PageTest):
     def test_scripts_in_every_text_stand_there_as_text(self):
         run = invented_run(n_samples=9, folder="out/" + SCRIPT, model_name="m/" + SCRIPT, data_path="d/" + SCRIPT, fingerprint=SCRIPT,
                            processor=SCRIPT, warnings=[SCRIPT], bad_lines=[[4, SCRIPT]], first_words={str(i): SCRIPT for i in range(9)},
-                           skipped=[], inputs={"model": SCRIPT, "tokenizer": SCRIPT, "data": SCRIPT})
+                           scorers={SCRIPT: SCRIPT}, inputs={"model": SCRIPT, "tokenizer": SCRIPT, "data": SCRIPT})
         for method in run["methods"][1:]:
             method["label"] += SCRIPT
             method["display_name"] += SCRIPT
@@ -499,12 +499,11 @@ class Folder(PageTest):
         self.show(page)
         rows = self.table("#results table")
         self.assertEqual(len(rows), 7)
-        for row, result in zip(rows, summary["results"], strict=True):
-            self.assertTrue(row[0].endswith(result["label"]), row[0])
+        self.assertEqual(rows[0][1], perplexity(summary["baseline_perplexity"]))
+        for row, result in zip(rows[1:], summary["results"], strict=True):
+            self.assertTrue(row[0].endswith(result["label"]), (row[0], result["label"]))
             self.assertEqual(row[1], perplexity(result["perplexity"]))
             self.assertEqual(row[5:7], [share(result["attended_density"]), share(result["kept_fraction"])])
-            if result["method_name"] == "Baseline":
-                continue
             low, high = result["avg_nll_delta_ci95"]
             self.assertEqual(row[3], f"{delta(result['avg_nll_delta'])} [{delta(low)}, {delta(high)}]")
         for entry in summary["equal_density"]:
