@@ -279,7 +279,8 @@ std::vector<Flag> output_flags() {
       {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
        "Gets the results and the journal. Made if it is not there.", "", true},
       {"resume", kGroup, on_off(&RunOptions::resume), "",
-       "Go on with the run in the output folder, with any number of processes; starts one if there is none.",
+       "Go on with the run in the output folder, with any number of processes; starts one if there is none. "
+       "If more methods, values or samples are asked for than before, the run grows by them.",
        ""},
       {"retry_failed", kGroup, on_off(&RunOptions::retry_failed), "",
        "With --resume: try again what has failed for good.", ""},

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import RunsTest
 
 from chromium import Chromium, find_chromium
-from invented_run import DENSITIES, invented_run, with_failure
+from invented_run import DENSITIES, METHODS, invented_run, with_failure
 
 MOST_BYTES = 12 << 20
 SECTIONS = ("results", "tradeoff", "equal-density", "differences", "positions", "heads", "samples", "overview", "glossary")
@@ -478,6 +478,18 @@ class Shapes(PageTest):
         page = self.page_of("alike", first, {**first, "folder": "results/again"})
         self.show(page)
         self.assertNotIn("Not the same", self.text("#notices"))
+
+    def test_a_method_looks_the_same_in_every_run_of_a_page(self):
+        fewer = invented_run(folder="results/fewer", methods=METHODS[:0:-1])
+        page = self.page_of("colours", fewer, invented_run(folder="results/all"))
+        self.show(page)
+        drawn = self.run_script("""document.querySelector("#tradeoff .plot").data.filter(one => one.mode === "lines+markers")
+            .map(one => [one.name, one.line.color, one.marker.symbol])""")
+        self.assertEqual(len(drawn), 2 * len(METHODS) - 1)
+        self.assertEqual(len({tuple(look) for look in drawn}), len(METHODS))
+        signs = self.run_script("""[...document.querySelectorAll("#results tbody tr")].map(row => row.cells[0].querySelector(".swatch"))
+            .map(swatch => [swatch.parentElement.textContent.replace(swatch.textContent, "").trim().split(" ")[0], swatch.style.color, swatch.textContent])""")
+        self.assertEqual(len({tuple(look) for look in signs}), len(METHODS) + 1)
 
 
 class Large(PageTest):
