@@ -84,7 +84,8 @@ void check_hashes(const fs::path& folder, const nlohmann::json& marker, const st
 
 void check_against_journal(const nlohmann::json& marker, const Journal& journal) {
   const ScratchFolder scratch;
-  write_reports(scratch.path(), comparison_of(journal), journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); });
+  write_reports(scratch.path(), comparison_of(journal), journal.sessions(),
+                [&](UnitId unit) { return journal.read_unit(unit); });
   check_hashes(scratch.path(), marker, "made from the journal again, gives other bytes");
 }
 
@@ -116,6 +117,10 @@ void set_scorers(RunSpec& spec, const Places& places, const std::vector<std::str
     parameters.kvzap_scorer_model =
         given.empty() ? places.kvzap_scorers.at(parameters.kvzap_scorer) : given[at];
   }
+  if (given.size() > hashes.size())
+    throw ConfigError("--kvzap_scorer_model", "names " + std::to_string(given.size()) +
+                                                  " scorers, the run has " + std::to_string(hashes.size()) +
+                                                  "; give as many");
 }
 
 Job job_of(const VerifyCommand& command, const JournalHeader& header) {
