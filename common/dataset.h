@@ -33,6 +33,7 @@ struct DatasetOptions {
 struct Truncation {
   std::int64_t n_samples = 0;  // that were longer
   std::int64_t n_tokens = 0;   // of theirs that are not computed
+  friend bool operator==(const Truncation&, const Truncation&) = default;
 };
 
 struct Dataset {

@@ -17,6 +17,7 @@ struct Sample {
 struct BadLine {
   std::int64_t line = 0;  // 1-based
   std::string problem;
+  friend bool operator==(const BadLine&, const BadLine&) = default;
 };
 
 }  // namespace kvcompare

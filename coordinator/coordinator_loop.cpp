@@ -150,6 +150,12 @@ class Coordinator {
                 (verdict == FailureVerdict::kQuarantine ? ", for good: " : ": ") + reason);
   }
 
+  void begin_once() {
+    if (first_dispatch_) return;
+    if (hooks_.begins) hooks_.begins();
+    first_dispatch_ = Clock::now();
+  }
+
   void act() {
     for (const auto& action : scheduler_.take_actions()) {
       if (const auto* stop = std::get_if<StopWorker>(&action)) {
@@ -158,7 +164,7 @@ class Coordinator {
       }
       fault_point("before_dispatch");
       const auto& [worker, units] = std::get<AssignUnits>(action);
-      if (!first_dispatch_) first_dispatch_ = Clock::now();
+      begin_once();
       estimate_.assigned(worker, units, seconds());
       Assign assign{.units = {},
                     .with_token_nll = work_.save_token_nll,

@@ -40,6 +40,7 @@ struct CoordinatorHooks {
   // Called often; decides itself what to show.
   std::function<void(std::int64_t n_settled, const Outlook&)> progress;
   std::function<bool()> stop_requested;  // true: no new unit
+  std::function<void()> begins{};        // called once, before the first unit is handed out
   std::function<void()>
       give_up{};  // called if units are still under way stop_grace after a stop was requested
   // Called after a stop if all workers but those that are still getting ready have left. Loading may take

@@ -53,7 +53,8 @@ void refuse_missing(const JournalHeader& then, const JournalHeader& now) {
 }  // namespace
 
 bool asks_for_the_same(const JournalHeader& then, const JournalHeader& now) {
-  return then.identity == now.identity && then.n_samples == now.n_samples;
+  return then.identity == now.identity && then.n_samples == now.n_samples && then.skipped == now.skipped &&
+         then.bad_lines == now.bad_lines && then.truncated == now.truncated;
 }
 
 bool has_same_fixed_part(const JournalHeader& then, const JournalHeader& now) {

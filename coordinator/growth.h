@@ -9,7 +9,7 @@
 
 namespace kvcompare {
 
-// Nothing is to be evaluated that was not asked for before.
+// Nothing is to be evaluated that was not asked for before, and results tell the same of the data.
 bool asks_for_the_same(const JournalHeader& then, const JournalHeader& now);
 
 // What does not change when a run grows is the same.

@@ -148,6 +148,7 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
   const CoordinatorHooks hooks{
       .progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
       .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },
+      .begins = [&] { folder_.record_growth(*journal_, header_); },
       .give_up =
           [&] {
             log_warning(told_to_give_up(command_.options));
@@ -171,8 +172,9 @@ void Coordination::journal_end(const Evaluated& evaluated) {
   journal_->sync();
 }
 
-ExitCode Coordination::finish() const {
-  only_note_stop();  // reports are written whole
+ExitCode Coordination::finish() {
+  only_note_stop();                           // reports are written whole
+  folder_.record_growth(*journal_, header_);  // if there was no unit to begin with
   return publish(folder_.path(), command_.options.report_text ? Texts::kShow : Texts::kOmit);
 }
 

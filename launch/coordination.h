@@ -36,7 +36,7 @@ class Coordination {
   void evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end);
 
   // Writes the reports and prints the table.
-  ExitCode finish() const;
+  ExitCode finish();
 
  private:
   Session session(const Crew& crew) const;

@@ -19,15 +19,29 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
     text.replace(at, what.size(), by);
 }
 
+void refuse_separators(const std::string& place, const char* separators, const std::filesystem::path& file) {
+  const auto at = place.find_first_of(separators);
+  if (at == std::string::npos) return;
+  throw ConfigError(
+      file.string() + ": kvzap_scorers",
+      "the folder '" + place + "' has a '" + place[at] +
+          "' in its name, which separates values on the command line; run kvcompare anew with a "
+          "--kvzap_scorer_model without it, for example a symbolic link");
+}
+
 // Results name a scorer by its hash. scorers: [{"sha256", "path"}], in the order of the instances.
 void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& file,
                  const std::vector<Flag>& flags, std::vector<GivenValue>& given) {
   std::string places;
   for (const auto& scorer : scorers) {
-    const auto hash = scorer.at("sha256").get<std::string>(), place = scorer.at("path").get<std::string>();
+    const auto name = "kvzap_scorer=" + scorer.at("sha256").get<std::string>();
+    const auto place = scorer.at("path").get<std::string>();
+    refuse_separators(place, ",", file);
     for (auto& value : given)
-      if (value.flag->name == "methods")
-        replace_all(value.text, "kvzap_scorer=" + hash, "kvzap_scorer_model=" + place);
+      if (value.flag->name == "methods" && value.text.find(name) != std::string::npos) {
+        refuse_separators(place, ":", file);
+        replace_all(value.text, name, "kvzap_scorer_model=" + place);
+      }
     places += (places.empty() ? "" : ",") + place;
   }
   if (!places.empty())

@@ -43,7 +43,7 @@ FlagValue any_number(double Owner::*pointer, std::string accepted, bool (*fits)(
           [=](Settings& settings, const std::string& given) {
             const std::optional<double> value = parse_finite(given);
             if (!value || !fits(*value)) return false;
-            member(settings, pointer) = *value;
+            member(settings, pointer) = *value + 0.0;  // -0 becomes 0: they are one value, under one name
             return true;
           },
           [=](const Settings& settings) { return shortest(member(settings, pointer)); }};

@@ -42,7 +42,8 @@ void append_once(Selection& selection, MethodItem item) {
     selection.push_back(std::move(item));
 }
 
-[[noreturn]] void refuse(const std::string& name, const std::string& origin) {
+// before: the item before it, which may have been meant to take a list
+[[noreturn]] void refuse(const std::string& name, const std::string& before, const std::string& origin) {
   std::vector<std::string> spellings{"all", "every"};
   std::string listed = "all, every";
   for (const MethodDescription& method : methods()) {
@@ -50,14 +51,20 @@ void append_once(Selection& selection, MethodItem item) {
     listed += ", " + std::string(method.name);
   }
   const std::string nearest = suggestion(name, spellings);
+  if (nearest.empty() && before.find('=') != std::string::npos)
+    throw ConfigError(origin,
+                      "'" + name + "', after '" + before +
+                          "', is no known method; there a parameter has one value. Write an item for each "
+                          "value, as in random:seed=1,random:seed=2, or give a list to the parameter's own "
+                          "flag, as in --seed 1,2");
   throw ConfigError(origin, "'" + name + "' is no known method; " +
                                 (nearest.empty() ? "there are: " : nearest + "There are: ") + listed);
 }
 
-MethodItem item_of(const std::string& spelling, const std::string& origin) {
+MethodItem item_of(const std::string& spelling, const std::string& before, const std::string& origin) {
   const auto parts = pieces(spelling, ':');
   const MethodDescription* method = parts.empty() ? nullptr : find_method(parts.front());
-  if (method == nullptr) refuse(parts.empty() ? spelling : parts.front(), origin);
+  if (method == nullptr) refuse(parts.empty() ? spelling : parts.front(), before, origin);
   MethodItem item{.method = method, .fixed = {}, .spelling = spelling};
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const auto equals = parts[i].find('=');
@@ -80,14 +87,16 @@ Selection select_methods(const std::string& list, ObservedAttention observed, co
   if (names.empty())
     throw ConfigError(origin, "names no method; give names separated by commas, all, or every");
   Selection selection{{.method = &methods().front()}};
+  std::string before;
   for (const std::string& name : names) {
     const bool is_every = lower_case(name) == "every";
     if (is_every || lower_case(name) == "all") {
       for (const MethodDescription& method : methods())
         if (is_every || method.in_all) append_once(selection, {.method = &method});
     } else {
-      append_once(selection, item_of(name, origin));
+      append_once(selection, item_of(name, before, origin));
     }
+    before = name;
   }
   if (observed == ObservedAttention::kInclude) {
     const MethodDescription* method = find_method("observed_attention");

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <system_error>
+#include <utility>
 
 #include "common/errors.h"
 #include "common/fault_point.h"
@@ -111,13 +112,14 @@ std::vector<Numerics> OutputFolder::numerics() const {
 
 std::unique_ptr<JournalWriter> OutputFolder::open_journal(const JournalHeader& header) const {
   if (!so_far_) return std::make_unique<JournalWriter>(journal_path(path_), header);
-  auto journal = std::make_unique<JournalWriter>(*so_far_);
-  if (has_grown_) {
-    remove_marker(path_);
-    journal->append(Growth{header});
-    journal->sync();
-  }
-  return journal;
+  return std::make_unique<JournalWriter>(*so_far_);
+}
+
+void OutputFolder::record_growth(JournalWriter& journal, const JournalHeader& header) {
+  if (!std::exchange(has_grown_, false)) return;
+  remove_marker(path_);
+  journal.append(Growth{header});
+  journal.sync();
 }
 
 }  // namespace kvcompare

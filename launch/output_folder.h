@@ -32,9 +32,12 @@ class OutputFolder {
   // With which arithmetic they were computed, by place in the journal.
   std::vector<Numerics> numerics() const;
 
-  // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on. If the
-  // run has grown its results are no longer complete.
+  // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on.
   std::unique_ptr<JournalWriter> open_journal(const JournalHeader& header) const;
+
+  // If the run has grown, the journal says so from now on, and its results are no longer complete. To be
+  // called when nothing but a unit can fail any more: a folder that has grown never goes back.
+  void record_growth(JournalWriter& journal, const JournalHeader& header);
 
  private:
   void remove_results() const;

@@ -96,6 +96,11 @@ class Combinations {
     const auto known = parameters_of(prototype);
     for (const auto& [name, value] : item_.fixed) {
       if (std::ranges::find(known, name) != known.end()) continue;
+      if (name == "kvzap_scorer")
+        throw ConfigError(origin_,
+                          "'" + item_.spelling +
+                              "': kvzap_scorer is how results name a scorer, by its SHA-256; write "
+                              "kvzap_scorer_model=FOLDER in its place, or let kvcompare rerun do so");
       const std::string method(item_.method->name);
       const auto nearest = suggestion(name, known);
       const std::string what = known.empty()            ? method + " has no parameters"

@@ -117,6 +117,10 @@ void set_scorers(RunSpec& spec, const Places& places, const std::vector<std::str
     parameters.kvzap_scorer_model =
         given.empty() ? places.kvzap_scorers.at(parameters.kvzap_scorer) : given[at];
   }
+  if (given.size() > hashes.size())
+    throw ConfigError("--kvzap_scorer_model", "names " + std::to_string(given.size()) +
+                                                  " scorers, the run has " + std::to_string(hashes.size()) +
+                                                  "; give as many");
 }
 
 Job job_of(const VerifyCommand& command, const JournalHeader& header) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -104,6 +105,23 @@ std::optional<std::vector<std::string>> names_of_sweeps(const std::vector<Method
   return names;
 }
 
+// A scorer that all have need not be told apart: --config takes the names with any --kvzap_scorer_model.
+std::vector<std::string> names_of_instances(const std::vector<MethodSpec>& methods) {
+  std::set<std::string> scorers;
+  for (const auto& method : methods)
+    if (reads(method, "kvzap_scorer_model"))
+      scorers.insert(":kvzap_scorer=" + method.parameters.kvzap_scorer);
+  std::vector<std::string> names;
+  for (const auto& method : methods) {
+    auto name = instance_name(method);
+    if (scorers.size() == 1)
+      if (const auto at = name.find(*scorers.begin()); at != std::string::npos)
+        name.erase(at, scorers.begin()->size());
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 }  // namespace
 
 OrderedJson json_method_flags(const std::vector<MethodSpec>& methods) {
@@ -115,7 +133,7 @@ OrderedJson json_method_flags(const std::vector<MethodSpec>& methods) {
     json["policy"] = *policy;
     lists.put(json);
   } else {
-    for (const auto& method : methods) json["methods"].push_back(instance_name(method));
+    json["methods"] = names_of_instances(methods);
   }
   return json;
 }

@@ -59,5 +59,51 @@ class EveryPoint(RunsTest):
         return True
 
 
+class EveryPointOfGrowth(RunsTest):
+    """A complete run of a sample and an instance is asked for a second one of each, and disturbed."""
+
+    n_samples = 2
+    small, large = "random", "random,streaming_llm"
+
+    def test_and_every_action_leaves_a_run_that_grows_to_the_same_results(self):
+        self.run_once("small", "--max_samples", 1, methods=self.small)
+        self.run_once("undisturbed", methods=self.large)
+        n_faults = 0
+        for point in POINTS:
+            for action in ("kill9", "enospc", "stop"):
+                n = 1
+                while self.happens(point, n, action):
+                    n += 1
+                n_faults += n - 1
+        print(f"{n_faults} faults at {len(POINTS)} points", file=sys.stderr)
+        self.assertGreater(n_faults, 3 * len(POINTS))
+
+    def happens(self, point, n, action):
+        out = f"{point}-{n}-{action}"
+        self.copy("small", out)
+        log, faults = self.out(out + ".computed"), self.out(out + ".faults")
+        environment = {"KVCOMPARE_FAULT": f"{point}:{n}:{action}", "KVCOMPARE_FAULT_LOG": str(faults)}
+        histories = Histories(self.out(out), log)
+        histories.look()
+        self.assertEqual(len(histories.acknowledged), 2)
+        done = self.run_once(out, "--resume", "--computed_log", log, "--log_level", "error", code=None, methods=self.large,
+                             program="kvcompare_with_faults", environment=environment)
+        histories.look()
+        if not faults.exists():
+            self.assertEqual(done.returncode, 0, f"{out}: {done.stderr}")
+            return False
+        self.assertIn(done.returncode, CODES[action], f"{out}: {done.stderr}")
+        has_grown = any("grown" in record for record in self.journal(out))
+        if (self.out(out) / "COMPLETE").exists():  # then it is one or the other
+            self.assert_same_results(out, "undisturbed" if has_grown else "small")
+        self.run_once(out, "--resume", "--computed_log", log, program="kvcompare_with_faults", methods=self.large, environment=environment)
+        histories.look()
+        self.assert_same_results(out, "undisturbed")
+        verdict = histories.verdict()
+        self.assertEqual((verdict["units"], verdict["lost"], verdict["differing"]), (4, 0, 0), out)
+        self.assertEqual(histories.computed_again, set(), out)
+        return True
+
+
 if __name__ == "__main__":
     main(sys.argv)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from growing_runs import GrowingTest, random_growth
 from kvcompare_runs import N_METHODS, Histories, RunsTest, descendants, main, wait_until_gone, write_endless_model
 
 
@@ -47,6 +48,19 @@ class SameBytes(RunsTest):
         self.assert_same_results(out, "stepwise")
         sessions = json.loads((self.out(out) / "run.json").read_text())["sessions"]
         self.assertEqual([s["processes"] for s in sessions], [1, 4, 2])
+
+
+class Grows(GrowingTest):
+    def test_with_other_ranks_at_each_step_disturbed_or_not_it_ends_in_the_bytes_of_one_run(self):
+        for seed in range(200, 206):
+            print(f"seed {seed}", file=sys.stderr)
+            choose = random.Random(seed)
+            numbers = ((None,), (signal.SIGUSR1,), (signal.SIGKILL,))[seed % 3]
+            out = f"grows{seed}"
+            histories = self.grow(out, random_growth(choose, self.n_samples), choose, ranks=(0, 1, 2, 3), disturbances=numbers)
+            verdict = self.assert_grown(out, histories)
+            if signal.SIGKILL not in numbers:
+                self.assertEqual(verdict["recomputed"], 0)
 
 
 class OtherModelOnRank1(RunsTest):

@@ -200,6 +200,28 @@ class Scorers(SweepTest):
         self.assertEqual(subprocess.run(command, capture_output=True, env=self.environment()).returncode, 0)
         self.assert_same_results("once_more", "spelled_random")
 
+    def test_results_with_spelled_instances_of_one_scorer_are_a_configuration(self):
+        instances = "kvzap:sliding_window_size=3:threshold=-1,kvzap:sliding_window_size=5"
+        for name, scorer in (("one", self.model / "scorer"), ("both", self.both())):
+            self.run_once(name + "_scorer", methods=instances, scorer=scorer)
+            command = self.command(name + "_again", "--config", self.out(name + "_scorer") / "detailed_results.json", scorer=scorer)
+            at = command.index("--methods")
+            del command[at:at + 2]
+            done = subprocess.run(command, capture_output=True, text=True, env=self.environment())
+            if name == "one":
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assert_same_results("one_again", "one_scorer")
+            else:
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("kvzap_scorer is how results name a scorer, by its SHA-256; write kvzap_scorer_model=FOLDER", done.stderr)
+
+    def test_a_scorer_in_a_folder_that_no_list_can_name_is_told_by_rerun(self):
+        folder = self.folder / "a,b"
+        shutil.copytree(self.model / "scorer", folder / "scorer")
+        command = self.command("comma", methods="kvzap", scorer="scorer")
+        self.assertEqual(subprocess.run(command, capture_output=True, env=self.environment(), cwd=folder).returncode, 0)
+        self.assertIn("has a ',' in its name", self.program("rerun", self.out("comma"), code=2).stderr)
+
     def test_a_scorer_that_moved_is_found_where_it_is_said_to_be(self):
         self.run_once("moving", methods="kvzap:sliding_window_size=3,kvzap:sliding_window_size=2:threshold=0", scorer=self.both())
         moved = self.folder / "moved_scorer"
@@ -208,6 +230,9 @@ class Scorers(SweepTest):
         self.program("verify", self.out("moving"), "--recompute", "1", code=2)
         both = f"{self.model / 'scorer'},{moved}"
         self.program("verify", self.out("moving"), "--recompute", "1", "--kvzap_scorer_model", both)
+        for scorers, words in ((moved, "names 1 scorers, the run has more"), (f"{both},{moved}", "names 3 scorers, the run has 2")):
+            done = self.program("verify", self.out("moving"), "--recompute", "1", "--kvzap_scorer_model", scorers, code=2)
+            self.assertIn(words, done.stderr)
 
     def test_one_scorer_under_two_names_is_refused(self):
         shutil.copytree(self.model / "scorer", self.folder / "copy")
@@ -263,6 +288,7 @@ class Refuses(SweepTest):
                                 ("random:seed", "'random:seed': 'seed' is no parameter"),
                                 ("random:seed=", "is no parameter"),
                                 ("random:seed=1:seed=1", "gives seed twice"),
+                                ("random:seed=1,2", "'2', after 'random:seed=1', is no known method", "--seed 1,2"),
                                 ("radnom:seed=1", "'radnom' is no known method; did you mean random?"),
                                 ("expected_attention:use_vnorm=maybe", "use_vnorm: 'maybe' is not accepted")):
             self.refused(*words, methods=methods)

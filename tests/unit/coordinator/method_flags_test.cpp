@@ -37,6 +37,21 @@ TEST(MethodFlags, AreInstancesWhereOneIsMissingOrInAnotherOrder) {
   EXPECT_FALSE(other_order.contains("seed"));
 }
 
+TEST(MethodFlags, NameAScorerOnlyWhereThereAreSeveral) {
+  const auto kvzap = [](double threshold, std::int64_t n_sink, const char* scorer) {
+    return MethodSpec{"kvzap",
+                      "KVzap",
+                      ScoreThreshold{threshold, 8},
+                      {.n_sink = n_sink, .kvzap_scorer = scorer},
+                      {"kvzap_n_sink", "kvzap_scorer_model"}};
+  };
+  EXPECT_EQ(json_method_flags({kvzap(-1, 0, "aa"), kvzap(-2, 3, "aa")}),
+            parsed(R"({"methods": ["kvzap:policy=threshold:threshold=-1:sliding_window_size=8:kvzap_n_sink=0",
+                                   "kvzap:policy=threshold:threshold=-2:sliding_window_size=8:kvzap_n_sink=3"]})"));
+  EXPECT_EQ(json_method_flags({kvzap(-1, 0, "aa"), kvzap(-2, 0, "bb")})["methods"][1],
+            "kvzap:policy=threshold:threshold=-2:sliding_window_size=8:kvzap_n_sink=0:kvzap_scorer=bb");
+}
+
 TEST(MethodFlags, NameAPolicyThatIsForcedOnAll) {
   auto method = knorm(0.5);
   method.has_own_policy = false;
