@@ -113,6 +113,14 @@ void read_kinds_of_scorers(Job& job) {
   }
 }
 
+// A kind that was asked for and one that was read make the same instance: it is evaluated once.
+void drop_repeated(std::vector<MethodSpec>& instances) {
+  std::vector<MethodSpec> once;
+  for (auto& instance : instances)
+    if (std::ranges::find(once, instance) == once.end()) once.push_back(std::move(instance));
+  instances = std::move(once);
+}
+
 // Two names of one scorer would be two names of the same instances.
 void refuse_equal(const std::map<std::string, std::string>& scorers) {
   for (auto one = scorers.begin(); one != scorers.end(); ++one)
@@ -196,6 +204,7 @@ Job read_job(const RunSpec& spec, const RunOptions& options) {
   if (is_for_gpu(job.spec, job.devices.front()))
     for (const auto& method : job.spec.methods) device_schedule(method);  // throws if there is none
   read_kinds_of_scorers(job);
+  drop_repeated(job.spec.methods);
   return job;
 }
 

@@ -75,7 +75,7 @@ class Hardware(RunsTest):
         self.run_once("random", methods="random")
         self.run_once("random", "--resume", "--threshold", "-6", "--n_future_positions", "100", methods="random")
         done = self.run_once("random", "--resume", "--seed", "43", methods="random", code=2)
-        self.assertIn("methods.1.parameters.seed: was 42, is 43", done.stderr)
+        self.assertIn("Missing:\n  random:policy=ratio:compression_ratio=0.5:seed=42\n", done.stderr)
 
 
 class Again(RunsTest):

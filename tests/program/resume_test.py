@@ -310,12 +310,22 @@ class DamagedJournals(ResumeTest):
 
     def test_of_an_older_version_is_refused_with_what_to_do(self):
         header, *others = self.journal(self.done)
-        self.edited("old", [{**header, "version": 1}, *others])
-        for command in (self.command("old", "--resume"), [self.build / "kvcompare", "finalize", self.out("old")]):
-            done = subprocess.run(command, capture_output=True, text=True)
-            self.assertEqual(done.returncode, 5, done.stderr)
-            self.assertIn("journal.jsonl:1: is of version 1 of the journal, expected version 2; finish the run with the "
-                          "kvcompare that began it", done.stderr)
+        places = list(dict.fromkeys(record["unit"][1] for record in others if "unit" in record))
+        old = [{**record, "unit": [record["unit"][0], places.index(record["unit"][1])]} if "unit" in record else record
+               for record in others]  # version 2 knew a unit by the place of its method
+        for version in (1, 2):
+            self.edited("old", [{**header, "version": version}, *old])
+            before = (self.out("old") / "journal.jsonl").read_bytes()
+            for command in (self.command("old", "--resume"), self.command("old", "--resume", "--salvage"),
+                            [self.build / "kvcompare", "finalize", self.out("old")]):
+                done = subprocess.run(command, capture_output=True, text=True)
+                self.assertEqual(done.returncode, 5, done.stderr)
+                for words in (f"journal.jsonl:1: is of version {version} of the journal, expected version 3; finish the run with "
+                              "the kvcompare that began it", "--overwrite", "finalize and report do not read it"):
+                    self.assertIn(words, done.stderr)
+                self.assertEqual((self.out("old") / "journal.jsonl").read_bytes(), before)
+        self.run_once("old", "--overwrite")
+        self.assert_same_results("old", self.done)
 
 
 class BadLines(RunsTest):

@@ -45,9 +45,10 @@ class Readers(RunsTest):
             units = file["units"]
             keys = list(zip(units["sample"][:].tolist(), units["method"][:].tolist()))
             self.assertEqual(keys, [(s, m) for m in range(N_METHODS) for s in range(self.n_samples)])
+            instances = file["methods/instance"].asstr()[:]
             offsets = units["token_nll/offsets"][:]
-            for row, key in enumerate(keys):
-                values = self.values[key]
+            for row, (sample, method) in enumerate(keys):
+                values = self.values[sample, instances[method]]
                 for name in ("n_tokens", "total_nll", "attended", "attendable", "compressible", "compressible_kept"):
                     self.assertEqual(units[name][row], values[name], name)
                 self.assertEqual(units["keys_original"][row], values["original"])

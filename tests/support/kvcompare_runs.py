@@ -130,9 +130,15 @@ class Histories:
         self.out, self.computed_log = Path(out), Path(computed_log)
         self.acknowledged = {}  # as seen after every attempt
         self.lost = set()
+        self.computed_again = set()  # though the journal held it before the attempt
+        self.n_log_lines = 0
 
     def look(self):
-        """After an attempt: what was acknowledged must still be there, and be the same."""
+        """After an attempt: what was acknowledged must still be there, be the same, and not have been computed again."""
+        lines = self.computed_log.read_text().splitlines() if self.computed_log.exists() else []
+        computed = [line.split()[:2] for line in lines[self.n_log_lines:]]
+        self.computed_again |= {(int(sample), instance) for sample, instance in computed} & self.acknowledged.keys()
+        self.n_log_lines = len(lines)
         journal = self.out / "journal.jsonl"
         now = acknowledged_units(journal) if journal.exists() else {}
         self.lost |= {unit for unit, values in self.acknowledged.items() if now.get(unit) != values}
