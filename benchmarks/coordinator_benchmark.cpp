@@ -43,7 +43,9 @@ class InstantWorker : public Messenger {
   std::size_t next_ = 0;
   UnitResult result_ = [] {  // of 32 layers with 8 KV heads
     UnitResult result;
-    result.total_nll = 1234.5678901234;
+    const std::vector<double> token_nll(kTokens - 1, 1.23456789012345);
+    for (const auto nll : token_nll) result.total_nll += nll;
+    result.nll_by_position = nll_by_position(token_nll, nll_bin_width(RunSpec{}.max_length));
     result.seconds = 0.0123456789;
     result.keys.n_layers = 32;
     result.keys.n_kv_heads = 8;
@@ -62,9 +64,9 @@ void run_units(benchmark::State& state) {
   for (std::int64_t s = 0; s < n_samples; ++s)
     samples.push_back({SampleIndex(s), std::vector<TokenId>(kTokens, 1)});
   JournalHeader header;
-  for (const auto* name : {"a", "b", "c", "d", "e", "f", "g"})
+  header.spec.methods.push_back({"baseline", "Baseline", KeepAll{}, {}});
+  for (const auto* name : {"b", "c", "d", "e", "f", "g"})
     header.spec.methods.push_back({name, name, RatioBudget{}, {}});
-  header.spec.methods[0].policy = KeepAll{};
   header.model = {32, 32, 8, 128, 4096, 128256, 131072};
   header.n_samples = n_samples;
   const auto file = std::filesystem::temp_directory_path() / "kvcompare-coordinator-benchmark.jsonl";
@@ -73,7 +75,8 @@ void run_units(benchmark::State& state) {
     const auto before = mallinfo2();
     Work work{.samples = samples,
               .methods = header.spec.methods,
-              .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
+              .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave),
+              .max_length = header.spec.max_length};
     JournalWriter journal(file, header, Sync::kNone);
     InstantWorker worker;
     benchmark::DoNotOptimize(

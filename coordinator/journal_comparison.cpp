@@ -5,10 +5,11 @@
 
 namespace kvcompare {
 
-Comparison comparison_of(const Journal& journal) {
+Comparison comparison_of(const Journal& journal, const std::optional<std::vector<double>>& at_density) {
   auto comparison = aggregate(journal.header(), journal.units(), journal.numerics());
   add_details(comparison, [&](UnitId unit) { return journal.read_unit(unit); });
-  comparison.statistics = statistics_of(comparison, journal.header().spec.at_density);
+  if (at_density) comparison.spec.at_density = *at_density;
+  comparison.statistics = statistics_of(comparison, comparison.spec.at_density);
   return comparison;
 }
 

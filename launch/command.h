@@ -50,6 +50,13 @@ struct VerifyCommand {
   std::optional<std::int64_t> n_recompute;   // samples; none if absent
 };
 
+struct ReportCommand {
+  std::vector<std::filesystem::path> folders;     // of runs that are complete; at least one
+  std::optional<std::filesystem::path> output;    // the run's own, or comparison_report, if absent
+  bool report_text = false;                       // the page shows the first words of texts
+  std::optional<std::vector<double>> at_density;  // those of each run if absent
+};
+
 struct DoctorCommand {
   std::filesystem::path output_dir = RunOptions{}.output_dir;
   std::string device = RunOptions{}.device;
@@ -62,7 +69,7 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, TokenizeCommand,
+using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, ReportCommand, TokenizeCommand,
                              TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

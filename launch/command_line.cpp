@@ -180,6 +180,22 @@ Command parse_verify(const Arguments& flags) {
                        std::move(settings.lists["kvzap_scorer_model"]), settings.n_recompute};
 }
 
+Command parse_report(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{report_help()};
+  folder_of("report", flags);
+  const auto first_flag = std::ranges::find_if(flags, [](const auto& word) { return word.starts_with("-"); });
+  Settings settings;
+  for (const GivenValue& given : match_arguments({first_flag, flags.end()}, report_flags()))
+    apply(given, settings);
+  ReportCommand command{.folders = {flags.begin(), first_flag},
+                        .output = std::nullopt,
+                        .report_text = settings.options.report_text,
+                        .at_density = std::nullopt};
+  if (settings.origins.contains("output")) command.output = settings.options.output_dir;
+  if (settings.origins.contains("at_density")) command.at_density = settings.spec.at_density;
+  return command;
+}
+
 Command parse_doctor(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{doctor_help()};
   Settings settings;
@@ -221,6 +237,7 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "compare") return parse_compare(flags, arguments);
   if (name == "doctor") return parse_doctor(flags);
   if (name == "finalize") return parse_finalize(flags);
+  if (name == "report") return parse_report(flags);
   if (name == "rerun") return parse_rerun(flags, arguments);
   if (name == "verify") return parse_verify(flags);
   if (name == "tokenize") return parse_tokenize(flags);

@@ -175,7 +175,7 @@ void Coordination::journal_end(const Evaluated& evaluated) {
 ExitCode Coordination::finish() {
   only_note_stop();                           // reports are written whole
   folder_.record_growth(*journal_, header_);  // if there was no unit to begin with
-  return publish(folder_.path());
+  return publish(folder_.path(), command_.options.report_text ? Texts::kShow : Texts::kOmit);
 }
 
 }  // namespace kvcompare

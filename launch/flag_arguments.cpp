@@ -124,8 +124,9 @@ std::vector<GivenValue> match_arguments(const std::vector<std::string>& argument
   }
   for (const std::string& stray : app.remaining())
     throw ConfigError("command line", "'" + stray +
-                                          "' belongs to no flag; flags are written --name VALUE, and a " +
-                                          "subcommand (compare, tokenize, presses) comes first");
+                                          "' belongs to no flag; flags are written --name VALUE, several " +
+                                          "values with commas between them (0.25,0.5), and a subcommand " +
+                                          "(compare, report, presses) comes first");
   std::vector<GivenValue> given;
   for (const auto& [flag, option] : declared)
     if (option->count() > 0) given.push_back({flag, "--" + flag->name, joined(option->results())});

@@ -279,7 +279,8 @@ std::vector<Flag> output_flags() {
       {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
        "Gets the results and the journal. Made if it is not there.", "", true},
       {"resume", kGroup, on_off(&RunOptions::resume), "",
-       "Go on with the run in the output folder, with any number of processes; starts one if there is none.",
+       "Go on with the run in the output folder, with any number of processes; starts one if there is none. "
+       "If more methods, values or samples are asked for than before, the run grows by them.",
        ""},
       {"retry_failed", kGroup, on_off(&RunOptions::retry_failed), "",
        "With --resume: try again what has failed for good.", ""},
@@ -289,6 +290,8 @@ std::vector<Flag> output_flags() {
        "Remove the results of an earlier run from the output folder.", ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
        "Keep the NLL of every token, in results.h5.", ""},
+      {"report_text", kGroup, on_off(&RunOptions::report_text), "",
+       "Show the first words of each text in report.html.", ""},
       {"stop_grace", kGroup, whole_number(&RunOptions::stop_grace, 0, kMostSeconds), "seconds",
        "After SIGUSR1, SIGTERM or Ctrl-C no unit is begun; those under way are dropped after this time.", ""},
       {"computed_log", kGroup, text(&RunOptions::computed_log, "FILE", "a file to append to"), "",
@@ -409,6 +412,21 @@ const std::vector<Flag>& tokenize_flags() {
        "Gets {\"input_ids\":[...]} for each text, in the same order.", "required"},
       text_field_flag(),
   };
+  return flags;
+}
+
+const std::vector<Flag>& report_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all{{"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"),
+                           "", "Gets the files. Made if it is not there.",
+                           "the folder of the run; comparison_report for several"}};
+    for (auto& flag : shared_flags({"at_density", "report_text"})) all.push_back(std::move(flag));
+    for (auto& flag : all)
+      if (flag.value.kind != FlagKind::kSwitch)
+        flag.value.shown = [](const Settings&) { return std::string(); };
+    all[1].absent = "those of each run";
+    return all;
+  }();
   return flags;
 }
 

@@ -11,6 +11,7 @@ namespace kvcompare {
 const std::vector<Flag>& compare_flags();
 const std::vector<Flag>& tokenize_flags();
 const std::vector<Flag>& verify_flags();
+const std::vector<Flag>& report_flags();
 const std::vector<Flag>& train_kvzap_flags();
 const std::vector<Flag>& doctor_flags();
 

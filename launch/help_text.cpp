@@ -26,7 +26,7 @@ constexpr std::array<std::pair<FlagGroup, const char*>, 8> kGroupTitles{{
 
 constexpr const char* kUsage =
     R"(kvcompare measures what evicting keys from the KV cache of a language model costs: perplexity and
-kept keys of several compression methods on one data set.
+kept keys of several compression methods, at one setting or many, on one data set.
 
 Usage
   kvcompare [compare] --data_path FILE.jsonl [--model_name FOLDER|ID] [FLAGS]
@@ -35,6 +35,7 @@ Usage
                                  train a scorer for the method kvzap
   kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
+  kvcompare report OUT...        make the page of a run again, or one page of several runs
   kvcompare verify OUT           whether results are those that the run computed
   kvcompare rerun OUT            the same run again, into another folder
   kvcompare presses              list the methods with parameters and sources
@@ -44,35 +45,41 @@ Usage
 In names '-' and '_' are the same: --data-path is --data_path. A switch may stand alone
 (--use_covariance), take a value (--use_covariance false), or be negated (--no_use_covariance).
 
+A parameter of a method takes several values, with commas between. The method then runs once for
+every combination of the values that it uses. A method with its parameters is an instance.
+
 Examples
-  All methods but ObservedAttention, evicting after every token:
-    kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl
-
-  Three methods, evicting after every 128 tokens (a budget with a buffer of 128 tokens; not faster):
+  Which method at which setting? Every usual method at four ratios, evicting after every token:
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
-              --methods random,streaming_llm,kvzap --chunk_size 128
+              --compression_ratio 0.25,0.5,0.75,0.9 --output_dir sweep
 
-  Really all methods:
+  KVzap at three thresholds, and one setting of StreamingLLM beside it:
+    kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl --threshold -8,-6,-4 \
+              --methods kvzap,streaming_llm:n_sink=8:compression_ratio=0.9
+
+  Let the first run grow by a ratio; what is there is not evaluated again:
     kvcompare --model_name ./Llama-3.1-8B-Instruct --data_path texts.jsonl \
-              --methods all --include_observed_attention
+              --compression_ratio 0.25,0.5,0.75,0.9,0.95 --output_dir sweep --resume
 
-  A small trial:
+  A small trial, evicting after every 64 tokens (a budget with a buffer of 64 tokens; not faster):
     kvcompare --model_name ./Llama-3.2-1B --data_path texts.jsonl --methods streaming_llm,knorm \
-              --max_samples 2 --max_length 512 --chunk_size 64
+              --max_samples 8 --max_length 512 --chunk_size 64
 
 )";
 
 constexpr const char* kResults = R"(Results
   The table goes to stdout, log and progress to stderr. In the output folder:
+  report.html                    the comparison to look at: open it in a browser
   summary.md                     the comparison to read, with intervals
-  results.csv, samples.csv       a row a method with its parameters; a row a sample under a method
+  results.csv, samples.csv       a row an instance; a row a sample under an instance
   table.tex                      the table for a paper
-  comparison_summary.json        each method against the baseline
+  comparison_summary.json        each instance against the baseline, at equal density, in pairs
   detailed_results.json          configuration, key counts, every sample
   results.h5                     the same and more, as arrays: by head, by position, by token
   run.json                       dates, hosts, versions, timings
   journal.jsonl                  every unit as it was evaluated: what --resume goes on from
   COMPLETE                       is there when all of the above is
+  LOCK                           who writes here
 
 Exit codes
   0  complete                    4  output cannot be written
@@ -131,40 +138,52 @@ Usage
 }
 
 std::string finalize_help() {
-  return "kvcompare finalize OUT writes all results of a run into its folder OUT again, from "
-         "OUT/journal.jsonl\n"
-         "alone. Units that are missing are not evaluated: that is what kvcompare --resume does.\n";
+  return R"(kvcompare finalize OUT writes all results of a run into its folder OUT again, from OUT/journal.jsonl
+alone. Units that are missing are not evaluated: that is what kvcompare --resume does.
+)";
 }
 
 std::string verify_help() {
-  return "kvcompare verify OUT checks the results in the folder OUT of a run: the hashes of the files "
-         "against "
-         "those\n"
-         "that the run wrote down, and against what its journal gives. With --recompute it evaluates "
-         "samples\n"
-         "again and compares them with the journal: to the last bit where the arithmetic is that of the run, "
-         "else "
-         "up\n"
-         "to a relative difference of 1e-3 in the NLL of a sample. Exit code 5 if something does not "
-         "agree.\n\n"
-         "Usage\n  kvcompare verify OUT [--recompute N] [FLAGS]\n\n" +
-         lines_by_group(verify_flags());
+  return R"(kvcompare verify OUT checks the results in the folder OUT of a run: the hashes of the files against
+those that the run wrote down, and against what its journal gives. report.html and run.json hold
+dates; they are not checked. With --recompute it evaluates samples again and compares them with the
+journal: to the last bit where the arithmetic is that of the run, else up to a relative difference
+of 1e-3 in the NLL of a sample. Exit code 5 if something does not agree.
+
+Usage
+  kvcompare verify OUT [--recompute N] [FLAGS]
+
+)" + lines_by_group(verify_flags());
 }
 
 std::string rerun_help() {
-  return "kvcompare rerun OUT [FLAGS] does the run in the folder OUT again, with the configuration in\n"
-         "OUT/detailed_results.json, and model and data where OUT/run.json says they were. All flags of "
-         "kvcompare\n"
-         "are taken and win. Results go to OUT_rerun, unless --output_dir says otherwise; where inputs and\n"
-         "arithmetic are the same, so are the bytes.\n";
+  return R"(kvcompare rerun OUT [FLAGS] does the run in the folder OUT again, with the configuration in
+OUT/detailed_results.json, and model, data and scorers where OUT/run.json says they were. All flags
+of kvcompare are taken and win. Results go to OUT_rerun, unless --output_dir says otherwise; where
+inputs and arithmetic are the same, so are the bytes.
+)";
+}
+
+std::string report_help() {
+  return R"(kvcompare report OUT makes what people look at once more, from the journal in the folder OUT of a
+complete run: report.html, summary.md, results.csv, samples.csv, table.tex, and the table on stdout.
+Of several folders it makes one page that shows them side by side, for example of several models or
+data sets, and says what cannot be compared between them.
+
+Usage
+  kvcompare report OUT... [--output FOLDER] [FLAGS]
+
+)" + lines_by_group(report_flags());
 }
 
 std::string doctor_help() {
-  return "kvcompare doctor tells what of this machine the program can use, and what is missing. Under mpirun "
-         "one\n"
-         "table for all ranks. Exit code 2 if something is wrong that the main job needs.\n\n"
-         "Usage\n  [mpirun -n N] kvcompare doctor [--output_dir FOLDER] [--device auto|cpu|cuda:N]\n\n" +
-         lines_by_group(doctor_flags());
+  return R"(kvcompare doctor tells what of this machine the program can use, and what is missing. Under mpirun
+one table for all ranks. Exit code 2 if something is wrong that the main job needs.
+
+Usage
+  [mpirun -n N] kvcompare doctor [--output_dir FOLDER] [--device auto|cpu|cuda:N]
+
+)" + lines_by_group(doctor_flags());
 }
 
 std::string presses_help() {

@@ -11,6 +11,7 @@
 #include "launch/finalize_command.h"
 #include "launch/presses_command.h"
 #include "launch/process_setup.h"
+#include "launch/report_command.h"
 #include "launch/report_error.h"
 #include "launch/standard_output.h"
 #include "launch/stop_signal.h"
@@ -31,6 +32,10 @@ struct Dispatch {
   ExitCode operator()(const FinalizeCommand& command) const {
     configure_log(RunOptions{}.log_level);
     return run_finalize(command);
+  }
+  ExitCode operator()(const ReportCommand& command) const {
+    configure_log(RunOptions{}.log_level);
+    return run_report(command);
   }
   ExitCode operator()(const TokenizeCommand& command) const { return run_tokenize(command); }
   ExitCode operator()(const TrainKvzapCommand& command) const {

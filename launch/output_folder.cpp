@@ -30,6 +30,7 @@ constexpr std::array kFiles{kCompleteMarker,
                             "samples.csv",
                             "summary.md",
                             "table.tex",
+                            kPageFile,
                             "run.json",
                             "journal.jsonl",
                             "journal.jsonl.damaged"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -16,21 +17,24 @@
 #include "coordinator/reports/write_reports.h"
 #include "launch/output_folder.h"
 #include "launch/standard_output.h"
+#include "launch/texts_of_samples.h"
 
 namespace kvcompare {
 namespace {
 
 // The table is printed even where the files cannot be written: the numbers have cost hours.
 void write_and_print(const std::filesystem::path& folder, const Comparison& comparison,
-                     const Journal& journal) {
+                     const Journal& journal, Texts texts) {
   try {
-    write_reports(folder, comparison, journal.sessions(),
-                  [&](UnitId unit) { return journal.read_unit(unit); });
+    write_reports(
+        folder, comparison, journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); },
+        texts == Texts::kShow ? texts_of_samples(journal.header()) : TextsOfSamples{});
   } catch (const OutputError&) {
     print(table(comparison, terminal_width(STDOUT_FILENO)));
     throw;
   }
   print(table(comparison, terminal_width(STDOUT_FILENO)));
+  tell_page(folder);
 }
 
 void check_attempts_agree(const Journal& journal) {
@@ -46,7 +50,13 @@ void check_attempts_agree(const Journal& journal) {
 
 }  // namespace
 
-ExitCode publish(const std::filesystem::path& folder) {
+void tell_page(const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto page = std::filesystem::absolute(folder / kPageFile, error);
+  log_info("to look at: " + (error ? folder / kPageFile : page.lexically_normal()).string());
+}
+
+ExitCode publish(const std::filesystem::path& folder, Texts texts) {
   const Journal journal(journal_path(folder));
   if (journal.n_settled() < journal.n_units()) {
     log_warning("interrupted: " + std::to_string(journal.n_settled()) + " of " +
@@ -55,7 +65,7 @@ ExitCode publish(const std::filesystem::path& folder) {
     return ExitCode::kInterrupted;
   }
   const auto comparison = comparison_of(journal);
-  write_and_print(folder, comparison, journal);
+  write_and_print(folder, comparison, journal, texts);
   check_attempts_agree(journal);
   check_effect(journal.header().spec, journal.units());
   const bool any_failed =

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh machine to a table: installs what is missing, builds build/release/kvcompare, and compares six methods
-# on the demo: a small trained model with a trained scorer, and 40 documents in which a long memory pays (docs/demo.md).
+# From a fresh machine to a comparison: installs what is missing, builds build/release/kvcompare, and runs five methods at
+# three settings each on the demo: a small trained model with a trained scorer, and 40 documents in which a long memory
+# pays (docs/demo.md). The last line is the path of a page to open in a browser.
 #
 #   launch/quickstart.sh
 #
@@ -14,27 +15,30 @@ case ${1:-} in
   *) usage >&2; exit 2 ;;
 esac
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-"$root/launch/build.sh" release kvcompare
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+launch/build.sh release kvcompare
 
-kvcompare=$root/build/release/kvcompare
-demo=$root/demo
-results=$root/build/demo_results
 cat <<END
 
-Six methods on a trained model of a million parameters, that reads 40 documents with facts told early and asked for late.
-Each evicts after every token: KVzap what it scores below -4, the others the half that they think least of.
+A trained model of a million parameters reads 40 documents, in which facts are told early and asked for late.
+Five methods evict keys from its cache after every token, each at three settings:
+KVzap evicts the keys that it scores below -7, -5 and -3; the others evict 20 %, 50 % and 80 % of the keys.
 
 END
-"$kvcompare" compare --model_name "$demo/model" --kvzap_scorer_model "$demo/scorer" --data_path "$demo/documents.jsonl" \
-  --methods kvzap,random,streaming_llm,expected_attention,observed_attention --threshold -4 \
-  --output_dir "$results" --overwrite
+build/release/kvcompare --model_name demo/model --kvzap_scorer_model demo/scorer --data_path demo/documents.jsonl \
+  --methods all --include_observed_attention --compression_ratio 0.2,0.5,0.8 --threshold -7,-5,-3 \
+  --output_dir build/demo_results --overwrite
 
 cat <<END
 
-Your own model (a folder with config.json, tokenizer.json, *.safetensors, or a hub id that is in the cache) and data ({"text": "..."} a line):
-  $kvcompare --model_name MODEL --data_path DATA.jsonl --methods random,streaming_llm,expected_attention --output_dir results
-KVzap needs a scorer, which is trained once for a model:  $kvcompare train_kvzap --model_name MODEL --data_path DATA.jsonl --output SCORER
-and then:  --methods kvzap --kvzap_scorer_model SCORER.  All flags: $kvcompare --help
-The results of this comparison: $results (summary.md to read; results.csv, comparison_summary.json, results.h5 and more: docs/results.md).
+The same for a model of your own (a folder with config.json, tokenizer.json and *.safetensors, or a hub id that is in the
+cache) and your own data (a file with one {"text": "..."} a line):
+  $root/build/release/kvcompare --model_name MODEL --data_path DATA.jsonl --compression_ratio 0.2,0.5,0.8 --output_dir results
+KVzap needs a scorer, which is trained once for a model:
+  $root/build/release/kvcompare train_kvzap --model_name MODEL --data_path DATA.jsonl --output SCORER
+Then add:  --kvzap_scorer_model SCORER --threshold -7,-5,-3        All flags:  kvcompare --help
+
+The page that shows the comparison, to open in a browser (the other files beside it: docs/results.md):
+$root/build/demo_results/report.html
 END

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing (Slurm, h5py and pandas for the tests among it), builds everything, and runs every test through ctest.
+# Installs what is missing (Slurm, h5py, pandas and Chromium for the tests among it), builds everything, and runs every test through ctest.
 #
 #   tests/run.sh [--preset PRESET] [CTEST OPTIONS...]
 #

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "common/instance_name.h"
 #include "coordinator/reports/hdf5_file.h"
 #include "coordinator/reports/hdf5_statistics.h"
 #include "coordinator/reports/hdf5_units.h"
 #include "coordinator/reports/instance_label.h"
-#include "common/instance_name.h"
 #include "coordinator/reports/json_inputs.h"
 #include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_numerics.h"

@@ -4,10 +4,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "common/instance_name.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/instance_numbers.h"
-#include "common/instance_name.h"
 #include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/number_text.h"
 

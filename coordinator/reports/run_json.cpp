@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
@@ -60,7 +61,7 @@ std::string run_json(const Comparison& comparison, const std::vector<Session>& s
   for (const MethodResult& method : comparison.methods) {
     OrderedJson line;
     line["method_name"] = method.spec.display_name;
-    line["label"] = method.label;
+    line["label"] = label_of(method);
     put_finite(line, "seconds", method.seconds);
     put_speed(line, method);
     report["methods"].push_back(std::move(line));

@@ -3,10 +3,10 @@
 #include <map>
 #include <vector>
 
+#include "common/instance_name.h"
 #include "common/plural.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"
-#include "common/instance_name.h"
 #include "coordinator/reports/number_text.h"
 
 namespace kvcompare {

@@ -3,7 +3,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <string>
+#include <utility>
 
 #include <unistd.h>
 
@@ -39,7 +41,23 @@ void write_marker(const std::filesystem::path& folder, const std::string& finger
   write_file_atomically(folder / kCompleteMarker, json_text(marker));
 }
 
+void stage_for_people(StagedFiles& files, const PageRun& run) {
+  const auto& comparison = run.comparison;
+  files.write("results.csv", results_csv(comparison));
+  files.write("samples.csv", samples_csv(comparison));
+  files.write("summary.md", summary_md(comparison));
+  files.write("table.tex", table_tex(comparison));
+  files.write(kPageFile, report_page(std::span(&run, 1)));
+}
+
 }  // namespace
+
+void write_for_people(const std::filesystem::path& folder, const PageRun& run) {
+  StagedFiles files(folder);
+  stage_for_people(files, run);
+  files.sync();
+  files.publish();
+}
 
 void remove_marker(const std::filesystem::path& folder) {
   const auto marker = folder / kCompleteMarker;
@@ -48,17 +66,15 @@ void remove_marker(const std::filesystem::path& folder) {
 }
 
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const std::vector<Session>& sessions, const ReadUnit& read_unit) {
+                   const std::vector<Session>& sessions, const ReadUnit& read_unit,
+                   std::map<SampleIndex, std::string> first_words) {
   fault_point("before_finalize");
   StagedFiles files(folder);
   write_results_hdf5(files.add("results.h5"), comparison, read_unit);
   fault_point("mid_finalize");
   files.write("detailed_results.json", detailed_json(comparison));
   files.write("comparison_summary.json", summary_json(comparison));
-  files.write("results.csv", results_csv(comparison));
-  files.write("samples.csv", samples_csv(comparison));
-  files.write("summary.md", summary_md(comparison));
-  files.write("table.tex", table_tex(comparison));
+  stage_for_people(files, {folder.string(), comparison, sessions, std::move(first_words)});
   files.write("run.json", run_json(comparison, sessions));
   files.sync();
   fault_point("before_rename");

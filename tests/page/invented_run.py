@@ -103,10 +103,10 @@ def invented_run(seed=1, n_samples=40, ratios=(0.25, 0.5, 0.75, 0.9), methods=ME
     run = {
         "folder": "comparison_results", "model_name": "models/SmolLM2-135M", "data_path": "texts/longdocs.jsonl", "chunk_size": 1,
         "max_length": longest, "dtype": "float32", "fingerprint": "5e" * 32, "processor": "Intel(R) Xeon(R) Processor (family 6, model 143)",
-        "inputs": {"model": "a1" * 32, "tokenizer": "b2" * 32, "data": "c3" * 32}, "n_layers": n_layers, "n_kv_heads": n_kv_heads,
+        "inputs": {"model": "a1" * 32, "tokenizer": "b2" * 32, "data": "c3" * 32}, "scorers": {}, "n_layers": n_layers, "n_kv_heads": n_kv_heads,
         "n_samples": n_samples, "skipped": [], "bad_lines": [], "truncated": [0, 0], "warnings": [], "first_words": {}, "methods": made,
         "sessions": [{"started": "2026-03-12T14:05:09Z", "finished": "2026-03-12T14:25:30Z", "host": "node-7", "kvcompare_version": "0.1.0",
-                      "command_line": ["kvcompare", "--model_name", "models/SmolLM2-135M", "--data_path", "texts/longdocs.jsonl",
+                      "command_line": ["--model_name", "models/SmolLM2-135M", "--data_path", "texts/longdocs.jsonl",
                                        "--compression_ratio", "0.25,0.5,0.75,0.9", "--output_dir", "comparison_results"]}],
         **changes}
     run["statistics"] = statistics_of(rng, made, n_samples, sweeps) if with_statistics else {

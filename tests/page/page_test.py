@@ -15,8 +15,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from kvcompare_runs import RunsTest
+
 from chromium import Chromium, find_chromium
-from invented_run import DENSITIES, invented_run, with_failure
+from invented_run import DENSITIES, METHODS, invented_run, with_failure
 
 MOST_BYTES = 12 << 20
 SECTIONS = ("results", "tradeoff", "equal-density", "differences", "positions", "heads", "samples", "overview", "glossary")
@@ -38,8 +41,8 @@ SCROLL = """(async () => {
 def shown(value, decimals=4, plus=False):
     """As the page is to show a number."""
     size = abs(value)
-    if size and (size < 0.5 * 10 ** -decimals or size >= 1e6):
-        digits, exponent = f"{size:.2e}".split("e")
+    if size and (size < 10 ** (1 - decimals) or size >= 1e6):
+        digits, exponent = f"{size:.1e}".split("e")
         text = f"{digits}e{int(exponent)}".replace("-", "−")
     else:
         text = f"{size:.{decimals}f}"
@@ -307,7 +310,7 @@ class Numbers(PageTest):
         text = self.text("#overview")
         for expected in ("models/SmolLM2-135M", "texts/longdocs.jsonl", "40 samples", "2 cut at 2,000 tokens (77 tokens not computed)",
                          f"{sum(n for _, n, _ in self.methods[0]['per_sample']):,} tokens", "after every token", "float32 on cpu", "node-7",
-                         "12 Mar 2026, 14:05 UTC", "kvcompare 0.1.0", "libtorch 2.11.0", "--compression_ratio 0.25,0.5,0.75,0.9",
+                         "12 Mar 2026, 14:05 UTC", "kvcompare 0.1.0", "libtorch 2.11.0", "kvcompare --model_name models/SmolLM2-135M --data_path", "--compression_ratio 0.25,0.5,0.75,0.9",
                          "kvcompare rerun comparison_results", "8 layers, 4 query heads and 4 KV heads"):
             self.assertIn(expected, text)
 
@@ -365,12 +368,12 @@ class Strangers(PageTest):
     def test_scripts_in_every_text_stand_there_as_text(self):
         run = invented_run(n_samples=9, folder="out/" + SCRIPT, model_name="m/" + SCRIPT, data_path="d/" + SCRIPT, fingerprint=SCRIPT,
                            processor=SCRIPT, warnings=[SCRIPT], bad_lines=[[4, SCRIPT]], first_words={str(i): SCRIPT for i in range(9)},
-                           skipped=[], inputs={"model": SCRIPT, "tokenizer": SCRIPT, "data": SCRIPT})
+                           scorers={SCRIPT: SCRIPT}, inputs={"model": SCRIPT, "tokenizer": SCRIPT, "data": SCRIPT})
         for method in run["methods"][1:]:
             method["label"] += SCRIPT
             method["display_name"] += SCRIPT
         for session in run["sessions"]:
-            session.update(host=SCRIPT, kvcompare_version=SCRIPT, command_line=["kvcompare", SCRIPT, "it's"])
+            session.update(host=SCRIPT, kvcompare_version=SCRIPT, command_line=[SCRIPT, "it's"])
         for entry in run["statistics"]["equal_density"]:
             entry["label"] += SCRIPT
             entry["reason"] = SCRIPT
@@ -391,6 +394,22 @@ class Strangers(PageTest):
             self.assertIn("<script>", drawn)
             self.assertIn("it'\\''s'", self.run_script("document.querySelector('#overview').textContent").replace("'it'", "it'"))
             self.assert_quiet(page)
+
+    def test_charts_show_tags_and_entities_as_they_are(self):
+        odd = ("<b>a</b>", "<a href='x:y'>b</a>", "c&lt;d&amp;", "<br>e<sub>2</sub>")
+        run = invented_run(n_samples=9, ratios=(0.5, 0.9), first_words={str(i): odd[1] for i in range(9)}, folder=odd[0])
+        for method in run["methods"][1:]:
+            method["display_name"] = method["label"] = dict(zip(("streaming_llm", "random", "expected_attention", "kvzap"), odd))[method["name"]]
+        page = self.page_of("odd", run, {**run, "folder": odd[2]})
+        self.show(page)
+        for section in CHARTS:
+            texts = self.run_script(f"[...document.querySelectorAll('#{section} .plot text')].map(one => one.textContent)")
+            for text in (odd[0], odd[2]) if section == "tradeoff" else odd:
+                self.assertIn(text, texts, section)
+        self.assertEqual(self.run_script("document.querySelectorAll('.plot a, .plot [style*=bold]').length"), 0)
+        for trace in self.run_script("document.querySelector('#samples .plot').data.map(one => one.text[0])"):
+            self.assertNotIn("<a", trace)
+        self.assert_quiet(page)
 
     def test_the_data_cannot_end_its_script(self):
         page = self.page_of("ends", invented_run(n_samples=2, warnings=[SCRIPT], data_path=SCRIPT))
@@ -460,6 +479,18 @@ class Shapes(PageTest):
         self.show(page)
         self.assertNotIn("Not the same", self.text("#notices"))
 
+    def test_a_method_looks_the_same_in_every_run_of_a_page(self):
+        fewer = invented_run(folder="results/fewer", methods=METHODS[:0:-1])
+        page = self.page_of("colours", fewer, invented_run(folder="results/all"))
+        self.show(page)
+        drawn = self.run_script("""document.querySelector("#tradeoff .plot").data.filter(one => one.mode === "lines+markers")
+            .map(one => [one.name, one.line.color, one.marker.symbol])""")
+        self.assertEqual(len(drawn), 2 * len(METHODS) - 1)
+        self.assertEqual(len({tuple(look) for look in drawn}), len(METHODS))
+        signs = self.run_script("""[...document.querySelectorAll("#results tbody tr")].map(row => row.cells[0].querySelector(".swatch"))
+            .map(swatch => [swatch.parentElement.textContent.replace(swatch.textContent, "").trim().split(" ")[0], swatch.style.color, swatch.textContent])""")
+        self.assertEqual(len({tuple(look) for look in signs}), len(METHODS) + 1)
+
 
 class Large(PageTest):
     """Two hundred instances on five hundred samples."""
@@ -478,6 +509,39 @@ class Large(PageTest):
         print(f"report.html of 200 instances x 500 samples: {size / 2 ** 20:.1f} MiB, opens in {seconds:.2f} s", file=sys.stderr)
         self.assertLess(size, MOST_BYTES)
         self.assertLess(seconds, 60)  # what it takes is printed; this is only for a page that hangs
+
+
+class Folder(PageTest):
+    """The page that the program leaves in an output folder, beside its JSON."""
+
+    def test_its_numbers_are_those_of_the_summary(self):
+        class Run(RunsTest):
+            def runTest(self):
+                pass
+        Run.build = self.build
+        Run.setUpClass()
+        self.addCleanup(Run.doClassCleanups)
+        run = Run()
+        run.run_once("out", "--compression_ratio", "0.25,0.5,0.75", methods="random,streaming_llm", timeout=300)
+        page, summary = run.out("out") / "report.html", json.loads((run.out("out") / "comparison_summary.json").read_text())
+        self.show(page)
+        rows = self.table("#results table")
+        self.assertEqual(len(rows), 7)
+        self.assertEqual(rows[0][1], perplexity(summary["baseline_perplexity"]))
+        for row, result in zip(rows[1:], summary["results"], strict=True):
+            self.assertTrue(row[0].endswith(result["label"]), (row[0], result["label"]))
+            self.assertEqual(row[1], perplexity(result["perplexity"]))
+            self.assertEqual(row[5:7], [share(result["attended_density"]), share(result["kept_fraction"])])
+            low, high = result["avg_nll_delta_ci95"]
+            self.assertEqual(row[3], f"{delta(result['avg_nll_delta'])} [{delta(low)}, {delta(high)}]")
+        for entry in summary["equal_density"]:
+            if entry["avg_nll_delta"] is not None:
+                self.assertIn(delta(entry["avg_nll_delta"]), self.text("#equal-density"))
+        for section in SECTIONS:
+            self.assertGreater(len(self.text(f"#{section} .body")), 80, section)
+        for section in CHARTS:
+            self.assertGreater(self.run_script(f"document.querySelectorAll('#{section} .plot .main-svg').length"), 0, section)
+        self.assert_quiet(page)
 
 
 if __name__ == "__main__":

@@ -51,9 +51,28 @@ class Readme(unittest.TestCase):
                     done = subprocess.run(["bash", "-c", script], cwd=folder, env=self.environment(folder),
                                           capture_output=True, text=True, timeout=300)
                     self.assertEqual(done.returncode, 0, done.stderr)
-            complete = [path.parent.name for path in Path(folder).glob("results/*/COMPLETE")]
-            self.assertEqual(len(complete), sum("--output_dir" in line or " rerun " in line for line in lines))
+            asked = {path for line in lines for path in re.findall(r"--output_dir (\S+)", line)}
+            asked |= {path + "_rerun" for line in lines for path in re.findall(r" rerun (\S+)", line)}
+            complete = {f"results/{path.parent.name}" for path in Path(folder).glob("results/*/COMPLETE")}
+            self.assertEqual(complete, asked)
+            pages = {f"results/{path.parent.name}" for path in Path(folder).glob("results/*/report.html")}
+            reported = {path for line in lines for path in re.findall(r" report .*--output (\S+)", line)}
+            self.assertEqual(pages, asked | reported)
+            self.assertTrue(reported)
+            self.grew(Path(folder), lines)
             self.assertEqual(len((Path(folder) / "ids.jsonl").read_text().splitlines()), N_TEXTS)
+
+    def grew(self, folder, lines):
+        """The run that README grows holds what its last command asks for, and evaluated none of it twice."""
+        (line,) = [line for line in lines if "--resume" in line and "mpirun" not in line]
+        (output,) = re.findall(r"--output_dir (\S+)", line)
+        n_ratios = len(re.search(r"--compression_ratio (\S+)", line)[1].split(","))
+        n_methods = len(re.search(r"--methods (\S+)", line)[1].split(","))
+        results = json.loads((folder / output / "comparison_summary.json").read_text())["results"]
+        self.assertEqual(len(results), n_ratios * n_methods)
+        sessions = json.loads((folder / output / "run.json").read_text())["sessions"]
+        self.assertEqual(len(sessions), 2)
+        self.assertEqual(sum(session["evaluated_units"] for session in sessions), N_TEXTS * (len(results) + 1))
 
     def environment(self, folder):
         cleared = {name: value for name, value in os.environ.items()

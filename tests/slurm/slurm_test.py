@@ -160,6 +160,19 @@ exec {self.build}/kvcompare "$@"
         state = self.wait_for(job, "wrong", lambda s: s["JobState"] in ("COMPLETED", "FAILED"))
         self.assertEqual((state["JobState"], state["ExitCode"], state["Restarts"]), ("FAILED", "2:0", "0"), self.log("wrong"))
 
+    def test_the_task_that_refuses_its_input_is_believed_not_those_that_end_with_it(self):
+        """srun ends them, and returns the highest of all codes: theirs."""
+        program = self.folder / "kvcompare_of_a_slow_second_task"
+        program.write_text("""#!/bin/bash
+if [ "$SLURM_PROCID" = 0 ]; then exit 2; fi
+trap 'exit 75' TERM
+sleep 60 & wait
+""")
+        program.chmod(0o755)
+        job = self.submit("refused", KVCOMPARE=str(program))
+        state = self.wait_for(job, "refused", lambda s: s["JobState"] in ("COMPLETED", "FAILED"))
+        self.assertEqual((state["JobState"], state["ExitCode"], state["Restarts"]), ("FAILED", "2:0", "0"), self.log("refused"))
+
 
 class TwoNodes(SlurmTest):
     def test_a_job_stopped_and_requeued_completes_by_srun(self):

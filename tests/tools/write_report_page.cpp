@@ -136,9 +136,10 @@ void read_spec(Comparison& comparison, const Json& json) {
   spec.device_type = "cpu";
   spec.engine = "layerwise";
   comparison.fingerprint = json.at("fingerprint");
-  comparison.places = {json.at("model_name"), json.at("data_path"), ""};
+  comparison.places = {json.at("model_name"), json.at("data_path"),
+                       json.at("scorers").get<std::map<std::string, std::string>>()};
   const Json& inputs = json.at("inputs");
-  comparison.inputs = {inputs.at("model"), inputs.at("tokenizer"), inputs.at("data"), ""};
+  comparison.inputs = {inputs.at("model"), inputs.at("tokenizer"), inputs.at("data")};
   Numerics numerics;
   numerics.processor = json.at("processor");
   numerics.instruction_set = "AVX2";

@@ -56,7 +56,9 @@ OrderedJson json_session(const Session& session) {
   json["versions"] = {{"kvcompare", session.kvcompare_version},
                       {"libtorch", session.libtorch_version},
                       {"compiler", session.compiler}};
-  json["command"] = shell_command(session.command_line);
+  std::vector<std::string> command{"kvcompare"};
+  command.insert(command.end(), session.command_line.begin(), session.command_line.end());
+  json["command"] = shell_command(command);
   return json;
 }
 

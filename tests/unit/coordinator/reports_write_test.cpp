@@ -38,7 +38,7 @@ TEST(WriteReports, MakesTheFilesAndTheMarkerThatVouchesForThem) {
   const Comparison comparison = example_comparison();
   write_reports(out, comparison, {}, read_unit);
   EXPECT_EQ(names_in(out), (std::set<std::string>{"COMPLETE", "comparison_summary.json",
-                                                  "detailed_results.json", "results.csv", "results.h5",
+                                                  "detailed_results.json", "report.html", "results.csv", "results.h5",
                                                   "run.json", "samples.csv", "summary.md", "table.tex"}));
   EXPECT_EQ(file_contents(out / "detailed_results.json"), detailed_json(comparison));
   EXPECT_EQ(file_contents(out / "comparison_summary.json"), summary_json(comparison));

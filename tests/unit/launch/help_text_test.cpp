@@ -38,13 +38,15 @@ TEST(CompareHelp, ShowsDefaultsWithUnits) {
 
 TEST(CompareHelp, ShowsTheUsageExamplesAndExitCodes) {
   const std::string help = compare_help();
-  EXPECT_THAT(help, HasSubstr("--methods random,streaming_llm,kvzap --chunk_size 128"));
-  EXPECT_THAT(help, HasSubstr("--methods all --include_observed_attention"));
+  EXPECT_THAT(help, HasSubstr("--compression_ratio 0.25,0.5,0.75,0.9 --output_dir sweep\n"));
+  EXPECT_THAT(help, HasSubstr("--methods kvzap,streaming_llm:n_sink=8:compression_ratio=0.9"));
+  EXPECT_THAT(help, HasSubstr("--output_dir sweep --resume"));
   EXPECT_THAT(help, HasSubstr("Exit codes"));
 }
 
 TEST(Help, FitsATerminal) {
-  std::istringstream lines(compare_help() + tokenize_help() + train_kvzap_help() + presses_help());
+  std::istringstream lines(compare_help() + tokenize_help() + train_kvzap_help() + presses_help() +
+                           finalize_help() + verify_help() + rerun_help() + report_help() + doctor_help());
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), kTextWidth) << line;
 }
 

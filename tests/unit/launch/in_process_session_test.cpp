@@ -88,7 +88,8 @@ class InProcessSession : public testing::Test {
     JournalWriter journal(journal_, header);
     const Work work{.samples = samples,
                     .methods = header.spec.methods,
-                    .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave)};
+                    .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave),
+                    .max_length = header.spec.max_length};
     return run_in_process(workers, work, journal,
                           {.progress = progress_, .stop_requested = [] { return false; }});
   }

@@ -98,9 +98,10 @@ window.addEventListener("afterprint", () => {
 
 // ---- what the charts of lines and points share
 
-// How an instance or a line looks: colour and marker by method, dashes by the line of the method.
+// How an instance or a line looks: colour and marker by method, the same in all runs of the page; dashes by the line of
+// the method.
 function lineStyle(run, line, colours) {
-  const methods = [...new Set(run.lines.map(one => one.method_name))];
+  const methods = [...new Set(page.runs.flatMap(one => one.lines).map(one => one.method_name))];
   const method = methods.indexOf(line.method_name);
   const sibling = run.lines.filter(one => one.method_name === line.method_name).indexOf(line);
   return {colour: colours.lines[method % colours.lines.length], marker: MARKERS[method % MARKERS.length],

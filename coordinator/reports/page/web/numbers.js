@@ -4,11 +4,12 @@ const MINUS = "−";
 
 const signed = (text, value, plus) => (value < 0 ? MINUS : plus && value > 0 ? "+" : "") + text;
 
-// Digits of the absolute value: `decimals` of them, scientific where those would show nothing or too much.
+// Digits of the absolute value: `decimals` of them, scientific where those would show less than two digits that count,
+// or too many.
 function magnitude(value, decimals) {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.5 * 10 ** -decimals || size >= 1e6)) {
-    const [digits, exponent] = size.toExponential(2).split("e");
+  if (size !== 0 && (size < 10 ** (1 - decimals) || size >= 1e6)) {
+    const [digits, exponent] = size.toExponential(1).split("e");
     return `${digits}e${exponent.replace("+", "").replace("-", MINUS)}`;
   }
   return size.toFixed(decimals);

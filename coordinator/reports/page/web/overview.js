@@ -3,6 +3,9 @@ const hash = text => text ? element("span", {title: text, class: "hash"}, `${tex
 const lines = parts => parts.filter(part => part !== null && part !== "").flatMap((part, i) => i === 0 ? [part] : [element("br"), part]);
 const distinct = values => [...new Set(values.filter(value => value !== undefined && value !== ""))];
 
+// A name, and where it was found unless the place ends with the name.
+const places = (name, place) => !place || place === name ? [name] : place.endsWith(`/${name.replace(/^\.\//, "")}`) ? [place] : [name, place];
+
 function modelSizes({model}) {
   if (!model.n_layers) return null;
   return `${wholeNumber(model.n_layers)} layers, ${counted(model.n_heads, "query head")} and ${counted(model.n_kv_heads, "KV head")} of ` +
@@ -57,8 +60,8 @@ function properties(run) {
   const {flags, inputs} = run;
   const first = run.sessions[0];
   return [
-    ["Model", inputs.model_sha256 || run.model_name, lines([run.model_name, run.places.model_name === run.model_name ? null : run.places.model_name, modelSizes(run)])],
-    ["Data", inputs.data_sha256 || run.data_path, lines([run.data_path, run.places.data_path === run.data_path ? null : run.places.data_path])],
+    ["Model", inputs.model_sha256 || run.model_name, lines([...places(run.model_name, run.places.model_name), modelSizes(run)])],
+    ["Data", inputs.data_sha256 || run.data_path, lines(places(run.data_path, run.places.data_path))],
     ["Samples", null, lines(samplesText(run))],
     ["Predicted tokens", null, counted(predictedTokens(run), "token")],
     ["Protocol", String(flags.chunk_size), protocolText(run)],

@@ -11,8 +11,11 @@ function methodName(run, place) {
   };
   paint();
   themeListeners.push(paint);
-  return [swatch, "\u00a0", instance.label];
+  return element("span", {class: "named"}, swatch, element("span", {}, breakable(instance.label)));
 }
+
+// May be broken between words that are written together: "ExpectedAttention".
+const breakable = text => text.split(/(?<=\p{Ll})(?=\p{Lu})/u).flatMap((part, i) => i === 0 ? [part] : [element("wbr"), part]);
 
 function parametersText(instance) {
   return Object.entries(instance.parameters).map(([name, value]) => `${name} ${value}`).join(", ");

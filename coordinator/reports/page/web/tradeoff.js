@@ -66,7 +66,7 @@ function lineTraces(run, line, state, look, axes) {
 function baselineTrace(run, state, colours, largest, axes, inLegend) {
   const y = COSTS[state.cost].baseline(run);
   if (y === null || (state.scale === "log" && y <= 0)) return [];
-  return [{...axes, type: "scatter", mode: "lines+text", x: [0, largest], y: [y, y], text: ["", "Baseline"], textposition: "top left",
+  return [{...axes, type: "scatter", mode: "lines+text", x: [0, largest], y: [y, y], text: ["Baseline", ""], textposition: "top right",
     textfont: {color: colours.baseline}, cliponaxis: false, name: "Baseline", legendgroup: " baseline",
     showlegend: inLegend, line: {color: colours.baseline, width: 1.5, dash: "dot"}, hovertemplate: `Baseline: ${COSTS[state.cost].show(y)}<extra></extra>`}];
 }
