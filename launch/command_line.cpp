@@ -72,12 +72,18 @@ void check_together(const Settings& settings) {
 }
 
 // Typed flags that some method would read, but none of this run.
-Arguments idle_flag_warnings(const std::vector<GivenValue>& typed, const std::vector<MethodSpec>& instances) {
-  const auto used = flags_used(instances);
+Arguments idle_flag_warnings(const std::vector<GivenValue>& typed, const std::vector<MethodItem>& items,
+                             const std::vector<MethodSpec>& instances) {
   Arguments warnings;
-  for (const GivenValue& given : typed)
-    if (given.flag->value.assign_one && std::ranges::find(used, given.flag->name) == used.end())
-      warnings.push_back("--" + given.flag->name + " has no effect: no method of this run reads it");
+  for (const GivenValue& given : typed) {
+    if (!given.flag->value.assign_one) continue;
+    const auto& name = given.flag->name;
+    const auto use = use_of(name, items, instances);
+    if (use == FlagUse::kNone)
+      warnings.push_back("--" + name + " has no effect: no method of this run reads it");
+    else if (use == FlagUse::kOwnOnly)
+      warnings.push_back("--" + name + " has no effect: each method that reads it has its own in --methods");
+  }
   return warnings;
 }
 
@@ -95,9 +101,9 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
       settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
   const auto& named = settings.origins["methods"];
   const std::string origin = named.empty() ? "--methods" : named;
-  settings.spec.methods =
-      make_instances(select_methods(settings.methods, observed, origin), settings, origin);
-  Arguments warnings = idle_flag_warnings(typed, settings.spec.methods);
+  const auto items = select_methods(settings.methods, observed, origin);
+  settings.spec.methods = make_instances(items, settings, origin);
+  Arguments warnings = idle_flag_warnings(typed, items, settings.spec.methods);
   return CompareCommand{.spec = std::move(settings.spec),
                         .options = std::move(settings.options),
                         .arguments = arguments,

@@ -63,6 +63,11 @@ void append_once(Selection& selection, MethodItem item) {
 
 MethodItem item_of(const std::string& spelling, const std::string& before, const std::string& origin) {
   const auto parts = pieces(spelling, ':');
+  if (!parts.empty() && (lower_case(parts.front()) == "all" || lower_case(parts.front()) == "every"))
+    throw ConfigError(origin,
+                      "'" + spelling + "': " + lower_case(parts.front()) +
+                          " is several methods and takes no parameters; give the flags of their own, for "
+                          "example --compression_ratio 0.25,0.5");
   const MethodDescription* method = parts.empty() ? nullptr : find_method(parts.front());
   if (method == nullptr) refuse(parts.empty() ? spelling : parts.front(), before, origin);
   MethodItem item{.method = method, .fixed = {}, .spelling = spelling};

@@ -1,8 +1,8 @@
 #include "launch/sweep.h"
 
 #include <algorithm>
-#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "common/errors.h"
@@ -96,7 +96,7 @@ class Combinations {
     const auto known = parameters_of(prototype);
     for (const auto& [name, value] : item_.fixed) {
       if (std::ranges::find(known, name) != known.end()) continue;
-      if (name == "kvzap_scorer")
+      if (name == "kvzap_scorer" && reads(prototype, "kvzap_scorer_model"))
         throw ConfigError(origin_,
                           "'" + item_.spelling +
                               "': kvzap_scorer is how results name a scorer, by its SHA-256; write "
@@ -151,11 +151,20 @@ std::vector<MethodSpec> make_instances(const std::vector<MethodItem>& items, con
   return instances;
 }
 
-std::vector<std::string> flags_used(const std::vector<MethodSpec>& instances) {
-  std::set<std::string> flags;
-  for (const auto& instance : instances)
-    for (auto& flag : parameters_of(instance)) flags.insert(std::move(flag));
-  return {flags.begin(), flags.end()};
+FlagUse use_of(const std::string& flag, const std::vector<MethodItem>& items,
+               const std::vector<MethodSpec>& instances) {
+  auto use = FlagUse::kNone;
+  for (const auto& instance : instances) {
+    const auto flags = parameters_of(instance);
+    if (std::ranges::find(flags, flag) == flags.end()) continue;
+    use = FlagUse::kOwnOnly;
+    for (const auto& item : items)
+      if (item.method->name == instance.name &&
+          std::ranges::find(item.fixed, flag, &std::pair<std::string, std::string>::first) ==
+              item.fixed.end())
+        return FlagUse::kRead;
+  }
+  return use;
 }
 
 }  // namespace kvcompare

@@ -1,6 +1,7 @@
 // From methods and lists of values to instances: every combination of the values that a method uses.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "launch/flag.h"
@@ -16,7 +17,13 @@ inline constexpr std::size_t kMostInstances = 1000;  // of a run, beside the bas
 std::vector<MethodSpec> make_instances(const std::vector<MethodItem>& items, const Settings& settings,
                                        const std::string& origin = "--methods");
 
-// The flags by which instances of this run are what they are.
-std::vector<std::string> flags_used(const std::vector<MethodSpec>& instances);
+// What becomes of a parameter's flag.
+enum class FlagUse {
+  kNone,     // no method reads the parameter
+  kOwnOnly,  // each that does has a value of its own in its item
+  kRead
+};
+FlagUse use_of(const std::string& flag, const std::vector<MethodItem>& items,
+               const std::vector<MethodSpec>& instances);
 
 }  // namespace kvcompare

@@ -289,6 +289,9 @@ class Refuses(SweepTest):
                                 ("random:seed=", "is no parameter"),
                                 ("random:seed=1:seed=1", "gives seed twice"),
                                 ("random:seed=1,2", "'2', after 'random:seed=1', is no known method", "--seed 1,2"),
+                                ("all:seed=1", "'all:seed=1': all is several methods and takes no parameters"),
+                                ("random:kvzap_scorer=ab", "random has no parameter 'kvzap_scorer'"),
+                                ("kvzap:kvzap_scorer=ab", "write kvzap_scorer_model=FOLDER in its place"),
                                 ("radnom:seed=1", "'radnom' is no known method; did you mean random?"),
                                 ("expected_attention:use_vnorm=maybe", "use_vnorm: 'maybe' is not accepted")):
             self.refused(*words, methods=methods)

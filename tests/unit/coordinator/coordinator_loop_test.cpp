@@ -92,6 +92,11 @@ class CoordinatorLoop : public testing::Test {
                              shares_.push_back(outlook.share);
                            },
                        .stop_requested = stop,
+                       .begins =
+                           [&] {
+                             ++n_begun_;
+                             EXPECT_TRUE(units().empty());
+                           },
                        .give_up = [] { ADD_FAILURE() << "nobody is to be given up"; }});
   }
   UnitTable units() const { return Journal(journal_).units(); }
@@ -101,6 +106,7 @@ class CoordinatorLoop : public testing::Test {
   std::int64_t n_tokens_at_once_ = 0;  // of every worker
   std::vector<std::int64_t> progress_;
   std::vector<double> shares_;
+  int n_begun_ = 0;
 };
 
 TEST_F(CoordinatorLoop, WritesEveryUnitOnce) {
@@ -112,6 +118,7 @@ TEST_F(CoordinatorLoop, WritesEveryUnitOnce) {
   EXPECT_EQ(progress_.back(), 10);
   EXPECT_TRUE(std::ranges::is_sorted(shares_));
   EXPECT_EQ(shares_.back(), 1);
+  EXPECT_EQ(n_begun_, 1);
 }
 
 TEST_F(CoordinatorLoop, WritesEveryUnitOnceFromWorkersThatTakeSeveral) {

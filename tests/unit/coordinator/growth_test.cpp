@@ -50,6 +50,17 @@ TEST(Growth, AdmitsMoreInstancesInAnyOrderAndMoreSamples) {
   EXPECT_FALSE(asks_for_the_same(then, asking_for({kBaseline, random(0.25), random(0.5)})));
 }
 
+TEST(Growth, TellsWhenTheSameSamplesCameWithOtherLinesOrWereCutOtherwise) {
+  const auto then = asking_for({kBaseline});
+  auto now = then;
+  now.bad_lines = {{3, "no sample"}};
+  EXPECT_FALSE(asks_for_the_same(then, now));
+  now = then;
+  now.truncated = {1, 5};
+  EXPECT_FALSE(asks_for_the_same(then, now));
+  EXPECT_EQ(refusal(then, now, "ten samples"), "");
+}
+
 TEST(Growth, RefusesLessNamingIt) {
   const auto then = asking_for({kBaseline, random(0.5), random(0.25)});
   EXPECT_THAT(refusal(then, asking_for({kBaseline, random(0.25)}), "ten samples"),

@@ -209,6 +209,9 @@ TEST(CommandLine, WarnsOfAFlagThatNoMethodReads) {
   EXPECT_THAT(compare({"--methods", "random", "--policy", "threshold", "--threshold", "-3"}).warnings,
               IsEmpty());
   EXPECT_THAT(compare({"--n_sink", "3", "--seed", "1", "--kvzap_n_sink", "1"}).warnings, IsEmpty());
+  EXPECT_THAT(compare({"--methods", "random:seed=3,knorm", "--seed", "1,2"}).warnings,
+              ElementsAre("--seed has no effect: each method that reads it has its own in --methods"));
+  EXPECT_THAT(compare({"--methods", "random:seed=3,random", "--seed", "1,2"}).warnings, IsEmpty());
 }
 
 TEST(CommandLine, RefusesAnUnknownFlagNamingTheNearest) {

@@ -69,6 +69,13 @@ TEST(SelectMethods, RefusesAnUnknownNameWithTheNearestAndTheList) {
       "random, streaming_llm, expected_attention, observed_attention, knorm");
 }
 
+TEST(SelectMethods, TellsWhereAListIsGivenWhenAnItemTakesNone) {
+  EXPECT_THAT(
+      refusal("random:seed=1,2,3"),
+      testing::AllOf(HasSubstr("'2', after 'random:seed=1', is no known method"), HasSubstr("--seed 1,2")));
+  EXPECT_THAT(refusal("random,2"), HasSubstr("here are: all, every"));
+}
+
 TEST(SelectMethods, RefusesAListWithoutANames) {
   EXPECT_THAT(refusal(""), HasSubstr("names no method"));
   EXPECT_THAT(refusal(" , "), HasSubstr("names no method"));
