@@ -145,6 +145,21 @@ class Warnings {
 
 }  // namespace
 
+std::vector<Warning> warnings_of(const Statistics& statistics) {
+  constexpr double kMostComparisons = kSignificance * (kResamples + 1);
+  const auto n_with_p = std::ranges::count_if(
+      statistics.differences, [](const Difference& pair) { return pair.p_value.has_value(); });
+  if (static_cast<double>(n_with_p) < kMostComparisons) return {};
+  return {{.code = "many_pairs",
+           .text = "there are " + counted(n_with_p, "pair") +
+                   " of instances, so many that Holm's correction lets none of them be called different: the "
+                   "smallest p-value of the test is 1 in " +
+                   std::to_string(kResamples + 1) +
+                   "; read the intervals of the differences, or compare 32 instances or fewer",
+           .method = {},
+           .n_samples = 0}};
+}
+
 std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,
                                  const std::vector<Numerics>& numerics) {
   auto warnings = Warnings(header, units).all();

@@ -15,4 +15,8 @@ namespace kvcompare {
 std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,
                                  const std::vector<Numerics>& numerics = {});
 
+// There are so many comparisons that none can be told from chance after Holm's correction: the smallest
+// p-value of the sign-flip test times their number is not below kSignificance.
+std::vector<Warning> warnings_of(const Statistics& statistics);
+
 }  // namespace kvcompare

@@ -81,5 +81,21 @@ TEST(Warnings, TellAMethodThatKeepsEverythingOrNothing) {
   EXPECT_THAT(codes(warnings({}, ScoreThreshold{1000, 0}, 10)), ElementsAre("nothing_kept"));
 }
 
+// 500 x 1/10001 < 0.05 <= 501 x 1/10001. 32 instances make 496 pairs, 33 make 528.
+TEST(Warnings, TellWhenNoPairCanBeCalledDifferent) {
+  Difference tested, untested;
+  tested.p_value = 1.0 / 10001;
+  Statistics statistics;
+  statistics.differences.assign(500, tested);
+  EXPECT_TRUE(warnings_of(statistics).empty());
+  statistics.differences.push_back(untested);
+  EXPECT_TRUE(warnings_of(statistics).empty());
+  statistics.differences.push_back(tested);
+  const auto warnings = warnings_of(statistics);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].code, "many_pairs");
+  EXPECT_NE(warnings[0].text.find("501 pairs"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kvcompare
