@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import struct
 import subprocess
 import sys
 import unittest
@@ -18,7 +19,7 @@ from kvcompare_runs import RunsTest, acknowledged_units, main
 LISTS = (("n_sink", ("0", "4"), "streaming_llm expected_attention"), ("kvzap_n_sink", ("0", "3"), "kvzap"),
          ("seed", ("1", "18446744073709551615"), "random"), ("n_future_positions", ("9",), "expected_attention"),
          ("use_vnorm", ("true", "false"), "expected_attention"), ("sliding_window_size", ("2", "6"), "kvzap"),
-         ("threshold", ("-0.5", "0.25"), "kvzap"),
+         ("threshold", ("-7.5", "-6.5"), "kvzap"),
          ("compression_ratio", ("0.25", "0.5"), "random streaming_llm expected_attention observed_attention knorm"))
 METHODS = ("kvzap", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm")
 
@@ -76,6 +77,10 @@ class Numbers(SweepTest):
             found = [i for i in set(instances) if i.split(":")[0] == method
                      and all(f"{flag}={value}" in i.split(":") for flag, value in parameters.items())]
             self.assertEqual(len(found), 1, (method, parameters, found))
+        numbers = {}
+        for (_, instance), values in acknowledged_units(self.out("sweep") / "journal.jsonl").items():
+            numbers.setdefault(instance, []).append(json.dumps(values))
+        self.assertEqual(len(set(map(tuple, numbers.values()))), len(expected), "two instances have the same numbers")
 
     def numbers(self, out):
         """{instance: [journal values, rows of detailed_results.json, units in results.h5]}"""
@@ -160,7 +165,7 @@ class Scorers(SweepTest):
         cls.second = cls.folder / "second_scorer"
         shutil.copytree(cls.model / "scorer", cls.second)
         weights = bytearray((cls.second / "model.safetensors").read_bytes())
-        weights[-4:] = b"\x00\x00\x80\x3e"  # 0.25
+        weights[-8:] = struct.pack("<ff", 0.5, -0.5)
         (cls.second / "model.safetensors").write_bytes(weights)
 
     def both(self):
@@ -174,7 +179,7 @@ class Scorers(SweepTest):
                       self.program("verify", self.out(out), "--recompute", self.n_samples, "--threads", "1").stdout)
 
     def test_two_scorers_are_two_instances_each_with_the_numbers_of_a_run_of_its_own(self):
-        flags = ("--sliding_window_size", "4", "--threshold", "-1,0")
+        flags = ("--sliding_window_size", "4", "--threshold", "-7.5,-6.5")
         self.run_once("two", *flags, methods="kvzap,random", scorer=self.both())
         two = acknowledged_units(self.out("two") / "journal.jsonl")
         self.assertEqual(len({instance for _, instance in two}), 6)
@@ -182,6 +187,10 @@ class Scorers(SweepTest):
             self.run_once(name, *flags, methods="kvzap,random", scorer=scorer)
             units = acknowledged_units(self.out(name) / "journal.jsonl")
             self.assertEqual(units, {unit: two[unit] for unit in units})
+        values = {}
+        for (_, instance), one in two.items():
+            values.setdefault(instance, []).append(json.dumps(one))
+        self.assertEqual(len(set(map(tuple, values.values()))), 6)
         self.same_again("two", 6)
 
     def test_spelled_instances_can_be_done_again(self):

@@ -6,7 +6,7 @@ import time
 from kvcompare_runs import Histories, RunsTest, descendants, wait_until_gone
 
 INSTANCES = ("random:compression_ratio=0.25", "random", "random:seed=7", "streaming_llm:compression_ratio=0.75:n_sink=2",
-             "streaming_llm", "kvzap:sliding_window_size=4:threshold=-8", "kvzap:sliding_window_size=4:threshold=0.5",
+             "streaming_llm", "kvzap:sliding_window_size=4:threshold=-7.5", "kvzap:sliding_window_size=4:threshold=-6.5",
              "expected_attention:n_future_positions=8:use_vnorm=false", "knorm", "random:policy=threshold:threshold=0.4")
 
 

@@ -71,7 +71,8 @@ class RunsTest(unittest.TestCase):
                                 stderr=subprocess.PIPE, text=True, env=self.environment(**(environment or {})))
 
     def final_bytes(self, out):
-        return {name: (self.out(out) / name).read_bytes() for name in FINAL_FILES}
+        named = json.loads((self.out(out) / "COMPLETE").read_text())["sha256"]
+        return {name: (self.out(out) / name).read_bytes() for name in {**dict.fromkeys(FINAL_FILES), **named}}
 
     def assert_same_results(self, out, expected):
         for name, contents in self.final_bytes(expected).items():
