@@ -13,7 +13,7 @@ Comparison comparison_of(const Journal& journal, const std::optional<std::vector
   add_details(comparison, [&](UnitId unit) { return journal.read_unit(unit); });
   if (at_density) comparison.spec.at_density = *at_density;
   comparison.statistics = statistics_of(comparison, comparison.spec.at_density);
-  for (auto& warning : warnings_of(comparison.statistics)) comparison.warnings.push_back(std::move(warning));
+  for (auto& warning : warnings_of_pairs(comparison)) comparison.warnings.push_back(std::move(warning));
   return comparison;
 }
 

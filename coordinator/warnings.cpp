@@ -1,13 +1,16 @@
 #include "coordinator/warnings.h"
 
 #include <algorithm>
+#include <iomanip>
 #include <map>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "common/plural.h"
 #include "coordinator/instance_labels.h"
+#include "coordinator/statistics/attainable.h"
 
 namespace kvcompare {
 namespace {
@@ -145,19 +148,20 @@ class Warnings {
 
 }  // namespace
 
-std::vector<Warning> warnings_of(const Statistics& statistics) {
-  constexpr double kMostComparisons = kSignificance * (kResamples + 1);
-  const auto n_with_p = std::ranges::count_if(
-      statistics.differences, [](const Difference& pair) { return pair.p_value.has_value(); });
-  if (static_cast<double>(n_with_p) < kMostComparisons) return {};
+std::vector<Warning> warnings_of_pairs(const Comparison& comparison) {
+  if (pairs_can_differ(comparison)) return {};
+  const auto n_samples = std::ssize(comparison.methods.at(0).per_sample);
+  std::ostringstream smallest;
+  smallest << std::setprecision(2) << smallest_p_value(n_samples);
   return {{.code = "many_pairs",
-           .text = "there are " + counted(n_with_p, "pair") +
-                   " of instances, so many that Holm's correction lets none of them be called different: the "
-                   "smallest p-value of the test is 1 in " +
-                   std::to_string(kResamples + 1) +
-                   "; read the intervals of the differences, or compare 32 instances or fewer",
+           .text = counted(n_samples, "sample") + " are too few for " +
+                   counted(std::ssize(comparison.statistics.differences), "pair") +
+                   " of instances: the smallest p-value that the test can give is " + smallest.str() +
+                   ", and Holm's correction for so many lets no pair be called different; read the intervals "
+                   "of the differences, take more samples (16 or more), or compare fewer instances (32 at "
+                   "most)",
            .method = {},
-           .n_samples = 0}};
+           .n_samples = n_samples}};
 }
 
 std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,

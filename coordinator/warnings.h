@@ -15,8 +15,7 @@ namespace kvcompare {
 std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,
                                  const std::vector<Numerics>& numerics = {});
 
-// There are so many comparisons that none can be told from chance after Holm's correction: the smallest
-// p-value of the sign-flip test times their number is not below kSignificance.
-std::vector<Warning> warnings_of(const Statistics& statistics);
+// There are so many pairs of instances for so few samples that none can be called different.
+std::vector<Warning> warnings_of_pairs(const Comparison& comparison);
 
 }  // namespace kvcompare

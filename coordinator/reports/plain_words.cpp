@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/plural.h"
+#include "coordinator/statistics/attainable.h"
 
 namespace kvcompare {
 namespace {
@@ -71,12 +72,16 @@ double kept_fraction(const MethodResult& method) {
 
 // Places of the instances of which nothing says that they cost more or less than `method`. Those of other
 // methods first, then those that keep about as many keys.
+//
+// Where no pair can be called different, what the interval tells apart is not among them.
 std::vector<std::size_t> like(const Comparison& comparison, std::size_t method) {
+  const bool can_differ = pairs_can_differ(comparison);
   std::vector<std::size_t> found;
   for (const Difference& difference : comparison.statistics.differences) {
     const auto a = static_cast<std::size_t>(difference.a.value),
                b = static_cast<std::size_t>(difference.b.value);
-    if ((a == method || b == method) && difference.ci95 && !difference.is_different())
+    if ((a == method || b == method) && difference.ci95 && !difference.is_different() &&
+        (can_differ || !difference.ci95->leaves_out_zero()))
       found.push_back(a == method ? b : a);
   }
   const MethodResult& own = comparison.methods.at(method);

@@ -11,6 +11,7 @@
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/page/json_page_instance.h"
 #include "coordinator/reports/page/shell_command.h"
+#include "coordinator/statistics/attainable.h"
 #include "coordinator/statistics/sweeps.h"
 
 namespace kvcompare {
@@ -155,6 +156,7 @@ OrderedJson json_page_run(const PageRun& run) {
   json["lines"] = json_lines(comparison);
   json["equal_density"] = json_equal_density(comparison.statistics);
   json["pairs"] = json_pairs(comparison.statistics);
+  json["pairs_can_differ"] = pairs_can_differ(comparison);
   json["pairs_reason"] = reason_of_pairs(comparison.statistics);
   return json;
 }

@@ -31,6 +31,7 @@ Comparison sweep() {
   comparison.methods = {instance("baseline", "Baseline", 1000), instance("knorm", "Knorm 0.74", 260),
                         instance("expected_attention", "ExpectedAttention 0.5", 500),
                         instance("random", "Random 0.9", 100)};
+  comparison.methods[0].per_sample.resize(40);
   comparison.statistics.against_baseline = {{},
                                             against(0.0213, {0.0113, 0.0313}, 0.001),
                                             against(0.02, {0.012, 0.028}, 0.001),
@@ -58,6 +59,14 @@ TEST(PlainWords, AnIntervalThatLeavesOutZeroIsNoDifferenceIfHolmsCorrectionDisag
       plain_words(sweep(), 2),
       "keeps 50 % of the keys, costs 0.020 ± 0.008 nats a token; not distinguishable from Knorm 0.74 and "
       "Random 0.9");
+}
+
+// Of 6 samples 2 of 64 flips are as extreme, and 3 x 2/64 is not below 0.05.
+TEST(PlainWords, NameOnlyWhatTheIntervalDoesNotTellApartWhereNoPairCanBeCalledDifferent) {
+  auto comparison = sweep();
+  comparison.methods[0].per_sample.resize(6);
+  EXPECT_EQ(plain_words(comparison, 2),
+            "keeps 50 % of the keys, costs 0.020 ± 0.008 nats a token; not distinguishable from Knorm 0.74");
 }
 
 TEST(PlainWords, NameTheBaselineFirstAndCountWhatIsBeyondTwo) {

@@ -81,20 +81,32 @@ TEST(Warnings, TellAMethodThatKeepsEverythingOrNothing) {
   EXPECT_THAT(codes(warnings({}, ScoreThreshold{1000, 0}, 10)), ElementsAre("nothing_kept"));
 }
 
-// 500 x 1/10001 < 0.05 <= 501 x 1/10001. 32 instances make 496 pairs, 33 make 528.
+Comparison with_pairs(std::size_t n_samples, std::size_t n_pairs) {
+  Difference tested;
+  tested.p_value = 0.5;
+  Comparison comparison;
+  comparison.methods.resize(1);
+  comparison.methods[0].per_sample.resize(n_samples);
+  comparison.statistics.differences.assign(n_pairs, tested);
+  return comparison;
+}
+
+// Of 12 samples 2 of 4096 flips are as extreme: 102 x 2/4096 < 0.05 < 103 x 2/4096. Of many samples the
+// smallest p-value is 1/10001: 500 of them are below 0.05, 501 are not.
 TEST(Warnings, TellWhenNoPairCanBeCalledDifferent) {
-  Difference tested, untested;
-  tested.p_value = 1.0 / 10001;
-  Statistics statistics;
-  statistics.differences.assign(500, tested);
-  EXPECT_TRUE(warnings_of(statistics).empty());
-  statistics.differences.push_back(untested);
-  EXPECT_TRUE(warnings_of(statistics).empty());
-  statistics.differences.push_back(tested);
-  const auto warnings = warnings_of(statistics);
+  EXPECT_TRUE(warnings_of_pairs(with_pairs(12, 102)).empty());
+  EXPECT_TRUE(warnings_of_pairs(with_pairs(1000, 500)).empty());
+  EXPECT_EQ(warnings_of_pairs(with_pairs(1000, 501)).size(), 1u);
+  const auto warnings = warnings_of_pairs(with_pairs(12, 103));
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_EQ(warnings[0].code, "many_pairs");
-  EXPECT_NE(warnings[0].text.find("501 pairs"), std::string::npos);
+  EXPECT_NE(warnings[0].text.find(
+                "12 samples are too few for 103 pairs of instances: the smallest p-value that the "
+                "test can give is 0.00049"),
+            std::string::npos);
+  auto untested = with_pairs(12, 200);
+  for (auto& pair : untested.statistics.differences) pair.p_value.reset();
+  EXPECT_TRUE(warnings_of_pairs(untested).empty());
 }
 
 }  // namespace

@@ -6,7 +6,9 @@ function differencesTable(run, place) {
     const other = run.instances[a === place ? b : a];
     const turned = a === place ? difference : -difference;
     const ends = interval === null ? null : a === place ? interval : [-interval[1], -interval[0]];
-    const verdict = interval === null ? ABSENT : different ? (turned < 0 ? "costs less" : "costs more") : "not distinguishable";
+    // A warning of the page says why nothing can be called different.
+    const undecided = !different && !run.pairs_can_differ && ends !== null && (ends[0] > 0 || ends[1] < 0);
+    const verdict = interval === null ? ABSENT : different ? (turned < 0 ? "costs less" : "costs more") : undecided ? "undecided" : "not distinguishable";
     return [textCell(other.label), withIntervalCell(turned, ends, null, run.pairs_reason),
       numberCell(probability(p), p, p === null ? run.pairs_reason : null), measuredCell(other, "attended_density", shareText),
       {text: verdict, reason: interval === null ? run.pairs_reason : null, className: different ? "verdict different" : "verdict"}];
