@@ -122,7 +122,7 @@ class Refuses(ResumeTest):
     def test_what_is_there_already_unless_it_is_told_what_to_do_with_it(self):
         self.refused(self.done, "COMPLETE of an earlier run", "--resume", "--overwrite")
         self.copy(self.done, "begun")
-        for name in (*FINAL_FILES, "run.json"):
+        for name in (*FINAL_FILES, "report.html", "run.json"):
             (self.out("begun") / name).unlink()
         self.refused("begun", "journal.jsonl of an earlier run")
         (self.out("begun") / "journal.jsonl").rename(self.out("begun") / "results.h5")
@@ -171,7 +171,7 @@ class Finalize(ResumeTest):
     def test_makes_every_file_again_from_the_journal_alone(self):
         self.copy(self.done, "again")
         run = (self.out("again") / "run.json").read_bytes()
-        for name in (*FINAL_FILES, "run.json", "LOCK"):
+        for name in (*FINAL_FILES, "report.html", "run.json", "LOCK"):
             (self.out("again") / name).unlink()
         self.assertIn("StreamingLLM", self.finalize("again").stdout)
         self.assert_same_results("again", self.done)
