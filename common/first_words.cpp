@@ -21,7 +21,7 @@ std::string beginning(const std::string& text) {
 
 std::map<SampleIndex, std::string> first_words(const FirstWordsOptions& options) {
   JsonlReader reader(options.path, options.text_field);
-  const auto is_bad = [&](std::int64_t line) { return std::ranges::count(options.bad_lines, line) > 0; };
+  const auto is_bad = [&](std::int64_t line) { return std::ranges::binary_search(options.bad_lines, line); };
   std::map<SampleIndex, std::string> words;
   for (std::int64_t sample = 0; sample < options.n_samples;) {
     try {

@@ -15,7 +15,7 @@ namespace kvcompare {
 struct FirstWordsOptions {
   std::filesystem::path path;             // of the data set
   std::optional<std::string> text_field;  // as in DatasetOptions
-  std::vector<std::int64_t> bad_lines;    // that are no sample
+  std::vector<std::int64_t> bad_lines;    // that are no sample, ascending
   std::int64_t n_samples = 0;
 };
 

@@ -1,22 +1,9 @@
 #include "common/instance_name.h"
 
-#include <array>
-#include <charconv>
-
 #include "common/method_parameters.h"
+#include "common/shortest.h"
 
 namespace kvcompare {
-namespace {
-
-template <class Number>
-std::string shortest(Number value) {
-  std::array<char, 32> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  return {buffer.data(), end};
-}
-
-}  // namespace
-
 std::string parameter_text(double value) { return shortest(value); }
 std::string parameter_text(std::int64_t value) { return shortest(value); }
 std::string parameter_text(std::uint64_t value) { return shortest(value); }

@@ -61,6 +61,16 @@ std::optional<std::string> broken_count(const UnitResult& result) {
                  Law{keys.peak >= kept && keys.peak <= keys.original, "kept <= peak <= original"}});
 }
 
+// By more than rounding. An NLL that is not finite is told elsewhere.
+bool differs_from_sum(double total, const std::vector<double>& parts) {
+  double sum = 0, size = 1;
+  for (const auto part : parts) {
+    sum += part;
+    size += std::abs(part);
+  }
+  return std::abs(sum - total) > kRounding * size;
+}
+
 // The last query alone is not scored: what is withheld from it is evicted.
 std::optional<std::string> broken_sum(const UnitResult& result) {
   const auto& keys = result.keys;
@@ -69,13 +79,7 @@ std::optional<std::string> broken_sum(const UnitResult& result) {
   const auto& nll = result.token_nll;
   if (nll.empty()) return std::nullopt;
   if (std::ssize(nll) != result.n_tokens - 1) return "one NLL for each token but the first";
-  double sum = 0, size = 1;
-  for (const auto token : nll) {
-    sum += token;
-    size += std::abs(token);
-  }
-  // A token's NLL that is not finite is told elsewhere.
-  if (std::abs(sum - result.total_nll) > kRounding * size) return "total NLL = sum over the tokens";
+  if (differs_from_sum(result.total_nll, nll)) return "total NLL = sum over the tokens";
   return std::nullopt;
 }
 
@@ -94,13 +98,7 @@ std::optional<std::string> broken_bin(const UnitResult& result) {
   const auto& bins = result.nll_by_position;
   if (bins == NllByPosition{}) return std::nullopt;
   if (!is_of_all_tokens(bins, result.n_tokens)) return "every scored token is in one bin of positions";
-  double sum = 0, size = 1;
-  for (const auto nll : bins.total_nll) {
-    sum += nll;
-    size += std::abs(nll);
-  }
-  if (std::abs(sum - result.total_nll) > kRounding * size)
-    return "total NLL = sum over the bins of positions";
+  if (differs_from_sum(result.total_nll, bins.total_nll)) return "total NLL = sum over the bins of positions";
   return std::nullopt;
 }
 

@@ -1,15 +1,14 @@
 #include "coordinator/training_plan.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <iterator>
 #include <numeric>
 #include <span>
 
 #include "common/errors.h"
 #include "common/plural.h"
 #include "common/random_source.h"
+#include "common/shortest.h"
 
 namespace kvcompare {
 namespace {
@@ -43,11 +42,6 @@ std::set<SampleIndex> draw_held_out(const std::vector<RepeatedPrompt>& prompts, 
   const auto n = std::clamp<std::int64_t>(std::llround(share * static_cast<double>(order.size())), 1,
                                           std::ssize(order) - 1);
   return {order.begin(), order.begin() + n};
-}
-
-std::string number_text(double value) {
-  char buffer[32];
-  return {buffer, std::to_chars(buffer, std::end(buffer), value).ptr};
 }
 
 }  // namespace
@@ -92,7 +86,7 @@ Identity training_identity(const KvzapTrainingSpec& spec, const TrainingInputs& 
                     {"max_tokens", std::to_string(spec.max_tokens)},
                     {"positions_per_prompt", std::to_string(spec.positions_per_prompt)},
                     {"repeat_prompt", spec.repeat_prompt},
-                    {"held_out", number_text(spec.held_out)},
+                    {"held_out", shortest(spec.held_out)},
                     {"seed", std::to_string(inputs.seed)},
                     {"dtype", inputs.dtype},
                     {"device_type", inputs.device_type},
@@ -103,12 +97,12 @@ Identity training_identity(const KvzapTrainingSpec& spec, const TrainingInputs& 
   if (inputs.numerics) identity = with_numerics(std::move(identity), {*inputs.numerics});
   if (!inputs.hashes.tokenizer.empty()) identity["tokenizer"] = inputs.hashes.tokenizer;
   if (spec.kvzap_model_type == "linear") {
-    identity["ridge"] = number_text(spec.ridge);
+    identity["ridge"] = shortest(spec.ridge);
   } else {
     identity["hidden_dim"] = std::to_string(spec.hidden_dim);
     identity["epochs"] = std::to_string(spec.n_epochs);
     identity["batch_size"] = std::to_string(spec.batch_size);
-    identity["learning_rate"] = number_text(spec.learning_rate);
+    identity["learning_rate"] = shortest(spec.learning_rate);
   }
   return identity;
 }

@@ -7,17 +7,13 @@
 #include "common/errors.h"
 #include "launch/config_file.h"
 #include "launch/flag_table.h"
+#include "launch/replaced.h"
 
 namespace kvcompare {
 namespace {
 
 constexpr const char* kPlacesFile = "run.json";
 constexpr const char* kResultsFile = "detailed_results.json";
-
-void replace_all(std::string& text, const std::string& what, const std::string& by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
-    text.replace(at, what.size(), by);
-}
 
 void refuse_separators(const std::string& place, const char* separators, const std::filesystem::path& file) {
   const auto at = place.find_first_of(separators);
@@ -40,7 +36,7 @@ void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& fil
     for (auto& value : given)
       if (value.flag->name == "methods" && value.text.find(name) != std::string::npos) {
         refuse_separators(place, ":", file);
-        replace_all(value.text, name, "kvzap_scorer_model=" + place);
+        value.text = replaced(value.text, name, "kvzap_scorer_model=" + place);
       }
     places += (places.empty() ? "" : ",") + place;
   }

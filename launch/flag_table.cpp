@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "launch/flag_value.h"
+#include "launch/replaced.h"
 
 namespace kvcompare {
 namespace {
@@ -73,12 +74,6 @@ FlagValue max_weight_memory() {
 
 bool is_share(double value) { return value > 0 && value < 1; }
 bool is_positive(double value) { return value > 0; }
-
-std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
-    text.replace(at, what.size(), by);
-  return text;
-}
 
 // New lines are written \n, on the command line and in the help.
 FlagValue repeat_prompt() {

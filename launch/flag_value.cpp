@@ -104,12 +104,6 @@ std::optional<bool> parse_switch(std::string_view text) {
   return std::nullopt;
 }
 
-std::string shortest(double value) {
-  std::array<char, 32> buffer;
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return error == std::errc() ? std::string(buffer.data(), end) : std::string();
-}
-
 template <class Number>
 std::optional<Number> parse_whole(std::string_view text, Number least, Number most) {
   const std::optional<Number> value = parse_all<Number>(text);
@@ -151,10 +145,10 @@ FlagValue choice(std::optional<std::string> MethodFlags::*pointer, const std::ve
           [=](const Settings& settings) { return (settings.flags.*pointer).value_or(""); }};
 }
 
-std::vector<std::string> split_at_commas(std::string_view text) {
+std::vector<std::string> split_at(std::string_view text, char separator) {
   std::vector<std::string> pieces;
   for (std::size_t begin = 0; begin <= text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
+    const auto end = std::min(text.find(separator, begin), text.size());
     auto piece = text.substr(begin, end - begin);
     while (piece.starts_with(' ')) piece.remove_prefix(1);
     while (piece.ends_with(' ')) piece.remove_suffix(1);
@@ -171,7 +165,7 @@ FlagValue listed(std::string name, FlagValue one) {
   value.takes_list = true;
   value.assign = [name = std::move(name), assign_one = one.assign](Settings& settings,
                                                                    const std::string& given) {
-    auto pieces = split_at_commas(given);
+    auto pieces = split_at(given, ',');
     auto scratch = settings;
     for (const auto& piece : pieces)
       if (!assign_one(scratch, piece)) return false;
@@ -189,7 +183,7 @@ FlagValue numbers(std::vector<double> RunSpec::*pointer, std::string accepted, b
           .assign =
               [=](Settings& settings, const std::string& given) {
                 std::vector<double> values;
-                for (const auto& piece : split_at_commas(given)) {
+                for (const auto& piece : split_at(given, ',')) {
                   const auto value = parse_finite(piece);
                   if (!value || !fits(*value)) return false;
                   values.push_back(*value);

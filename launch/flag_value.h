@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "common/shortest.h"
 #include "launch/flag.h"
 
 namespace kvcompare {
@@ -16,7 +17,6 @@ namespace kvcompare {
 std::optional<double> parse_finite(std::string_view text);
 std::optional<bool> parse_switch(std::string_view text);         // true|false|1|0|yes|no|on|off, any case
 std::optional<std::int64_t> parse_bytes(std::string_view text);  // 4096, 500MB, 2GiB
-std::string shortest(double value);                              // reads back exactly
 
 // From `least` to `most`, both included. `Number` is an integer type.
 template <class Number>
@@ -110,7 +110,7 @@ FlagValue listed(std::string name, FlagValue one);
 FlagValue numbers(std::vector<double> RunSpec::*pointer, std::string accepted, bool (*fits)(double));
 
 // Without the spaces around each; empty pieces stay.
-std::vector<std::string> split_at_commas(std::string_view text);
+std::vector<std::string> split_at(std::string_view text, char separator);
 
 template <class Owner>
 FlagValue on_off(bool Owner::*pointer) {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "common/errors.h"
-#include "launch/flag.h"
+#include "launch/flag_value.h"
 #include "launch/nearest_name.h"
 
 namespace kvcompare {
@@ -23,12 +23,8 @@ std::string trimmed(std::string_view text) {
 // Without empty pieces.
 std::vector<std::string> pieces(const std::string& list, char separator) {
   std::vector<std::string> found;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(separator, begin), list.size());
-    if (std::string piece = trimmed(std::string_view(list).substr(begin, end - begin)); !piece.empty())
-      found.push_back(std::move(piece));
-    begin = end + 1;
-  }
+  for (const auto& piece : split_at(list, separator))
+    if (std::string text = trimmed(piece); !text.empty()) found.push_back(std::move(text));
   return found;
 }
 

@@ -1,6 +1,6 @@
 #include "coordinator/reports/csv_text.h"
 
-#include "coordinator/reports/number_text.h"
+#include "common/shortest.h"
 
 namespace kvcompare {
 
@@ -12,7 +12,7 @@ std::string csv_field(const std::string& text) {
 }
 
 std::vector<std::string> csv_fields(const Measured<double>& number) {
-  return {number.value ? exact_text(*number.value) : ""};
+  return {number.value ? shortest(*number.value) : ""};
 }
 
 std::vector<std::string> csv_fields(const Measured<std::int64_t>& number) {
@@ -21,7 +21,7 @@ std::vector<std::string> csv_fields(const Measured<std::int64_t>& number) {
 
 std::vector<std::string> csv_fields(const Measured<Interval>& interval) {
   if (!interval.value) return {"", ""};
-  return {exact_text(interval.value->low), exact_text(interval.value->high)};
+  return {shortest(interval.value->low), shortest(interval.value->high)};
 }
 
 std::string csv_line(const std::vector<std::string>& fields) {

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "common/shortest.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/equal_density_grid.h"
 #include "coordinator/reports/number_text.h"
@@ -14,7 +15,7 @@ enum class Intervals { kShown, kLeftOut };
 
 std::vector<TableRow> table_rows(const EqualDensityGrid& grid, Intervals intervals) {
   std::vector<TableRow> rows{{"Density"}};
-  for (const double density : grid.densities) rows[0].push_back(exact_text(density));
+  for (const double density : grid.densities) rows[0].push_back(shortest(density));
   for (const auto& row : grid.rows) {
     rows.push_back({row.label});
     for (const auto* at : row.at) {

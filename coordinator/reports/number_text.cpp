@@ -1,7 +1,6 @@
 #include "coordinator/reports/number_text.h"
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -51,12 +50,6 @@ std::string bytes_text(std::int64_t bytes) {
     ++unit;
   }
   return formatted(unit == 0 ? "%.0f" : "%.1f", value) + kUnits[unit];
-}
-
-std::string exact_text(double number) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  return {text.data(), end};
 }
 
 }  // namespace kvcompare

@@ -16,7 +16,4 @@ std::string percent_delta_text(double percent);       // "+64.87%"
 std::string share_text(double fraction);              // of 0.5: "50.00%"
 std::string bytes_text(std::int64_t bytes);           // "4.0 KiB"
 
-// Digits enough to read the number back exactly, and no more: "0.1", "1e+23".
-std::string exact_text(double number);
-
 }  // namespace kvcompare

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "common/instance_name.h"
+#include "common/shortest.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/instance_numbers.h"
 #include "coordinator/reports/json_run_spec.h"
-#include "coordinator/reports/number_text.h"
 
 namespace kvcompare {
 namespace {
@@ -29,7 +29,7 @@ Fields parameter_names(const Comparison& comparison) {
 
 std::string text_of(const OrderedJson& value) {
   if (value.is_string()) return value.get<std::string>();
-  return value.is_number_float() ? exact_text(value.get<double>()) : value.dump();
+  return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
 }
 
 Fields titles(const Fields& parameters) {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "coordinator/reports/instance_label.h"
+#include "coordinator/reports/json_session.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
@@ -14,28 +15,6 @@ void put_speed(OrderedJson& json, const MethodResult& method) {
   for (const SampleRow& row : method.per_sample) n_scored += row.n_scored;
   if (method.seconds > 0)
     put_finite(json, "tokens_per_second", static_cast<double>(n_scored) / method.seconds);
-}
-
-OrderedJson json_session(const Session& session) {
-  OrderedJson json;
-  json["started"] = utc_text(session.started);
-  if (session.end) json["finished"] = utc_text(session.end->finished);
-  json["host"] = session.host;
-  json["processes"] = session.n_processes;
-  json["workers"] = session.n_workers;
-  json["device"] = session.device;
-  json["threads"] = session.n_threads;
-  json["versions"] = {{"kvcompare", session.kvcompare_version},
-                      {"libtorch", session.libtorch_version},
-                      {"compiler", session.compiler}};
-  json["command_line"] = session.command_line;
-  put_finite(json, "load_seconds", session.load_seconds);
-  if (session.end) {
-    put_finite(json, "evaluate_seconds", session.end->evaluate_seconds);
-    json["evaluated_units"] = session.end->n_evaluated;
-    json["interrupted"] = session.end->interrupted;
-  }
-  return json;
 }
 
 // In the order of the instances, each once.

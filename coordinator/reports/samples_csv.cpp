@@ -5,9 +5,9 @@
 
 #include "common/instance_name.h"
 #include "common/plural.h"
+#include "common/shortest.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"
-#include "coordinator/reports/number_text.h"
 
 namespace kvcompare {
 namespace {
@@ -31,11 +31,11 @@ Measured<double> nll_delta(const SampleRow& row, const NllBySample& baseline, bo
 
 Fields numbers(const SampleRow& row, const Measured<double>& delta) {
   return {std::to_string(row.n_scored),
-          exact_text(row.total_nll),
+          shortest(row.total_nll),
           csv_fields(delta).front(),
           std::to_string(row.keys_original),
           std::to_string(row.keys_kept),
-          exact_text(row.attended_density),
+          shortest(row.attended_density),
           std::to_string(row.peak_keys),
           "",
           delta.reason};

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/plural.h"
+#include "common/shortest.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/equal_density_grid.h"
 #include "coordinator/reports/instance_label.h"
@@ -126,7 +127,7 @@ std::string equal_density(const Statistics& statistics) {
   const auto grid = equal_density_grid(statistics);
   if (grid.rows.empty()) return "";
   std::vector<Cells> rows{{"density attended"}};
-  for (const double density : grid.densities) rows[0].push_back(exact_text(density));
+  for (const double density : grid.densities) rows[0].push_back(shortest(density));
   for (const auto& row : grid.rows) {
     rows.push_back({row.label});
     for (const auto* at : row.at) {

@@ -7,6 +7,7 @@
 #include "coordinator/reports/json_model_shape.h"
 #include "coordinator/reports/json_numerics.h"
 #include "coordinator/reports/json_run_spec.h"
+#include "coordinator/reports/json_session.h"
 #include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/page/json_page_instance.h"
@@ -41,22 +42,10 @@ OrderedJson json_samples(const PageRun& run, const std::map<SampleIndex, std::in
   return json;
 }
 
-OrderedJson json_session(const Session& session) {
-  OrderedJson json;
-  json["started"] = utc_text(session.started);
-  if (session.end) {
-    json["finished"] = utc_text(session.end->finished);
-    json["interrupted"] = session.end->interrupted;
-    put_finite(json, "evaluate_seconds", session.end->evaluate_seconds);
-  }
-  json["host"] = session.host;
-  json["device"] = session.device;
-  json["processes"] = session.n_processes;
-  json["workers"] = session.n_workers;
-  json["threads"] = session.n_threads;
-  json["versions"] = {{"kvcompare", session.kvcompare_version},
-                      {"libtorch", session.libtorch_version},
-                      {"compiler", session.compiler}};
+// With the command in place of its words.
+OrderedJson json_page_session(const Session& session) {
+  auto json = json_session(session);
+  json.erase("command_line");
   std::vector<std::string> command{"kvcompare"};
   command.insert(command.end(), session.command_line.begin(), session.command_line.end());
   json["command"] = shell_command(command);
@@ -133,7 +122,7 @@ void put_what_was_compared(OrderedJson& json, const PageRun& run) {
   json["numerics"] = OrderedJson::array();
   for (const Numerics& numerics : comparison.numerics) json["numerics"].push_back(json_numerics(numerics));
   json["sessions"] = OrderedJson::array();
-  for (const Session& session : run.sessions) json["sessions"].push_back(json_session(session));
+  for (const Session& session : run.sessions) json["sessions"].push_back(json_page_session(session));
   json["rerun"] = shell_command({"kvcompare", "rerun", run.name});
   json["n_samples"] = comparison.n_samples;
   put_samples_left_out(json, comparison);

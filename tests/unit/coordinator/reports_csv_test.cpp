@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/shortest.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/number_text.h"
 #include "coordinator/reports/results_csv.h"
@@ -23,12 +24,12 @@ TEST(Csv, QuotesWhatRfc4180SaysAndNothingElse) {
 }
 
 TEST(Csv, NumbersHaveTheFewestDigitsThatReadBackExactly) {
-  EXPECT_EQ(exact_text(0.1 + 0.2), "0.30000000000000004");
-  EXPECT_EQ(exact_text(0.5), "0.5");
-  EXPECT_EQ(exact_text(-3), "-3");
+  EXPECT_EQ(shortest(0.1 + 0.2), "0.30000000000000004");
+  EXPECT_EQ(shortest(0.5), "0.5");
+  EXPECT_EQ(shortest(-3), "-3");
   for (const double value :
        {1.0 / 3, 5e-324, std::numeric_limits<double>::max(), 123456789.12345679, -1e23, 1e-300})
-    EXPECT_EQ(std::strtod(exact_text(value).c_str(), nullptr), value);
+    EXPECT_EQ(std::strtod(shortest(value).c_str(), nullptr), value);
 }
 
 TEST(NumberText, BytesAreInTheLargestUnitThatTheyFill) {
