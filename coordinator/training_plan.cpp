@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kHeldOutStream = ~std::uint64_t{0};  // the others are indices of samples
 
-RepeatedPrompt prompt_of(const Sample& sample, const PlanInputs& inputs, std::int64_t n_positions) {
+RepeatedPrompt prompt_of(const Sample& sample, const PlanInputs& inputs, const KvzapTrainingSpec& spec) {
   const auto& ids = sample.ids;
   const auto n_begin = std::ranges::mismatch(ids, inputs.begin).in1 - ids.begin();
   RepeatedPrompt prompt{.sample = sample.index,
@@ -26,9 +26,9 @@ RepeatedPrompt prompt_of(const Sample& sample, const PlanInputs& inputs, std::in
   prompt.ids.insert(prompt.ids.end(), inputs.request.begin(), inputs.request.end());
   prompt.ids.insert(prompt.ids.end(), ids.begin() + n_begin, ids.end());
   std::iota(prompt.positions.begin(), prompt.positions.end(), 0);
-  RandomSource random(inputs.seed, static_cast<std::uint64_t>(sample.index.value));
+  RandomSource random(spec.seed, static_cast<std::uint64_t>(sample.index.value));
   random.shuffle(std::span(prompt.positions));
-  prompt.positions.resize(static_cast<std::size_t>(std::min(n_positions, prompt.n_context)));
+  prompt.positions.resize(static_cast<std::size_t>(std::min(spec.positions_per_prompt, prompt.n_context)));
   std::ranges::sort(prompt.positions);
   return prompt;
 }
@@ -51,8 +51,7 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
   std::int64_t longest = 0;
   for (const auto& sample : inputs.samples) {
     longest = std::max(longest, std::ssize(sample.ids));
-    if (std::ssize(sample.ids) >= spec.min_tokens)
-      plan.prompts.push_back(prompt_of(sample, inputs, spec.positions_per_prompt));
+    if (std::ssize(sample.ids) >= spec.min_tokens) plan.prompts.push_back(prompt_of(sample, inputs, spec));
   }
   if (plan.prompts.size() < 2)
     throw DataError(
@@ -62,7 +61,7 @@ TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& sp
             std::to_string(spec.min_tokens) + " tokens or more (the longest has " + std::to_string(longest) +
             "); two are needed at least, one to fit to and one held out. Give more or longer texts, or a "
             "smaller --min_tokens");
-  plan.held_out = draw_held_out(plan.prompts, spec.held_out, inputs.seed);
+  plan.held_out = draw_held_out(plan.prompts, spec.held_out, spec.seed);
   std::int64_t n_positions = 0;
   for (const auto& prompt : plan.prompts)
     if (!plan.held_out.contains(prompt.sample)) n_positions += std::ssize(prompt.positions);
@@ -87,7 +86,7 @@ Identity training_identity(const KvzapTrainingSpec& spec, const TrainingInputs& 
                     {"positions_per_prompt", std::to_string(spec.positions_per_prompt)},
                     {"repeat_prompt", spec.repeat_prompt},
                     {"held_out", shortest(spec.held_out)},
-                    {"seed", std::to_string(inputs.seed)},
+                    {"seed", std::to_string(spec.seed)},
                     {"dtype", inputs.dtype},
                     {"device_type", inputs.device_type},
                     {"model", inputs.hashes.model},

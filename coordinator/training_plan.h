@@ -25,7 +25,6 @@ struct PlanInputs {
   std::vector<TokenId> begin;          // what the tokenizer puts before a text: not repeated
   std::vector<TokenId> request;        // the repeat prompt
   std::int64_t d_model = 0;
-  std::uint64_t seed = 0;
 };
 
 // Throws DataError if there are not two prompts of min_tokens, or fewer positions to fit to than d_model; it
@@ -39,7 +38,6 @@ struct TrainingInputs {
   std::optional<Numerics> numerics{};  // that it computes with; absent if they may differ
   std::string dtype;
   std::string device_type;
-  std::uint64_t seed = 0;
 };
 Identity training_identity(const KvzapTrainingSpec& spec, const TrainingInputs& inputs);
 

@@ -118,16 +118,16 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                          .samples = data.dataset.samples,
                          .begin = pieces.begin,
                          .request = pieces.request,
-                         .d_model = job_.config.hidden_size,
-                         .seed = command_.training.seed},
+                         .d_model = job_.config.hidden_size},
                         command.training);
   check_lengths(plan_, job_);
-  identity_ = training_identity(command.training, {.hashes = hashes_,
-                                                   .versions = {kNumbersRevision, loaded_libtorch_version()},
-                                                   .numerics = numerics_in_identity(job_, command.options),
-                                                   .dtype = to_string(*job_.spec.dtype),
-                                                   .device_type = job_.spec.device_type,
-                                                   .seed = command_.training.seed});
+  TrainingInputs inputs;
+  inputs.hashes = hashes_;
+  inputs.versions = {kNumbersRevision, loaded_libtorch_version()};
+  inputs.numerics = numerics_in_identity(job_, command.options);
+  inputs.dtype = to_string(*job_.spec.dtype);
+  inputs.device_type = job_.spec.device_type;
+  identity_ = training_identity(command.training, inputs);
   const StopDeferred until_it_is_whole;
   begin_or_resume();
 }

@@ -36,15 +36,12 @@ KvzapTrainingSpec small_spec() {
   return spec;
 }
 
-TrainingPlan plan(const std::vector<Sample>& data, const KvzapTrainingSpec& spec, std::uint64_t seed = 5,
+TrainingPlan plan(const std::vector<Sample>& data, KvzapTrainingSpec spec, std::uint64_t seed = 5,
                   std::int64_t d_model = 2) {
-  return plan_training({.data_path = "texts.jsonl",
-                        .samples = data,
-                        .begin = {1},
-                        .request = {50, 51},
-                        .d_model = d_model,
-                        .seed = seed},
-                       spec);
+  spec.seed = seed;
+  return plan_training(
+      {.data_path = "texts.jsonl", .samples = data, .begin = {1}, .request = {50, 51}, .d_model = d_model},
+      spec);
 }
 
 TEST(TrainingPlan, RepeatsAContextWithoutItsBeginToken) {
@@ -115,7 +112,7 @@ TEST(TrainingPlan, SaysHowMuchIsNeeded) {
 
 TEST(TrainingIdentity, HoldsWhatTheSurrogateDependsOn) {
   const TrainingInputs inputs{
-      .hashes = {"m", "t", "d"}, .versions = {1, "2"}, .dtype = "float32", .device_type = "cpu", .seed = 7};
+      .hashes = {"m", "t", "d"}, .versions = {1, "2"}, .dtype = "float32", .device_type = "cpu"};
   auto spec = small_spec();
   const auto mlp = training_identity(spec, inputs);
   EXPECT_EQ(mlp.at("hidden_dim"), "512");
