@@ -9,7 +9,7 @@
 #include <benchmark/benchmark.h>
 
 #include "benchmarks/fma_peak.h"
-#include "worker/interval_attention.h"
+#include "worker/cpu/interval_attention.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <malloc.h>
 
 #include "coordinator/coordinator_loop.h"
-#include "coordinator/plan.h"
+#include "coordinator/plan/plan.h"
 
 namespace kvcompare {
 namespace {

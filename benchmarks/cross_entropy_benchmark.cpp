@@ -13,8 +13,8 @@
 #include <ATen/ops/randn.h>
 #include <c10/core/InferenceMode.h>
 
-#include "worker/packed_weights.h"
-#include "worker/row_kernels.h"
+#include "worker/cpu/packed_weights.h"
+#include "worker/cpu/row_kernels.h"
 
 namespace {
 

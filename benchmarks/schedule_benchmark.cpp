@@ -14,9 +14,9 @@
 
 #include "presses/registry.h"
 #include "presses/rope.h"
-#include "presses/schedule_drifting.h"
-#include "presses/schedule_fixed.h"
-#include "presses/schedule_observing.h"
+#include "presses/schedule/schedule_drifting.h"
+#include "presses/schedule/schedule_fixed.h"
+#include "presses/schedule/schedule_observing.h"
 
 namespace {
 

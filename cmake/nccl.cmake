@@ -1,4 +1,4 @@
-# NCCL is loaded when several ranks ask for it (worker/nccl_broadcast.cpp): its header alone is needed to build. Finds
+# NCCL is loaded when several ranks ask for it (worker/weights/nccl_broadcast.cpp): its header alone is needed to build. Finds
 # nccl_include, false if there is none, and nccl_library: that which is taken where the loader finds none.
 # What lies beside the libtorch is looked at first: its CUDA part may load that one too.
 if(KVCOMPARE_CUDA)

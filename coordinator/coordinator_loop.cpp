@@ -6,9 +6,9 @@
 #include <variant>
 
 #include "common/errors.h"
-#include "common/fault_point.h"
-#include "common/instance_name.h"
+#include "common/files/fault_point.h"
 #include "common/log.h"
+#include "common/run/instance_name.h"
 #include "coordinator/same_device.h"
 #include "coordinator/same_model.h"
 

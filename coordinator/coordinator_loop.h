@@ -1,5 +1,5 @@
-// The coordinator's side of the protocol in common/messages.h: hands out units, and writes what comes back
-// into the journal before it counts.
+// The coordinator's side of the protocol in common/messages/messages.h: hands out units, and writes what
+// comes back into the journal before it counts.
 #pragma once
 
 #include <chrono>
@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "common/messenger.h"
-#include "common/method_spec.h"
-#include "common/sample.h"
-#include "coordinator/journal.h"
-#include "coordinator/run_estimate.h"
+#include "common/data/sample.h"
+#include "common/messages/messenger.h"
+#include "common/run/method_spec.h"
+#include "coordinator/journal/journal.h"
+#include "coordinator/plan/run_estimate.h"
+#include "coordinator/plan/scheduler.h"
 #include "coordinator/same_numerics.h"
-#include "coordinator/scheduler.h"
 
 namespace kvcompare {
 

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "common/errors.h"
-#include "common/fault_point.h"
+#include "common/files/fault_point.h"
 #include "coordinator/same_device.h"
 
 namespace kvcompare {

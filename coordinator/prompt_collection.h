@@ -1,5 +1,5 @@
-// The coordinator's side of the collection of targets (common/messages.h): hands out prompts, and gives what
-// comes back to whoever keeps it.
+// The coordinator's side of the collection of targets (common/messages/messages.h): hands out prompts, and
+// gives what comes back to whoever keeps it.
 #pragma once
 
 #include <chrono>
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "common/messenger.h"
-#include "common/repeated_prompt.h"
+#include "common/data/repeated_prompt.h"
+#include "common/messages/messenger.h"
 #include "coordinator/same_model.h"
 #include "coordinator/same_numerics.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "common/ids.h"
-#include "common/messages.h"
+#include "common/messages/messages.h"
 
 namespace kvcompare {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/ids.h"
-#include "common/messages.h"
+#include "common/messages/messages.h"
 
 namespace kvcompare {
 

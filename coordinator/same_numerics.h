@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "common/ids.h"
-#include "common/messages.h"
-#include "common/numerics.h"
+#include "common/messages/messages.h"
+#include "common/run/numerics.h"
 
 namespace kvcompare {
 

@@ -1,7 +1,8 @@
 // What the demo model is trained on, in order: easy and short first, then longer and harder. Recall is
 // learned suddenly or not at all. Lists whose items follow each other directly, in 128 tokens, teach it
-// within 3M to 4M tokens (the answers' NLL falls from 5 to 0.5), and then facts take half a million more. With
-// commas between the items, 256 tokens, and embeddings that began at size 0.02, nothing had moved after 8M.
+// within 3M to 4M tokens (the answers' NLL falls from 5 to 0.5), and then facts take half a million more.
+// With commas between the items, 256 tokens, and embeddings that began at size 0.02, nothing had moved after
+// 8M.
 #pragma once
 
 #include <cstdint>

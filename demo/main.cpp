@@ -9,8 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "common/atomic_file.h"
 #include "common/errors.h"
+#include "common/files/atomic_file.h"
 #include "common/random_source.h"
 #include "demo/corpus.h"
 #include "demo/encoded_document.h"

@@ -18,7 +18,7 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
 
-#include "common/atomic_file.h"
+#include "common/files/atomic_file.h"
 
 namespace kvcompare::demo {
 namespace {

@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "common/printable.h"
-#include "launch/thread_supply.h"
+#include "launch/session/thread_supply.h"
 
 namespace kvcompare {
 

@@ -18,10 +18,10 @@ KVCOMPARE_DEPS=$(realpath -m "$KVCOMPARE_DEPS")
 setup_say() { printf 'set-up: %s\n' "$*" >&2; }
 setup_fail() { printf 'set-up: error: %s\n' "$*" >&2; return 1; }
 
-source "$KVCOMPARE_ROOT/launch/setup_prefix.sh"
-source "$KVCOMPARE_ROOT/launch/setup_tools.sh"
-source "$KVCOMPARE_ROOT/launch/setup_wheels.sh"
-source "$KVCOMPARE_ROOT/launch/setup_apt.sh"
+source "$KVCOMPARE_ROOT/launch/scripts/setup_prefix.sh"
+source "$KVCOMPARE_ROOT/launch/scripts/setup_tools.sh"
+source "$KVCOMPARE_ROOT/launch/scripts/setup_wheels.sh"
+source "$KVCOMPARE_ROOT/launch/scripts/setup_apt.sh"
 
 set_up() {
   use_unpacked_packages

@@ -7,15 +7,15 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "common/method_parameters.h"
-#include "presses/expected_attention.h"
-#include "presses/knorm.h"
-#include "presses/kvzap.h"
+#include "common/run/method_parameters.h"
+#include "presses/methods/expected_attention.h"
+#include "presses/methods/knorm.h"
+#include "presses/methods/kvzap.h"
+#include "presses/methods/observed_attention.h"
+#include "presses/methods/random.h"
+#include "presses/methods/streaming_llm.h"
 #include "presses/needs.h"
-#include "presses/observed_attention.h"
-#include "presses/random.h"
 #include "presses/scorer.h"
-#include "presses/streaming_llm.h"
 
 namespace kvcompare {
 namespace {

@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "common/method_flags.h"
-#include "common/method_spec.h"
+#include "common/run/method_flags.h"
+#include "common/run/method_spec.h"
 
 namespace kvcompare {
 
@@ -34,7 +34,7 @@ using KvzapSurrogates = std::map<std::string, KvzapSurrogate, std::less<>>;
 enum class DefaultPolicy { kNone, kRatio, kThreshold };
 enum class SinkFlag { kNone, kNSink, kKvzapNSink };  // which flag says how many sinks the scorer has
 
-// What computes a method's death times on a GPU (worker/gpu_schedule). A row of the registry names it,
+// What computes a method's death times on a GPU (worker/gpu/gpu_schedule). A row of the registry names it,
 // because the kernels of the last two hold the formula of one press: the kind of a scorer does not say which.
 enum class DeviceSchedule {
   kNone,               // nothing: the GPU engine refuses the method

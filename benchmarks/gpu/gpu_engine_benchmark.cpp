@@ -19,11 +19,11 @@
 #include <ATen/Version.h>
 #include <c10/util/Exception.h>
 
-#include "common/dataset.h"
+#include "common/data/dataset.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
-#include "worker/device.h"
-#include "worker/gpu_engine.h"
+#include "worker/devices/device.h"
+#include "worker/gpu/gpu_engine.h"
 
 namespace {
 

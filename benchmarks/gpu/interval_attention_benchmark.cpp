@@ -31,10 +31,10 @@
 #include <c10/core/InferenceMode.h>
 
 #include "benchmarks/gpu/attention_backend.h"
-#include "common/dtype.h"
-#include "worker/device.h"
-#include "worker/gpu_operators.h"
-#include "worker/kernels/interval_attention_kernel.h"
+#include "common/run/dtype.h"
+#include "worker/devices/device.h"
+#include "worker/gpu/gpu_operators.h"
+#include "worker/gpu/kernels/interval_attention_kernel.h"
 
 namespace {
 

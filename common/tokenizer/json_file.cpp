@@ -5,9 +5,9 @@
 #include <string>
 #include <system_error>
 
+#include "common/data/git_lfs.h"
+#include "common/data/json_depth.h"
 #include "common/errors.h"
-#include "common/git_lfs.h"
-#include "common/json_depth.h"
 #include "common/json_error.h"
 
 namespace kvcompare {

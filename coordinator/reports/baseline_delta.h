@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

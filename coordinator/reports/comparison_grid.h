@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/instance_name.h"
+#include "common/run/instance_name.h"
 #include "coordinator/reports/hdf5_file.h"
 #include "coordinator/reports/hdf5_statistics.h"
 #include "coordinator/reports/hdf5_units.h"

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

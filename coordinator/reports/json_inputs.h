@@ -1,6 +1,6 @@
 #pragma once
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

@@ -1,7 +1,7 @@
 // What the summary and the detailed results say of an instance alike.
 #pragma once
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/instance_numbers.h"
 #include "coordinator/reports/json_text.h"
 

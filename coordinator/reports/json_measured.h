@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/json_text.h"
 #include "coordinator/reports/measured.h"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "common/instance_name.h"
-#include "common/method_parameters.h"
+#include "common/run/instance_name.h"
+#include "common/run/method_parameters.h"
 
 namespace kvcompare {
 namespace {
@@ -41,7 +41,7 @@ class Lists {
       }
   }
 
-  // The instance `at` of the combinations, in the order of launch/sweep.h, has these values.
+  // The instance `at` of the combinations, in the order of launch/command_line/sweep.h, has these values.
   bool is_combination(const MethodSpec& method, std::size_t at) const {
     const auto values = values_of(method);
     const auto flags = swept_flags(method);

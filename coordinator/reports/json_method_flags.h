@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "common/method_spec.h"
+#include "common/run/method_spec.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

@@ -1,7 +1,7 @@
 // The sizes of a model as JSON, in the journal and in detailed_results.json.
 #pragma once
 
-#include "common/model_shape.h"
+#include "common/run/model_shape.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

@@ -1,7 +1,7 @@
 // Numerics as JSON, in the journal and in the results.
 #pragma once
 
-#include "common/numerics.h"
+#include "common/run/numerics.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

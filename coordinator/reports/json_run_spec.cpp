@@ -6,7 +6,7 @@
 #include <utility>
 #include <variant>
 
-#include "common/method_parameters.h"
+#include "common/run/method_parameters.h"
 #include "coordinator/reports/json_method_flags.h"
 
 namespace kvcompare {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/run_spec.h"
+#include "common/run/run_spec.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

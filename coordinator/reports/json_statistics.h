@@ -1,7 +1,7 @@
 // What the samples say of the instances beside each other, for both JSON reports.
 #pragma once
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

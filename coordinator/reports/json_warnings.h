@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/json_text.h"
 
 namespace kvcompare {

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "common/unit_result.h"
+#include "common/run/unit_result.h"
 
 namespace kvcompare {
 

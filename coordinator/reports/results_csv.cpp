@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "common/instance_name.h"
+#include "common/run/instance_name.h"
 #include "common/shortest.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"

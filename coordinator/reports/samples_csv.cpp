@@ -3,8 +3,8 @@
 #include <map>
 #include <vector>
 
-#include "common/instance_name.h"
 #include "common/plural.h"
+#include "common/run/instance_name.h"
 #include "common/shortest.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_label.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

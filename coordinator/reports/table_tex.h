@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "coordinator/comparison.h"
+#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

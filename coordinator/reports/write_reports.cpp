@@ -9,10 +9,10 @@
 
 #include <unistd.h>
 
-#include "common/atomic_file.h"
 #include "common/errors.h"
-#include "common/fault_point.h"
-#include "common/sha256.h"
+#include "common/files/atomic_file.h"
+#include "common/files/fault_point.h"
+#include "common/files/sha256.h"
 #include "coordinator/reports/detailed_json.h"
 #include "coordinator/reports/hdf5_results.h"
 #include "coordinator/reports/json_text.h"

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/comparison.h"
+#include "coordinator/journal/session.h"
+#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/page/report_page.h"
 #include "coordinator/reports/read_unit.h"
-#include "coordinator/session.h"
 
 namespace kvcompare {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/instance_name.h"
-#include "coordinator/instance_labels.h"
+#include "common/run/instance_name.h"
+#include "coordinator/reports/instance_labels.h"
 
 namespace kvcompare {
 namespace {

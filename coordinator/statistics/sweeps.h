@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/ids.h"
-#include "common/method_spec.h"
+#include "common/run/method_spec.h"
 
 namespace kvcompare {
 

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "worker/gpus.h"
+#include "worker/devices/gpus.h"
 
 namespace kvcompare {
 namespace {

@@ -3,7 +3,7 @@
 #
 #   tests/gpu/make_package_folder.sh FOLDER [ARCHIVE.tar.xz]
 #
-# Takes the packages that launch/setup_apt.sh names and the libraries they need, but for the compiler and its C library. Nothing is
+# Takes the packages that launch/scripts/setup_apt.sh names and the libraries they need, but for the compiler and its C library. Nothing is
 # installed here. The folder may be moved; copied to the other machine, or unpacked there from the archive, it is used by
 #
 #   CMAKE_PREFIX_PATH=FOLDER/usr tests/gpu/run.sh

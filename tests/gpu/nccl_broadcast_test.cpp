@@ -1,5 +1,6 @@
-// A communicator of one rank. What the class says without a GPU: tests/unit/worker/nccl_broadcast_test.cpp.
-#include "worker/nccl_broadcast.h"
+// A communicator of one rank. What the class says without a GPU:
+// tests/unit/worker/weights/nccl_broadcast_test.cpp.
+#include "worker/weights/nccl_broadcast.h"
 
 #include <chrono>
 #include <memory>
@@ -14,8 +15,8 @@
 #include "tests/support/kernel_run.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
-#include "worker/device_stream.h"
-#include "worker/gpu_weights.h"
+#include "worker/devices/device_stream.h"
+#include "worker/gpu/gpu_weights.h"
 
 namespace kvcompare {
 namespace {

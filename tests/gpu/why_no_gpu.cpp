@@ -2,7 +2,7 @@
 // nothing of libtorch, so that it starts wherever it was built.
 #include <cstdio>
 
-#include "worker/gpus.h"
+#include "worker/devices/gpus.h"
 
 int main() {
   const auto facts = kvcompare::gpu_facts();

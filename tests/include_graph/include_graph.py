@@ -59,8 +59,8 @@ TOO_WIDE = {"torch/torch.h", "torch/all.h", "torch/extension.h"}
 
 # Two headers that define one type break the program silently as soon as one binary links both. Of these pairs a compiler reads one.
 ALTERNATIVES = [
-    {"worker/kernels/gpu.cuh", "worker/kernels/emulation.h"},
-    {"worker/kernels/gpu_hopper.cuh", "worker/kernels/emulation_hopper.h"},
+    {"worker/gpu/kernels/gpu.cuh", "worker/gpu/kernels/emulation.h"},
+    {"worker/gpu/kernels/gpu_hopper.cuh", "worker/gpu/kernels/emulation_hopper.h"},
 ]
 DEFINITION = re.compile(r"^(?:namespace\s+([\w:]+)|(?:struct|class|enum class|union)\s+(?:alignas\([^)]*\)\s*)?(\w+)[^;{()]*)\s*\{", re.MULTILINE)
 

@@ -2,7 +2,7 @@
 // functions in the same order, with its own endpoint, as a thread or as a process.
 #pragma once
 
-#include "common/messenger.h"
+#include "common/messages/messenger.h"
 
 namespace kvcompare {
 

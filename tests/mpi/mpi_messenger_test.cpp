@@ -1,6 +1,6 @@
 // The contract of Messenger between MPI processes, and what MPI alone has. Started by mpirun with
 // kContractRanks ranks; each prints its failures, and the exit code is that of the worst.
-#include "common/mpi_messenger.h"
+#include "common/messages/mpi_messenger.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
-#include "common/mpi_check.h"
+#include "common/messages/mpi_check.h"
 #include "tests/mpi/messenger_contract.h"
 
 namespace {

@@ -19,8 +19,8 @@
 #include <c10/core/InferenceMode.h>
 
 #include "tests/property/forced_scores.h"
-#include "tests/unit/presses/naive_schedule.h"
-#include "worker/cross_entropy.h"
+#include "tests/unit/presses/schedule/naive_schedule.h"
+#include "worker/stepwise/cross_entropy.h"
 
 namespace kvcompare {
 namespace {

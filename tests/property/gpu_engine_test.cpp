@@ -1,7 +1,7 @@
 // The GPU engine, on a GPU or with emulated kernels on the CPU: the same answers as the stepwise engine in
 // float64, and numbers that depend on nothing but the unit. Set KVCOMPARE_TEST_SEED to try other models and
 // samples.
-#include "worker/gpu_engine.h"
+#include "worker/gpu/gpu_engine.h"
 
 #include <cmath>
 #include <limits>

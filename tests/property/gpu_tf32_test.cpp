@@ -9,13 +9,13 @@
 
 #include <gtest/gtest.h>
 
-#include "common/dataset.h"
+#include "common/data/dataset.h"
 #include "common/tokenizer/tokenizer.h"
 #include "presses/registry.h"
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
 #include "worker/checkpoint/model_config.h"
-#include "worker/gpu_engine.h"
+#include "worker/gpu/gpu_engine.h"
 
 namespace kvcompare {
 namespace {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "tests/support/kernel_run.h"
-#include "worker/kernels/emulation.h"
+#include "worker/gpu/kernels/emulation.h"
 
 namespace kvcompare {
 namespace {

@@ -11,8 +11,8 @@
 #include <ATen/ops/tensor.h>
 
 #include "tests/support/model_for_test.h"
-#include "worker/layerwise_engine.h"
-#include "worker/stepwise_engine.h"
+#include "worker/cpu/layerwise_engine.h"
+#include "worker/stepwise/stepwise_engine.h"
 
 namespace kvcompare {
 

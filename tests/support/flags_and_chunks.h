@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "common/method_flags.h"
+#include "common/run/method_flags.h"
 
 namespace kvcompare {
 

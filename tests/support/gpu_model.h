@@ -9,7 +9,7 @@
 
 #include "tests/support/kernel_run.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
-#include "worker/gpu_engine.h"
+#include "worker/gpu/gpu_engine.h"
 
 namespace kvcompare {
 

@@ -12,8 +12,8 @@
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/model.h"
-#include "worker/packed_weights.h"
+#include "worker/cpu/packed_weights.h"
+#include "worker/model/model.h"
 
 namespace kvcompare {
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/unit_result.h"
+#include "common/run/unit_result.h"
 
 namespace kvcompare {
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "coordinator/reports/write_reports.h"
-#include "tests/unit/coordinator/example_comparison.h"
-#include "tests/unit/coordinator/swept_comparison.h"
+#include "tests/unit/coordinator/reports/example_comparison.h"
+#include "tests/unit/coordinator/reports/swept_comparison.h"
 #include "tests/unit/coordinator/unit_results.h"
 
 namespace {

@@ -12,14 +12,14 @@
 #include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 
-#include "common/dataset.h"
+#include "common/data/dataset.h"
 #include "presses/registry.h"
 #include "presses/scorer.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/safetensors_writer.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/interval_attention.h"
-#include "worker/model.h"
+#include "worker/cpu/interval_attention.h"
+#include "worker/model/model.h"
 
 int main(int argc, char** argv) try {
   using namespace kvcompare;

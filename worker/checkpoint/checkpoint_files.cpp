@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/errors.h"
-#include "common/sha256.h"
+#include "common/files/sha256.h"
 #include "worker/checkpoint/shard_index.h"
 
 namespace kvcompare {

@@ -8,10 +8,10 @@
 #include <sstream>
 #include <utility>
 
+#include "common/data/git_lfs.h"
+#include "common/data/non_finite_numbers.h"
 #include "common/errors.h"
-#include "common/git_lfs.h"
 #include "common/json_error.h"
-#include "common/non_finite_numbers.h"
 
 namespace kvcompare {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/atomic_file.h"
 #include "common/errors.h"
+#include "common/files/atomic_file.h"
 #include "worker/checkpoint/checkpoint_files.h"
 #include "worker/checkpoint/json_object.h"
 #include "worker/checkpoint/safetensors_writer.h"

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "presses/kvzap_surrogate.h"
+#include "presses/methods/kvzap_surrogate.h"
 #include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "common/dtype.h"
+#include "common/run/dtype.h"
 
 namespace kvcompare {
 

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/sha256.h"
+#include "common/files/sha256.h"
 #include "worker/checkpoint/checkpoint_files.h"
 
 namespace kvcompare {

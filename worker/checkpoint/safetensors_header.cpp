@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/data/git_lfs.h"
 #include "common/errors.h"
-#include "common/git_lfs.h"
 #include "common/json_error.h"
 
 namespace kvcompare {

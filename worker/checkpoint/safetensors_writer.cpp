@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/atomic_file.h"
 #include "common/errors.h"
+#include "common/files/atomic_file.h"
 
 namespace kvcompare {
 namespace {

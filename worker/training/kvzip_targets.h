@@ -8,8 +8,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "common/repeated_prompt.h"
-#include "worker/model.h"
+#include "common/data/repeated_prompt.h"
+#include "worker/model/model.h"
 
 namespace kvcompare {
 

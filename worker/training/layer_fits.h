@@ -11,8 +11,8 @@
 
 #include <c10/core/Device.h>
 
-#include "common/kvzap_training_spec.h"
-#include "presses/kvzap_surrogate.h"
+#include "common/run/kvzap_training_spec.h"
+#include "presses/methods/kvzap_surrogate.h"
 
 namespace kvcompare {
 

@@ -1,8 +1,8 @@
-// The worker's side of the collection of targets (common/messages.h).
+// The worker's side of the collection of targets (common/messages/messages.h).
 #pragma once
 
-#include "common/messenger.h"
-#include "worker/model.h"
+#include "common/messages/messenger.h"
+#include "worker/model/model.h"
 
 namespace kvcompare {
 

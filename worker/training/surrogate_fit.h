@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "presses/kvzap_surrogate.h"
+#include "presses/methods/kvzap_surrogate.h"
 #include "worker/training/kvzip_targets.h"
 
 namespace kvcompare {

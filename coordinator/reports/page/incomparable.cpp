@@ -3,7 +3,7 @@
 #include <functional>
 #include <utility>
 
-#include "common/dtype.h"
+#include "common/run/dtype.h"
 
 namespace kvcompare {
 namespace {

@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
-#include "common/in_process_messenger.h"
-#include "coordinator/plan.h"
+#include "common/messages/in_process_messenger.h"
+#include "coordinator/plan/plan.h"
 #include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/coordinator/unit_results.h"

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
-#include "common/in_process_messenger.h"
+#include "common/messages/in_process_messenger.h"
 #include "tests/support/error_of.h"
 
 namespace kvcompare {

@@ -1,9 +1,9 @@
 // Results of imaginary units, consistent in their counts.
 #pragma once
 
-#include "common/run_spec.h"
-#include "common/unit_result.h"
-#include "coordinator/unit_table.h"
+#include "common/run/run_spec.h"
+#include "common/run/unit_result.h"
+#include "coordinator/journal/unit_table.h"
 
 namespace kvcompare {
 

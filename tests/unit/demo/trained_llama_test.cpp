@@ -11,9 +11,9 @@
 #include "demo/training.h"
 #include "tests/support/temporary_folder.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/cross_entropy.h"
-#include "worker/interval_attention.h"
-#include "worker/model.h"
+#include "worker/cpu/interval_attention.h"
+#include "worker/model/model.h"
+#include "worker/stepwise/cross_entropy.h"
 
 namespace kvcompare::demo {
 namespace {

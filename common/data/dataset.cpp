@@ -1,0 +1,164 @@
+#include "common/data/dataset.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "common/data/data_place.h"
+#include "common/data/jsonl_reader.h"
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+std::vector<TokenId> tokenise(const JsonlRecord& record, const Encode& encode, const DataPlace& place) {
+  if (record.ids) return *record.ids;
+  if (!encode)
+    throw ConfigError("data_path",
+                      place.file + ":" + std::to_string(place.line) +
+                          " holds text, but there is no tokenizer; expected ready token ids in 'input_ids'");
+  return encode(*record.text);
+}
+
+void check_vocabulary(const std::vector<TokenId>& ids, std::optional<std::int64_t> vocab_size,
+                      const DataPlace& place) {
+  if (!vocab_size) return;
+  const auto outside =
+      std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return id < 0 || id >= *vocab_size; });
+  if (outside != ids.end())
+    place.fail("token id " + std::to_string(*outside) + " at position " +
+               std::to_string(outside - ids.begin()) + " is outside the model's vocabulary of " +
+               std::to_string(*vocab_size) + "; was the text tokenised for another model?");
+}
+
+// Of one line: its ids, or what is wrong with it.
+struct Tokenised {
+  std::vector<TokenId> ids;
+  std::exception_ptr error;
+};
+
+class DatasetReader {
+ public:
+  DatasetReader(const DatasetOptions& options, const Encode& encode, std::optional<std::int64_t> vocab_size)
+      : options_(options),
+        encode_(encode),
+        vocab_size_(vocab_size),
+        file_(options.path.string()),
+        reader_(options.path, options.text_field) {}
+
+  Dataset read() {
+    const auto wanted = options_.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
+    while (std::ssize(dataset_.samples) < wanted) {
+      const auto block = next_block(std::min(kBlock, wanted - std::ssize(dataset_.samples)));
+      add(block, tokenised(block));
+      if (refused_) std::rethrow_exception(refused_);  // the lines ahead of it were in order
+      if (block.empty()) break;
+    }
+    if (dataset_.samples.empty() && wanted > 0)
+      throw DataError(file_, 0, "holds no sample; expected a JSON object a line");
+    dataset_.ids_for_text = reader_.ids_for_text();
+    return std::move(dataset_);
+  }
+
+ private:
+  static constexpr std::int64_t kBlock = 1024;  // lines in memory beside their ids
+
+  std::vector<JsonlRecord> next_block(std::int64_t n) {
+    std::vector<JsonlRecord> block;
+    while (std::ssize(block) < n) {
+      try {
+        auto record = reader_.next();
+        if (!record) break;
+        block.push_back(std::move(*record));
+      } catch (const DataError& error) {
+        if (!may_skip(error)) {
+          refused_ = std::current_exception();
+          break;
+        }
+        dataset_.bad_lines.push_back({error.line, error.problem});
+      }
+    }
+    return block;
+  }
+
+  bool may_skip(const DataError& error) const { return options_.skip_bad_lines && error.line > 0; }
+
+  // After an error that ends the run, the lines that no thread has begun stay empty: they follow it.
+  std::vector<Tokenised> tokenised(const std::vector<JsonlRecord>& block) const {
+    std::vector<Tokenised> lines(block.size());
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < block.size(); i = next++) {
+        try {
+          lines[i].ids = ids_of(block[i]);
+        } catch (const DataError& error) {
+          lines[i].error = std::current_exception();
+          if (!may_skip(error)) next = block.size();
+        } catch (...) {  // not of this line alone: the others would meet it too
+          lines[i].error = std::current_exception();
+          next = block.size();
+        }
+      }
+    };
+    std::vector<std::jthread> threads;
+    for (int t = 1; t < std::min(options_.n_threads, static_cast<int>(block.size())); ++t)
+      threads.emplace_back(work);
+    work();
+    threads.clear();
+    return lines;
+  }
+
+  std::vector<TokenId> ids_of(const JsonlRecord& record) const {
+    const DataPlace place{file_, record.line};
+    auto ids = tokenise(record, encode_, place);
+    check_vocabulary(ids, vocab_size_, place);
+    return ids;
+  }
+
+  std::vector<TokenId> truncated(std::vector<TokenId> ids) {
+    const auto n_beyond = std::ssize(ids) - options_.max_length;
+    if (n_beyond <= 0) return ids;
+    ++dataset_.truncated.n_samples;
+    dataset_.truncated.n_tokens += n_beyond;
+    ids.resize(static_cast<std::size_t>(options_.max_length));
+    ids.shrink_to_fit();
+    return ids;
+  }
+
+  void add(const std::vector<JsonlRecord>& block, std::vector<Tokenised> lines) {
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      try {
+        if (lines[i].error) std::rethrow_exception(lines[i].error);
+      } catch (const DataError& error) {
+        if (!may_skip(error)) throw;
+        dataset_.bad_lines.push_back({error.line, error.problem});
+        continue;
+      }
+      dataset_.samples.push_back(
+          {SampleIndex(std::ssize(dataset_.samples)), truncated(std::move(lines[i].ids))});
+    }
+  }
+
+  const DatasetOptions& options_;
+  const Encode& encode_;
+  const std::optional<std::int64_t> vocab_size_;
+  const std::string file_;
+  JsonlReader reader_;
+  Dataset dataset_;
+  std::exception_ptr refused_;  // of the line after the block
+};
+
+}  // namespace
+
+Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
+                     std::optional<std::int64_t> vocab_size) {
+  auto dataset = DatasetReader(options, encode, vocab_size).read();
+  // Lines are read before those ahead of them are tokenised.
+  std::ranges::sort(dataset.bad_lines, {}, &BadLine::line);
+  return dataset;
+}
+
+}  // namespace kvcompare

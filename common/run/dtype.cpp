@@ -1,0 +1,26 @@
+#include "common/run/dtype.h"
+
+#include <array>
+#include <utility>
+
+namespace kvcompare {
+namespace {
+constexpr std::array<std::pair<Dtype, std::string_view>, 4> kNames{{{Dtype::kFloat64, "float64"},
+                                                                    {Dtype::kFloat32, "float32"},
+                                                                    {Dtype::kBFloat16, "bfloat16"},
+                                                                    {Dtype::kFloat16, "float16"}}};
+}  // namespace
+
+std::string to_string(Dtype dtype) {
+  for (const auto& [value, name] : kNames)
+    if (value == dtype) return std::string(name);
+  return {};
+}
+
+std::optional<Dtype> parse_dtype(std::string_view text) {
+  for (const auto& [value, name] : kNames)
+    if (name == text) return value;
+  return std::nullopt;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,18 @@
+#include "common/run/nll_bins.h"
+
+namespace kvcompare {
+
+NllByPosition nll_by_position(std::span<const double> token_nll, std::int64_t bin_width) {
+  NllByPosition result{.bin_width = bin_width, .total_nll = {}, .n_scored = {}};
+  const auto n_bins = static_cast<std::size_t>(std::ssize(token_nll) / bin_width + 1);
+  result.total_nll.resize(n_bins);
+  result.n_scored.resize(n_bins);
+  for (std::size_t i = 0; i < token_nll.size(); ++i) {
+    const auto bin = (i + 1) / static_cast<std::size_t>(bin_width);
+    result.total_nll[bin] += token_nll[i];
+    ++result.n_scored[bin];
+  }
+  return result;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,33 @@
+// Everything that can change a number of the comparison, and nothing else. It is what `config` in
+// detailed_results.json holds. Paths of outputs, threads and logging are in run_options.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/run/dtype.h"
+#include "common/run/method_spec.h"
+
+namespace kvcompare {
+
+struct RunSpec {
+  std::string model_name = "meta-llama/Meta-Llama-3.1-8B-Instruct";  // folder or hub id
+  std::string data_path;
+  std::optional<std::string> text_field;    // goes before input_ids; "text" after them if absent
+  std::int64_t max_length = 8192;           // tokens; longer samples are truncated
+  std::optional<std::int64_t> max_samples;  // first samples of the data set; all if absent
+  bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing
+  std::int64_t chunk_size = 1;              // tokens between two eviction events
+
+  std::optional<Dtype> dtype;   // absent: auto, until the model and the device are known
+  std::string engine = "auto";  // layerwise | stepwise, once known
+  std::string device_type;      // "cpu" | "cuda", once known: their rounding differs
+  bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
+  std::vector<double> at_density{0.75, 0.5, 0.25, 0.1};  // where sweeps are compared; changes no unit
+  std::vector<MethodSpec> methods;                       // instances; [0] is the baseline
+  friend bool operator==(const RunSpec&, const RunSpec&) = default;
+};
+
+}  // namespace kvcompare

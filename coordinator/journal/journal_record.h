@@ -1,0 +1,88 @@
+// What the lines of the journal say.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/data/dataset.h"
+#include "common/data/sample.h"
+#include "common/run/model_shape.h"
+#include "common/run/numerics.h"
+#include "common/run/run_spec.h"
+#include "common/run/unit_result.h"
+#include "coordinator/journal/fingerprint.h"
+#include "coordinator/journal/session.h"
+#include "coordinator/journal/unit_table.h"
+
+namespace kvcompare {
+
+// Where a run found what it read: no number depends on it. Absolute paths, or ids of the hub.
+struct Places {
+  std::string model_name;
+  std::string data_path;
+  std::map<std::string, std::string> kvzap_scorers{};  // by the scorer's hash
+};
+
+// What was asked for: the first line, and a later one whenever the run grew. With the attempts the last of
+// them is all that the results are made of.
+struct JournalHeader {
+  std::chrono::system_clock::time_point asked;
+  RunSpec spec;
+  Identity identity;
+  Places places;
+  ModelShape model;
+  std::int64_t n_samples = 0;
+  std::vector<SampleIndex> skipped;  // of less than two tokens
+  std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
+  Truncation truncated;
+};
+
+// More samples or instances are asked for than before. Everything else is as it was.
+struct Growth {
+  JournalHeader header;
+};
+
+// A kind of arithmetic that units are computed with; it stands ahead of them.
+struct NumericsRecord {
+  int place = 0;  // 0-based, of those in the journal
+  Numerics numerics;
+};
+
+// One evaluation of a unit, successful or not.
+struct Attempt {
+  UnitOutcome outcome;   // token_nll is there with save_token_nll only
+  std::string instance;  // instance_name() of its method: what the unit is known by, whatever its place
+  int number = 1;        // of this unit, from 1
+  Rank worker;
+  std::string host;
+  std::string device;
+  int numerics = kNotTold;  // place of those of the worker
+};
+
+using JournalRecord = std::variant<JournalHeader, Growth, Session, SessionEnd, NumericsRecord, Attempt>;
+
+inline UnitId unit_of(const UnitOutcome& outcome) {
+  return std::visit([](const auto& one) { return one.unit; }, outcome);
+}
+
+// One line of JSON without a line break. `line` is 1 for the header and counts on: a line that is missing
+// shows.
+std::string json_of_record(const JournalRecord& record, std::int64_t line);
+
+// The method of an attempt is left to the caller, who knows the place of its instance.
+struct NumberedRecord {
+  std::int64_t line = 0;
+  JournalRecord record;
+};
+
+// Throws std::invalid_argument saying what is wrong with the text.
+NumberedRecord record_of_json(std::string_view json);
+
+// The values alone, which every attempt at a unit must have in common, as text.
+std::string values_text(const UnitResult& result);
+
+}  // namespace kvcompare

@@ -1,0 +1,92 @@
+#include "coordinator/journal/journal_values.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <variant>
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
+constexpr std::int64_t kMostMethods = std::int64_t{1} << 16;
+
+void expect(bool condition, const std::string& law) {
+  if (!condition) throw std::invalid_argument("has values that cannot be: " + law);
+}
+
+void check_model(const ModelShape& model) {
+  for (const auto size : {model.n_layers, model.n_heads, model.n_kv_heads, model.head_dim, model.hidden_size,
+                          model.vocab_size, model.max_position_embeddings})
+    expect(size >= 1, "every size of the model is at least 1");
+  expect(model.n_heads % model.n_kv_heads == 0, "n_kv_heads divides n_heads");
+}
+
+void check_samples(const JournalHeader& header) {
+  expect(header.n_samples >= 1 && header.n_samples <= kMostSamples, "n_samples is at least 1");
+  auto last = SampleIndex(-1);
+  for (const auto sample : header.skipped) {
+    expect(sample > last && sample.value < header.n_samples, "skipped samples are samples, in order");
+    last = sample;
+  }
+  expect(std::ssize(header.skipped) < header.n_samples, "a sample is not skipped");
+  const auto& cut = header.truncated;
+  expect(cut.n_samples >= 0 && cut.n_samples <= header.n_samples && cut.n_tokens >= cut.n_samples &&
+             (cut.n_samples > 0 || cut.n_tokens == 0),
+         "a truncated sample lost a token at least");
+  for (const auto& bad : header.bad_lines) expect(bad.line >= 1, "bad lines count from 1");
+}
+
+void check_method(const MethodSpec& method) {
+  if (const auto* ratio = std::get_if<RatioBudget>(&method.policy))
+    expect(ratio->compression_ratio >= 0 && ratio->compression_ratio < 1, "0 <= compression_ratio < 1");
+  if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
+    expect(threshold->sliding_window_size >= 0, "sliding_window_size is not negative");
+  expect(method.parameters.n_sink >= 0, "n_sink is not negative");
+}
+
+void check_result(const JournalHeader& header, const UnitResult& result) {
+  const auto& keys = result.keys;
+  expect(keys.n_layers == header.model.n_layers && keys.n_kv_heads == header.model.n_kv_heads,
+         "layers and KV heads are those of the model");
+  const auto law = broken_law(result);
+  expect(!law, law.value_or(""));
+  expect(result.n_tokens <= header.spec.max_length, "no sample is longer than max_length");
+  expect(std::isfinite(result.total_nll), "total_nll is a finite number");
+  expect(result.token_nll.empty() != header.spec.save_token_nll,
+         "token_nll is there with save_token_nll only");
+  expect(result.nll_by_position.bin_width == nll_bin_width(header.spec.max_length),
+         "bins of positions are as wide as max_length asks for");
+  expect(std::isfinite(result.seconds) && result.seconds >= 0, "seconds are not negative");
+  const auto& method = header.spec.methods[static_cast<std::size_t>(result.unit.method.value)];
+  if (std::holds_alternative<KeepAll>(method.policy))
+    expect(keys.kept() == keys.original && keys.attended == keys.attendable,
+           "a method that evicts nothing keeps every key");
+}
+
+}  // namespace
+
+void check_values(const JournalHeader& header) {
+  const auto& spec = header.spec;
+  check_model(header.model);
+  check_samples(header);
+  expect(spec.chunk_size >= 1, "chunk_size is at least 1");
+  expect(spec.max_length >= 1, "max_length is at least 1");
+  expect(!spec.methods.empty() && std::ssize(spec.methods) <= kMostMethods, "there is a method");
+  expect(std::holds_alternative<KeepAll>(spec.methods[0].policy), "the first method is the baseline");
+  for (const auto& method : spec.methods) check_method(method);
+}
+
+void check_values(const JournalHeader& header, const Attempt& attempt) {
+  const auto unit = unit_of(attempt.outcome);
+  if (unit.sample.value < 0 || unit.sample.value >= header.n_samples || unit.method.value < 0 ||
+      unit.method.value >= std::ssize(header.spec.methods))
+    throw std::invalid_argument("is of a unit that the run does not have");
+  if (std::ranges::binary_search(header.skipped, unit.sample))
+    throw std::invalid_argument("is of a sample that the run skips");
+  expect(attempt.number >= 1, "attempts count from 1");
+  if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_result(header, *result);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,46 @@
+#include "coordinator/plan/plan.h"
+
+#include <optional>
+
+namespace kvcompare {
+namespace {
+
+// Attempts that count against a unit; empty if nothing is to be done about it.
+std::optional<int> n_failed_before(const UnitTable& known, UnitId unit, Quarantined quarantined) {
+  const auto found = known.find(unit);
+  if (found == known.end()) return 0;
+  const auto& record = found->second;
+  if (record.summary) return std::nullopt;
+  if (record.n_failed < kMaxAttempts) return record.n_failed;
+  return quarantined == Quarantined::kRetry ? std::optional(0) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<SampleIndex> too_short(const std::vector<Sample>& samples) {
+  std::vector<SampleIndex> found;
+  for (const auto& sample : samples)
+    if (sample.ids.size() < 2) found.push_back(sample.index);
+  return found;
+}
+
+std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
+                                    const CostShape& shape, const UnitTable& known, Quarantined quarantined) {
+  std::vector<PlannedUnit> units;
+  for (const auto& sample : samples) {
+    const auto n_tokens = std::ssize(sample.ids);
+    if (n_tokens < 2) continue;
+    for (std::size_t m = 0; m < spec.methods.size(); ++m) {
+      const UnitId unit{sample.index, MethodIndex(static_cast<std::int64_t>(m))};
+      if (const auto n_failed = n_failed_before(known, unit, quarantined))
+        units.push_back(
+            {.unit = unit,
+             .n_tokens = n_tokens,
+             .cost = predicted_cost(shape, n_tokens, spec.methods[m], spec.chunk_size, spec.engine),
+             .n_failed = *n_failed});
+    }
+  }
+  return units;
+}
+
+}  // namespace kvcompare

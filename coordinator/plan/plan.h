@@ -1,0 +1,24 @@
+// Which units a run consists of.
+#pragma once
+
+#include <vector>
+
+#include "common/data/sample.h"
+#include "common/run/method_spec.h"
+#include "common/run/run_spec.h"
+#include "coordinator/journal/unit_table.h"
+#include "coordinator/plan/cost_model.h"
+#include "coordinator/plan/scheduler.h"
+
+namespace kvcompare {
+
+// Samples of less than two tokens: nothing to predict.
+std::vector<SampleIndex> too_short(const std::vector<Sample>& samples);
+
+enum class Quarantined { kLeave, kRetry };
+
+// The units that are still to be evaluated, given what is known already.
+std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
+                                    const CostShape& shape, const UnitTable& known, Quarantined quarantined);
+
+}  // namespace kvcompare

@@ -1,0 +1,184 @@
+#include "coordinator/reports/aggregate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/plural.h"
+#include "common/run/dtype_bytes.h"
+#include "coordinator/reports/instance_labels.h"
+#include "coordinator/reports/warnings.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr double kShowingShare = 0.01;  // of all (query, key) pairs
+
+double share(std::int64_t part, std::int64_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+SampleRow row(SampleIndex sample, const UnitSummary& unit) {
+  return {.sample = sample,
+          .n_scored = unit.n_tokens - 1,
+          .total_nll = unit.total_nll,
+          .keys_original = unit.keys_original,
+          .keys_kept = unit.keys_kept,
+          .attended_density = share(unit.attended, unit.attendable),
+          .peak_keys = unit.peak,
+          .attended = unit.attended,
+          .attendable = unit.attendable};
+}
+
+// units: of all samples, in data-set order; not empty.
+Totals totals(const std::vector<const UnitSummary*>& units) {
+  Totals sum;
+  std::int64_t attended = 0, attendable = 0, compressible = 0, compressible_kept = 0;
+  for (const auto* unit : units) {
+    sum.total_nll += unit->total_nll;
+    sum.total_tokens += unit->n_tokens - 1;
+    sum.keys_original += unit->keys_original;
+    sum.keys_kept += unit->keys_kept;
+    sum.peak_keys = std::max(sum.peak_keys, unit->peak);
+    attended += unit->attended;
+    attendable += unit->attendable;
+    compressible += unit->compressible;
+    compressible_kept += unit->compressible_kept;
+  }
+  sum.avg_nll = sum.total_nll / static_cast<double>(sum.total_tokens);
+  sum.perplexity = std::exp(sum.avg_nll);
+  sum.avg_compression_ratio = share(sum.keys_discarded(), sum.keys_original);
+  sum.attended_density = share(attended, attendable);
+  if (compressible > 0) sum.compressible_density = share(compressible_kept, compressible);
+  return sum;
+}
+
+// Of the units that count, each once, in an order that does not depend on who was first.
+std::vector<Numerics> numerics_of(const UnitTable& units, const std::vector<Numerics>& numerics) {
+  std::set<int> places;
+  for (const auto& [unit, record] : units)
+    if (record.summary) places.insert(record.numerics);
+  std::vector<Numerics> result;
+  for (const int place : places)
+    if (place >= 0 && place < std::ssize(numerics))
+      result.push_back(numerics[static_cast<std::size_t>(place)]);
+  std::ranges::sort(result, {}, [](const Numerics& one) {
+    std::vector<std::string> values;
+    for (const auto& field : numerics_fields()) values.push_back(one.*field.value);
+    return values;
+  });
+  return result;
+}
+
+template <class Number>
+void add(std::vector<Number>& sums, const std::vector<Number>& values) {
+  sums.resize(std::max(sums.size(), values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
+}
+
+void add(NllByPosition& sums, const NllByPosition& values) {
+  sums.bin_width = values.bin_width;
+  add(sums.total_nll, values.total_nll);
+  add(sums.n_scored, values.n_scored);
+}
+
+MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
+  MethodResult result{.spec = spec};
+  std::vector<const UnitSummary*> done;
+  for (const auto& [unit, record] : units) {
+    if (unit.method != method) continue;
+    if (!record.summary) {
+      result.failed.push_back({unit.sample, record.reason, record.n_failed});
+    } else {
+      done.push_back(&*record.summary);
+      result.per_sample.push_back(row(unit.sample, *done.back()));
+      result.seconds += done.back()->seconds;
+    }
+  }
+  if (result.failed.empty() && !done.empty()) result.totals = totals(done);
+  return result;
+}
+
+void check_effect_of(const std::string& label, MethodIndex method, const UnitTable& units) {
+  std::int64_t n_different = 0, n_suspicious = 0;
+  for (const auto& [unit, record] : units) {
+    if (unit.method != method) continue;
+    const auto baseline = units.find({unit.sample, MethodIndex(0)});
+    if (!record.summary || baseline == units.end() || !baseline->second.summary) continue;
+    if (record.numerics != baseline->second.numerics) continue;  // their last bits differ anyway
+    const auto *with = &*record.summary, *without = &*baseline->second.summary;
+    const bool equal = with->total_nll == without->total_nll;
+    if (with->withheld_from_scored == 0) {
+      require(equal, label + " withheld no key from any scored query of sample " +
+                         std::to_string(unit.sample.value) + ", yet its NLL differs from the baseline's");
+    } else if (!equal) {
+      ++n_different;
+    } else if (share(with->withheld_from_scored, with->attendable) >= kShowingShare) {
+      ++n_suspicious;
+    }
+  }
+  require(n_suspicious == 0 || n_different > 0,
+          label + " withheld keys from scored queries of " + counted(n_suspicious, "sample") +
+              ", yet its NLL equals the baseline's bit for bit in all of them: its numbers are not "
+              "to be trusted, "
+              "unless each of these samples is one token repeated, or the model ignores its values");
+}
+
+// Bytes of a key and its value, in the number format that the run computes in; 0 if that is not known.
+std::int64_t bytes_of_key(const JournalHeader& header) {
+  return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
+}
+
+void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
+  if (!method.totals) return;
+  method.totals->cache_bytes_end = method.totals->keys_kept * bytes_of_key(header);
+  method.totals->peak_cache_bytes = method.totals->peak_keys * bytes_of_key(header);
+}
+
+}  // namespace
+
+void check_effect(const RunSpec& spec, const UnitTable& units) {
+  const auto labels = instance_labels(spec.methods);
+  for (std::size_t m = 1; m < spec.methods.size(); ++m)
+    check_effect_of(labels[m], MethodIndex(static_cast<std::int64_t>(m)), units);
+}
+
+Comparison aggregate(const JournalHeader& header, const UnitTable& units,
+                     const std::vector<Numerics>& numerics) {
+  const auto computed_with = numerics_of(units, numerics);
+  Comparison comparison{.spec = header.spec,
+                        .fingerprint = fingerprint_of(with_numerics(header.identity, computed_with)),
+                        .model = header.model,
+                        .places = header.places,
+                        .inputs = inputs_of(header.identity),
+                        .numerics = computed_with,
+                        .n_samples = header.n_samples,
+                        .skipped = header.skipped,
+                        .bad_lines = header.bad_lines,
+                        .truncated = header.truncated,
+                        .warnings = warnings_of(header, units, computed_with)};
+  const auto labels = instance_labels(header.spec.methods);
+  for (std::size_t m = 0; m < header.spec.methods.size(); ++m) {
+    comparison.methods.push_back(
+        gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
+    comparison.methods.back().label = labels[m];
+  }
+  for (MethodResult& method : comparison.methods) put_cache_bytes(method, header);
+  return comparison;
+}
+
+void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>& read_unit) {
+  for (std::size_t m = 0; m < comparison.methods.size(); ++m) {
+    auto& method = comparison.methods[m];
+    for (const auto& row : method.per_sample) {
+      const auto unit = read_unit({row.sample, MethodIndex(static_cast<std::int64_t>(m))});
+      add(method.nll_by_position, unit.nll_by_position);
+      add(method.kept_per_head, unit.keys.kept_per_head);
+    }
+  }
+}
+
+}  // namespace kvcompare

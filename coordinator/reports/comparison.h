@@ -1,0 +1,95 @@
+// The comparison as every report takes it. Made by aggregate.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/data/dataset.h"
+#include "common/data/sample.h"
+#include "common/ids.h"
+#include "common/run/method_spec.h"
+#include "common/run/model_shape.h"
+#include "common/run/nll_bins.h"
+#include "common/run/numerics.h"
+#include "common/run/run_spec.h"
+#include "coordinator/journal/fingerprint.h"
+#include "coordinator/journal/journal_record.h"
+#include "coordinator/statistics/statistics.h"
+
+namespace kvcompare {
+
+struct SampleRow {
+  SampleIndex sample;
+  std::int64_t n_scored = 0;  // predicted tokens, the sample's length - 1
+  double total_nll = 0;       // nats
+  std::int64_t keys_original = 0;
+  std::int64_t keys_kept = 0;
+  double attended_density = 0;
+  std::int64_t peak_keys = 0;
+  std::int64_t attended = 0;    // keys seen by all queries
+  std::int64_t attendable = 0;  // that they would have seen without eviction
+};
+
+struct FailedUnit {
+  SampleIndex sample;
+  std::string reason;
+  int n_attempts = 0;
+};
+
+// Over all samples of the data set, in data-set order.
+struct Totals {
+  double total_nll = 0;  // nats
+  std::int64_t total_tokens = 0;
+  double avg_nll = 0;
+  double perplexity = 0;
+  std::int64_t keys_original = 0;
+  std::int64_t keys_kept = 0;
+  double avg_compression_ratio = 0;  // fraction discarded
+  double attended_density = 0;
+  std::optional<double> compressible_density;  // absent if no key was compressible
+  std::int64_t peak_keys = 0;                  // largest of a sample
+  std::int64_t cache_bytes_end = 0;            // of keys and values of keys_kept, in the computation's dtype
+  std::int64_t peak_cache_bytes = 0;           // of those of peak_keys
+
+  std::int64_t keys_discarded() const { return keys_original - keys_kept; }
+};
+
+// A method with its parameters: an instance.
+struct MethodResult {
+  MethodSpec spec;
+  std::string label{};  // short, unique in the run, made of what differs: "StreamingLLM 0.75", "KVzap τ -6"
+  std::optional<Totals> totals{};  // absent if a unit failed: a part of the samples compares with nothing
+  std::vector<SampleRow> per_sample{};        // in data-set order, failed and skipped ones left out
+  std::vector<FailedUnit> failed{};           // in data-set order
+  double seconds = 0;                         // sum over units
+  NllByPosition nll_by_position{};            // sums over the samples
+  std::vector<std::int64_t> kept_per_head{};  // [n_layers * n_kv_heads], sums over the samples
+};
+
+// What a reader of the numbers must know. Made by warnings.h.
+struct Warning {
+  std::string code;      // "truncated", "one_chunk", ...
+  std::string text;      // what, how often, and what to do about it
+  std::string method{};  // its label; empty if it is of all
+  std::int64_t n_samples = 0;
+};
+
+struct Comparison {
+  RunSpec spec;
+  std::string fingerprint;  // of all that can change a number, see fingerprint.h
+  ModelShape model{};
+  Places places{};
+  InputHashes inputs{};
+  std::vector<Numerics> numerics{};  // of the units that count, each once
+  std::int64_t n_samples = 0;        // in the data set, after max_samples
+  std::vector<SampleIndex> skipped;  // shorter than two tokens: nothing to predict
+  std::vector<BadLine> bad_lines{};  // of the data set, left out with skip_bad_lines
+  Truncation truncated{};
+  std::vector<Warning> warnings{};
+  std::vector<MethodResult> methods{};  // [0] is the baseline
+  Statistics statistics{};
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,71 @@
+#include "coordinator/reports/instance_labels.h"
+
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "common/errors.h"
+#include "common/run/instance_name.h"
+#include "common/run/method_parameters.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::size_t kDigitsOfHash = 8;
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;  // flag and value, in order
+
+Parameters parameters_of(const MethodSpec& method) {
+  Parameters parameters;
+  visit_used(method, [&](std::string_view flag, const auto& value) {
+    parameters.emplace_back(flag, parameter_text(value));
+  });
+  return parameters;
+}
+
+// "0.75", "τ -6", "n_sink 8"
+std::string shown(const std::string& flag, const std::string& value) {
+  if (flag == "compression_ratio") return value;
+  if (flag == "threshold") return "τ " + value;
+  if (flag == "kvzap_scorer") return "scorer " + value.substr(0, kDigitsOfHash);
+  return flag + " " + value;
+}
+
+// What instances of one method have in a parameter, "" where they do not use it.
+using Values = std::map<std::string, std::set<std::string>>;
+
+Values values_of(const std::vector<Parameters>& instances) {
+  Values values;
+  for (const auto& instance : instances)
+    for (const auto& [flag, value] : instance) values[flag].insert(value);
+  for (const auto& instance : instances) {
+    std::set<std::string> used;
+    for (const auto& [flag, value] : instance) used.insert(flag);
+    for (auto& [flag, texts] : values)
+      if (!used.contains(flag)) texts.insert("");
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::string> instance_labels(const std::vector<MethodSpec>& methods) {
+  std::map<std::string, std::vector<Parameters>> by_method;
+  for (const auto& method : methods) by_method[method.name].push_back(parameters_of(method));
+  std::map<std::string, Values> values;
+  for (const auto& [name, instances] : by_method) values[name] = values_of(instances);
+  std::vector<std::string> labels;
+  for (const auto& method : methods) {
+    auto label = method.display_name;
+    for (const auto& [flag, value] : parameters_of(method))
+      // The parameters of a policy tell which one it is.
+      if (flag != "policy" && values.at(method.name).at(flag).size() > 1) label += " " + shown(flag, value);
+    labels.push_back(std::move(label));
+  }
+  require(std::set(labels.begin(), labels.end()).size() == labels.size(),
+          "two instances have the same label, though they differ");
+  return labels;
+}
+
+}  // namespace kvcompare

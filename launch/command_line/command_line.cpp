@@ -1,0 +1,250 @@
+#include "launch/command_line/command_line.h"
+
+#include <algorithm>
+
+#include "common/errors.h"
+#include "launch/command_line/config_file.h"
+#include "launch/command_line/flag_arguments.h"
+#include "launch/command_line/flag_table.h"
+#include "launch/command_line/help_text.h"
+#include "launch/command_line/help_topic.h"
+#include "launch/command_line/method_list.h"
+#include "launch/command_line/nearest_name.h"
+#include "launch/command_line/sweep.h"
+#include "launch/commands/earlier_run.h"
+
+namespace kvcompare {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+bool asks_for(const Arguments& arguments, std::initializer_list<const char*> spellings) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
+    return std::find(spellings.begin(), spellings.end(), argument) != spellings.end();
+  });
+}
+
+bool asks_for_help(const Arguments& arguments) { return asks_for(arguments, {"--help", "-h"}); }
+
+// Values of the configuration file first, so that those of the command line win.
+Settings read_settings(const std::vector<GivenValue>& typed, const std::vector<GivenValue>& earlier) {
+  Settings settings;
+  for (const GivenValue& given : earlier) apply(given, settings);
+  for (const GivenValue& given : typed)
+    if (given.flag->name == "config") apply(given, settings);
+  if (!settings.config.empty())
+    for (const GivenValue& given : read_config_file(settings.config, compare_flags())) {
+      if (given.flag->name == "config")
+        throw ConfigError(given.origin, "a configuration file cannot name another one");
+      apply(given, settings);
+    }
+  for (const GivenValue& given : typed) apply(given, settings);
+  return settings;
+}
+
+// --quiet is another way to write two other flags.
+void apply_quiet(Settings& settings) {
+  if (!settings.options.quiet) return;
+  if (settings.origins.contains("log_level"))
+    throw ConfigError("--quiet", "is --log_level warning and --no_progress, and contradicts --log_level " +
+                                     settings.options.log_level + "; leave one of them out");
+  settings.options.log_level = "warning";
+  settings.options.no_progress = true;
+}
+
+void check_together(const Settings& settings) {
+  if (settings.spec.data_path.empty())
+    throw ConfigError("--data_path",
+                      "is missing; give a JSONL file, for example: kvcompare --model_name "
+                      "./Llama-3.1-8B-Instruct --data_path texts.jsonl (more: kvcompare --help)");
+  const RunOptions& options = settings.options;
+  if (options.num_gpus && options.device == "cpu")
+    throw ConfigError("--num_gpus", "contradicts --device cpu; leave one of them out");
+  for (const auto& [flag, is_set] :
+       {std::pair{"retry_failed", options.retry_failed}, std::pair{"salvage", options.salvage}})
+    if (is_set && !options.resume)
+      throw ConfigError(std::string("--") + flag, "goes on with an earlier run; give --resume too");
+  if (options.overwrite && options.resume)
+    throw ConfigError("--overwrite", "removes what --resume would go on with; leave one of them out");
+  if (options.num_gpus.value_or(1) > 1 && options.device.starts_with("cuda:"))
+    throw ConfigError("--num_gpus",
+                      "contradicts --device " + options.device + ", which is one GPU; give --device cuda");
+}
+
+// Typed flags that some method would read, but none of this run.
+Arguments idle_flag_warnings(const std::vector<GivenValue>& typed, const std::vector<MethodItem>& items,
+                             const std::vector<MethodSpec>& instances) {
+  Arguments warnings;
+  for (const GivenValue& given : typed) {
+    if (!given.flag->value.assign_one) continue;
+    const auto& name = given.flag->name;
+    const auto use = use_of(name, items, instances);
+    if (use == FlagUse::kNone)
+      warnings.push_back("--" + name + " has no effect: no method of this run reads it");
+    else if (use == FlagUse::kOwnOnly)
+      warnings.push_back("--" + name + " has no effect: each method that reads it has its own in --methods");
+  }
+  return warnings;
+}
+
+// earlier: given by the run that is done again; what is typed wins.
+Command parse_compare(const Arguments& flags, const Arguments& arguments,
+                      const std::vector<GivenValue>& earlier = {}) {
+  if (asks_for_help(flags)) return ShowTextCommand{compare_help()};
+  const std::vector<GivenValue> typed = match_arguments(flags, compare_flags());
+  Settings settings = read_settings(typed, earlier);
+  apply_quiet(settings);
+  check_together(settings);
+  const bool methods_by_default =
+      !settings.origins.contains("methods") && !settings.origins.contains("kvzap_scorer_model");
+  const auto observed =
+      settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
+  const auto& named = settings.origins["methods"];
+  const std::string origin = named.empty() ? "--methods" : named;
+  const auto items = select_methods(settings.methods, observed, origin);
+  settings.spec.methods = make_instances(items, settings, origin);
+  Arguments warnings = idle_flag_warnings(typed, items, settings.spec.methods);
+  return CompareCommand{.spec = std::move(settings.spec),
+                        .options = std::move(settings.options),
+                        .arguments = arguments,
+                        .warnings = std::move(warnings),
+                        .methods_by_default = methods_by_default};
+}
+
+Command parse_tokenize(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{tokenize_help()};
+  Settings settings;
+  for (const GivenValue& given : match_arguments(flags, tokenize_flags())) apply(given, settings);
+  for (const Flag& flag : tokenize_flags())
+    if (flag.value.shown(settings).empty())
+      throw ConfigError("--" + flag.name,
+                        "is missing; give " + flag.value.accepted +
+                            ", for example: kvcompare tokenize --tokenizer "
+                            "./Llama-3.1-8B-Instruct --input texts.jsonl --output ids.jsonl");
+  settings.tokenize.text_field = settings.spec.text_field;
+  return settings.tokenize;
+}
+
+Command parse_train_kvzap(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{train_kvzap_help()};
+  Settings settings;
+  for (const GivenValue& given : match_arguments(flags, train_kvzap_flags())) apply(given, settings);
+  apply_quiet(settings);
+  for (const char* required : {"model_name", "data_path", "output"})
+    if (!settings.origins.contains(required))
+      throw ConfigError(
+          std::string("--") + required,
+          "is missing; for example: kvcompare train_kvzap --model_name ./Llama-3.2-1B --data_path "
+          "texts.jsonl --output ./Llama-3.2-1B-kvzap (more: kvcompare train_kvzap --help)");
+  if (settings.training.max_tokens < settings.training.min_tokens)
+    throw ConfigError("--max_tokens",
+                      "is " + std::to_string(settings.training.max_tokens) + ", less than --min_tokens " +
+                          std::to_string(settings.training.min_tokens) + ": no sample would be used");
+  return TrainKvzapCommand{std::move(settings.spec), std::move(settings.options),
+                           std::move(settings.training)};
+}
+
+Command parse_finalize(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{finalize_help()};
+  if (flags.size() != 1 || flags.front().starts_with("-"))
+    throw ConfigError("finalize",
+                      "give the one folder whose outputs are to be made again: kvcompare finalize OUT");
+  return FinalizeCommand{flags.front()};
+}
+
+// The folder that a subcommand is about, which comes first.
+std::string folder_of(const std::string& subcommand, const Arguments& flags) {
+  if (flags.empty() || flags.front().starts_with("-"))
+    throw ConfigError(subcommand, "give the folder of a run first: kvcompare " + subcommand + " OUT");
+  return flags.front();
+}
+
+Command parse_rerun(const Arguments& flags, const Arguments& arguments) {
+  if (asks_for_help(flags)) return ShowTextCommand{rerun_help()};
+  const std::filesystem::path folder = folder_of("rerun", flags);
+  auto earlier = flags_of_run(folder, compare_flags());
+  const auto full = std::filesystem::absolute(folder).lexically_normal();  // of "." too
+  const auto name = full.has_filename() ? full : full.parent_path();
+  earlier.push_back({find_flag(compare_flags(), "output_dir"), "rerun", name.string() + "_rerun"});
+  return parse_compare({flags.begin() + 1, flags.end()}, arguments, earlier);
+}
+
+Command parse_verify(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{verify_help()};
+  Settings settings;
+  settings.spec.model_name = "";
+  settings.options.output_dir = folder_of("verify", flags);
+  for (const GivenValue& given : match_arguments({flags.begin() + 1, flags.end()}, verify_flags()))
+    apply(given, settings);
+  return VerifyCommand{std::move(settings.spec), std::move(settings.options),
+                       std::move(settings.lists["kvzap_scorer_model"]), settings.n_recompute};
+}
+
+Command parse_report(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{report_help()};
+  folder_of("report", flags);
+  const auto first_flag = std::ranges::find_if(flags, [](const auto& word) { return word.starts_with("-"); });
+  Settings settings;
+  for (const GivenValue& given : match_arguments({first_flag, flags.end()}, report_flags()))
+    apply(given, settings);
+  ReportCommand command{.folders = {flags.begin(), first_flag},
+                        .output = std::nullopt,
+                        .report_text = settings.options.report_text,
+                        .at_density = std::nullopt};
+  if (settings.origins.contains("output")) command.output = settings.options.output_dir;
+  if (settings.origins.contains("at_density")) command.at_density = settings.spec.at_density;
+  return command;
+}
+
+Command parse_doctor(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{doctor_help()};
+  Settings settings;
+  for (const GivenValue& given : match_arguments(flags, doctor_flags())) apply(given, settings);
+  return DoctorCommand{settings.options.output_dir, settings.options.device};
+}
+
+Command parse_presses(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{presses_help()};
+  if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare presses` takes no flags");
+  return PressesCommand{};
+}
+
+Command parse_help(const Arguments& topics) {
+  if (topics.empty() || asks_for_help(topics)) return ShowTextCommand{compare_help()};
+  if (topics.size() > 1)
+    throw ConfigError("help", "'" + topics[1] + "' is one topic too many; give one: kvcompare help TOPIC");
+  return ShowTextCommand{help_on(topics.front())};
+}
+
+[[noreturn]] void refuse_subcommand(const std::string& name) {
+  std::string listed;
+  for (const std::string& known : subcommand_names()) listed += (listed.empty() ? "" : ", ") + known;
+  const std::string nearest = suggestion(name, subcommand_names());
+  throw ConfigError("command line", "'" + name + "' is no subcommand; " +
+                                        (nearest.empty() ? "there are: " + listed + ". " : nearest) +
+                                        "Flags are written --name VALUE (kvcompare --help)");
+}
+
+}  // namespace
+
+Command parse_command_line(const Arguments& arguments) {
+  if (arguments.empty() || arguments.front().starts_with("-")) {
+    if (asks_for(arguments, {"--version", "-V", "-v"})) return ShowTextCommand{version_text()};
+    return parse_compare(arguments, arguments);
+  }
+  const std::string& name = arguments.front();
+  const Arguments flags(arguments.begin() + 1, arguments.end());
+  if (name == "compare") return parse_compare(flags, arguments);
+  if (name == "doctor") return parse_doctor(flags);
+  if (name == "finalize") return parse_finalize(flags);
+  if (name == "report") return parse_report(flags);
+  if (name == "rerun") return parse_rerun(flags, arguments);
+  if (name == "verify") return parse_verify(flags);
+  if (name == "tokenize") return parse_tokenize(flags);
+  if (name == "train_kvzap" || name == "train-kvzap") return parse_train_kvzap(flags);
+  if (name == "presses") return parse_presses(flags);
+  if (name == "help") return parse_help(flags);
+  refuse_subcommand(name);
+}
+
+}  // namespace kvcompare

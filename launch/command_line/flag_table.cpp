@@ -1,0 +1,457 @@
+#include "launch/command_line/flag_table.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "common/log.h"
+#include "launch/command_line/flag_value.h"
+#include "launch/command_line/replaced.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kMostSamples = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kMostSeed = std::numeric_limits<std::uint64_t>::max();
+constexpr int kMostThreads = 4096;
+constexpr int kMostGpus = 1024;
+constexpr int kMostSeconds = 1000000;
+
+bool is_ratio(double value) { return value >= 0 && value < 1; }
+bool is_any(double) { return true; }
+bool is_density(double value) { return value > 0 && value <= 1; }
+
+bool is_device(const std::string& given) {
+  const std::string cuda = "cuda:";
+  return given == "auto" || given == "cpu" || given == "cuda" ||
+         (given.starts_with(cuda) && parse_whole<int>(given.substr(cuda.size()), 0, kMostGpus - 1));
+}
+
+FlagValue device() {
+  return {FlagKind::kText, "auto|cpu|cuda:N", "auto, cpu, cuda or cuda:N with N from 0",
+          [](Settings& settings, const std::string& given) {
+            if (is_device(given)) settings.options.device = given;
+            return is_device(given);
+          },
+          [](const Settings& settings) { return settings.options.device; }};
+}
+
+// The names that checkpoints and results have, and those that people have.
+std::optional<Dtype> dtype_of(const std::string& given) {
+  static const std::map<std::string, Dtype> spellings{{"fp64", Dtype::kFloat64},  {"double", Dtype::kFloat64},
+                                                      {"fp32", Dtype::kFloat32},  {"float", Dtype::kFloat32},
+                                                      {"bf16", Dtype::kBFloat16}, {"fp16", Dtype::kFloat16},
+                                                      {"half", Dtype::kFloat16}};
+  const auto found = spellings.find(given);
+  return found == spellings.end() ? parse_dtype(given) : found->second;
+}
+
+FlagValue dtype() {
+  return {FlagKind::kText, "auto|float64|float32|bfloat16|float16",
+          "auto, float64 (fp64, double), float32 (fp32, float), bfloat16 (bf16) or float16 (fp16, half)",
+          [](Settings& settings, const std::string& given) {
+            const std::optional<Dtype> parsed = dtype_of(given);
+            if (parsed || given == "auto") settings.spec.dtype = parsed;
+            return parsed || given == "auto";
+          },
+          [](const Settings& settings) {
+            return settings.spec.dtype ? to_string(*settings.spec.dtype) : "auto";
+          }};
+}
+
+FlagValue max_weight_memory() {
+  return {FlagKind::kText, "SIZE", "a size such as 2GiB, 500MB or 4096 (bytes)",
+          [](Settings& settings, const std::string& given) {
+            const auto bytes = parse_bytes(given);
+            if (bytes) settings.options.max_weight_memory = bytes;
+            return bytes.has_value();
+          },
+          [](const Settings& settings) {
+            const auto& bytes = settings.options.max_weight_memory;
+            return bytes ? std::to_string(*bytes) : "";
+          }};
+}
+
+bool is_share(double value) { return value > 0 && value < 1; }
+bool is_positive(double value) { return value > 0; }
+
+// New lines are written \n, on the command line and in the help.
+FlagValue repeat_prompt() {
+  return {FlagKind::kText, "TEXT", "a text, in which \\n is a new line, or none",
+          [](Settings& settings, const std::string& given) {
+            settings.training.repeat_prompt = given == "none" ? "" : replaced(given, "\\n", "\n");
+            return true;
+          },
+          [](const Settings& settings) {
+            const auto& prompt = settings.training.repeat_prompt;
+            return prompt.empty() ? "none" : replaced(prompt, "\n", "\\n");
+          }};
+}
+
+FlagValue log_level() {
+  std::string names;
+  for (const std::string& name : log_level_names()) names += (names.empty() ? "" : "|") + name;
+  return {FlagKind::kText, names, "one of " + names,
+          [](Settings& settings, const std::string& given) {
+            if (is_log_level(given)) settings.options.log_level = given;
+            return is_log_level(given);
+          },
+          [](const Settings& settings) { return settings.options.log_level; }};
+}
+
+FlagValue method_list() {
+  FlagValue value = text(&Settings::methods, "A,B,...", "names separated by commas, see `kvcompare presses`");
+  value.kind = FlagKind::kList;
+  return value;
+}
+
+// A parameter of methods, which takes several values.
+Flag sweep(const char* name, FlagGroup group, FlagValue one, std::string unit, std::string help) {
+  return {name, group, listed(name, std::move(one)), std::move(unit), std::move(help), ""};
+}
+
+Flag text_field_flag() {
+  auto value = text(&RunSpec::text_field, "KEY", "a key of the JSON objects");
+  value.shown = [](const Settings& settings) { return settings.spec.text_field.value_or("text"); };
+  return {"text_field",
+          FlagGroup::kData,
+          value,
+          "",
+          "Key that holds the text in each line of the data set. A line may hold `input_ids` (token ids) "
+          "instead. Of a line with both, the text is used if this flag is given, else the ids.",
+          ""};
+}
+
+std::vector<Flag> data_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kData;
+  return {
+      {"config", kGroup, text(&Settings::config, "FILE.json", "a JSON file"), "",
+       "Values for any of these flags: a JSON object whose keys are their names. The command line wins. In "
+       "its "
+       "paths ~ is the home folder, and $VAR or ${VAR} an environment variable.",
+       "none"},
+      {"model_name", kGroup, text(&RunSpec::model_name, "FOLDER|ID", "a folder or a hub id"), "",
+       "Model: a folder with config.json, tokenizer.json and *.safetensors, or a hub id that the Hugging "
+       "Face "
+       "cache holds (HF_HOME, HF_HUB_CACHE).",
+       "", true},
+      {"data_path", kGroup, text(&RunSpec::data_path, "FILE.jsonl", "a JSONL file"), "",
+       "Data set: one JSON object a line, each a sample.", "required", true},
+      text_field_flag(),
+      {"max_length", kGroup, whole_number(&RunSpec::max_length, std::int64_t{2}, kMostTokens), "tokens",
+       "Longer samples are truncated.", ""},
+      {"max_samples", kGroup, whole_number(&RunSpec::max_samples, std::int64_t{1}, kMostSamples), "samples",
+       "Only the first samples of the data set.", "all"},
+      {"skip_bad_lines", kGroup, on_off(&RunSpec::skip_bad_lines), "",
+       "Leave out lines of the data set that are no sample, and list them, instead of refusing them.", ""},
+      {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
+       "Tokens between two evictions: the interval of eviction, exactly. 1: an eviction after every token. "
+       "128: a budget with a buffer of 128 tokens, as R-KV and TensorRT-LLM evict while they generate. No "
+       "value "
+       "is faster; at the length of a sample evictions no longer matter.",
+       ""},
+  };
+}
+
+std::vector<Flag> method_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kMethods;
+  return {
+      {"methods", kGroup, method_list(), "",
+       "Methods, any spelling that `kvcompare presses` shows; also with parameters of their own: "
+       "streaming_llm:n_sink=8:compression_ratio=0.9. `all` is kvzap, random, streaming_llm and "
+       "expected_attention; `every` is each method that there is. If this flag is not given, all run but "
+       "KVzap "
+       "where it has no scorer for the model. The baseline is always run, first.",
+       ""},
+      {"include_observed_attention", kGroup, on_off(&Settings::include_observed_attention), "",
+       "Adds ObservedAttention, which must look at every attention weight.", ""},
+      {"policy", kGroup, choice(&MethodFlags::policy, {"auto", "ratio", "threshold"}), "",
+       "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
+      {"at_density", kGroup,
+       numbers(&RunSpec::at_density, "numbers above 0 up to 1, separated by commas", is_density),
+       "of the keys attended to",
+       "Where the settings of each method are compared with those of the others, by interpolation between "
+       "them.",
+       ""},
+      sweep("seed", kGroup, whole_number(&MethodFlags::seed, std::uint64_t{0}, kMostSeed), "",
+            "Of the method random."),
+  };
+}
+
+std::vector<Flag> eviction_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kEviction;
+  return {
+      sweep("compression_ratio", kGroup,
+            number(&MethodFlags::compression_ratio, "a number from 0 up to but not 1 (the fraction removed)",
+                   is_ratio),
+            "fraction removed", "Ratio policy: 0.5 removes half of the keys."),
+      sweep("threshold", kGroup, number(&MethodFlags::threshold, "a finite number", is_any), "score",
+            "Threshold policy: a key with a lower score is evicted."),
+      sweep("sliding_window_size", kGroup,
+            whole_number(&MethodFlags::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
+            "Threshold policy: the most recent keys, which are not judged yet."),
+      sweep("n_sink", kGroup, whole_number(&MethodFlags::n_sink, std::int64_t{0}, kMostTokens), "tokens",
+            "First positions, never evicted, of streaming_llm and expected_attention."),
+      sweep("n_future_positions", kGroup,
+            whole_number(&MethodFlags::n_future_positions, std::int64_t{1}, kMostTokens), "tokens",
+            "expected_attention: how far ahead queries are expected."),
+      sweep("use_covariance", kGroup, on_off(&MethodFlags::use_covariance), "",
+            "expected_attention: use the covariance of the queries, not only their mean."),
+      sweep("use_vnorm", kGroup, on_off(&MethodFlags::use_vnorm), "",
+            "expected_attention: weight a key by the norm of its value."),
+  };
+}
+
+std::vector<Flag> kvzap_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kKvzap;
+  auto scorer = sweep("kvzap_scorer_model", kGroup,
+                      text(&MethodFlags::kvzap_scorer_model, "FOLDER|ID", "a folder or a hub id"), "",
+                      "Trained scorer, which must fit the model: a folder or a hub id.");
+  scorer.is_path = true;
+  return {
+      std::move(scorer),
+      {"kvzap_model_type", kGroup, choice(&MethodFlags::kvzap_model_type, {"mlp", "linear"}), "",
+       "Kind of scorer. A contradiction to what the scorer says is an error.", "what the scorer says"},
+      sweep("kvzap_n_sink", kGroup, whole_number(&MethodFlags::kvzap_n_sink, std::int64_t{0}, kMostTokens),
+            "tokens", "First positions that KVzap never evicts."),
+  };
+}
+
+std::vector<Flag> machine_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kMachine;
+  return {
+      {"device", kGroup, device(), "", "Where to compute. auto: the GPUs if there are any.", ""},
+      {"num_gpus", kGroup, whole_number(&RunOptions::num_gpus, 1, kMostGpus), "GPUs", "One worker each.",
+       "all that are visible"},
+      {"dtype", kGroup, dtype(), "",
+       "Number format of the computation; sums of NLL are always float64. Also: fp64, double, fp32, float, "
+       "bf16, "
+       "fp16, half.",
+       ""},
+      {"engine", kGroup, choice(&RunSpec::engine, {"auto", "layerwise", "stepwise"}), "",
+       "layerwise: a whole sample passes a layer at once, however small the chunks. stepwise: chunk by "
+       "chunk, as "
+       "generation would; slow, the referee. The same numbers up to rounding. auto: layerwise.",
+       ""},
+      {"max_weight_memory", kGroup, max_weight_memory(), "",
+       "Most memory for weights. Layers that do not fit come again for every batch of samples, one after the "
+       "other: on the CPU from the files, on a GPU from pinned memory of the host. No result depends on it.",
+       "all weights stay in memory"},
+      {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
+       "CPU threads of this process. No result depends on it.",
+       "OMP_NUM_THREADS if set; else the cores that affinity and the container's quota leave it"},
+      {"workers", kGroup, whole_number(&RunOptions::workers, 1, kMostThreads), "workers",
+       "Workers of one process on the CPU; they share its threads, and each holds the model. No result "
+       "depends "
+       "on it.",
+       "one for --engine layerwise in float32 or float64, else one a thread"},
+      {"dedicated_coordinator", kGroup, on_off(&RunOptions::dedicated_coordinator), "",
+       "Under mpirun or srun: rank 0 evaluates nothing itself.", ""},
+      {"share_gpu", kGroup, on_off(&RunOptions::share_gpu), "",
+       "Under mpirun or srun: several ranks may use the same GPU.", ""},
+      {"allow_mixed_hardware", kGroup, on_off(&RunOptions::allow_mixed_hardware), "",
+       "Evaluate units on machines whose arithmetic differs in the last bits, which is refused otherwise. "
+       "The "
+       "results say which arithmetic there was.",
+       ""},
+      {"weight_broadcast", kGroup, choice(&RunOptions::weight_broadcast, {"auto", "off"}), "",
+       "Under mpirun or srun, with a GPU a rank. auto: one rank a host reads its share of the weights, and "
+       "NCCL "
+       "brings them to all. off: each rank reads them for itself. No result depends on it.",
+       ""},
+      {"rank_timeout", kGroup, whole_number(&RunOptions::rank_timeout, 1, kMostSeconds), "seconds",
+       "Under mpirun or srun: the run ends, to be resumed, when a rank has given no sign of life for so "
+       "long.",
+       ""},
+      {"start_timeout", kGroup, whole_number(&RunOptions::start_timeout, 1, kMostSeconds), "seconds",
+       "The same until a rank gives its first sign of life.", ""},
+  };
+}
+
+std::vector<Flag> output_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kOutput;
+  return {
+      {"output_dir", kGroup, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
+       "Gets the results and the journal. Made if it is not there.", "", true},
+      {"resume", kGroup, on_off(&RunOptions::resume), "",
+       "Go on with the run in the output folder, with any number of processes; starts one if there is none. "
+       "If more methods, values or samples are asked for than before, the run grows by them.",
+       ""},
+      {"retry_failed", kGroup, on_off(&RunOptions::retry_failed), "",
+       "With --resume: try again what has failed for good.", ""},
+      {"salvage", kGroup, on_off(&RunOptions::salvage), "",
+       "With --resume: do without damaged lines of the journal; their units are evaluated again.", ""},
+      {"overwrite", kGroup, on_off(&RunOptions::overwrite), "",
+       "Remove the results of an earlier run from the output folder.", ""},
+      {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
+       "Keep the NLL of every token, in results.h5.", ""},
+      {"report_text", kGroup, on_off(&RunOptions::report_text), "",
+       "Show the first words of each text in report.html.", ""},
+      {"stop_grace", kGroup, whole_number(&RunOptions::stop_grace, 0, kMostSeconds), "seconds",
+       "After SIGUSR1, SIGTERM or Ctrl-C no unit is begun; those under way are dropped after this time.", ""},
+      {"computed_log", kGroup, text(&RunOptions::computed_log, "FILE", "a file to append to"), "",
+       "Gets a line for each unit evaluated, by any process: sample, method, SHA-256 of the values.", "none",
+       true},
+      {"log_level", kGroup, log_level(), "", "Least important lines that the log on stderr shows.", ""},
+      {"quiet", kGroup, on_off(&RunOptions::quiet), "",
+       "Tell nothing but warnings, errors and results: --log_level warning --no_progress.", ""},
+      {"no_progress", kGroup, on_off(&RunOptions::no_progress), "",
+       "Draw no bar on stderr, and write no lines there that tell how far the run is.", ""},
+  };
+}
+
+std::vector<Flag> prompt_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kPrompts;
+  return {
+      {"min_tokens", kGroup, whole_number(&KvzapTrainingSpec::min_tokens, std::int64_t{2}, kMostTokens),
+       "tokens", "Shorter samples are left out.", ""},
+      {"max_tokens", kGroup, whole_number(&KvzapTrainingSpec::max_tokens, std::int64_t{2}, kMostTokens),
+       "tokens", "Longer samples are cut. The model reads each twice, with the repeat prompt in between.",
+       ""},
+      {"positions_per_prompt", kGroup,
+       whole_number(&KvzapTrainingSpec::positions_per_prompt, std::int64_t{1}, kMostTokens), "positions",
+       "Of each prompt, drawn by seed: those that the surrogate is fitted to.", ""},
+      {"repeat_prompt", kGroup, repeat_prompt(), "",
+       "Stands between a text and its repetition; \\n is a new line, none is nothing. What the model was "
+       "taught to repeat after.",
+       ""},
+      {"held_out", kGroup,
+       number(&KvzapTrainingSpec::held_out, "a number between 0 and 1, both excluded", is_share),
+       "of the prompts", "Share that nothing is fitted to: R2 is measured there.", ""},
+      {"seed", kGroup, whole_number(&KvzapTrainingSpec::seed, std::uint64_t{0}, kMostSeed), "",
+       "Of held-out prompts, positions, first weights and order of the examples.", ""},
+  };
+}
+
+std::vector<Flag> surrogate_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kSurrogate;
+  return {
+      {"kvzap_model_type", kGroup, choice(&KvzapTrainingSpec::kvzap_model_type, {"mlp", "linear"}), "",
+       "Kind of surrogate: mlp by AdamW, linear by ridge regression.", ""},
+      {"hidden_dim", kGroup, whole_number(&KvzapTrainingSpec::hidden_dim, std::int64_t{1}, kMostTokens),
+       "channels", "mlp: of its hidden layer.", ""},
+      {"epochs", kGroup, whole_number(&KvzapTrainingSpec::n_epochs, std::int64_t{1}, kMostTokens), "passes",
+       "mlp: over all positions.", ""},
+      {"batch_size", kGroup, whole_number(&KvzapTrainingSpec::batch_size, std::int64_t{1}, kMostTokens),
+       "positions", "mlp: of a step.", ""},
+      {"learning_rate", kGroup, number(&KvzapTrainingSpec::learning_rate, "a number above 0", is_positive),
+       "", "mlp: the highest; it falls to 0 along a cosine.", ""},
+      {"ridge", kGroup, number(&KvzapTrainingSpec::ridge, "a number above 0", is_positive), "",
+       "linear: penalty on the squared weights.", ""},
+  };
+}
+
+// A row whose value has no default here.
+Flag required(Flag flag) {
+  flag.value.shown = [](const Settings&) { return std::string(); };
+  flag.absent = "required";
+  return flag;
+}
+
+Flag surrogate_output_flag() {
+  return required(
+      {"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
+       "Gets config.json and model.safetensors of the surrogate, and while it is trained all that --resume "
+       "needs. Made if it is not there.",
+       ""});
+}
+
+// Rows of compare_flags().
+std::vector<Flag> shared_flags(std::initializer_list<const char*> names) {
+  std::vector<Flag> flags;
+  flags.reserve(names.size());
+  for (const char* name : names) flags.push_back(*find_flag(compare_flags(), name));
+  return flags;
+}
+
+}  // namespace
+
+const std::vector<Flag>& compare_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all;
+    for (auto group :
+         {data_flags(), method_flags(), eviction_flags(), kvzap_flags(), machine_flags(), output_flags()})
+      all.insert(all.end(), group.begin(), group.end());
+    return all;
+  }();
+  return flags;
+}
+
+const std::vector<Flag>& doctor_flags() {
+  static const std::vector<Flag> flags = shared_flags({"output_dir", "device"});
+  return flags;
+}
+
+const std::vector<Flag>& train_kvzap_flags() {
+  static const std::vector<Flag> flags = [] {
+    auto all =
+        shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines", "device",
+                      "dtype", "threads", "dedicated_coordinator", "share_gpu", "allow_mixed_hardware",
+                      "rank_timeout", "start_timeout", "resume", "log_level", "quiet", "no_progress"});
+    all.front() = required(all.front());
+    for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
+      all.insert(all.end(), group.begin(), group.end());
+    return all;
+  }();
+  return flags;
+}
+
+const std::vector<Flag>& tokenize_flags() {
+  static const std::vector<Flag> flags = {
+      {"tokenizer", FlagGroup::kData,
+       text(&TokenizeCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
+       "Folder with tokenizer.json, or that file.", "required"},
+      {"input", FlagGroup::kData, text(&TokenizeCommand::input, "F.jsonl", "a JSONL file"), "",
+       "Texts: one JSON object a line.", "required"},
+      {"output", FlagGroup::kOutput, text(&TokenizeCommand::output, "G.jsonl", "a file to write"), "",
+       "Gets {\"input_ids\":[...]} for each text, in the same order.", "required"},
+      text_field_flag(),
+  };
+  return flags;
+}
+
+const std::vector<Flag>& report_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all{{"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"),
+                           "", "Gets the files. Made if it is not there.",
+                           "the folder of the run; comparison_report for several"}};
+    for (auto& flag : shared_flags({"at_density", "report_text"})) all.push_back(std::move(flag));
+    for (auto& flag : all)
+      if (flag.value.kind != FlagKind::kSwitch)
+        flag.value.shown = [](const Settings&) { return std::string(); };
+    all[1].absent = "those of each run";
+    return all;
+  }();
+  return flags;
+}
+
+const std::vector<Flag>& verify_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all{
+        {"recompute", FlagGroup::kData, whole_number(&Settings::n_recompute, std::int64_t{1}, kMostSamples),
+         "samples", "Evaluate so many samples again, under every method, and compare with the journal.",
+         "none"}};
+    for (auto& flag : shared_flags({"model_name", "data_path", "kvzap_scorer_model", "threads", "workers"})) {
+      flag.value.shown = [](const Settings&) { return std::string(); };
+      if (flag.group != FlagGroup::kMachine) flag.absent = "where the run found it";
+      all.push_back(std::move(flag));
+    }
+    return all;
+  }();
+  return flags;
+}
+
+std::vector<std::string> flag_names(const std::vector<Flag>& flags) {
+  std::vector<std::string> names;
+  for (const Flag& flag : flags) names.push_back(flag.name);
+  return names;
+}
+
+const Flag* find_flag(const std::vector<Flag>& flags, std::string_view name) {
+  const auto found =
+      std::find_if(flags.begin(), flags.end(),
+                   [wanted = canonical_name(name)](const Flag& flag) { return flag.name == wanted; });
+  return found == flags.end() ? nullptr : &*found;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "launch/command_line/flag.h"
+
+namespace kvcompare {
+
+std::string compare_help();
+std::string tokenize_help();
+std::string train_kvzap_help();
+std::string finalize_help();
+std::string rerun_help();
+std::string report_help();
+std::string verify_help();
+std::string doctor_help();
+std::string presses_help();
+std::string version_text();
+
+// One flag, as these texts show it.
+std::string flag_lines(const Flag& flag);
+
+}  // namespace kvcompare

@@ -1,0 +1,72 @@
+#include "launch/command_line/help_topic.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/errors.h"
+#include "launch/command_line/flag_table.h"
+#include "launch/command_line/help_text.h"
+#include "launch/command_line/nearest_name.h"
+#include "launch/commands/presses_command.h"
+#include "presses/registry.h"
+
+namespace kvcompare {
+namespace {
+
+using Subcommand = std::pair<const char*, std::string (*)()>;
+
+constexpr Subcommand kSubcommands[] = {{"compare", compare_help},   {"doctor", doctor_help},
+                                       {"finalize", finalize_help}, {"help", compare_help},
+                                       {"presses", presses_help},   {"report", report_help},
+                                       {"rerun", rerun_help},       {"verify", verify_help},
+                                       {"tokenize", tokenize_help}, {"train_kvzap", train_kvzap_help}};
+
+// Each subcommand's row of the flag, once if they are the same; "" if there is none.
+std::string flag_help(const std::string& name) {
+  const std::pair<const char*, const std::vector<Flag>&> tables[] = {{"compare", compare_flags()},
+                                                                     {"train_kvzap", train_kvzap_flags()},
+                                                                     {"tokenize", tokenize_flags()},
+                                                                     {"verify", verify_flags()},
+                                                                     {"report", report_flags()}};
+  std::string text, last;
+  for (const auto& [subcommand, flags] : tables) {
+    const Flag* flag = find_flag(flags, name);
+    if (flag == nullptr) continue;
+    const std::string lines = flag_lines(*flag);
+    if (lines != last) text += std::string("kvcompare ") + subcommand + "\n" + lines;
+    last = lines;
+  }
+  return text;
+}
+
+std::vector<std::string> topics() {
+  std::vector<std::string> all = subcommand_names();
+  for (const auto* flags : {&compare_flags(), &train_kvzap_flags(), &tokenize_flags()})
+    for (const std::string& name : flag_names(*flags)) all.push_back(name);
+  for (const MethodDescription& method : methods()) all.emplace_back(method.name);
+  return all;
+}
+
+}  // namespace
+
+const std::vector<std::string>& subcommand_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const auto& [name, help] : kSubcommands) all.emplace_back(name);
+    return all;
+  }();
+  return names;
+}
+
+std::string help_on(const std::string& topic) {
+  const std::string name = canonical_name(topic.substr(std::min(topic.find_first_not_of('-'), topic.size())));
+  for (const auto& [subcommand, help] : kSubcommands)
+    if (name == subcommand) return help();
+  if (std::string text = flag_help(name); !text.empty()) return text;
+  if (const MethodDescription* method = find_method(name)) return press_text(*method);
+  const std::string nearest = suggestion(name, topics());
+  throw ConfigError("help", "'" + topic + "' is no topic; " + (nearest.empty() ? "give" : nearest + "Give") +
+                                " a subcommand, a flag or a method (kvcompare --help, kvcompare presses)");
+}
+
+}  // namespace kvcompare

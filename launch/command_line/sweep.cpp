@@ -1,0 +1,170 @@
+#include "launch/command_line/sweep.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "common/errors.h"
+#include "common/run/method_parameters.h"
+#include "launch/command_line/flag_table.h"
+#include "launch/command_line/nearest_name.h"
+
+namespace kvcompare {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+struct Axis {
+  const Flag* flag;
+  Texts values;
+};
+
+// What an item of --methods may give for itself.
+Texts parameters_of(const MethodSpec& method) {
+  auto flags = swept_flags(method);
+  if (!std::holds_alternative<KeepAll>(method.policy)) flags.emplace_back("policy");
+  if (reads(method, "kvzap_model_type")) flags.emplace_back("kvzap_model_type");
+  return flags;
+}
+
+bool is_of_any_method(const std::string& flag) {
+  for (const auto& method : methods())
+    for (const auto* policy : {"ratio", "threshold"}) {
+      MethodFlags with_policy;
+      with_policy.policy = policy;
+      const auto flags = parameters_of(make_method_spec(method, with_policy));
+      if (std::ranges::find(flags, flag) != flags.end()) return true;
+    }
+  return false;
+}
+
+std::string joined(const Texts& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+// The combinations of one item.
+class Combinations {
+ public:
+  Combinations(const MethodItem& item, const Settings& settings, const std::string& origin)
+      : item_(item), settings_(settings), origin_(origin) {
+    for (const auto* flag : {"policy", "kvzap_model_type"})  // they decide what else is used
+      for (const auto& [name, value] : item.fixed)
+        if (name == flag) assign(name, value, settings_);
+    const auto prototype = make_method_spec(*item.method, settings_.flags);
+    check_fixed(prototype);
+    for (const auto& name : swept_flags(prototype)) axes_.push_back(axis(name));
+  }
+
+  // kMostInstances + 1 if there are more.
+  std::size_t n() const {
+    std::size_t product = 1;
+    for (const auto& axis : axes_) product = std::min(product * axis.values.size(), kMostInstances + 1);
+    return product;
+  }
+
+  std::string n_text() const {
+    std::string text;
+    for (const auto& axis : axes_)
+      if (axis.values.size() > 1)
+        text += (text.empty() ? "" : " x ") + std::to_string(axis.values.size()) + " values of " +
+                axis.flag->name;
+    return text;
+  }
+
+  MethodSpec at(std::size_t place) const {
+    auto settings = settings_;
+    for (auto axis = axes_.rbegin(); axis != axes_.rend(); ++axis) {
+      assign(axis->flag->name, axis->values[place % axis->values.size()], settings);
+      place /= axis->values.size();
+    }
+    return make_method_spec(*item_.method, settings.flags);
+  }
+
+ private:
+  void assign(const std::string& name, const std::string& value, Settings& settings) const {
+    const Flag& flag = *find_flag(compare_flags(), name);
+    const auto& assign_one = flag.value.assign_one ? flag.value.assign_one : flag.value.assign;
+    if (!assign_one(settings, value))
+      throw ConfigError(origin_, "'" + item_.spelling + "': " + name + ": '" + value +
+                                     "' is not accepted; give " + flag.value.accepted);
+  }
+
+  void check_fixed(const MethodSpec& prototype) const {
+    const auto known = parameters_of(prototype);
+    for (const auto& [name, value] : item_.fixed) {
+      if (std::ranges::find(known, name) != known.end()) continue;
+      if (name == "kvzap_scorer" && reads(prototype, "kvzap_scorer_model"))
+        throw ConfigError(origin_,
+                          "'" + item_.spelling +
+                              "': kvzap_scorer is how results name a scorer, by its SHA-256; write "
+                              "kvzap_scorer_model=FOLDER in its place, or let kvcompare rerun do so");
+      const std::string method(item_.method->name);
+      const auto nearest = suggestion(name, known);
+      const std::string what = known.empty()            ? method + " has no parameters"
+                               : is_of_any_method(name) ? method + " does not use " + name
+                                                        : method + " has no parameter '" + name + "'";
+      throw ConfigError(origin_, "'" + item_.spelling + "': " + what +
+                                     (known.empty() ? "" : "; " + nearest + "it uses " + joined(known)));
+    }
+  }
+
+  Axis axis(const std::string& name) const {
+    const Flag* flag = find_flag(compare_flags(), name);
+    for (const auto& [fixed, value] : item_.fixed)
+      if (fixed == name) return {flag, {value}};
+    const auto list = settings_.lists.find(name);
+    if (list != settings_.lists.end()) return {flag, list->second};
+    return {flag, {flag->value.shown(settings_)}};
+  }
+
+  const MethodItem& item_;
+  Settings settings_;
+  std::string origin_;
+  std::vector<Axis> axes_;
+};
+
+}  // namespace
+
+std::vector<MethodSpec> make_instances(const std::vector<MethodItem>& items, const Settings& settings,
+                                       const std::string& origin) {
+  std::vector<MethodSpec> instances;
+  std::size_t n_most = 0;  // before those that are the same are dropped
+  for (const auto& item : items) {
+    const Combinations combinations(item, settings, origin);
+    n_most += combinations.n();
+    if (n_most > kMostInstances + 1)
+      throw ConfigError(origin, std::string(item.method->name) + " makes more than " +
+                                    std::to_string(kMostInstances) + " instances of this run" +
+                                    (combinations.n_text().empty() ? "" : ": " + combinations.n_text()) +
+                                    "; give fewer values");
+    for (std::size_t i = 0; i < combinations.n(); ++i) {
+      auto instance = combinations.at(i);
+      if (std::ranges::find(instances, instance) != instances.end()) continue;
+      const auto is_other = [&](const MethodSpec& other) { return other.name != instance.name; };
+      auto last = std::find_if_not(instances.rbegin(), instances.rend(), is_other).base();
+      instances.insert(last == instances.begin() ? instances.end() : last, std::move(instance));
+    }
+  }
+  return instances;
+}
+
+FlagUse use_of(const std::string& flag, const std::vector<MethodItem>& items,
+               const std::vector<MethodSpec>& instances) {
+  auto use = FlagUse::kNone;
+  for (const auto& instance : instances) {
+    const auto flags = parameters_of(instance);
+    if (std::ranges::find(flags, flag) == flags.end()) continue;
+    use = FlagUse::kOwnOnly;
+    for (const auto& item : items)
+      if (item.method->name == instance.name &&
+          std::ranges::find(item.fixed, flag, &std::pair<std::string, std::string>::first) ==
+              item.fixed.end())
+        return FlagUse::kRead;
+  }
+  return use;
+}
+
+}  // namespace kvcompare

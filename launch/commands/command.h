@@ -1,0 +1,75 @@
+// What the command line asks for.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/run/kvzap_training_spec.h"
+#include "common/run/run_options.h"
+#include "common/run/run_spec.h"
+
+namespace kvcompare {
+
+// The main job. `spec` is complete but for what only the model and the machine can tell (dtype, device_type).
+struct CompareCommand {
+  RunSpec spec;
+  RunOptions options;
+  std::vector<std::string> arguments;  // as typed, without the program's name
+  std::vector<std::string> warnings;   // for the log
+  bool methods_by_default = false;     // neither methods nor a scorer were named: see runnable_methods.h
+};
+
+struct TokenizeCommand {
+  std::filesystem::path tokenizer;  // folder with tokenizer.json
+  std::filesystem::path input;      // JSONL
+  std::filesystem::path output;
+  std::optional<std::string> text_field;
+};
+
+// Of `spec` model_name, data_path and how it is read, dtype and seed count.
+struct TrainKvzapCommand {
+  RunSpec spec;
+  RunOptions options;
+  KvzapTrainingSpec training;
+};
+
+struct FinalizeCommand {
+  std::filesystem::path output_dir;
+};
+
+// Of `spec` the places of model, data and scorer count: empty where the run's own are to be looked at. Of
+// `options` the folder, threads and workers.
+struct VerifyCommand {
+  RunSpec spec;
+  RunOptions options;
+  std::vector<std::string> kvzap_scorers{};  // in the order of the run's; none: where they were
+  std::optional<std::int64_t> n_recompute;   // samples; none if absent
+};
+
+struct ReportCommand {
+  std::vector<std::filesystem::path> folders;     // of runs that are complete; at least one
+  std::optional<std::filesystem::path> output;    // the run's own, or comparison_report, if absent
+  bool report_text = false;                       // the page shows the first words of texts
+  std::optional<std::vector<double>> at_density;  // those of each run if absent
+};
+
+struct DoctorCommand {
+  std::filesystem::path output_dir = RunOptions{}.output_dir;
+  std::string device = RunOptions{}.device;
+};
+
+struct PressesCommand {};
+
+// --help, --version
+struct ShowTextCommand {
+  std::string text;
+};
+
+using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, ReportCommand, TokenizeCommand,
+                             TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
+
+}  // namespace kvcompare

@@ -1,0 +1,11 @@
+// kvcompare compare: the main job.
+#pragma once
+
+#include "common/exit_code.h"
+#include "launch/commands/command.h"
+
+namespace kvcompare {
+
+ExitCode run_compare(const CompareCommand& command);
+
+}  // namespace kvcompare

@@ -1,0 +1,71 @@
+#include "launch/commands/earlier_run.h"
+
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "common/errors.h"
+#include "launch/command_line/config_file.h"
+#include "launch/command_line/flag_table.h"
+#include "launch/command_line/replaced.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr const char* kPlacesFile = "run.json";
+constexpr const char* kResultsFile = "detailed_results.json";
+
+void refuse_separators(const std::string& place, const char* separators, const std::filesystem::path& file) {
+  const auto at = place.find_first_of(separators);
+  if (at == std::string::npos) return;
+  throw ConfigError(
+      file.string() + ": kvzap_scorers",
+      "the folder '" + place + "' has a '" + place[at] +
+          "' in its name, which separates values on the command line; run kvcompare anew with a "
+          "--kvzap_scorer_model without it, for example a symbolic link");
+}
+
+// Results name a scorer by its hash. scorers: [{"sha256", "path"}], in the order of the instances.
+void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& file,
+                 const std::vector<Flag>& flags, std::vector<GivenValue>& given) {
+  std::string places;
+  for (const auto& scorer : scorers) {
+    const auto name = "kvzap_scorer=" + scorer.at("sha256").get<std::string>();
+    const auto place = scorer.at("path").get<std::string>();
+    refuse_separators(place, ",", file);
+    for (auto& value : given)
+      if (value.flag->name == "methods" && value.text.find(name) != std::string::npos) {
+        refuse_separators(place, ":", file);
+        value.text = replaced(value.text, name, "kvzap_scorer_model=" + place);
+      }
+    places += (places.empty() ? "" : ",") + place;
+  }
+  if (!places.empty())
+    given.push_back({find_flag(flags, "kvzap_scorer_model"), file.string() + ": kvzap_scorers", places});
+}
+
+}  // namespace
+
+std::vector<GivenValue> flags_of_run(const std::filesystem::path& folder, const std::vector<Flag>& flags) {
+  for (const auto* name : {kResultsFile, kPlacesFile})
+    if (std::error_code error; !std::filesystem::exists(folder / name, error))
+      throw ConfigError("rerun", folder.string() + " holds no " + name +
+                                     "; give the --output_dir of a run that is complete");
+  auto given = read_config_file(folder / kResultsFile, flags);
+  const auto file = folder / kPlacesFile;
+  try {
+    std::ifstream stream(file);
+    const auto report = nlohmann::json::parse(stream);
+    for (const auto& [name, place] : report.at("paths").items()) {
+      const Flag* flag = find_flag(flags, name);
+      if (flag) given.push_back({flag, file.string() + ": paths." + name, place.get<std::string>()});
+    }
+    put_scorers(report.at("kvzap_scorers"), file, flags, given);
+  } catch (const nlohmann::json::exception& error) {
+    throw ConfigError(file.string(),
+                      std::string("does not say in `paths` where model and data were: ") + error.what());
+  }
+  return given;
+}
+
+}  // namespace kvcompare

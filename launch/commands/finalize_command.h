@@ -1,0 +1,11 @@
+// kvcompare finalize OUT: all outputs again, from the journal alone.
+#pragma once
+
+#include "common/exit_code.h"
+#include "launch/commands/command.h"
+
+namespace kvcompare {
+
+ExitCode run_finalize(const FinalizeCommand& command);
+
+}  // namespace kvcompare

@@ -1,0 +1,24 @@
+#include "launch/commands/tokenize_command.h"
+
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "common/errors.h"
+#include "common/files/atomic_file.h"
+#include "common/tokenizer/tokenizer.h"
+#include "launch/commands/tokenized_lines.h"
+
+namespace kvcompare {
+
+ExitCode run_tokenize(const TokenizeCommand& command) {
+  std::error_code ignored;  // if one of the two is not there
+  if (std::filesystem::equivalent(command.input, command.output, ignored))
+    throw ConfigError("output", command.output.string() + " is the input file; name another one");
+  const Tokenizer tokenizer = Tokenizer::load(command.tokenizer);
+  const auto encode = [&](std::string_view text) { return tokenizer.encode(text); };
+  write_file_atomically(command.output, tokenized_lines(command.input, command.text_field, encode));
+  return ExitCode::kComplete;
+}
+
+}  // namespace kvcompare

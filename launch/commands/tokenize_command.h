@@ -1,0 +1,11 @@
+// kvcompare tokenize: texts to token ids.
+#pragma once
+
+#include "common/exit_code.h"
+#include "launch/commands/command.h"
+
+namespace kvcompare {
+
+ExitCode run_tokenize(const TokenizeCommand& command);
+
+}  // namespace kvcompare

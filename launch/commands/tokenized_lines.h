@@ -1,0 +1,18 @@
+// A data set of texts as a data set of token ids.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "common/data/dataset.h"
+
+namespace kvcompare {
+
+// A line {"input_ids":[...]} for each line of `input` that is not blank, in order: the sample that a
+// comparison would make of the line, not truncated. Text goes through `encode`. Throws DataError for a bad
+// line.
+std::string tokenized_lines(const std::filesystem::path& input, const std::optional<std::string>& text_field,
+                            const Encode& encode);
+
+}  // namespace kvcompare

@@ -1,0 +1,181 @@
+#include "launch/session/coordination.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "common/errors.h"
+#include "common/host_name.h"
+#include "common/log.h"
+#include "common/plural.h"
+#include "common/version.h"
+#include "coordinator/plan/plan.h"
+#include "coordinator/reports/warnings.h"
+#include "launch/session/progress_style.h"
+#include "launch/session/publish.h"
+#include "launch/session/stop_signal.h"
+#include "worker/devices/machine_numerics.h"
+
+namespace kvcompare {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// As a program that is started elsewhere would find it.
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return path;  // the id of a model
+  const auto full = std::filesystem::absolute(path, error);
+  return error ? path : full.lexically_normal().string();
+}
+
+Places places_of(const Job& job, const JobData& data) {
+  Places places{.model_name = absolute(job.spec.model_name), .data_path = absolute(job.spec.data_path)};
+  for (const auto& [place, hash] : data.scorers) places.kvzap_scorers.emplace(hash, absolute(place));
+  return places;
+}
+
+JournalHeader header_of(const Job& job, const JobData& data) {
+  JournalHeader header;
+  header.asked = std::chrono::system_clock::now();
+  header.spec = with_scorers(job.spec, data);
+  header.identity = identity_of(header.spec, data.hashes, {kNumbersRevision, loaded_libtorch_version()});
+  header.places = places_of(job, data);
+  header.model = model_shape(job.config);
+  header.n_samples = std::ssize(data.dataset.samples);
+  header.skipped = too_short(data.dataset.samples);
+  header.bad_lines = data.dataset.bad_lines;
+  header.truncated = data.dataset.truncated;
+  return header;
+}
+
+void check_and_tell(const JournalHeader& header) {
+  const auto& spec = header.spec;
+  for (const auto& warning : warnings_of(header, {})) log_warning(warning.text);
+  for (const auto& bad : header.bad_lines)
+    log_warning(spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
+  if (header.n_samples == std::ssize(header.skipped))
+    throw DataError(spec.data_path, 0, "no sample has two tokens or more: there is nothing to predict");
+  log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "instance") +
+           ", chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) + " on " +
+           spec.device_type +
+           (header.bad_lines.empty()
+                ? ""
+                : ", " + counted(std::ssize(header.bad_lines), "bad line") + " left out"));
+}
+
+// Told at once, not at the end: a stop that mpirun passes on leaves a rank one second (SIGTERM, then
+// SIGKILL).
+bool heeded_stop(bool& has_told) {
+  if (stop_signalled() && !std::exchange(has_told, true))
+    log_warning(
+        "interrupted: no new unit is begun; what is done is safe; run again with --resume to continue");
+  return has_told;
+}
+
+std::string told_to_give_up(const RunOptions& options) {
+  return "interrupted: units are still being evaluated " + std::to_string(options.stop_grace) +
+         " s after the stop (--stop_grace); they are dropped. What is done is safe; run again with --resume";
+}
+
+}  // namespace
+
+Coordination::Coordination(const CompareCommand& command, int n_threads)
+    : command_(command),
+      started_(std::chrono::system_clock::now()),
+      loading_since_(Clock::now()),
+      folder_(command.options),
+      job_(read_job(command.spec, command.options)),
+      data_(read_data(job_, n_threads)),
+      header_(header_of(job_, data_)),
+      work_{.samples = data_.dataset.samples,
+            .methods = header_.spec.methods,
+            .units = {},
+            .model = data_.hashes.model,
+            .device_type = job_.spec.device_type,
+            .max_length = job_.spec.max_length,
+            .save_token_nll = job_.spec.save_token_nll,
+            .numerics = folder_.numerics(),
+            .mixed_hardware =
+                command.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse} {
+  check_and_tell(header_);
+  folder_.go_on_with(header_, [&](std::int64_t n) {
+    return n > std::ssize(work_.samples)
+               ? ""
+               : hash_of(std::span(work_.samples).first(static_cast<std::size_t>(n)));
+  });
+  {
+    const StopDeferred until_it_is_whole;
+    journal_ = folder_.open_journal(header_);
+  }
+  work_.units = plan_units(work_.samples, job_.spec, cost_shape(job_.config), folder_.known(),
+                           command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
+  if (const auto n_known = folder_.known().size(); n_known > 0)
+    log_info(counted(static_cast<std::int64_t>(n_known), "unit") + " known from the journal, " +
+             std::to_string(work_.units.size()) + " still to be evaluated");
+  load_seconds_ = std::chrono::duration<double>(Clock::now() - loading_since_).count();
+}
+
+std::int64_t Coordination::longest_sample() const {
+  std::int64_t longest = 0;
+  for (const auto& sample : work_.samples) longest = std::max(longest, std::ssize(sample.ids));
+  return longest;
+}
+
+Session Coordination::session(const Crew& crew) const {
+  return {.started = started_,
+          .host = host_name(),
+          .kvcompare_version = kVersion,
+          .libtorch_version = loaded_libtorch_version(),
+          .compiler = KVCOMPARE_COMPILER,
+          .command_line = command_.arguments,
+          .n_processes = crew.n_processes,
+          .n_workers = crew.n_workers,
+          .device = crew.device,
+          .n_threads = crew.n_threads,
+          .load_seconds = load_seconds_};
+}
+
+void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end) {
+  only_note_stop();
+  journal_->append(session(crew));
+  Progress progress(std::cerr, progress_style(command_.options), std::ssize(work_.units));
+  const CoordinatorHooks hooks{
+      .progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
+      .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },
+      .begins = [&] { folder_.record_growth(*journal_, header_); },
+      .give_up =
+          [&] {
+            log_warning(told_to_give_up(command_.options));
+            end();
+          },
+      .leave_loading =
+          [&](const Evaluated& so_far) {
+            journal_end(so_far);
+            finish();  // tells what is done
+            end();
+          },
+      .stop_grace = std::chrono::seconds(command_.options.stop_grace)};
+  journal_end(coordinate(messenger, crew.n_workers, work_, *journal_, hooks));
+}
+
+void Coordination::journal_end(const Evaluated& evaluated) {
+  journal_->append(SessionEnd{.finished = std::chrono::system_clock::now(),
+                              .evaluate_seconds = evaluated.seconds,
+                              .n_evaluated = evaluated.n_evaluated,
+                              .interrupted = evaluated.interrupted});
+  journal_->sync();
+}
+
+ExitCode Coordination::finish() {
+  only_note_stop();                           // reports are written whole
+  folder_.record_growth(*journal_, header_);  // if there was no unit to begin with
+  return publish(folder_.path(), command_.options.report_text ? Texts::kShow : Texts::kOmit);
+}
+
+}  // namespace kvcompare

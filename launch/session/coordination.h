@@ -1,0 +1,57 @@
+// The coordinator's part of a run, whoever the workers are: from the command to the reports.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "coordinator/coordinator_loop.h"
+#include "launch/commands/command.h"
+#include "launch/session/job.h"
+#include "launch/session/output_folder.h"
+
+namespace kvcompare {
+
+class Coordination {
+ public:
+  // Locks the output folder, reads job and data, opens the journal, and plans what is still to be evaluated.
+  Coordination(const CompareCommand& command, int n_threads);
+
+  const Job& job() const { return job_; }
+  const std::string& model_hash() const { return data_.hashes.model; }
+  std::size_t n_units() const { return work_.units.size(); }  // still to be evaluated
+  std::int64_t longest_sample() const;                        // tokens
+
+  // Who works on it, for run.json.
+  struct Crew {
+    int n_processes = 1;
+    int n_workers = 1;
+    int n_threads = 1;
+    std::string device;
+  };
+
+  // Evaluates the units.
+  //   end : ends the process, and the other ranks if there are any. Called when a stop was asked for and
+  //         either units go on too long, or only workers that are still loading are left
+  void evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end);
+
+  // Writes the reports and prints the table.
+  ExitCode finish();
+
+ private:
+  Session session(const Crew& crew) const;
+  void journal_end(const Evaluated& evaluated);
+
+  const CompareCommand& command_;
+  std::chrono::system_clock::time_point started_;
+  std::chrono::steady_clock::time_point loading_since_;
+  OutputFolder folder_;
+  Job job_;
+  JobData data_;
+  JournalHeader header_;
+  Work work_;
+  std::unique_ptr<JournalWriter> journal_;
+  double load_seconds_;
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,125 @@
+#include "launch/session/output_folder.h"
+
+#include <array>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "common/errors.h"
+#include "common/files/fault_point.h"
+#include "common/log.h"
+#include "common/plural.h"
+#include "coordinator/journal/fingerprint.h"
+#include "coordinator/journal/growth.h"
+#include "coordinator/reports/write_reports.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+
+// When mpirun was killed its processes live on for a second.
+constexpr std::chrono::seconds kPatience{5};
+
+// The marker first: results without it do not count.
+constexpr std::array kFiles{kCompleteMarker,
+                            "comparison_summary.json",
+                            "detailed_results.json",
+                            "results.h5",
+                            "results.csv",
+                            "samples.csv",
+                            "summary.md",
+                            "table.tex",
+                            kPageFile,
+                            "run.json",
+                            "journal.jsonl",
+                            "journal.jsonl.damaged"};
+
+// What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) || error;
+}
+
+std::optional<std::string> first_result_in(const fs::path& folder) {
+  for (const auto* name : kFiles)
+    if (is_there(folder / name)) return name;
+  return std::nullopt;
+}
+
+std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
+  const auto file = journal_path(folder);
+  if (!is_there(file)) return std::nullopt;
+  Journal journal(file, salvage ? Damage::kSalvage : Damage::kRefuse);
+  if (journal.torn_bytes() > 0)
+    log_warning(file.string() + ": the last line was being written when the run ended; its " +
+                counted(journal.torn_bytes(), "byte") + (journal.torn_bytes() == 1 ? " is" : " are") +
+                " left out");
+  for (const auto& line : journal.damage()) log_warning(file.string() + ": " + line + "; left out");
+  return journal;
+}
+
+}  // namespace
+
+fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
+
+OutputFolder::OutputFolder(const RunOptions& options)
+    : path_(options.output_dir), lock_(path_, options.resume ? kPatience : std::chrono::seconds(0)) {
+  fault_point("after_lock");
+  if (options.overwrite) remove_results();
+  const auto found = first_result_in(path_);
+  if (!found) return;
+  if (!options.resume) {
+    // A run that ended before its first unit was evaluated has nothing to lose.
+    if (*found == "journal.jsonl" && Journal(journal_path(path_)).units().empty()) return;
+    throw ConfigError("output_dir",
+                      path_.string() + " holds " + *found +
+                          " of an earlier run; --resume goes on with it, --overwrite removes it, "
+                          "or choose another folder");
+  }
+  so_far_ = read_journal(path_, options.salvage);
+  if (!so_far_)
+    throw ConfigError("resume", path_.string() + " holds " + *found +
+                                    " but no journal.jsonl to go on from; --overwrite starts anew");
+}
+
+void OutputFolder::remove_results() const {
+  for (const auto* name : kFiles) {
+    std::error_code error;
+    fs::remove(path_ / name, error);
+    if (error) throw OutputError((path_ / name).string(), "cannot be removed: " + error.message());
+  }
+}
+
+void OutputFolder::go_on_with(const JournalHeader& header,
+                              const std::function<std::string(std::int64_t)>& data_hash) {
+  if (!so_far_) return;
+  const auto& then = so_far_->header();
+  refuse_other_run(then, header, data_hash(then.n_samples),
+                   {.what = "run", .record = journal_path(path_).string(), .folder_flag = "--output_dir"});
+  has_grown_ = !asks_for_the_same(then, header);
+  so_far_->grow(header);
+}
+
+const UnitTable& OutputFolder::known() const {
+  static const UnitTable nothing;
+  return so_far_ ? so_far_->units() : nothing;
+}
+
+std::vector<Numerics> OutputFolder::numerics() const {
+  return so_far_ ? so_far_->numerics() : std::vector<Numerics>{};
+}
+
+std::unique_ptr<JournalWriter> OutputFolder::open_journal(const JournalHeader& header) const {
+  if (!so_far_) return std::make_unique<JournalWriter>(journal_path(path_), header);
+  return std::make_unique<JournalWriter>(*so_far_);
+}
+
+void OutputFolder::record_growth(JournalWriter& journal, const JournalHeader& header) {
+  if (!std::exchange(has_grown_, false)) return;
+  remove_marker(path_);
+  journal.append(Growth{header});
+  journal.sync();
+}
+
+}  // namespace kvcompare

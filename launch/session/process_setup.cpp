@@ -1,0 +1,42 @@
+#include "launch/session/process_setup.h"
+
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <unistd.h>
+
+#include "common/exit_code.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::string_view kNoWorkingDirectory =
+    "kvcompare: error: the working directory has been deleted; start kvcompare in one that exists\n";
+
+[[noreturn]] void end(ExitCode code) { ::_exit(static_cast<int>(code)); }
+
+}  // namespace
+
+// Sanitizers are not ready yet either.
+[[gnu::no_sanitize("address", "undefined", "thread")]] void prepare_process() noexcept {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
+    // The lowest number that is free is this one.
+    if (::open("/dev/null", O_RDWR) != descriptor) end(ExitCode::kInternal);
+  }
+  char path[PATH_MAX];  // NOLINT(modernize-avoid-c-arrays)
+  if (::getcwd(path, sizeof path) || errno != ENOENT) return;
+  [[maybe_unused]] const auto n =
+      ::write(STDERR_FILENO, kNoWorkingDirectory.data(), kNoWorkingDirectory.size());
+  end(ExitCode::kUsage);
+}
+
+void let_writes_fail() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+}  // namespace kvcompare

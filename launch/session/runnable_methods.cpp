@@ -1,0 +1,75 @@
+#include "launch/session/runnable_methods.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "common/errors.h"
+#include "common/files/hub_cache.h"
+#include "common/log.h"
+#include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/model_config.h"
+
+namespace kvcompare {
+namespace {
+
+bool is_kvzap(const MethodSpec& method) { return method.name == "kvzap"; }
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+std::optional<ModelConfig> config_of_model(const RunSpec& spec) {
+  try {
+    return read_model_config(resolve_model("model_name", spec.model_name) / "config.json");
+  } catch (const Error&) {
+    return std::nullopt;  // read_job tells it
+  }
+}
+
+// Empty: nothing.
+std::string problem_of_scorers(const RunSpec& spec, const ModelConfig& model) {
+  try {
+    for (const auto& method : spec.methods)
+      if (is_kvzap(method))
+        kvzap_model_type(resolve_model("kvzap_scorer_model", method.parameters.kvzap_scorer_model), model,
+                         std::nullopt);
+    return "";
+  } catch (const ConfigError& error) {
+    return first_line(error.problem);
+  } catch (const CheckpointError& error) {
+    return first_line(error.what());
+  }
+}
+
+CompareCommand without_kvzap(CompareCommand command) {
+  std::erase_if(command.spec.methods, is_kvzap);
+  return command;
+}
+
+}  // namespace
+
+std::optional<std::string> why_without_kvzap(const CompareCommand& command) {
+  const RunSpec& spec = command.spec;
+  if (!command.methods_by_default || std::ranges::none_of(spec.methods, is_kvzap)) return std::nullopt;
+  const auto model = config_of_model(spec);
+  if (!model) return std::nullopt;
+  const std::string problem = problem_of_scorers(spec, *model);
+  if (problem.empty()) return std::nullopt;
+  return "KVzap is left out, because it has no scorer for this model: " + problem +
+         ". To have KVzap, give --kvzap_scorer_model a scorer of this model; kvcompare train_kvzap trains "
+         "one";
+}
+
+CompareCommand with_runnable_methods(const CompareCommand& command) {
+  const auto why = why_without_kvzap(command);
+  if (!why) return command;
+  log_warning(*why);
+  return without_kvzap(command);
+}
+
+CompareCommand with_runnable_methods(const CompareCommand& command, const MpiEnvironment& mpi) {
+  const auto why = mpi.rank() == 0 ? why_without_kvzap(command) : std::nullopt;
+  if (mpi.all_gather(why.value_or("")).front().empty()) return command;
+  if (why) log_warning(*why);
+  return without_kvzap(command);
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,24 @@
+// What is known of the evictions under a ratio budget before there are scores: how many keys each event
+// evicts, the same in all KV heads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/run/method_spec.h"
+#include "presses/schedule/death_times.h"
+
+namespace kvcompare {
+
+// A slot is the eviction of one key.
+struct EvictionSlots {
+  std::vector<std::int32_t> events;  // [n_slots]: the event of each slot, ascending
+  std::vector<std::int32_t> first;   // [n_events + 1]: event e has the slots first[e] to first[e + 1]
+
+  // Keys alive once n tokens have passed, and the event after them, if there is one.
+  std::int64_t n_alive(const Chunking& chunking, std::int64_t n) const;
+};
+
+EvictionSlots eviction_slots(const RatioBudget& policy, std::int64_t n_sink, const Chunking& chunking);
+
+}  // namespace kvcompare

@@ -1,0 +1,35 @@
+// Blocks of rows for a schedule under observed_attention that is decided away from the host. Columns of a
+// block are the keys that may be alive before it, then its own.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/run/method_spec.h"
+#include "presses/policy/eviction_slots.h"
+#include "presses/schedule/death_times.h"
+
+namespace kvcompare {
+
+struct ObservingBlock {
+  std::int64_t first_row = 0;
+  std::int64_t n_rows = 0;
+  std::int64_t n_old = 0;      // columns of keys from before the block
+  std::int64_t n_columns = 0;  // n_old + n_rows, rounded up to a multiple of kColumnMultiple
+  std::int64_t n_next = 0;     // n_old of the next block
+};
+
+inline constexpr std::int64_t kColumnMultiple = 4;
+
+struct ObservingPlan {
+  std::vector<ObservingBlock> blocks;  // every row in one
+  EvictionSlots slots;                 // of a ratio budget, else empty
+
+  std::int64_t capacity() const;  // columns of the widest block
+};
+
+// Under a ratio budget the host knows ahead how many keys are alive; under a threshold a head may keep all.
+ObservingPlan observing_plan(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
+                             std::int64_t n_rows);
+
+}  // namespace kvcompare

@@ -1,0 +1,171 @@
+#include "coordinator/journal/fingerprint.h"
+
+#include <functional>
+#include <set>
+#include <tuple>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/reports/json_run_spec.h"
+
+namespace kvcompare {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const InputHashes kInputs{"aa", "bb", "cc"};
+const Versions kVersions{3, "2.11"};
+
+RunSpec example() {
+  RunSpec spec;
+  spec.dtype = Dtype::kFloat64;
+  spec.methods = {{"baseline", "Baseline", KeepAll{}, {}},
+                  {"kvzap",
+                   "KVzap",
+                   ScoreThreshold{-6.5, 32},
+                   {.n_sink = 2, .kvzap_scorer_model = "a/scorer", .kvzap_scorer = "dd"},
+                   {"kvzap_n_sink", "kvzap_scorer_model"}},
+                  {"random", "Random", RatioBudget{0.1}, {.seed = 7}, {"seed"}}};
+  return spec;
+}
+
+Identity identity(const RunSpec& spec) { return identity_of(spec, kInputs, kVersions); }
+
+void change(std::string& value) { value += "x"; }
+void change(bool& value) { value = !value; }
+void change(std::optional<Dtype>& value) { value = Dtype::kFloat16; }
+void change(std::vector<MethodSpec>& value) { value.pop_back(); }
+void change(std::vector<double>& value) { value.pop_back(); }
+template <class Number>
+requires std::is_arithmetic_v<Number>
+void change(Number& value) { value += 1; }
+template <class Value>
+void change(std::optional<Value>& value) {
+  value.emplace();
+  change(*value);
+}
+
+// Every member of a struct of n members; a struct with more or fewer does not compile.
+auto members_of(RunSpec& spec) {
+  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = spec;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
+}
+auto members_of(ScorerParameters& parameters) {
+  auto& [a, b, c, d, e, f, g, h] = parameters;
+  return std::tie(a, b, c, d, e, f, g, h);
+}
+
+// Calls look(changed spec) for each member of RunSpec in turn.
+void for_each_change(const std::function<void(const RunSpec&)>& look) {
+  const auto change_one = [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto one = [&](auto index) {
+      auto spec = example();
+      change(std::get<index>(members_of(spec)));
+      look(spec);
+    };
+    (one(std::integral_constant<std::size_t, I>{}), ...);
+  };
+  auto spec = example();
+  change_one(std::make_index_sequence<std::tuple_size_v<decltype(members_of(spec))>>{});
+}
+
+std::string first_difference(const RunSpec& a, const RunSpec& b) {
+  const auto x = json_run_spec(a), y = json_run_spec(b);
+  std::set<std::string> keys;
+  for (const auto* json : {&x, &y})
+    for (const auto& [key, value] : json->items()) keys.insert(key);
+  for (const auto& key : keys)
+    if (!x.contains(key) || !y.contains(key) || x.at(key) != y.at(key)) return key;
+  return "";
+}
+
+TEST(RunSpecAsJson, HoldsEveryMember) {
+  int n_members = 0;
+  for_each_change([&](const RunSpec& changed) {
+    ++n_members;
+    EXPECT_NE(first_difference(example(), changed), "") << "member " << n_members;
+    EXPECT_EQ(run_spec_of(json_run_spec(changed)), changed) << first_difference(example(), changed);
+  });
+  EXPECT_EQ(n_members, 13);
+}
+
+TEST(RunSpecAsJson, HoldsEveryParameterThatAScorerReads) {
+  auto spec = example();
+  auto& method = spec.methods[2];
+  std::apply([](auto&... member) { (change(member), ...); }, members_of(method.parameters));
+  for (const char* sinks : {"n_sink", "kvzap_n_sink"}) {
+    method.reads = {sinks,
+                    "seed",
+                    "n_future_positions",
+                    "use_covariance",
+                    "use_vnorm",
+                    "kvzap_scorer_model",
+                    "kvzap_model_type"};
+    EXPECT_EQ(run_spec_of(json_run_spec(spec)), spec);
+  }
+}
+
+// Where files lie changes no number.
+TEST(Fingerprint, ChangesWithEveryMemberButPlaces) {
+  std::set<std::string> without_effect;
+  for_each_change([&](const RunSpec& changed) {
+    if (identity(changed) == identity(example()))
+      without_effect.insert(first_difference(example(), changed));
+    else
+      EXPECT_NE(fingerprint_of(identity(changed)), fingerprint_of(identity(example())));
+  });
+  EXPECT_THAT(without_effect, ElementsAre("data_path", "model_name"));
+}
+
+TEST(Fingerprint, ChangesWithWhatAMethodUsesAndNotWithWhatItDoesNotRead) {
+  auto spec = example();
+  std::get<RatioBudget>(spec.methods[2].policy).compression_ratio = 0.2;
+  spec.methods[2].parameters.seed = 8;
+  spec.methods[1].parameters.n_sink = 3;
+  spec.methods[1].parameters.kvzap_scorer_model = "b/scorer";  // the same, elsewhere
+  spec.methods[2].parameters.use_vnorm = false;                // random does not read it
+  EXPECT_THAT(drift(identity(example()), identity(spec)),
+              ElementsAre("methods.1.kvzap_n_sink: was 2, is 3",
+                          "methods.2.compression_ratio: was 0.1, is 0.2", "methods.2.seed: was 7, is 8"));
+}
+
+TEST(Fingerprint, ChangesWithInputsVersionsAndArithmetic) {
+  const auto original = identity(example());
+  EXPECT_NE(identity_of(example(), {"ab", "bb", "cc"}, kVersions), original);
+  EXPECT_NE(identity_of(example(), {"aa", "bc", "cc"}, kVersions), original);
+  EXPECT_NE(identity_of(example(), {"aa", "bb", "cd"}, kVersions), original);
+  auto other_scorer = example();
+  other_scorer.methods[1].parameters.kvzap_scorer = "de";
+  EXPECT_NE(identity(other_scorer), original);
+  EXPECT_NE(identity_of(example(), kInputs, {4, "2.11"}), original);
+  EXPECT_NE(identity_of(example(), kInputs, {3, "2.12"}), original);
+  for (const auto& field : numerics_fields()) {
+    Numerics numerics;
+    const auto before = fingerprint_of(with_numerics(original, {numerics}));
+    numerics.*field.value = "other";
+    EXPECT_NE(fingerprint_of(with_numerics(original, {numerics})), before) << field.name;
+  }
+}
+
+TEST(Fingerprint, NamesWhatDrifts) {
+  const auto original = identity(example());
+  EXPECT_THAT(drift(original, original), IsEmpty());
+  for (const auto& [name, value] : original) {
+    auto other = original;
+    other[name] = value + "!";
+    EXPECT_NE(fingerprint_of(other), fingerprint_of(original)) << name;
+    EXPECT_THAT(drift(original, other), ElementsAre(name + ": was " + value + ", is " + value + "!"));
+  }
+}
+
+TEST(Fingerprint, TellsItsInputs) {
+  const auto inputs = inputs_of(identity(example()));
+  EXPECT_EQ(inputs.model, "aa");
+  EXPECT_EQ(inputs.tokenizer, "bb");
+  EXPECT_EQ(inputs.data, "cc");
+}
+
+}  // namespace
+}  // namespace kvcompare

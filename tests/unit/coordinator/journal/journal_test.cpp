@@ -1,0 +1,317 @@
+#include "coordinator/journal/journal.h"
+
+#include <fstream>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "common/run/instance_name.h"
+#include "coordinator/journal/journal_line.h"
+#include "tests/support/error_of.h"
+#include "tests/support/same_counts.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/unit/coordinator/unit_results.h"
+
+namespace kvcompare {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+JournalHeader example_header() {
+  JournalHeader header;
+  header.spec.model_name = "models/tiny";
+  header.spec.max_samples = 9;
+  header.spec.dtype = Dtype::kFloat64;
+  header.spec.methods = {{"baseline", "Baseline", KeepAll{}, {}},
+                         {"kvzap", "KVzap", ScoreThreshold{-6.5, 32}, {.n_sink = 2}, {"kvzap_n_sink"}},
+                         {"random",
+                          "Random",
+                          RatioBudget{0.1},
+                          {.seed = 18446744073709551615u, .use_vnorm = false},
+                          {"seed", "use_vnorm"}}};
+  header.identity = {{"dtype", "float64"}, {"data", "0123"}};
+  header.model = {1, 2, 1, 8, 16, 50, 512};
+  header.n_samples = 10;
+  header.skipped = {SampleIndex(9)};
+  header.bad_lines = {{7, "not JSON"}};
+  return header;
+}
+
+std::string instance(std::int64_t method) {
+  return instance_name(example_header().spec.methods.at(static_cast<std::size_t>(method)));
+}
+
+Attempt success(std::int64_t sample, std::int64_t method = 0, double nll = 0.1 + 0.2) {
+  auto result = imaginary_result(
+      {.sample = sample, .method = method, .total_nll = nll, .n_evicted = method == 0 ? 0 : 1});
+  result.seconds = 0.125;
+  return {result, instance(method), 1, Rank(3), "node7", "cpu"};
+}
+
+Attempt failure(std::int64_t sample, int number) {
+  return {UnitFailure{{SampleIndex(sample), MethodIndex(0)}, "not a number"},
+          "baseline",
+          number,
+          Rank(1),
+          "node7",
+          "cpu"};
+}
+
+UnitId unit(std::int64_t sample, std::int64_t method = 0) {
+  return {SampleIndex(sample), MethodIndex(method)};
+}
+
+class JournalFile : public testing::Test {
+ protected:
+  // A header and a success for each of n samples.
+  void write(std::int64_t n) {
+    JournalWriter writer(path_, example_header());
+    for (std::int64_t sample = 0; sample < n; ++sample) writer.append(success(sample));
+    writer.sync();
+  }
+  std::string bytes() const { return file_contents(path_); }
+  void put(const std::string& contents) { std::ofstream(path_, std::ios::binary) << contents; }
+  std::string refusal() const {
+    return error_of<DataError>([&] { Journal{path_}; }).what();
+  }
+
+  TemporaryFolder folder_;
+  fs::path path_ = folder_.path() / "journal.jsonl";
+};
+
+// The check value of CRC-32 that every description of it gives.
+TEST(JournalLine, BeginsWithTheCrcOfItsText) {
+  EXPECT_EQ(journal_line("123456789"), "cbf43926 123456789\n");
+  EXPECT_EQ(json_of_journal_line("cbf43926 123456789"), "123456789");
+  EXPECT_FALSE(json_of_journal_line("cbf43926 123456780"));
+  EXPECT_FALSE(json_of_journal_line("CBF43926 123456789"));
+  EXPECT_FALSE(json_of_journal_line("cbf43926"));
+  EXPECT_FALSE(json_of_journal_line(""));
+}
+
+TEST_F(JournalFile, ReadsBackWhatWasWritten) {
+  Session session;
+  session.started = std::chrono::sys_days(std::chrono::year(2024) / 2 / 29);
+  session.host = "node7";
+  session.command_line = {"--data_path", "a b.jsonl"};
+  session.n_processes = 4;
+  session.n_workers = 3;
+  session.load_seconds = 0.1;
+  {
+    JournalWriter writer(path_, example_header());
+    writer.append(session);
+    writer.append(success(2, 1));
+    writer.append(failure(3, 1));
+    writer.append(SessionEnd{
+        .finished = session.started, .evaluate_seconds = 1.5, .n_evaluated = 2, .interrupted = true});
+    writer.sync();
+  }
+  const Journal journal(path_);
+  const auto &header = journal.header(), expected = example_header();
+  EXPECT_EQ(json_of_record(header, 1), json_of_record(expected, 1));
+  EXPECT_EQ(std::get<ScoreThreshold>(header.spec.methods.at(1).policy).threshold, -6.5);
+  EXPECT_EQ(std::get<RatioBudget>(header.spec.methods.at(2).policy).compression_ratio, 0.1);
+  EXPECT_EQ(header.spec.methods.at(2).parameters.seed, 18446744073709551615u);
+  EXPECT_FALSE(header.spec.methods.at(2).parameters.use_vnorm);
+  EXPECT_EQ(header.identity, expected.identity);
+  EXPECT_EQ(header.model, expected.model);
+  EXPECT_EQ(header.bad_lines.at(0).line, 7);
+  EXPECT_EQ(journal.n_units(), 27);
+  EXPECT_EQ(journal.n_settled(), 1);
+  ASSERT_EQ(journal.sessions().size(), 1u);
+  EXPECT_EQ(journal.sessions()[0].started, session.started);
+  EXPECT_EQ(journal.sessions()[0].command_line, session.command_line);
+  EXPECT_EQ(journal.sessions()[0].n_workers, 3);
+  EXPECT_EQ(journal.sessions()[0].end.value().evaluate_seconds, 1.5);
+  EXPECT_TRUE(journal.sessions()[0].end->interrupted);
+  EXPECT_EQ(journal.units().at(unit(2, 1)).summary.value().total_nll, 0.1 + 0.2);
+  EXPECT_EQ(journal.units().at(unit(2, 1)).summary->keys_kept, 3);
+  EXPECT_EQ(journal.units().at(unit(3)).n_failed, 1);
+  EXPECT_EQ(journal.units().at(unit(3)).reason, "not a number");
+  const auto whole = journal.read_unit(unit(2, 1)), written = std::get<UnitResult>(success(2, 1).outcome);
+  expect_same_counts(whole.keys, written.keys);
+  EXPECT_EQ(whole.total_nll, written.total_nll);
+  EXPECT_EQ(whole.seconds, 0.125);
+}
+
+TEST_F(JournalFile, KeepsNllOfTokensToTheLastBit) {
+  auto attempt = success(0);
+  const std::vector<double> nll{0.1, 1e-310, 1.7976931348623157e308};
+  std::get<UnitResult>(attempt.outcome).token_nll = nll;
+  std::get<UnitResult>(attempt.outcome).total_nll = nll[2];
+  std::get<UnitResult>(attempt.outcome).nll_by_position.total_nll = {nll[2]};
+  auto header = example_header();
+  header.spec.save_token_nll = true;
+  JournalWriter(path_, header).append(attempt);
+  EXPECT_EQ(Journal(path_).read_unit(unit(0)).token_nll, nll);
+}
+
+TEST_F(JournalFile, TakesTextThatIsNoUtf8) {
+  JournalWriter(path_, example_header())
+      .append(Attempt{UnitFailure{unit(0), "caf\xe9"}, "baseline", 1, Rank(1), "h", "cpu"});
+  EXPECT_EQ(Journal(path_).units().at(unit(0)).reason, "caf\xef\xbf\xbd");
+}
+
+TEST_F(JournalFile, CutAtAnyByteOfItsLastRecordLosesThatRecordAlone) {
+  write(3);
+  const auto whole = bytes();
+  const auto last = whole.rfind('\n', whole.size() - 2) + 1;
+  for (auto size = last; size < whole.size(); ++size) {
+    put(whole.substr(0, size));
+    const Journal journal(path_);
+    ASSERT_EQ(journal.units().size(), 2u) << size;
+    ASSERT_EQ(journal.torn_bytes(), static_cast<std::int64_t>(size - last));
+    JournalWriter(journal).append(success(2));
+    ASSERT_EQ(bytes(), whole) << size;
+  }
+}
+
+TEST_F(JournalFile, CutInItsHeaderIsNoJournal) {
+  write(0);
+  const auto whole = bytes();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    put(whole.substr(0, size));
+    ASSERT_THAT(refusal(), HasSubstr("journal.jsonl:1: holds no whole header")) << size;
+  }
+}
+
+// A bit that turns the last line break into something else makes a torn line of it; every other one is told
+// with its line.
+TEST_F(JournalFile, OneFlippedBitIsToldWithItsLine) {
+  write(5);
+  const auto whole = bytes();
+  std::mt19937_64 random(1);
+  for (int trial = 0; trial < 2000; ++trial) {
+    const auto at = trial < 8 ? whole.size() - 1 : random() % whole.size();
+    auto damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (trial % 8)));
+    put(damaged);
+    if (at == whole.size() - 1) {
+      const Journal journal(path_);
+      ASSERT_EQ(journal.units().size(), 4u);
+      ASSERT_GT(journal.torn_bytes(), 0);
+      continue;
+    }
+    const auto line = std::count(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+    const auto text = refusal();
+    ASSERT_THAT(text, HasSubstr("journal.jsonl:" + std::to_string(line) + ": ")) << "byte " << at;
+  }
+}
+
+TEST_F(JournalFile, SalvagedKeepsEveryOtherLineAndTheDamagedFile) {
+  write(5);
+  const auto whole = bytes();
+  auto damaged = whole;
+  const auto third = damaged.find("[2,\"baseline\"]");
+  damaged[third] = '(';
+  put(damaged);
+  const Journal journal(path_, Damage::kSalvage);
+  EXPECT_THAT(journal.damage(), testing::ElementsAre(HasSubstr("line 4 is damaged")));
+  EXPECT_EQ(journal.units().size(), 4u);
+  EXPECT_FALSE(journal.units().contains(unit(2)));
+  JournalWriter(journal).append(success(2));
+  EXPECT_EQ(file_contents(path_.string() + ".damaged"), damaged);
+  const Journal again(path_);
+  EXPECT_EQ(again.units().size(), 5u);
+  EXPECT_EQ(again.read_unit(unit(4)).total_nll, 0.1 + 0.2);
+}
+
+TEST_F(JournalFile, WithoutOneOfItsLinesIsRefusedUnlessSalvaged) {
+  write(4);
+  const auto whole = bytes();
+  std::vector<std::size_t> starts{0};
+  while (const auto end = whole.find('\n', starts.back()) + 1) starts.push_back(end);
+  for (std::size_t line = 1; line + 2 < starts.size(); ++line) {
+    put(whole.substr(0, starts[line]) + whole.substr(starts[line + 1]));
+    EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:" + std::to_string(line + 1) + ": is record " +
+                                     std::to_string(line + 2)));
+    const Journal journal(path_, Damage::kSalvage);
+    EXPECT_EQ(journal.units().size(), 3u);
+    EXPECT_FALSE(journal.units().contains(unit(static_cast<std::int64_t>(line) - 1)));
+  }
+}
+
+// A line of a unit that the run does not have, a second header of the same run, and an old line once more.
+TEST_F(JournalFile, SalvagedIsReadAgainWithoutComplaint) {
+  write(3);
+  const auto whole = bytes();
+  const auto second = whole.substr(whole.find('\n') + 1);
+  for (const auto& surplus :
+       {journal_line(json_of_record(success(99), 5)), journal_line(json_of_record(example_header(), 1)),
+        second.substr(0, second.find('\n') + 1)}) {
+    const auto damaged = whole + surplus;
+    put(damaged);
+    EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:5: "));
+    const Journal journal(path_, Damage::kSalvage);
+    EXPECT_EQ(journal.damage().size(), 1u);
+    { JournalWriter writer(journal); }
+    EXPECT_EQ(bytes(), whole);
+    EXPECT_EQ(file_contents(path_.string() + ".damaged"), damaged);
+    JournalWriter(Journal(path_)).append(success(3));
+    EXPECT_EQ(Journal(path_).units().size(), 4u);
+  }
+}
+
+TEST_F(JournalFile, TwiceInOneFileIsSalvagedToAllUnitsOfBoth) {
+  write(5);
+  const auto whole = bytes();
+  const auto third = whole.find("[2,\"baseline\"]");
+  put(whole.substr(0, whole.rfind('\n', third) + 1) + whole);
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:4: is a second header"));
+  const Journal journal(path_, Damage::kSalvage);
+  EXPECT_EQ(journal.units().size(), 5u);
+  { JournalWriter writer(journal); }
+  EXPECT_EQ(Journal(path_).units().size(), 5u);
+  EXPECT_TRUE(Journal(path_).contradictions().empty());
+}
+
+TEST_F(JournalFile, OfAnotherRunBehindItIsNotSalvaged) {
+  write(2);
+  const auto first = bytes();
+  auto other = example_header();
+  other.identity["dtype"] = "float16";
+  {
+    JournalWriter writer(path_, other);
+    for (std::int64_t sample = 0; sample < 5; ++sample) writer.append(success(sample, 1));
+  }
+  const auto second = bytes();
+  put(first + second);
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:4: is the header of another run"));
+  const Journal journal(path_, Damage::kSalvage);
+  EXPECT_EQ(journal.units().size(), 2u);
+  EXPECT_THAT(journal.damage().at(5), HasSubstr("line 9 follows lines that may be of another run"));
+  auto headless = second;
+  headless[20] = '?';
+  put(first + headless);
+  EXPECT_EQ(Journal(path_, Damage::kSalvage).units().size(), 2u);
+}
+
+TEST_F(JournalFile, CountsTheFirstSuccessOfAUnitAndTellsIfAnotherDiffers) {
+  {
+    JournalWriter writer(path_, example_header());
+    for (const auto& attempt : {failure(0, 1), success(0), success(0), success(1, 0, 5), success(1, 0, 6)})
+      writer.append(attempt);
+  }
+  const Journal journal(path_);
+  EXPECT_EQ(journal.units().at(unit(1)).summary.value().total_nll, 5);
+  EXPECT_EQ(journal.units().at(unit(0)).n_failed, 1);
+  EXPECT_THAT(journal.contradictions(), testing::ElementsAre(unit(1)));
+}
+
+TEST_F(JournalFile, RefusesAUnitThatTheRunDoesNotHave) {
+  JournalWriter(path_, example_header()).append(success(10));
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:2: is of a unit that the run does not have"));
+}
+
+TEST_F(JournalFile, OfAnotherVersionIsRefusedByName) {
+  put(journal_line(R"({"line":1,"format":"kvcompare journal","version":1})"));
+  EXPECT_THAT(refusal(),
+              HasSubstr("is of version 1 of the journal, expected version 3; finish the run with the "
+                        "kvcompare that began it"));
+}
+
+}  // namespace
+}  // namespace kvcompare

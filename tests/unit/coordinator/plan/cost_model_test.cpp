@@ -1,0 +1,53 @@
+#include "coordinator/plan/cost_model.h"
+
+#include <gtest/gtest.h>
+
+namespace kvcompare {
+namespace {
+
+// 2 layers; q 4 heads and k, v 2 heads of 8 channels.
+const CostShape kShape{.n_layers = 2,
+                       .d_model = 16,
+                       .n_heads = 4,
+                       .n_kv_heads = 2,
+                       .head_dim = 8,
+                       .intermediate_size = 32,
+                       .vocab_size = 100};
+
+MethodSpec method(const std::string& name, const EvictionPolicy& policy = RatioBudget{0.5}) {
+  return {name, name, policy, {}};
+}
+
+// One token: q and o 16 x 32 each, k and v 16 x 16 each, MLP 3 x 16 x 32: 3072 weights a layer, twice; head
+// 1600; 2 operations each: 15488, and 1. One pair: 2 layers x 4 heads x 8 channels x 4 operations = 256.
+TEST(PredictedCost, CountsOperationsByHand) {
+  EXPECT_EQ(predicted_cost(kShape, 1, method("baseline", KeepAll{}), 1, "layerwise"), 15489 + 256);
+  EXPECT_EQ(predicted_cost(kShape, 3, method("baseline", KeepAll{}), 1, "layerwise"), 3 * 15489 + 6 * 256);
+  EXPECT_EQ(predicted_cost(kShape, 3, method("random"), 1, "layerwise"), 3 * 15489 + 3 * 256);
+  EXPECT_EQ(predicted_cost(kShape, 3, method("observed_attention"), 1, "layerwise"), 3 * 15489 + 3 * 2 * 256);
+  EXPECT_EQ(predicted_cost(kShape, 3, method("kvzap", ScoreThreshold{}), 1, "layerwise"),
+            3 * 15489 + 6 * 256);
+}
+
+// A form: 2 layers x 4 heads x 8 x (8 + 2) x 2 operations = 1280.
+TEST(PredictedCost, CountsTheFormsOfEveryEvent) {
+  EXPECT_EQ(predicted_cost(kShape, 3, method("expected_attention"), 1, "layerwise"),
+            3 * 15489 + 3 * 256 + 3 * 1280);
+  EXPECT_EQ(predicted_cost(kShape, 3, method("expected_attention"), 3, "layerwise"),
+            3 * 15489 + 3 * 256 + 1280);
+}
+
+TEST(PredictedCost, GrowsWithSmallChunksInTheStepwiseEngineAlone) {
+  const auto cost = [](std::int64_t chunk, const char* engine) {
+    return predicted_cost(kShape, 64, method("random"), chunk, engine);
+  };
+  EXPECT_EQ(cost(1, "layerwise"), cost(64, "layerwise"));
+  EXPECT_EQ(cost(1, "stepwise") - cost(64, "stepwise"), 64 * 15489 * (32 - 0.5));
+}
+
+TEST(PredictedCost, IsPositiveForAModelOfWhichNothingIsKnown) {
+  EXPECT_GT(predicted_cost({}, 2, method("random"), 1, "layerwise"), 0);
+}
+
+}  // namespace
+}  // namespace kvcompare

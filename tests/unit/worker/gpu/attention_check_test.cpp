@@ -1,0 +1,70 @@
+#include "worker/gpu/attention_check.h"
+
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "tests/support/kernel_run.h"
+
+namespace kvcompare {
+namespace {
+
+ModelConfig heads(std::int64_t n_heads, std::int64_t n_kv_heads, std::int64_t head_dim) {
+  ModelConfig config;
+  config.n_heads = n_heads;
+  config.n_kv_heads = n_kv_heads;
+  config.head_dim = head_dim;
+  return config;
+}
+
+at::TensorOptions options(at::ScalarType type) { return at::TensorOptions(kernel_device()).dtype(type); }
+
+TEST(AttentionCheck, FindsTheInstructionsOfTheDeviceRight) {
+  for (const auto type : {at::kFloat, at::kHalf, at::kBFloat16})
+    for (const auto& config : {heads(4, 2, 64), heads(3, 1, 128), heads(2, 2, 20)})
+      EXPECT_EQ(right_instruction(config, options(type)), MatrixInstruction::kBest);
+}
+
+TEST(AttentionCheck, NamesTheInstructionThatAttentionComputesWith) {
+  const auto name = [](at::ScalarType type, std::int64_t head_dim, MatrixInstruction instruction) {
+    return name_of_instruction(heads(4, 2, head_dim), options(type), instruction);
+  };
+  using enum MatrixInstruction;
+  for (const int capability : {80, 90}) {
+    if (!set_compute_capability(capability)) continue;
+    for (const auto type : {at::kHalf, at::kBFloat16})
+      for (const std::int64_t head_dim : {64, 80, 96, 128, 256}) {
+        EXPECT_EQ(name(type, head_dim, kBest), capability == 90 ? "wgmma" : "mma.sync");
+        EXPECT_EQ(name(type, head_dim, kMmaSync), "mma.sync");
+      }
+    EXPECT_EQ(name(at::kBFloat16, 20, kBest), "fma");
+    EXPECT_EQ(name(at::kFloat, 64, kBest), "fma");
+  }
+  set_compute_capability(80);
+}
+
+// Attention that forgets one key of one head.
+void forget_a_key(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                  const at::Tensor& out, MatrixInstruction instruction) {
+  const auto wrong = until.clone();
+  wrong.select(0, 1).narrow(0, 100, 1).fill_(101);
+  attend_to_alive(rotated, qkv, wrong, out, instruction);
+}
+
+TEST(AttentionCheck, TakesTheOtherInstructionIfTheBestIsWrong) {
+  const auto best_is_wrong = [](const auto& rotated, const auto& qkv, const auto& until, const auto& out,
+                                MatrixInstruction instruction) {
+    (instruction == MatrixInstruction::kBest ? forget_a_key : attend_to_alive)(rotated, qkv, until, out,
+                                                                               instruction);
+  };
+  EXPECT_EQ(right_instruction(heads(4, 2, 64), options(at::kBFloat16), best_is_wrong),
+            MatrixInstruction::kMmaSync);
+}
+
+TEST(AttentionCheck, RefusesADeviceOnWhichAllAreWrong) {
+  EXPECT_THROW(right_instruction(heads(4, 2, 64), options(at::kBFloat16), forget_a_key), InvariantError);
+  const auto write_nothing = [](const auto&...) {};
+  EXPECT_THROW(right_instruction(heads(4, 2, 64), options(at::kFloat), write_nothing), InvariantError);
+}
+
+}  // namespace
+}  // namespace kvcompare

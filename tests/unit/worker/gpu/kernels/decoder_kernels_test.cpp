@@ -1,0 +1,184 @@
+#include "worker/gpu/kernels/decoder_kernels.h"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <type_traits>
+
+#include <gtest/gtest.h>
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include "tests/support/kernel_run.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr auto kByKernel = [](const auto& task) {
+  run_kernel(task, [](const auto& t) { decoder_kernel(t, nullptr); });
+};
+constexpr auto kByReference = [](const auto& task) { decoder_kernel_reference(task); };
+
+template <class T>
+KernelVector<T> random_numbers(std::int64_t n, unsigned seed, float scale = 1) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0, scale);
+  KernelVector<T> values(static_cast<std::size_t>(n));
+  for (auto& value : values) value = static_cast<T>(normal(generator));
+  return values;
+}
+
+// Half a unit in the last place of T, twice over: a sum in another order may be rounded to the neighbour.
+template <class T>
+float tolerance() {
+  return std::is_same_v<T, float> ? 4e-6F : std::is_same_v<T, c10::Half> ? 2e-3F : 1.6e-2F;
+}
+
+template <class T>
+void expect_close(const KernelVector<T>& actual, const KernelVector<T>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    const auto e = static_cast<float>(expected[i]);
+    ASSERT_NEAR(static_cast<float>(actual[i]), e, tolerance<T>() * std::max(1.0F, std::abs(e))) << i;
+  }
+}
+
+template <class T>
+void expect_same_bits(const KernelVector<T>& a, const KernelVector<T>& b) {
+  ASSERT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(T)), 0);
+}
+
+template <class T>
+class DecoderKernels : public testing::Test {
+ protected:
+  ~DecoderKernels() override { set_reverse_warps(false); }
+};
+using Types = testing::Types<float, c10::Half, c10::BFloat16>;
+TYPED_TEST_SUITE(DecoderKernels, Types);
+
+TYPED_TEST(DecoderKernels, AddsAndNorms) {
+  using T = TypeParam;
+  for (const std::int64_t d : {1, 7, 32, 260, 4096})
+    for (const bool adds : {false, true}) {
+      const std::int64_t n = 3;
+      const auto x = random_numbers<T>(n * d, 1), delta = random_numbers<T>(n * d, 2),
+                 weight = random_numbers<T>(d, 3);
+      const auto run = [&](auto&& call) {
+        auto residual = x;
+        KernelVector<T> out(x.size());
+        call(AddRmsNorm<T>{residual.data(), adds ? delta.data() : nullptr, weight.data(), out.data(), n, d,
+                           1e-5F});
+        residual.insert(residual.end(), out.begin(), out.end());
+        return residual;
+      };
+      const auto expected = run(kByReference);
+      const auto forward = run(kByKernel);
+      set_reverse_warps(true);
+      expect_same_bits(forward, run(kByKernel));
+      set_reverse_warps(false);
+      expect_close(forward, expected);
+    }
+}
+
+TYPED_TEST(DecoderKernels, AddsAloneWhereNoNormFollows) {
+  using T = TypeParam;
+  auto x = random_numbers<T>(64, 1);
+  const auto before = x, delta = random_numbers<T>(64, 2);
+  kByKernel(AddRmsNorm<T>{x.data(), delta.data(), nullptr, nullptr, 2, 32, 1e-5F});
+  for (std::size_t i = 0; i < x.size(); ++i)
+    EXPECT_EQ(static_cast<float>(x[i]),
+              static_cast<float>(T(static_cast<float>(before[i]) + static_cast<float>(delta[i]))));
+}
+
+TYPED_TEST(DecoderKernels, NormsAndRotatesHeads) {
+  using T = TypeParam;
+  struct Shape {
+    std::int64_t n_tokens, n_heads, n_kv_heads, d_head;
+    bool norms;
+  };
+  for (const auto& shape : {Shape{1, 1, 1, 2, false}, Shape{5, 4, 2, 80, true}, Shape{9, 7, 1, 128, false},
+                            Shape{3, 8, 8, 256, true}}) {
+    const auto n_heads = shape.n_heads + shape.n_kv_heads, d = shape.d_head;
+    const auto stride = (n_heads + shape.n_kv_heads) * d;  // values behind the keys
+    const auto heads = random_numbers<T>(shape.n_tokens * stride, 4);
+    const auto q_norm = random_numbers<T>(d, 5), k_norm = random_numbers<T>(d, 6);
+    KernelVector<float> cos, sin;
+    for (const auto angle : random_numbers<float>(shape.n_tokens * d / 2, 7, 3)) {
+      cos.push_back(std::cos(angle));
+      sin.push_back(std::sin(angle));
+    }
+    const auto run = [&](auto&& call) {
+      auto x = heads;
+      KernelVector<T> rotated(static_cast<std::size_t>(shape.n_tokens * n_heads * d));
+      call(RotateHeads<T>{x.data(), stride, shape.norms ? q_norm.data() : nullptr,
+                          shape.norms ? k_norm.data() : nullptr, cos.data(), sin.data(), rotated.data(),
+                          shape.n_tokens, shape.n_heads, shape.n_kv_heads, d, 1e-6F});
+      x.insert(x.end(), rotated.begin(), rotated.end());
+      return x;
+    };
+    const auto expected = run(kByReference);
+    const auto forward = run(kByKernel);
+    set_reverse_warps(true);
+    expect_same_bits(forward, run(kByKernel));
+    set_reverse_warps(false);
+    expect_close(forward, expected);
+  }
+}
+
+TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
+  using T = TypeParam;
+  for (const std::int64_t d : {1, 20, 24, 600, 4104}) {
+    auto gate_up = random_numbers<T>(2 * 2 * d, 8, 3);
+    gate_up[0] = static_cast<T>(-300.0F);  // exp overflows: 0
+    KernelVector<T> out(static_cast<std::size_t>(2 * d)), expected(out.size());
+    kByKernel(SiluMultiply<T>{gate_up.data(), out.data(), 2, d});
+    decoder_kernel_reference(SiluMultiply<T>{gate_up.data(), expected.data(), 2, d});
+    expect_close(out, expected);
+  }
+}
+
+TYPED_TEST(DecoderKernels, LogLikelihoodOfTargets) {
+  using T = TypeParam;
+  for (const std::int64_t vocab : {1, 31, 256, 5003}) {
+    const auto logits = random_numbers<T>(3 * vocab, 9, 8);
+    const KernelVector<std::int64_t> targets{0, vocab / 2, vocab - 1};
+    KernelVector<float> nll(3), reversed(3), expected(3);
+    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), nll.data(), 3, vocab});
+    set_reverse_warps(true);
+    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), reversed.data(), 3, vocab});
+    set_reverse_warps(false);
+    decoder_kernel_reference(CrossEntropy<T>{logits.data(), targets.data(), expected.data(), 3, vocab});
+    expect_same_bits(nll, reversed);
+    for (std::size_t r = 0; r < 3; ++r)
+      EXPECT_NEAR(nll[r], expected[r], 1e-5F * std::max(1.0F, expected[r])) << vocab;
+  }
+}
+
+TEST(DecoderKernelsByHand, NormOfThreeAndFour) {
+  KernelVector<float> x{1, 5}, out(2);
+  const KernelVector<float> delta{2, -1}, weight{2, 10};  // x becomes 3, 4; mean square 12.5
+  kByKernel(AddRmsNorm<float>{x.data(), delta.data(), weight.data(), out.data(), 1, 2, 0});
+  EXPECT_EQ(x, (KernelVector<float>{3, 4}));
+  EXPECT_NEAR(out[0], 2 * 3 / std::sqrt(12.5), 1e-6);
+  EXPECT_NEAR(out[1], 10 * 4 / std::sqrt(12.5), 1e-5);
+}
+
+TEST(DecoderKernelsByHand, UniformLogitsCostTheLogOfTheVocabulary) {
+  const KernelVector<float> logits(1000, 3);
+  const KernelVector<std::int64_t> targets{17};
+  KernelVector<float> nll(1);
+  kByKernel(CrossEntropy<float>{logits.data(), targets.data(), nll.data(), 1, 1000});
+  EXPECT_NEAR(nll[0], std::log(1000.0), 1e-5);
+}
+
+TEST(DecoderKernelsByHand, AQuarterTurn) {
+  KernelVector<float> heads{1, 2, 3, 4}, rotated(4);
+  const KernelVector<float> cos{0, 0}, sin{1, 1};
+  kByKernel(RotateHeads<float>{heads.data(), 4, nullptr, nullptr, cos.data(), sin.data(), rotated.data(), 1,
+                               1, 0, 4, 0});
+  EXPECT_EQ(rotated, (KernelVector<float>{-3, -4, 1, 2}));
+}
+
+}  // namespace
+}  // namespace kvcompare

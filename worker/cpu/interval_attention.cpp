@@ -1,0 +1,76 @@
+#include "worker/cpu/interval_attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <ATen/OpMathType.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/softmax.h>
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kQueryBlock = 256;
+
+double dot(const double* a, const double* b, std::int64_t n) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+}  // namespace
+
+std::int64_t n_queries_in_tile(std::int64_t group) { return group == 1 ? 64 : group == 2 ? 32 : 16; }
+
+void interval_attention_reference(const AttentionHeads<double>& heads) {
+  const auto d = heads.d_head;
+  for (std::int64_t head = 0; head < heads.n_heads; ++head) {
+    const auto offset = head / heads.group() * heads.n_tokens;
+    for (std::int64_t i = 0; i < heads.n_tokens; ++i) {
+      auto* q = heads.q + (i * heads.n_heads + head) * d;
+      std::vector<double> output(static_cast<std::size_t>(d), 0);
+      double sum = 0, max = -std::numeric_limits<double>::infinity();
+      const auto logit = [&](std::int64_t j) {
+        return dot(q, heads.k + (offset + j) * d, d) / std::sqrt(static_cast<double>(d));
+      };
+      const auto sees = [&](std::int64_t j) { return i < heads.until[offset + j]; };
+      for (std::int64_t j = 0; j <= i; ++j)
+        if (sees(j)) max = std::max(max, logit(j));
+      for (std::int64_t j = 0; j <= i; ++j) {
+        if (!sees(j)) continue;
+        const auto weight = std::exp(logit(j) - max);
+        sum += weight;
+        for (std::int64_t c = 0; c < d; ++c)
+          output[static_cast<std::size_t>(c)] += weight * heads.v[(offset + j) * d + c];
+      }
+      for (std::int64_t c = 0; c < d; ++c) q[c] = output[static_cast<std::size_t>(c)] / sum;
+    }
+  }
+}
+
+at::Tensor interval_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              const at::Tensor& until) {
+  const auto n_kv_heads = k.size(0), n_tokens = k.size(1), d = k.size(2);
+  const auto grouped = q.reshape({n_kv_heads, -1, n_tokens, d});
+  const auto positions = at::arange(n_tokens, until.options());
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t begin = 0; begin < n_tokens; begin += kQueryBlock) {
+    const auto n = std::min(kQueryBlock, n_tokens - begin), n_keys = begin + n;
+    const auto keys = k.narrow(1, 0, n_keys).unsqueeze(1), values = v.narrow(1, 0, n_keys).unsqueeze(1);
+    auto logits =
+        grouped.narrow(2, begin, n).matmul(keys.transpose(2, 3)) / std::sqrt(static_cast<double>(d));
+    logits = logits.to(at::toOpMathType(logits.scalar_type()));
+    const auto i = positions.narrow(0, begin, n).unsqueeze(1);
+    const auto hidden = positions.narrow(0, 0, n_keys).unsqueeze(0).gt(i) |
+                        until.narrow(1, 0, n_keys).unsqueeze(1).le(i);  // [n_kv_heads, n, n_keys]
+    logits = logits.masked_fill(hidden.unsqueeze(1), -std::numeric_limits<double>::infinity());
+    outputs.push_back(logits.softmax(-1).to(q.scalar_type()).matmul(values));
+  }
+  return at::cat(outputs, 2).reshape({-1, n_tokens, d});
+}
+
+}  // namespace kvcompare

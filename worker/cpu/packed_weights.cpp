@@ -1,0 +1,132 @@
+#include "worker/cpu/packed_weights.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
+
+#include "common/errors.h"
+#include "worker/devices/binary_units.h"
+
+namespace kvcompare {
+namespace {
+
+// [out, in] each -> [in, sum of out]
+at::Tensor side_by_side(std::initializer_list<at::Tensor> matrices) {
+  std::int64_t n_out = 0;
+  for (const auto& matrix : matrices) n_out += matrix.size(0);
+  auto packed = at::empty({matrices.begin()->size(1), n_out}, matrices.begin()->options());
+  std::int64_t column = 0;
+  for (const auto& matrix : matrices) {
+    packed.narrow(1, column, matrix.size(0)).copy_(matrix.t());
+    column += matrix.size(0);
+  }
+  return packed;
+}
+
+at::Tensor joined(std::initializer_list<at::Tensor> biases) {
+  return biases.begin()->defined() ? at::cat(at::TensorList(biases.begin(), biases.size())) : at::Tensor();
+}
+
+// A tensor of the checkpoint may be a view of the file, whose pages are dropped.
+at::Tensor own(const at::Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; }
+
+FusedLayer pack(const LayerWeights& w) {
+  FusedLayer packed;
+  packed.input_norm = own(w.input_norm);
+  packed.qkv = side_by_side({w.q, w.k, w.v});
+  packed.qkv_bias = joined({w.q_bias, w.k_bias, w.v_bias});
+  packed.q_norm = own(w.q_norm);
+  packed.k_norm = own(w.k_norm);
+  packed.o = side_by_side({w.o});
+  packed.o_bias = own(w.o_bias);
+  packed.post_attention_norm = own(w.post_attention_norm);
+  packed.gate_up = side_by_side({w.gate, w.up});
+  packed.gate_up_bias = joined({w.gate_bias, w.up_bias});
+  packed.down = side_by_side({w.down});
+  packed.down_bias = own(w.down_bias);
+  return packed;
+}
+
+// Of its matrices; norms and biases are nothing beside them.
+std::int64_t n_numbers_of_layer(const ModelConfig& c) {
+  return c.hidden_size * ((2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim + 3 * c.intermediate_size);
+}
+
+}  // namespace
+
+PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint,
+                             std::optional<std::int64_t> max_bytes)
+    : config_(config),
+      checkpoint_(std::move(checkpoint)),
+      n_head_blocks_((config.vocab_size - 1) / kHeadBlock + 1),
+      final_norm_(checkpoint_.final_norm().clone()) {
+  // In use, the one being read, and what that is converted from.
+  const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
+  const bool fits = !max_bytes || n_bytes_of_all_stages() <= *max_bytes;
+  if (!fits && *max_bytes < n_bytes_streaming)
+    throw ConfigError("max_weight_memory", in_binary_units(*max_bytes) +
+                                               " is too little: reading this model layer by layer needs " +
+                                               in_binary_units(n_bytes_streaming) + ", keeping all of it " +
+                                               in_binary_units(n_bytes_of_all_stages()));
+  if (!config_.tied_embeddings) checkpoint_.check_embedding();
+  for (std::int64_t i = 0; i < n_stages(); ++i) {
+    auto loaded = load(i);
+    if (fits) resident_.push_back(std::move(loaded));
+  }
+}
+
+std::shared_ptr<const FusedLayer> PackedWeights::layer(std::int64_t index) {
+  const auto found = stage(index);
+  return {found, &std::get<FusedLayer>(*found)};
+}
+
+std::shared_ptr<const at::Tensor> PackedWeights::head_block(std::int64_t index) {
+  const auto found = stage(config_.n_layers + index);
+  return {found, &std::get<at::Tensor>(*found)};
+}
+
+std::int64_t PackedWeights::n_bytes_of_largest_stage() const {
+  const auto head_block = config_.hidden_size * std::min(config_.vocab_size, kHeadBlock);
+  return static_cast<std::int64_t>(final_norm_.element_size()) *
+         std::max(n_numbers_of_layer(config_), head_block);
+}
+
+std::int64_t PackedWeights::n_bytes_of_all_stages() const {
+  return static_cast<std::int64_t>(final_norm_.element_size()) *
+         (config_.n_layers * n_numbers_of_layer(config_) + config_.hidden_size * config_.vocab_size);
+}
+
+PackedWeights::StagePointer PackedWeights::load(std::int64_t stage) const {
+  StagePointer loaded;
+  if (stage < config_.n_layers) {
+    loaded = std::make_shared<const Stage>(pack(checkpoint_.layer(stage)));
+  } else {
+    const auto begin = (stage - config_.n_layers) * kHeadBlock;
+    const auto rows = checkpoint_.lm_head_rows(begin, std::min(kHeadBlock, config_.vocab_size - begin));
+    loaded = std::make_shared<const Stage>(side_by_side({rows}));
+  }
+  checkpoint_.drop_pages();
+  return loaded;
+}
+
+PackedWeights::StagePointer PackedWeights::stage(std::int64_t index) {
+  if (!streams()) return resident_[static_cast<std::size_t>(index)];
+  // A reading ahead that failed is told once; who asks again has it tried again.
+  const bool is_under_way = std::exchange(read_ahead_index_, -1) == index;
+  auto current = is_under_way ? read_ahead_.get() : load(index);
+  read_ahead_index_ = (index + 1) % n_stages();
+  read_ahead_ = std::async(std::launch::async, [this, next = read_ahead_index_] {
+    const c10::InferenceMode no_autograd;
+    at::set_num_threads(1);
+    return load(next);
+  });
+  return current;
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,148 @@
+// make_tiled_engine.
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <c10/core/InferenceMode.h>
+
+#include "common/errors.h"
+#include "common/log.h"
+#include "worker/cpu/layerwise_engine.h"
+#include "worker/cpu/simd_target.h"
+#include "worker/cpu/tiled_batch.h"
+#include "worker/engine/batch_work.h"
+#include "worker/model/rope_frequencies.h"
+
+namespace kvcompare {
+namespace {
+
+// Batches: enough tiles for the threads; with streamed weights enough work for one reading of them.
+constexpr std::int64_t kTokensAtOnce = 4096;
+constexpr std::int64_t kTokensAtOncePerThread = 8 * kRowsInTile;
+constexpr std::int64_t kTokensAtOnceStreaming = 32768;
+
+using Clock = std::chrono::steady_clock;
+
+template <class T>
+class TiledEngine : public Engine {
+ public:
+  TiledEngine(PackedWeights& weights, const ScorerResources& resources, LayerwiseOptions options)
+      : weights_(weights),
+        resources_(resources),
+        options_(std::move(options)),
+        rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)),
+        team_(options_.n_threads) {
+    const c10::InferenceMode no_autograd;
+    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_.config());
+  }
+
+  ~TiledEngine() override { report_phases(); }
+
+  std::int64_t n_tokens_at_once() const override {
+    const auto n_threads = static_cast<std::int64_t>(team_.n_threads());
+    return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce,
+                    n_threads * kTokensAtOncePerThread);
+  }
+
+  std::string instruction_set() const override { return simd_target(); }
+
+  std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
+    const c10::InferenceMode no_autograd;
+    const auto start = Clock::now();
+    std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>> entered;
+    std::int64_t longest = 0;
+    for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
+    tabulate_rotations(longest);
+    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, options_);
+    for (const auto& task : tasks) {
+      try {
+        require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
+        auto unit =
+            std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, options_.chunk_size);
+        batch.add(*unit);
+        entered.emplace_back(std::move(unit));
+      } catch (...) {
+        entered.emplace_back(std::current_exception());
+      }
+    }
+    BatchWork work(work_observer(), all_operations(weights_.config(), tasks));
+    batch.run(work);
+    return outcomes(entered, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+
+ private:
+  template <class Entered>
+  std::vector<EngineOutcome> outcomes(const Entered& entered, double seconds) const {
+    double busy_ns = 0;
+    for (const auto& entry : entered)
+      if (const auto* unit = std::get_if<0>(&entry)) busy_ns += static_cast<double>((*unit)->busy_ns);
+    std::vector<EngineOutcome> outcomes;
+    for (const auto& entry : entered) {
+      if (const auto* error = std::get_if<1>(&entry)) {
+        outcomes.emplace_back(*error);
+      } else if (const auto& unit = *std::get<0>(entry); unit.failed) {
+        outcomes.emplace_back(unit.failure);
+      } else {
+        outcomes.emplace_back(result_of(unit));
+        // Its share of the time that all took, by the time that threads spent on it.
+        std::get<UnitResult>(outcomes.back()).seconds = seconds * static_cast<double>(unit.busy_ns) / busy_ns;
+      }
+    }
+    return outcomes;
+  }
+
+  static UnitResult result_of(const UnitInFlight<T>& unit) {
+    UnitResult result;
+    result.unit.sample = unit.sample.index;
+    result.n_tokens = unit.n_tokens();
+    for (std::size_t i = 0; i < unit.log_sums.size(); ++i) {
+      result.token_nll.push_back(unit.log_sums[i].value() - unit.target_logits[i]);
+      result.total_nll += result.token_nll.back();
+    }
+    result.keys = unit.ledger.counts();
+    return result;
+  }
+
+  void tabulate_rotations(std::int64_t n_positions) {
+    if (n_positions <= rotations_.n_positions) return;
+    const auto rotation = rope_.at(0, n_positions);
+    constexpr auto kType = c10::CppTypeToScalarType<T>::value;
+    rotations_ = {rotation.cos.to(kType), rotation.sin.to(kType), n_positions};
+  }
+
+  void report_phases() const {
+    std::string text;
+    for (std::size_t p = 0; p < kPhaseNames.size(); ++p) {
+      std::int64_t ns = 0;
+      for (const auto& lane : lanes_) ns += lane.busy_ns[p];
+      text += std::string(p > 0 ? ", " : "") + kPhaseNames[p] + " " +
+              std::to_string(static_cast<double>(ns) * 1e-9);
+    }
+    log_debug("seconds of all threads: " + text);
+  }
+
+  PackedWeights& weights_;
+  const ScorerResources resources_;
+  const LayerwiseOptions options_;
+  const Rope rope_;
+  RotationTable rotations_;
+  TileTeam team_;
+  std::vector<Lane<T>> lanes_;  // one a thread
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerResources& resources,
+                                          LayerwiseOptions options) {
+  require(options.chunk_size >= 1, "chunk_size is at least 1");
+  if (weights.final_norm().scalar_type() == at::kDouble)
+    return std::make_unique<TiledEngine<double>>(weights, resources, std::move(options));
+  require(weights.final_norm().scalar_type() == at::kFloat,
+          "the tiled engine computes in float32 or float64");
+  return std::make_unique<TiledEngine<float>>(weights, resources, std::move(options));
+}
+
+}  // namespace kvcompare

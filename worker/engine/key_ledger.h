@@ -1,0 +1,34 @@
+// Counts the keys of one sample from the death times of its layers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/run/method_spec.h"
+#include "common/run/unit_result.h"
+#include "presses/schedule/death_times.h"
+
+namespace kvcompare {
+
+class KeyLedger {
+ public:
+  KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers,
+            std::int64_t n_kv_heads);
+
+  // Heads in order: all of layer 0, then all of layer 1, ... deaths: [n_tokens]
+  void add_head(std::span<const DeathTime> deaths);
+
+  // When all heads are there.
+  KeyCounts counts() const;
+
+ private:
+  const Chunking chunking_;
+  std::int64_t first_compressible_;
+  std::int64_t end_compressible_;
+  KeyCounts counts_;
+  std::vector<std::int64_t> n_dying_;    // [n_events], all heads
+  std::vector<std::int64_t> n_kept_at_;  // [n_tokens], heads that keep the position
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,20 @@
+// The worker's side of the protocol in common/messages/messages.h: evaluates what it is assigned until it is
+// told to stop.
+#pragma once
+
+#include <filesystem>
+
+#include "common/messages/messenger.h"
+#include "worker/engine/evaluator.h"
+
+namespace kvcompare {
+
+// Runs on the calling thread, until the coordinator says Stop.
+//   hello        : n_tokens_at_once is filled in
+//   computed_log : gets a line for each unit evaluated, "SAMPLE INSTANCE digest"; several processes may
+//   append to it; none if empty
+// Throws what Evaluator::evaluate and the messenger throw, and OutputError.
+void run_worker(Messenger& messenger, Evaluator& evaluator, Hello hello,
+                const std::filesystem::path& computed_log = {});
+
+}  // namespace kvcompare

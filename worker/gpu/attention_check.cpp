@@ -1,0 +1,105 @@
+#include "worker/gpu/attention_check.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/remainder.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/softmax.h>
+#include <c10/core/DeviceGuard.h>
+
+#include "common/errors.h"
+#include "common/log.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kTokens = 400;  // several tiles of queries, and steps of keys
+
+// Numbers in [-1, 1] that hardly repeat, the same on every machine but for rounding.
+at::Tensor scattered(at::IntArrayRef sizes, double factor, const at::TensorOptions& options) {
+  std::int64_t n = 1;
+  for (const auto size : sizes) n *= size;
+  const auto x = at::arange(n, at::TensorOptions(at::kDouble)).remainder(8191);
+  return (x * x * factor).sin().view(sizes).to(options);
+}
+
+// In float32: [n_tokens, n_heads, d_head].
+at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const at::Tensor& until) {
+  const auto group = q.size(1) / k.size(1);
+  const auto heads = [&](const at::Tensor& x, std::int64_t n) {
+    return x.to(at::kFloat).transpose(0, 1).repeat_interleave(n, 0);
+  };
+  const auto query = at::arange(kTokens, until.options()).unsqueeze(1);
+  const auto key = at::arange(kTokens, until.options()).unsqueeze(0);
+  const auto hidden = key.gt(query) | query.ge(until.repeat_interleave(group, 0).unsqueeze(1));
+  const auto scale = 1 / std::sqrt(static_cast<double>(q.size(2)));
+  const auto logits = heads(q, 1).matmul(heads(k, group).transpose(1, 2)) * scale;
+  const auto weights = logits.masked_fill(hidden, -std::numeric_limits<double>::infinity()).softmax(-1);
+  return weights.matmul(heads(v, group)).transpose(0, 1);
+}
+
+// Results are averages of numbers up to 1, and rounded; in 16 bits so are the weights. Three to ten times
+// what was found in emulation.
+double most_error(at::ScalarType type) {
+  if (type == at::kFloat) return 1e-5;
+  return type == at::kHalf ? 2e-3 : 1e-2;
+}
+
+}  // namespace
+
+double attention_error(const ModelConfig& c, const at::TensorOptions& options, MatrixInstruction instruction,
+                       const Attend& attend) {
+  const c10::DeviceGuard on_device(options.device());  // kernels are launched on the current one
+  const auto rotated = scattered({kTokens, c.n_heads + c.n_kv_heads, c.head_dim}, 0.0137, options);
+  const auto qkv = scattered({kTokens, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, 0.0291, options);
+  // Of key j in head h: j + 1 and up to kTokens more.
+  const auto whole = options.dtype(at::kInt);
+  const auto position = at::arange(kTokens, whole).unsqueeze(0);
+  const auto head = at::arange(c.n_kv_heads, whole).unsqueeze(1);
+  const auto until = (position + 1 + (position * 37 + head * 11).remainder(kTokens)).clamp_max(kTokens);
+  const auto out = at::full({kTokens, c.n_heads * c.head_dim}, std::nan(""), options);
+  attend(rotated, qkv, until.to(at::kInt).contiguous(), out, instruction);
+  const auto v = qkv.narrow(1, (c.n_heads + c.n_kv_heads) * c.head_dim, c.n_kv_heads * c.head_dim);
+  const auto expected =
+      plain_attention(rotated.narrow(1, 0, c.n_heads), rotated.narrow(1, c.n_heads, c.n_kv_heads),
+                      v.unflatten(1, {c.n_kv_heads, c.head_dim}), until);
+  return (out.view_as(expected).to(at::kFloat) - expected).abs().max().item<double>();
+}
+
+MatrixInstruction right_instruction(const ModelConfig& config, const at::TensorOptions& options,
+                                    const Attend& attend) {
+  const double most = most_error(options.dtype().toScalarType());
+  std::string errors;
+  for (const auto instruction : {MatrixInstruction::kBest, MatrixInstruction::kMmaSync}) {
+    const auto error = attention_error(config, options, instruction, attend);
+    if (error <= most) {
+      if (!errors.empty())
+        log_warning("attention by the fastest instruction of this GPU is wrong by " + errors +
+                    " and is not used: please report this, with the output of kvcompare doctor");
+      return instruction;
+    }
+    errors += (errors.empty() ? "" : " and ") + std::to_string(error);
+  }
+  throw InvariantError("attention on this GPU is wrong by " + errors + "; at most " + std::to_string(most) +
+                       " is right: please report this, with the output of kvcompare doctor");
+}
+
+std::string name_of_instruction(const ModelConfig& config, const at::TensorOptions& options,
+                                MatrixInstruction instruction) {
+  const c10::DeviceGuard on_device(options.device());  // whose compute capability is asked for
+  const bool in_16_bits = options.dtype() == at::kHalf || options.dtype() == at::kBFloat16;
+  if (!in_16_bits || !has_matrix_kernel(config.head_dim)) return "fma";
+  return uses_wgmma(instruction) ? "wgmma" : "mma.sync";
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,144 @@
+#include "worker/gpu/gpu_operators.h"
+
+#include <ATen/Context.h>
+#include <ATen/ops/bitwise_and.h>
+#include <ATen/ops/bmm.h>
+#include <c10/core/Stream.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <c10/util/accumulate.h>
+
+#include "worker/gpu/kernels/decoder_kernels.h"
+#include "worker/model/with_type_of.h"
+
+namespace kvcompare {
+namespace {
+
+template <class T>
+const T* data_or_null(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+// cuBLAS is asked for TF32, or not, call by call.
+class Tf32Guard {
+ public:
+  explicit Tf32Guard(bool allow) : before_(at::globalContext().allowTF32CuBLAS()) {
+    at::globalContext().setAllowTF32CuBLAS(allow);
+  }
+  ~Tf32Guard() { at::globalContext().setAllowTF32CuBLAS(before_); }
+  Tf32Guard(const Tf32Guard&) = delete;
+  Tf32Guard& operator=(const Tf32Guard&) = delete;
+
+ private:
+  const bool before_;
+};
+
+// What tensor cores keep of a float32 in a product of TF32: 10 bits of the mantissa.
+at::Tensor tf32(const at::Tensor& x) {
+  return at::bitwise_and(x.contiguous().view(at::kInt), ~0x1fff).view(at::kFloat);
+}
+
+}  // namespace
+
+gpu::Stream current_stream(const at::Device& device) {
+  if (device.is_cpu()) return nullptr;  // emulation
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+}
+
+at::Tensor front_of(const at::Tensor& buffer, at::IntArrayRef sizes) {
+  return buffer.narrow(0, 0, c10::multiply_integers(sizes)).view(sizes);
+}
+
+void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
+                  const at::Tensor& out) {
+  with_type_of(x, [&]<class T>(T) {
+    decoder_kernel(AddRmsNorm<T>{.x = x.mutable_data_ptr<T>(),
+                                 .delta = data_or_null<T>(delta),
+                                 .weight = weight.const_data_ptr<T>(),
+                                 .out = out.mutable_data_ptr<T>(),
+                                 .n_rows = x.size(0),
+                                 .d_model = x.size(1),
+                                 .epsilon = static_cast<float>(epsilon)},
+                   current_stream(x.device()));
+  });
+}
+
+void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tensor& cos, const at::Tensor& sin,
+                  std::int64_t n_heads, const at::Tensor& rotated) {
+  with_type_of(qkv, [&]<class T>(T) {
+    decoder_kernel(RotateHeads<T>{.heads = qkv.mutable_data_ptr<T>(),
+                                  .stride = qkv.stride(0),
+                                  .q_norm = data_or_null<T>(norms.q_norm),
+                                  .k_norm = data_or_null<T>(norms.k_norm),
+                                  .cos = cos.const_data_ptr<float>(),
+                                  .sin = sin.const_data_ptr<float>(),
+                                  .rotated = rotated.mutable_data_ptr<T>(),
+                                  .n_tokens = qkv.size(0),
+                                  .n_heads = n_heads,
+                                  .n_kv_heads = rotated.size(1) - n_heads,
+                                  .d_head = rotated.size(2),
+                                  .epsilon = static_cast<float>(norms.epsilon)},
+                   current_stream(qkv.device()));
+  });
+}
+
+void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out) {
+  with_type_of(out, [&]<class T>(T) {
+    decoder_kernel(SiluMultiply<T>{.gate_up = gate_up.const_data_ptr<T>(),
+                                   .out = out.mutable_data_ptr<T>(),
+                                   .n_rows = out.size(0),
+                                   .d_ff = out.size(1)},
+                   current_stream(out.device()));
+  });
+}
+
+void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll) {
+  with_type_of(logits, [&]<class T>(T) {
+    decoder_kernel(CrossEntropy<T>{.logits = logits.const_data_ptr<T>(),
+                                   .targets = targets.const_data_ptr<std::int64_t>(),
+                                   .nll = nll.mutable_data_ptr<float>(),
+                                   .n_rows = logits.size(0),
+                                   .vocab = logits.size(1)},
+                   current_stream(logits.device()));
+  });
+}
+
+void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                     const at::Tensor& out, MatrixInstruction instruction) {
+  const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
+  const auto n_heads = rotated.size(1) - n_kv_heads;
+  with_type_of(out, [&]<class T>(T) {
+    interval_attention_kernel(
+        IntervalAttention<T>{.q = rotated.const_data_ptr<T>(),
+                             .k = rotated.const_data_ptr<T>() + n_heads * d_head,
+                             .v = qkv.const_data_ptr<T>() + (n_heads + n_kv_heads) * d_head,
+                             .q_stride = rotated.stride(0),
+                             .k_stride = rotated.stride(0),
+                             .v_stride = qkv.stride(0),
+                             .out = out.mutable_data_ptr<T>(),
+                             .out_stride = out.stride(0),
+                             .until = until.const_data_ptr<std::int32_t>(),
+                             .n_tokens = n_tokens,
+                             .n_heads = n_heads,
+                             .n_kv_heads = n_kv_heads,
+                             .d_head = d_head},
+        current_stream(out.device()), instruction);
+  });
+}
+
+void multiply_rows(const at::Tensor& rows, const at::Tensor& columns, FloatProducts products,
+                   at::Tensor out) {
+  const bool wide = rows.scalar_type() == at::kFloat, in_tf32 = wide && products == FloatProducts::kTf32;
+  const auto transposed = columns.transpose(1, 2);
+  if (out.device().is_cpu()) {  // emulation
+    const auto operand = [&](const at::Tensor& x) { return in_tf32 ? tf32(x) : x.to(at::kFloat); };
+    at::bmm_out(out, operand(rows), operand(transposed));
+    return;
+  }
+  const Tf32Guard guard(in_tf32);
+  if (wide)
+    at::bmm_out(out, rows, transposed);
+  else
+    at::bmm_out(out, rows, transposed, at::kFloat);
+}
+
+}  // namespace kvcompare

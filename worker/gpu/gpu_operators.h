@@ -1,0 +1,59 @@
+// The kernels of worker/gpu/kernels/ on tensors of float32, float16 or bfloat16, queued on the current stream
+// of their device. Results are written into tensors that are there; all are contiguous unless said otherwise.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "worker/gpu/kernels/interval_attention_kernel.h"
+#include "worker/gpu/kernels/stream.h"
+
+namespace kvcompare {
+
+gpu::Stream current_stream(const at::Device& device);
+
+// The first elements of a buffer of one dimension, as a tensor of these sizes.
+at::Tensor front_of(const at::Tensor& buffer, at::IntArrayRef sizes);
+
+// x += delta; out = RMSNorm(x) * weight.
+//   x, out : [n_rows, d_model]
+//   delta  : [n_rows, d_model], or undefined
+//   weight : [d_model]
+void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
+                  const at::Tensor& out);
+
+// Norms the heads of q and k in place where the model has such norms, and rotates them into `rotated`.
+//   qkv            : [n_tokens, (n_heads + 2 n_kv_heads) d_head]
+//   q_norm, k_norm : [d_head], or undefined
+//   cos, sin       : [>= n_tokens, d_head / 2], float32
+//   rotated        : [n_tokens, n_heads + n_kv_heads, d_head]
+struct HeadNorms {
+  at::Tensor q_norm, k_norm;
+  double epsilon;
+};
+void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tensor& cos, const at::Tensor& sin,
+                  std::int64_t n_heads, const at::Tensor& rotated);
+
+// gate_up : [n_rows, 2 d_ff]; out : [n_rows, d_ff]
+void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out);
+
+// logits : [n_rows, vocab]; targets : [n_rows], int64; nll : [n_rows], float32
+void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll);
+
+// Query i sees key j if and only if j <= i < until[j].
+//   rotated : [n_tokens, n_heads + n_kv_heads, d_head], with RoPE
+//   qkv     : [n_tokens, (n_heads + 2 n_kv_heads) d_head], whose values are used
+//   until   : [n_kv_heads, n_tokens], int32
+//   out     : [n_tokens, n_heads d_head]
+void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                     const at::Tensor& out, MatrixInstruction instruction = MatrixInstruction::kBest);
+
+// out = rows columns^T, a batch at a time, summed up in float32.
+//   rows    : [n, n_rows, d], columns : [n, n_columns, d], of one type; rows of columns may lie apart
+//   out     : [n, n_rows, n_columns], float32
+// products: of float32 elements; kTf32 keeps 10 of the 23 bits of each factor's mantissa.
+enum class FloatProducts { kExact, kTf32 };
+void multiply_rows(const at::Tensor& rows, const at::Tensor& columns, FloatProducts products, at::Tensor out);
+
+}  // namespace kvcompare

@@ -1,0 +1,75 @@
+#include "worker/gpu/gpu_schedule.h"
+
+#include <memory>
+#include <stdexcept>
+#include <utility>
+#include <variant>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+
+#include "common/errors.h"
+#include "presses/scorer.h"
+#include "worker/gpu/gpu_drifting_schedule.h"
+#include "worker/gpu/gpu_fixed_schedule.h"
+#include "worker/gpu/gpu_observing_schedule.h"
+
+namespace kvcompare {
+
+GpuSchedule::GpuSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
+    : method_(method),
+      chunking_(chunking),
+      config_(model.config),
+      options_(model.options),
+      status_(at::zeros({1}, options_.dtype(at::kInt))) {}
+
+void GpuSchedule::check() const {
+  if (status_.item<int>() != 0) throw std::domain_error("a score is NaN");
+}
+
+LayerDeaths GpuSchedule::layer_deaths(const at::Tensor& deaths, const at::Tensor& until) const {
+  return {.deaths = deaths.mutable_data_ptr<std::int32_t>(),
+          .until = until.mutable_data_ptr<std::int32_t>(),
+          .n_kv_heads = deaths.size(0),
+          .n_tokens = chunking_.n_tokens,
+          .chunk_size = chunking_.chunk_size};
+}
+
+gpu::Stream GpuSchedule::stream() const { return current_stream(options_.device()); }
+
+at::Tensor GpuSchedule::on_device(const std::vector<std::int32_t>& values) const {
+  return at::from_blob(const_cast<std::int32_t*>(values.data()), {std::ssize(values)}, at::kInt)
+      .to(options_.device(), false, true);
+}
+
+at::Tensor GpuSchedule::room(at::IntArrayRef sizes, at::ScalarType type) const {
+  return at::empty(sizes, options_.dtype(type));
+}
+
+std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const Sample& sample,
+                                               const Chunking& chunking, const GpuScheduleModel& model) {
+  switch (device_schedule(method, model.resources)) {
+    case DeviceSchedule::kNone:
+      break;
+    case DeviceSchedule::kKeepAll:
+      return nullptr;
+    case DeviceSchedule::kTokenScores: {
+      auto scorer = make_scorer(method, model.resources);
+      auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
+      require(fixed != nullptr, "the scorer of '" + method.name + "' is not fixed, as its row says");
+      return make_token_schedule(std::move(*fixed), sample.index, method, chunking, model);
+    }
+    case DeviceSchedule::kRandomNumbers:
+      return make_random_schedule(sample.index, method, chunking, model);
+    case DeviceSchedule::kPositions:
+      return make_position_schedule(method, chunking, model);
+    case DeviceSchedule::kExpectedAttention:
+      return make_drifting_schedule(method, chunking, model);
+    case DeviceSchedule::kObservedAttention:
+      return make_observing_schedule(method, chunking, model);
+  }
+  throw InvariantError("a device schedule that is none");
+}
+
+}  // namespace kvcompare

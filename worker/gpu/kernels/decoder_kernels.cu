@@ -1,0 +1,167 @@
+#include <cmath>
+
+#include "worker/gpu/kernels/decoder_kernels.h"
+#include "worker/gpu/kernels/gpu.cuh"
+#include "worker/gpu/kernels/over_block.cuh"
+
+namespace kvcompare {
+namespace {
+
+constexpr int kThreads = 256;
+
+// 16 bytes, which one thread reads and writes at once.
+template <class T, int n>
+struct alignas(sizeof(T) * n) Pack {
+  T values[n];
+};
+
+KVCOMPARE_DEVICE float* parts_in_shared_memory() { return reinterpret_cast<float*>(gpu::shared_memory()); }
+
+// One block a row; n: elements that a thread takes at once, divides d_model.
+template <class T, int n>
+KVCOMPARE_KERNEL void add_rms_norm(AddRmsNorm<T> task) {
+  using Elements = Pack<T, n>;
+  const auto row = static_cast<std::int64_t>(gpu::block_x());
+  const auto d = static_cast<int>(task.d_model / n);
+  auto* x = reinterpret_cast<Elements*>(task.x + row * task.d_model);
+  float squares = 0;
+  for (int c = gpu::thread(); c < d; c += gpu::n_threads()) {
+    auto elements = x[c];
+    if (task.delta) {
+      const auto delta = reinterpret_cast<const Elements*>(task.delta + row * task.d_model)[c];
+      for (int i = 0; i < n; ++i)
+        elements.values[i] =
+            static_cast<T>(static_cast<float>(elements.values[i]) + static_cast<float>(delta.values[i]));
+      x[c] = elements;
+    }
+    for (int i = 0; i < n; ++i) {
+      const auto value = static_cast<float>(elements.values[i]);
+      squares += value * value;
+    }
+  }
+  if (!task.out) return;
+  const float mean = over_block(squares, Sum(), parts_in_shared_memory()) / static_cast<float>(task.d_model);
+  const float scale = 1 / sqrtf(mean + task.epsilon);
+  for (int c = gpu::thread(); c < d; c += gpu::n_threads()) {
+    auto elements = x[c];
+    const auto weight = reinterpret_cast<const Elements*>(task.weight)[c];
+    for (int i = 0; i < n; ++i) {
+      const auto normed = static_cast<T>(static_cast<float>(elements.values[i]) * scale);
+      elements.values[i] = static_cast<T>(static_cast<float>(normed) * static_cast<float>(weight.values[i]));
+    }
+    reinterpret_cast<Elements*>(task.out + row * task.d_model)[c] = elements;
+  }
+}
+
+// One warp a head of a token; a lane has the pairs (c, c + d_head / 2) for c = lane, lane + 32, ...
+template <class T>
+KVCOMPARE_KERNEL void rotate_heads(RotateHeads<T> task) {
+  const auto n_heads = task.n_heads + task.n_kv_heads;
+  const auto index = static_cast<std::int64_t>(gpu::block_x()) * (gpu::n_threads() / 32) + gpu::warp();
+  if (index >= task.n_tokens * n_heads) return;
+  const auto token = index / n_heads, head = index % n_heads;
+  const auto half = static_cast<int>(task.d_head / 2);
+  auto* x = task.heads + token * task.stride + head * task.d_head;
+  if (const auto* weight = head < task.n_heads ? task.q_norm : task.k_norm) {
+    float squares = 0;
+    for (int c = gpu::lane(); c < 2 * half; c += 32)
+      squares += static_cast<float>(x[c]) * static_cast<float>(x[c]);
+    squares = over_warp(squares, Sum());
+    const float scale = 1 / sqrtf(squares / static_cast<float>(task.d_head) + task.epsilon);
+    for (int c = gpu::lane(); c < 2 * half; c += 32) {
+      const auto normed = static_cast<T>(static_cast<float>(x[c]) * scale);
+      x[c] = static_cast<T>(static_cast<float>(normed) * static_cast<float>(weight[c]));
+    }
+    gpu::sync_warp();
+  }
+  auto* out = task.rotated + index * task.d_head;
+  for (int c = gpu::lane(); c < half; c += 32) {
+    const auto a = static_cast<float>(x[c]), b = static_cast<float>(x[c + half]);
+    const float cos = task.cos[token * half + c], sin = task.sin[token * half + c];
+    out[c] = static_cast<T>(a * cos - b * sin);
+    out[c + half] = static_cast<T>(b * cos + a * sin);
+  }
+}
+
+// Blocks of a row lie along y; n divides d_ff.
+template <class T, int n>
+KVCOMPARE_KERNEL void silu_multiply(SiluMultiply<T> task) {
+  using Elements = Pack<T, n>;
+  const auto row = static_cast<std::int64_t>(gpu::block_x());
+  const auto c = static_cast<std::int64_t>(gpu::block_y()) * gpu::n_threads() + gpu::thread();
+  const auto d = task.d_ff / n;
+  if (c >= d) return;
+  const auto* gate_up = reinterpret_cast<const Elements*>(task.gate_up + row * 2 * task.d_ff);
+  auto gate = gate_up[c];
+  const auto up = gate_up[d + c];
+  for (int i = 0; i < n; ++i) {
+    const auto value = static_cast<float>(gate.values[i]);
+    const auto silu = static_cast<T>(value / (1 + expf(-value)));
+    gate.values[i] = static_cast<T>(static_cast<float>(silu) * static_cast<float>(up.values[i]));
+  }
+  reinterpret_cast<Elements*>(task.out + row * task.d_ff)[c] = gate;
+}
+
+// One block a row, which is read twice: 256 KB of an L2 of tens of MB.
+template <class T>
+KVCOMPARE_KERNEL void cross_entropy(CrossEntropy<T> task) {
+  const auto row = static_cast<std::int64_t>(gpu::block_x());
+  const auto* logits = task.logits + row * task.vocab;
+  const auto vocab = static_cast<int>(task.vocab);
+  float largest = -INFINITY;
+  for (int c = gpu::thread(); c < vocab; c += gpu::n_threads())
+    largest = fmaxf(largest, static_cast<float>(logits[c]));
+  largest = over_block(largest, Largest(), parts_in_shared_memory());
+  float sum = 0;
+  for (int c = gpu::thread(); c < vocab; c += gpu::n_threads())
+    sum += expf(static_cast<float>(logits[c]) - largest);
+  sum = over_block(sum, Sum(), parts_in_shared_memory());
+  if (gpu::thread() == 0)
+    task.nll[row] = logf(sum) + (largest - static_cast<float>(logits[task.targets[row]]));
+}
+
+constexpr std::size_t kSharedBytes = kThreads / 32 * sizeof(float);
+
+std::int64_t blocks_of(std::int64_t n, std::int64_t n_in_block) { return (n + n_in_block - 1) / n_in_block; }
+
+template <class T>
+constexpr int kPack = 16 / sizeof(T);
+
+}  // namespace
+
+template <class T>
+void decoder_kernel(const AddRmsNorm<T>& task, gpu::Stream stream) {
+  const bool packs = task.d_model % kPack<T> == 0;
+  gpu::launch(packs ? add_rms_norm<T, kPack<T>> : add_rms_norm<T, 1>, {task.n_rows}, kThreads, kSharedBytes,
+              stream, task);
+}
+
+template <class T>
+void decoder_kernel(const RotateHeads<T>& task, gpu::Stream stream) {
+  const auto n = task.n_tokens * (task.n_heads + task.n_kv_heads);
+  gpu::launch(rotate_heads<T>, {blocks_of(n, kThreads / 32)}, kThreads, 0, stream, task);
+}
+
+template <class T>
+void decoder_kernel(const SiluMultiply<T>& task, gpu::Stream stream) {
+  const bool packs = task.d_ff % kPack<T> == 0;
+  const auto n = packs ? task.d_ff / kPack<T> : task.d_ff;
+  gpu::launch(packs ? silu_multiply<T, kPack<T>> : silu_multiply<T, 1>, {task.n_rows, blocks_of(n, kThreads)},
+              kThreads, 0, stream, task);
+}
+
+template <class T>
+void decoder_kernel(const CrossEntropy<T>& task, gpu::Stream stream) {
+  gpu::launch(cross_entropy<T>, {task.n_rows}, kThreads, kSharedBytes, stream, task);
+}
+
+#define KVCOMPARE_DECODER_KERNELS(T)                                 \
+  template void decoder_kernel(const AddRmsNorm<T>&, gpu::Stream);   \
+  template void decoder_kernel(const RotateHeads<T>&, gpu::Stream);  \
+  template void decoder_kernel(const SiluMultiply<T>&, gpu::Stream); \
+  template void decoder_kernel(const CrossEntropy<T>&, gpu::Stream);
+KVCOMPARE_DECODER_KERNELS(float)
+KVCOMPARE_DECODER_KERNELS(c10::Half)
+KVCOMPARE_DECODER_KERNELS(c10::BFloat16)
+
+}  // namespace kvcompare

@@ -1,0 +1,92 @@
+// What a run needs of a GPU's memory. Arithmetic on the sizes that worker/gpu/gpu_engine.cpp and the
+// schedules allocate: nothing here asks a device, and nothing here changes a number.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/run/dtype.h"
+#include "common/run/method_spec.h"
+#include "worker/checkpoint/model_config.h"
+#include "worker/devices/cuda_gpus.h"
+#include "worker/engine/engine.h"
+
+namespace kvcompare {
+
+struct MemoryPart {
+  std::string name;
+  std::int64_t bytes = 0;
+};
+std::int64_t total(std::span<const MemoryPart> parts);
+
+// "2.5 GiB (residual stream 0.2, ...)", parts below 0.05 GiB left out.
+std::string text_of(std::span<const MemoryPart> parts);
+
+inline constexpr std::int64_t kGpuBlockRows = 8192;  // that the GPU engine computes at once
+
+// Rows of logits that it computes at once where it has n_rows rows of gate and up: as many as fit in their
+// place, so that the vocabulary adds nothing. At least one, which may need more.
+std::int64_t n_logit_rows(const ModelConfig& config, std::int64_t n_rows);
+std::int64_t n_wide_elements(const ModelConfig& config, std::int64_t n_rows);  // of that place
+
+struct MemoryDemand {
+  ModelConfig config;
+  Dtype dtype = Dtype::kBFloat16;
+  std::int64_t chunk_size = 1;
+  std::int64_t n_rows = kGpuBlockRows;            // GpuEngineOptions::n_rows
+  std::int64_t scorer_bytes = 0;                  // of kvzap's surrogate, if the run has it
+  std::optional<std::int64_t> max_weight_memory;  // bytes; layers are streamed if the weights are more
+};
+
+// Of all: embedding, head (the same if they are tied), last norm and layers.
+std::int64_t bytes_of_layer(const ModelConfig& config, Dtype dtype);
+std::int64_t bytes_of_weights(const ModelConfig& config, Dtype dtype);
+
+// Of one unit on the GPU. n_rows: of the blocks that it is cut into.
+std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec& method,
+                                    std::int64_t n_tokens, std::int64_t n_rows);
+
+// Of one unit in pinned memory of the host: what is copied back.
+std::int64_t pinned_bytes_of_unit(const ModelConfig& config, std::int64_t n_tokens);
+
+class MemoryPlan {
+ public:
+  static constexpr int kMostUnits = 8;  // together: as many as keep the device busy while some scan
+
+  //   memory    : of the GPU, without the weights
+  //   n_sharing : ranks on the GPU; each gets an equal part
+  // Throws ConfigError("max_weight_memory") if the weights do not fit.
+  MemoryPlan(MemoryDemand demand, const GpuMemory& memory, int n_sharing);
+
+  std::int64_t weight_bytes() const { return weight_bytes_; }  // on the GPU at once
+  bool streams() const { return streams_; }
+  std::int64_t bytes_for_units() const { return bytes_for_units_; }
+
+  // As many of the first tasks as are to pass the layers together: those that fit, kMostUnits at most. At
+  // least one of those that there are, fit or not.
+  std::size_t n_together(std::span<const EngineTask> tasks) const;
+
+  // For Engine::n_tokens_at_once, before there is a sample: as many as fit in kMostUnits units of one length.
+  std::int64_t n_tokens_at_once(std::span<const MethodSpec> methods) const;
+
+  // For the log, before the run. longest: tokens of the longest sample.
+  std::string summary(std::span<const MethodSpec> methods, std::int64_t longest) const;
+
+  // For a unit that fails for want of memory: its parts, and what else is on the GPU.
+  std::string sizes_of_unit(const MethodSpec& method, std::int64_t n_tokens, std::int64_t n_rows) const;
+
+ private:
+  std::int64_t unit_bytes(const MethodSpec& method, std::int64_t n_tokens) const;
+  std::int64_t largest_unit(std::span<const MethodSpec> methods, std::int64_t n_tokens) const;
+
+  MemoryDemand demand_;
+  std::int64_t share_;  // of the GPU, for this rank
+  bool streams_;
+  std::int64_t weight_bytes_;  // kvzap's surrogate included
+  std::int64_t bytes_for_units_;
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,149 @@
+#include "worker/stepwise/stepwise_engine.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
+
+#include "common/errors.h"
+#include "worker/engine/batch_work.h"
+#include "worker/stepwise/cross_entropy.h"
+#include "worker/stepwise/layer_cache.h"
+
+namespace kvcompare {
+namespace {
+
+// One sample on its way through the model. Constructed, fed to the end, asked for the result.
+class StepwiseRun {
+ public:
+  StepwiseRun(const Model& model, const Sample& sample, const MethodSpec& method, const Scorer& scorer,
+              const StepwiseOptions& options)
+      : model_(model), sample_(sample), method_(method), options_(options) {
+    const auto& config = model.config();
+    for (std::int64_t l = 0; l < config.n_layers; ++l)
+      caches_.emplace_back(config.n_kv_heads, scorer, model.rope());
+    result_.unit.sample = sample.index;
+    result_.n_tokens = static_cast<std::int64_t>(sample.ids.size());
+    result_.keys.n_layers = config.n_layers;
+    result_.keys.n_kv_heads = config.n_kv_heads;
+  }
+
+  UnitResult to_the_end(BatchWork& work) && {
+    const auto& config = model_.config();
+    for (std::int64_t begin = 0; begin < result_.n_tokens; begin += options_.chunk_size) {
+      const auto end = std::min(begin + options_.chunk_size, result_.n_tokens);
+      pass_chunk(begin, end);
+      work.done(static_cast<double>(config.n_layers) * layer_operations(config, begin, end) +
+                head_operations(config, end - begin));
+    }
+    for (const double nll : result_.token_nll) result_.total_nll += nll;
+    count_what_is_left();
+    return std::move(result_);
+  }
+
+ private:
+  void pass_chunk(std::int64_t begin, std::int64_t end) {
+    count_peak(end - begin);
+    auto x = model_.embed(ids(begin, end));
+    for (std::size_t l = 0; l < caches_.size(); ++l) {
+      const LayerIndex layer(static_cast<std::int64_t>(l));
+      const auto view = model_.project(layer, sample_.index, begin, x);
+      count_attended(caches_[l], begin, end);
+      x = model_.finish_layer(layer, x, caches_[l].attend(view));
+      caches_[l].evict(method_, {.n_previous = begin, .n = end});
+      report_alive(layer, end);
+    }
+    const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.n_tokens)));
+    result_.token_nll.insert(result_.token_nll.end(), nll.begin(), nll.end());
+  }
+
+  std::span<const TokenId> ids(std::int64_t begin, std::int64_t end) const {
+    return std::span(sample_.ids)
+        .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  }
+
+  // Most keys at once: before the event of the chunk that is about to enter.
+  void count_peak(std::int64_t n_tokens) {
+    auto n_cached = n_tokens * result_.keys.n_layers * result_.keys.n_kv_heads;
+    for (const auto& cache : caches_) n_cached += cache.n_alive();
+    result_.keys.peak = std::max(result_.keys.peak, n_cached);
+  }
+
+  // Query i of the chunk sees what is cached and the chunk up to itself.
+  void count_attended(const LayerCache& cache, std::int64_t begin, std::int64_t end) {
+    auto& keys = result_.keys;
+    const auto n_withheld = keys.n_kv_heads * begin - cache.n_alive();  // from each query of the chunk
+    for (std::int64_t i = begin; i < end; ++i) {
+      keys.attendable += keys.n_kv_heads * (i + 1);
+      keys.attended += keys.n_kv_heads * (i + 1) - n_withheld;
+      if (i + 1 < result_.n_tokens) keys.withheld_from_scored += n_withheld;
+    }
+  }
+
+  void count_what_is_left() {
+    auto& keys = result_.keys;
+    const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy);
+    const auto first = method_.parameters.n_sink;
+    const auto last = result_.n_tokens - (threshold ? threshold->sliding_window_size : 0);
+    keys.original = result_.n_tokens * keys.n_layers * keys.n_kv_heads;
+    keys.compressible = std::max<std::int64_t>(0, last - first) * keys.n_layers * keys.n_kv_heads;
+    for (const auto& cache : caches_)
+      for (const auto& head : cache.heads()) {
+        const auto& positions = head.keys.positions;
+        keys.kept_per_head.push_back(head.n_alive());
+        const auto bins =
+            positions.mul(kPositionBins).floor_divide(result_.n_tokens).bincount({}, kPositionBins).cpu();
+        for (std::int64_t b = 0; b < kPositionBins; ++b)
+          keys.kept_by_position[static_cast<std::size_t>(b)] += bins[b].item<std::int64_t>();
+        keys.compressible_kept += (positions.ge(first) & positions.lt(last)).sum().item<std::int64_t>();
+      }
+  }
+
+  void report_alive(LayerIndex layer, std::int64_t n) const {
+    if (!options_.observe_alive) return;
+    std::vector<at::Tensor> positions;
+    for (const auto& head : caches_[static_cast<std::size_t>(layer.value)].heads())
+      positions.push_back(head.keys.positions);
+    options_.observe_alive(layer, n, positions);
+  }
+
+  const Model& model_;
+  const Sample& sample_;
+  const MethodSpec& method_;
+  const StepwiseOptions& options_;
+  std::vector<LayerCache> caches_;  // one a layer
+  UnitResult result_;
+};
+
+class StepwiseEngine : public Engine {
+ public:
+  StepwiseEngine(const Model& model, const ScorerResources& resources, StepwiseOptions options)
+      : model_(model), resources_(resources), options_(std::move(options)) {}
+
+  std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
+    const c10::InferenceMode no_autograd;
+    BatchWork work(work_observer(), all_operations(model_.config(), tasks));
+    return run_one_by_one(tasks, [&](const EngineTask& task) {
+      require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
+      const auto scorer = make_scorer(*task.method, resources_);
+      return StepwiseRun(model_, *task.sample, *task.method, scorer, options_).to_the_end(work);
+    });
+  }
+
+ private:
+  const Model& model_;
+  const ScorerResources resources_;
+  const StepwiseOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_stepwise_engine(const Model& model, const ScorerResources& resources,
+                                             StepwiseOptions options) {
+  require(options.chunk_size >= 1, "chunk_size is at least 1");
+  return std::make_unique<StepwiseEngine>(model, resources, std::move(options));
+}
+
+}  // namespace kvcompare
