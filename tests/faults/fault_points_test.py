@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import Histories, RunsTest, main
 
-POINTS = re.findall(r'"(\w+)"', (Path(__file__).resolve().parents[2] / "common" / "fault_point.h").read_text()
+POINTS = re.findall(r'"(\w+)"', (Path(__file__).resolve().parents[2] / "common/files/fault_point.h").read_text()
                     .split("kFaultPoints[]")[1].split("}")[0])
 # Exit code of the run in which the fault happens.
 CODES = {"kill9": {-signal.SIGKILL}, "throw": {1}, "enospc": {4}, "eio": {4}, "stop": {75, 0}}

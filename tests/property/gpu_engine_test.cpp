@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <string>
 #include <tuple>
@@ -34,30 +35,50 @@ const std::vector<std::string> kMethods = {
 struct Shape {
   std::int64_t heads, kv_heads, head_dim;
 };
-std::string text_of(const Shape& shape) {
-  return std::to_string(shape.heads) + " heads over " + std::to_string(shape.kv_heads) + " of " +
-         std::to_string(shape.head_dim);
+
+std::string name_of(TinyArch arch) {
+  return arch == TinyArch::kLlama   ? "llama"
+         : arch == TinyArch::kQwen2 ? "qwen2"
+         : arch == TinyArch::kQwen3 ? "qwen3"
+                                    : "mistral";
 }
 
+// A model and a sample, under every method. Chunks of one token, of a few, of many, and of the whole sample
+// (where nothing that is scored sees an eviction).
 struct Case {
   Shape shape;
   TinyArch arch;
-  std::vector<std::int64_t> n_tokens;
-};
+  std::int64_t n_tokens;
+  std::vector<std::int64_t> chunk_sizes;
 
-// Emulation takes a second for what a GPU does in a millisecond.
+  std::string name() const {  // "llama_4_over_2_of_16_T70"
+    return name_of(arch) + "_" + std::to_string(shape.heads) + "_over_" + std::to_string(shape.kv_heads) +
+           "_of_" + std::to_string(shape.head_dim) + "_T" + std::to_string(n_tokens);
+  }
+};
+void PrintTo(const Case& of, std::ostream* out) { *out << of.name(); }
+
+// On a GPU every shape sees every kind of chunk. Emulation takes a second for what a GPU does in a
+// millisecond: there each kind of chunk has one shape at least.
 std::vector<Case> cases_in_float32() {
   using enum TinyArch;
   if (kernel_device().is_cpu())
-    return {{{4, 2, 16}, kLlama, {2, 70}}, {{7, 1, 12}, kQwen3, {30}}, {{3, 3, 64}, kLlama, {40}}};
-  return {{{4, 2, 64}, kLlama, {2, 70, 300}}, {{7, 1, 80}, kQwen3, {200}},  {{6, 3, 96}, kQwen2, {200}},
-          {{4, 4, 128}, kLlama, {200}},       {{8, 1, 256}, kQwen3, {150}}, {{5, 1, 36}, kMistral, {300}}};
+    return {{{4, 2, 16}, kLlama, 2, {1, 3, 64, 2}},
+            {{4, 2, 16}, kLlama, 70, {3, 64}},
+            {{7, 1, 12}, kQwen3, 30, {1, 30}},
+            {{3, 3, 64}, kLlama, 40, {3, 40}}};
+  return {{{4, 2, 64}, kLlama, 2, {1, 3, 64, 2}},      {{4, 2, 64}, kLlama, 70, {1, 3, 64, 70}},
+          {{4, 2, 64}, kLlama, 300, {1, 3, 64, 300}},  {{7, 1, 80}, kQwen3, 200, {1, 3, 64, 200}},
+          {{6, 3, 96}, kQwen2, 200, {1, 3, 64, 200}},  {{4, 4, 128}, kLlama, 200, {1, 3, 64, 200}},
+          {{8, 1, 256}, kQwen3, 150, {1, 3, 64, 150}}, {{5, 1, 36}, kMistral, 300, {1, 3, 64, 300}}};
 }
 std::vector<Case> cases_in_16_bits() {
   using enum TinyArch;
-  if (kernel_device().is_cpu()) return {{{4, 2, 64}, kLlama, {70}}, {{4, 1, 16}, kQwen3, {60}}};
-  return {{{4, 2, 64}, kLlama, {70, 300}}, {{7, 1, 80}, kQwen3, {300}},  {{6, 3, 96}, kQwen2, {300}},
-          {{4, 4, 128}, kLlama, {300}},    {{8, 1, 256}, kQwen3, {300}}, {{5, 1, 36}, kMistral, {300}}};
+  if (kernel_device().is_cpu()) return {{{4, 2, 64}, kLlama, 70, {3, 64}}, {{4, 1, 16}, kQwen3, 60, {1, 60}}};
+  return {{{4, 2, 64}, kLlama, 70, {1, 3, 64, 70}},    {{4, 2, 64}, kLlama, 300, {1, 3, 64, 300}},
+          {{7, 1, 80}, kQwen3, 300, {1, 3, 64, 300}},  {{6, 3, 96}, kQwen2, 300, {1, 3, 64, 300}},
+          {{4, 4, 128}, kLlama, 300, {1, 3, 64, 300}}, {{8, 1, 256}, kQwen3, 300, {1, 3, 64, 300}},
+          {{5, 1, 36}, kMistral, 300, {1, 3, 64, 300}}};
 }
 
 class GpuEngine : public testing::Test {
@@ -183,20 +204,18 @@ class GpuEngineAgreement : public GpuEngine {
     return units;
   }
 
-  // All units of a case; check(task, comparison).
+  // All units of a case, by models that are made for it; check(task, comparison).
   template <class Check>
-  void compare_all(const Case& of, const Check& check) {
-    for (const auto n_tokens : of.n_tokens) {
-      const auto unit_sample = sample(n_tokens);
-      for (const auto& unit_method : methods(unit_sample))
-        for (const std::int64_t chunk_size : {std::int64_t{1}, std::int64_t{3}, std::int64_t{64}, n_tokens}) {
-          SCOPED_TRACE(text_of(of.shape) + ", T " + std::to_string(n_tokens) + ", chunk " +
-                       std::to_string(chunk_size) + ", " + unit_method.name +
-                       (std::holds_alternative<ScoreThreshold>(unit_method.policy) ? ", threshold" : ""));
-          check(EngineTask{&unit_sample, &unit_method}, compare(unit_sample, unit_method, chunk_size));
-          if (HasFailure()) return;
-        }
-    }
+  void compare_all(const Case& of, at::ScalarType type, const Check& check) {
+    make_models(of, type);
+    const auto unit_sample = sample(of.n_tokens);
+    for (const auto& unit_method : methods(unit_sample))
+      for (const auto chunk_size : of.chunk_sizes) {
+        SCOPED_TRACE("chunk " + std::to_string(chunk_size) + ", " + unit_method.name +
+                     (std::holds_alternative<ScoreThreshold>(unit_method.policy) ? ", threshold" : ""));
+        check(EngineTask{&unit_sample, &unit_method}, compare(unit_sample, unit_method, chunk_size));
+        if (HasFailure()) return;
+      }
   }
 
   ModelForTest exact_;
@@ -211,58 +230,64 @@ void expect_same_keys(const KeyCounts& actual, const KeyCounts& expected) {
 
 // Where a near-tie was decided the other way the two engines have computed different things, so that what the
 // numbers ought to be is what float64 makes of the same deaths.
-TEST_F(GpuEngineAgreement, WithStepwiseInFloat32) {
+class GpuEngineInFloat32 : public GpuEngineAgreement, public testing::WithParamInterface<Case> {};
+
+TEST_P(GpuEngineInFloat32, AgreesWithStepwise) {
   std::map<std::string, Agreement> agreements;
-  for (const auto& of : cases_in_float32()) {
-    make_models(of, at::kFloat);
-    compare_all(of, [&](const EngineTask& task, const Comparison& units) {
-      const auto& [actual, expected] = std::tie(units.actual, units.expected);
-      const auto forced = judge(exact_, task, units.chunk_size, actual.deaths);
-      EXPECT_NEAR(actual.result.total_nll, forced.total_nll, 1e-5 * forced.total_nll);
-      auto& agreement = agreements[task.method->name];
-      agreement.add(units);
-      agreement.n_events += forced.n_events;
-      agreement.n_disputed += forced.n_disputed;
-      if (!units.has_equal_deaths()) return;
-      expect_same_keys(actual.result.keys, expected.result.keys);
-      EXPECT_NEAR(actual.result.total_nll, expected.result.total_nll, 1e-5 * expected.result.total_nll);
-      ASSERT_EQ(actual.result.token_nll.size(), expected.result.token_nll.size());
-      for (std::size_t t = 0; t < expected.result.token_nll.size(); ++t)
-        ASSERT_NEAR(actual.result.token_nll[t], expected.result.token_nll[t], 1e-4) << t;
-    });
-  }
+  compare_all(GetParam(), at::kFloat, [&](const EngineTask& task, const Comparison& units) {
+    const auto& [actual, expected] = std::tie(units.actual, units.expected);
+    const auto forced = judge(exact_, task, units.chunk_size, actual.deaths);
+    EXPECT_NEAR(actual.result.total_nll, forced.total_nll, 1e-5 * forced.total_nll);
+    auto& agreement = agreements[task.method->name];
+    agreement.add(units);
+    agreement.n_events += forced.n_events;
+    agreement.n_disputed += forced.n_disputed;
+    if (!units.has_equal_deaths()) return;
+    expect_same_keys(actual.result.keys, expected.result.keys);
+    EXPECT_NEAR(actual.result.total_nll, expected.result.total_nll, 1e-5 * expected.result.total_nll);
+    ASSERT_EQ(actual.result.token_nll.size(), expected.result.token_nll.size());
+    for (std::size_t t = 0; t < expected.result.token_nll.size(); ++t)
+      ASSERT_NEAR(actual.result.token_nll[t], expected.result.token_nll[t], 1e-4) << t;
+  });
   expect_equal_shares(agreements, 0.999);
 }
+
+INSTANTIATE_TEST_SUITE_P(Cases, GpuEngineInFloat32, testing::ValuesIn(cases_in_float32()),
+                         [](const auto& test) { return test.param.name(); });
 
 // What rounding to 16 bits lets die otherwise changes what is computed, by up to a percent on such models of
 // random weights: then the number is to be what float64 makes of the same deaths. Under methods that do not
 // ask what is rounded no death may differ.
-class GpuEngineIn16Bits : public GpuEngineAgreement {
- protected:
-  void expect_agreement(at::ScalarType type) {
-    std::map<std::string, Agreement> agreements;
-    for (const auto& of : cases_in_16_bits()) {
-      make_models(of, type);
-      compare_all(of, [&](const EngineTask& task, const Comparison& units) {
-        const auto& name = task.method->name;
-        const auto actual = units.actual.result.total_nll, expected = units.expected.result.total_nll;
-        const auto forced = total_nll(exact_, task, units.chunk_size, units.actual.deaths);
-        EXPECT_NEAR(actual, forced, 2e-3 * forced);
-        if (name == "baseline" || name == "random" || name == "streaming_llm") {
-          EXPECT_TRUE(units.has_equal_deaths());
-        }
-        if (units.has_equal_deaths()) {
-          EXPECT_NEAR(actual, expected, 2e-3 * expected);
-        }
-        agreements[name].add(units);
-      });
-    }
-    expect_equal_shares(agreements, 0.9);
-  }
-};
+class GpuEngineIn16Bits : public GpuEngineAgreement,
+                          public testing::WithParamInterface<std::tuple<at::ScalarType, Case>> {};
 
-TEST_F(GpuEngineIn16Bits, AgreesWithStepwiseInBFloat16) { expect_agreement(at::kBFloat16); }
-TEST_F(GpuEngineIn16Bits, AgreesWithStepwiseInFloat16) { expect_agreement(at::kHalf); }
+TEST_P(GpuEngineIn16Bits, AgreesWithStepwise) {
+  const auto& [type, of] = GetParam();
+  std::map<std::string, Agreement> agreements;
+  compare_all(of, type, [&](const EngineTask& task, const Comparison& units) {
+    const auto& name = task.method->name;
+    const auto actual = units.actual.result.total_nll, expected = units.expected.result.total_nll;
+    const auto forced = total_nll(exact_, task, units.chunk_size, units.actual.deaths);
+    EXPECT_NEAR(actual, forced, 2e-3 * forced);
+    if (name == "baseline" || name == "random" || name == "streaming_llm") {
+      EXPECT_TRUE(units.has_equal_deaths());
+    }
+    if (units.has_equal_deaths()) {
+      EXPECT_NEAR(actual, expected, 2e-3 * expected);
+    }
+    agreements[name].add(units);
+  });
+  expect_equal_shares(agreements, 0.9);
+}
+
+std::string name_of_16_bits(const testing::TestParamInfo<GpuEngineIn16Bits::ParamType>& test) {
+  const auto& [type, of] = test.param;
+  return (type == at::kHalf ? "float16_" : "bfloat16_") + of.name();
+}
+INSTANTIATE_TEST_SUITE_P(Cases, GpuEngineIn16Bits,
+                         testing::Combine(testing::Values(at::kBFloat16, at::kHalf),
+                                          testing::ValuesIn(cases_in_16_bits())),
+                         name_of_16_bits);
 
 class GpuEngineUnits : public GpuEngine {
  protected:
