@@ -20,6 +20,7 @@
 #include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/cpu/layerwise_engine.h"
+#include "worker/cpu/tiled_engine.h"
 #include "worker/devices/device.h"
 #include "worker/gpu/gpu_engine.h"
 #include "worker/stepwise/stepwise_engine.h"

@@ -12,6 +12,7 @@
 
 #include "tests/support/model_for_test.h"
 #include "worker/cpu/layerwise_engine.h"
+#include "worker/cpu/tiled_engine.h"
 #include "worker/stepwise/stepwise_engine.h"
 
 namespace kvcompare {
@@ -73,10 +74,12 @@ class ReplayingEngine : public Engine {
 };
 
 inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const ModelForTest& loaded,
-                                              LayerwiseOptions options) {
-  return kind == EngineKind::kTiled
-             ? make_tiled_engine(*loaded.packed, loaded.resources(), std::move(options))
-             : make_layerwise_engine(*loaded.model, loaded.resources(), std::move(options));
+                                              std::int64_t chunk_size, DeathObserver observer = nullptr) {
+  if (kind == EngineKind::kTiled)
+    return make_tiled_engine(*loaded.packed, loaded.resources(),
+                             {.chunk_size = chunk_size, .observe_deaths = std::move(observer)});
+  return make_layerwise_engine(*loaded.model, loaded.resources(),
+                               {.chunk_size = chunk_size, .observe_deaths = std::move(observer)});
 }
 
 // kind: of the CPU. loaded outlives the engine. With an observer one unit is run at a time.
@@ -85,11 +88,10 @@ inline std::unique_ptr<Engine> make_engine(EngineKind kind, const ModelForTest& 
   if (kind == EngineKind::kStepwise)
     return make_stepwise_engine(*loaded.model, loaded.resources(),
                                 {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
-  if (!observer) return make_layerwise(kind, loaded, {.chunk_size = chunk_size});
+  if (!observer) return make_layerwise(kind, loaded, chunk_size);
   auto replaying =
       std::make_unique<ReplayingEngine>(loaded.model->config().n_kv_heads, chunk_size, std::move(observer));
-  replaying->set_engine(make_layerwise(
-      kind, loaded, {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
+  replaying->set_engine(make_layerwise(kind, loaded, chunk_size, replaying->death_observer()));
   return replaying;
 }
 

@@ -1,41 +1,24 @@
-// A whole sequence passes one layer at once: projections of all tokens, then the schedule (when does each key
-// of each KV head die), then one attention in which every query sees the keys that its chunk sees. What
-// happens in a layer depends on nothing beyond it, so the numbers are those of the stepwise engine, for the
-// price of one pass.
+// The way of the tiled engine (worker/cpu/tiled_engine.h) by libtorch's operators: on any device and in any
+// precision.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 
 #include "presses/registry.h"
-#include "presses/schedule/death_times.h"
-#include "worker/cpu/packed_weights.h"
+#include "worker/engine/death_observer.h"
 #include "worker/engine/engine.h"
 #include "worker/model/model.h"
 
 namespace kvcompare {
 
-// Told when the keys of a KV head die, [n_tokens]; head by head, layer by layer.
-using DeathObserver = std::function<void(LayerIndex, std::int64_t kv_head, std::span<const DeathTime>)>;
-
 struct LayerwiseOptions {
   std::int64_t chunk_size = 1;
-  int n_threads = 1;                       // of the tiled engine
   DeathObserver observe_deaths = nullptr;  // for units that are run alone
 };
 
-// By libtorch's operators, on any device and in any precision; one unit at a time. Schedules are made on the
-// CPU. model and resources outlive the engine.
+// One unit at a time. Schedules are made on the CPU. model and resources outlive the engine.
 std::unique_ptr<Engine> make_layerwise_engine(const Model& model, const ScorerResources& resources,
                                               LayerwiseOptions options);
-
-// In CPU memory, float32 or float64: cut in fixed tiles, which n_threads threads take in turn, so a single
-// long sample uses all of them and no result depends on how many there are; several units at once. Made and
-// used by one thread. weights and resources outlive the engine; of engines on weights that stream only one
-// may run at a time.
-std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerResources& resources,
-                                          LayerwiseOptions options);
 
 }  // namespace kvcompare

@@ -22,10 +22,10 @@
 
 #include "worker/cpu/interval_attention.h"
 #include "worker/cpu/layer_schedule.h"
-#include "worker/cpu/layerwise_engine.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/tile_team.h"
+#include "worker/cpu/tiled_engine.h"
 #include "worker/cpu/unit_in_flight.h"
 #include "worker/engine/batch_work.h"
 
@@ -74,7 +74,7 @@ template <class T>
 class Batch {
  public:
   Batch(PackedWeights& weights, const Rope& rope, const RotationTable& rotations, std::vector<Lane<T>>& lanes,
-        TileTeam& team, const LayerwiseOptions& options)
+        TileTeam& team, const TiledOptions& options)
       : weights_(weights),
         config_(weights.config()),
         rope_(rope),
@@ -318,7 +318,7 @@ class Batch {
   const RotationTable& rotations_;
   std::vector<Lane<T>>& lanes_;
   TileTeam& team_;
-  const LayerwiseOptions& options_;
+  const TiledOptions& options_;
   std::vector<UnitInFlight<T>*> units_;
   std::map<SampleIndex, at::Tensor> embedded_;
   std::vector<Tile> row_tiles_, heads_, attention_tiles_;

@@ -1,4 +1,5 @@
-// make_tiled_engine.
+#include "worker/cpu/tiled_engine.h"
+
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -10,7 +11,6 @@
 
 #include "common/errors.h"
 #include "common/log.h"
-#include "worker/cpu/layerwise_engine.h"
 #include "worker/cpu/simd_target.h"
 #include "worker/cpu/tiled_batch.h"
 #include "worker/engine/batch_work.h"
@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 template <class T>
 class TiledEngine : public Engine {
  public:
-  TiledEngine(PackedWeights& weights, const ScorerResources& resources, LayerwiseOptions options)
+  TiledEngine(PackedWeights& weights, const ScorerResources& resources, TiledOptions options)
       : weights_(weights),
         resources_(resources),
         options_(std::move(options)),
@@ -126,7 +126,7 @@ class TiledEngine : public Engine {
 
   PackedWeights& weights_;
   const ScorerResources resources_;
-  const LayerwiseOptions options_;
+  const TiledOptions options_;
   const Rope rope_;
   RotationTable rotations_;
   TileTeam team_;
@@ -136,7 +136,7 @@ class TiledEngine : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerResources& resources,
-                                          LayerwiseOptions options) {
+                                          TiledOptions options) {
   require(options.chunk_size >= 1, "chunk_size is at least 1");
   if (weights.final_norm().scalar_type() == at::kDouble)
     return std::make_unique<TiledEngine<double>>(weights, resources, std::move(options));

@@ -9,7 +9,7 @@
 #include <span>
 
 #include "presses/registry.h"
-#include "worker/cpu/layerwise_engine.h"
+#include "worker/engine/death_observer.h"
 #include "worker/engine/engine.h"
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/gpu_weights.h"
