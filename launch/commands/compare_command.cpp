@@ -40,7 +40,7 @@ ExitCode run_alone(const CompareCommand& command) {
   if (run.n_units() > 0) {
     tell_memory_plan(run.job(), options, run.longest_sample(), 1);
     LocalWorkers workers(make_workers(run.job(), options, run.model_hash(), n_threads, run.n_units()));
-    const bool greedy = uses_all_threads(run.job());
+    const bool greedy = run.job().engine == EngineKind::kTiled;
     try {
       run.evaluate(workers.coordinator_endpoint(),
                    {.n_processes = 1,

@@ -19,6 +19,8 @@
 #include "common/tokenizer/tokenizer.h"
 #include "common/version.h"
 #include "launch/commands/standard_output.h"
+#include "launch/session/job_data.h"
+#include "launch/session/length_limits.h"
 #include "launch/session/progress_style.h"
 #include "launch/session/stop_signal.h"
 #include "launch/session/work_beside.h"

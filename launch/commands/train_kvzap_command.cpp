@@ -19,9 +19,11 @@
 #include "launch/session/thread_supply.h"
 #include "launch/session/workers.h"
 #include "worker/checkpoint/model_hash.h"
+#include "worker/checkpoint/weights.h"
 #include "worker/devices/device.h"
 #include "worker/devices/machine_numerics.h"
 #include "worker/engine/failure_kind.h"
+#include "worker/model/model.h"
 #include "worker/training/prompt_loop.h"
 
 namespace kvcompare {
@@ -35,8 +37,9 @@ struct PromptWorkerPlace {
 
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
   try {
-    const auto loaded = load_model(job, place.device, {});
-    run_prompt_worker(messenger, *loaded->model,
+    const Model model(job.config,
+                      load_weights(job.model, job.config, scalar_type(*job.spec.dtype), place.device));
+    run_prompt_worker(messenger, model,
                       {.host = host_name(),
                        .device = place.device.str(),
                        .n_tokens_at_once = 0,

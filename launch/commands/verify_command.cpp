@@ -23,6 +23,8 @@
 #include "coordinator/reports/write_reports.h"
 #include "launch/commands/standard_output.h"
 #include "launch/session/job.h"
+#include "launch/session/job_data.h"
+#include "launch/session/model_shapes.h"
 #include "launch/session/output_folder.h"
 #include "launch/session/progress_style.h"
 #include "launch/session/stop_signal.h"

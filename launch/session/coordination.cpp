@@ -16,6 +16,7 @@
 #include "common/version.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/reports/warnings.h"
+#include "launch/session/model_shapes.h"
 #include "launch/session/progress_style.h"
 #include "launch/session/publish.h"
 #include "launch/session/stop_signal.h"

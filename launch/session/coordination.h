@@ -8,6 +8,7 @@
 #include "coordinator/coordinator_loop.h"
 #include "launch/commands/command.h"
 #include "launch/session/job.h"
+#include "launch/session/job_data.h"
 #include "launch/session/output_folder.h"
 
 namespace kvcompare {

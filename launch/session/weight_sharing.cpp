@@ -18,7 +18,7 @@ SharingOffer offer_of(const RunSpec& spec, const RunOptions& options, const Plac
   if (!computes || options.weight_broadcast == "off") return offer;
   try {
     const auto job = read_job(spec, options);
-    if (!has_gpu_engine(job)) return offer;
+    if (job.engine != EngineKind::kGpu) return offer;
     offer.wants = true;
     if (n_ranks_on_device(job.devices, place) > 1)
       offer.why_not = "ranks share a GPU";

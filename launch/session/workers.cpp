@@ -1,6 +1,7 @@
 #include "launch/session/workers.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -21,9 +22,9 @@ namespace {
 // A model that the first of the workers that use it loads.
 class SharedModel {
  public:
-  const LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options,
-                         const GpuSharing& sharing) {
-    std::call_once(once_, [&] { loaded_ = load_model(job, device, options, sharing); });
+  LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options,
+                   const GpuSharing& sharing) {
+    std::call_once(once_, [&] { loaded_ = load_model(engine_inputs(job, options), device, sharing); });
     return *loaded_;
   }
 
@@ -43,13 +44,13 @@ ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPla
                       SharedModel& model) {
   const auto device = full_name(place.device);
   try {
-    const auto& loaded = model.get(job, place.device, options, place.sharing);
-    auto engine = make_engine(job, loaded, place.n_threads);
+    auto& loaded = model.get(job, place.device, options, place.sharing);
+    auto engine = loaded.make_engine(place.n_threads);
     return {.hello = {.host = host_name(),
                       .device = place.device.str(),
                       .n_tokens_at_once = 0,
                       .model = place.model_hash,
-                      .weights = loaded.gpu ? loaded.gpu->hash() : "",
+                      .weights = loaded.weights_hash(),
                       .numerics = machine_numerics(place.device, engine->instruction_set())},
             .evaluator = std::make_unique<Evaluator>(std::move(engine), device)};
   } catch (...) {
@@ -61,8 +62,11 @@ bool reads_files(const std::optional<NcclPlace>& sharing) {
   return !sharing || std::ranges::find(sharing->readers, sharing->rank) != sharing->readers.end();
 }
 
-GpuSharing sharing_of(const Job& job, const RankPlace& place) {
-  return {.reading = place.sharing, .n_on_gpu = n_ranks_on_device(job.devices, place.on_host)};
+GpuSharing sharing_of(const Job& job, const RunOptions& options, const RankPlace& place) {
+  return {.reading = place.sharing,
+          .timeouts = {.start = std::chrono::seconds(options.start_timeout),
+                       .slice = std::chrono::seconds(options.rank_timeout)},
+          .n_on_gpu = n_ranks_on_device(job.devices, place.on_host)};
 }
 
 LocalWorker make_worker(const Job& job, const RunOptions& options, const WorkerPlace& place,
@@ -95,6 +99,17 @@ int threads_of(const RunOptions& options, const PlaceOnHost& place) {
   return options.threads.value_or(place.n_cores);
 }
 
+EngineInputs engine_inputs(const Job& job, const RunOptions& options) {
+  return {.kind = job.engine,
+          .model = job.model,
+          .config = job.config,
+          .scorers = job.scorers,
+          .dtype = *job.spec.dtype,
+          .chunk_size = job.spec.chunk_size,
+          .methods = job.spec.methods,
+          .max_weight_memory = options.max_weight_memory};
+}
+
 std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options, const std::string& model,
                                       int n_threads, std::size_t n_units) {
   std::vector<LocalWorker> workers;
@@ -103,7 +118,7 @@ std::vector<LocalWorker> make_workers(const Job& job, const RunOptions& options,
       workers.push_back(make_worker(job, options, {device, 1, model}, std::make_shared<SharedModel>()));
     return workers;
   }
-  const bool greedy = uses_all_threads(job);
+  const bool greedy = job.engine == EngineKind::kTiled;
   const auto n_workers = options.workers.value_or(
       greedy ? 1
              : static_cast<int>(std::clamp<std::size_t>(n_units, 1, static_cast<std::size_t>(n_threads))));
@@ -121,7 +136,7 @@ LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const st
                              const RankPlace& place) {
   return make_worker(job, options,
                      {device_of(job.devices, options, place.on_host), threads_of(options, place.on_host),
-                      model, sharing_of(job, place)},
+                      model, sharing_of(job, options, place)},
                      std::make_shared<SharedModel>());
 }
 
@@ -131,10 +146,11 @@ LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, c
   return evaluating_worker(
       [job, spec, options, place, model = std::make_shared<SharedModel>()] {
         *job = read_job(spec, options);
-        return get_ready(*job, options,
-                         {device_of(job->devices, options, place.on_host), threads_of(options, place.on_host),
-                          reads_files(place.sharing) ? model_hash(job->model) : "", sharing_of(*job, place)},
-                         *model);
+        return get_ready(
+            *job, options,
+            {device_of(job->devices, options, place.on_host), threads_of(options, place.on_host),
+             reads_files(place.sharing) ? model_hash(job->model) : "", sharing_of(*job, options, place)},
+            *model);
       },
       options.computed_log);
 }

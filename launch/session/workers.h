@@ -9,6 +9,7 @@
 #include "common/run/run_options.h"
 #include "launch/session/in_process_session.h"
 #include "launch/session/job.h"
+#include "worker/engines.h"
 
 namespace kvcompare {
 
@@ -22,6 +23,9 @@ c10::Device device_of(const std::vector<c10::Device>& devices, const RunOptions&
 int n_ranks_on_device(const std::vector<c10::Device>& devices, const PlaceOnHost& place);
 
 int threads_of(const RunOptions& options, const PlaceOnHost& place);
+
+// What the engines of a job are made of.
+EngineInputs engine_inputs(const Job& job, const RunOptions& options);
 
 // Of a process that is alone: one worker a GPU. On the CPU options.workers; by default one for an engine that
 // uses all threads by itself, else one a thread, as many as there are units for. job outlives them.

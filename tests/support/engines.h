@@ -13,11 +13,11 @@
 #include "tests/support/model_for_test.h"
 #include "worker/cpu/layerwise_engine.h"
 #include "worker/cpu/tiled_engine.h"
+#include "worker/engine/engine_kind.h"
 #include "worker/stepwise/stepwise_engine.h"
 
 namespace kvcompare {
 
-enum class EngineKind { kStepwise, kLayerwise, kTiled, kGpu };
 inline constexpr EngineKind kCpuEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise,
                                              EngineKind::kTiled};
 

@@ -1,0 +1,134 @@
+#include "launch/session/job_data.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <future>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/files/sha256.h"
+#include "common/log.h"
+#include "common/tokenizer/tokenizer.h"
+#include "launch/session/length_limits.h"
+#include "worker/checkpoint/model_hash.h"
+
+namespace kvcompare {
+namespace {
+
+// Reads the tokenizer when the first text asks for it: a data set of ids needs none.
+class LazyTokenizer {
+ public:
+  explicit LazyTokenizer(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  std::vector<TokenId> encode(std::string_view text) {
+    std::call_once(once_, [this] { load(); });
+    if (failure_) std::rethrow_exception(failure_);
+    return tokenizer_->encode(text);
+  }
+  bool was_used() const { return tokenizer_.has_value(); }
+
+ private:
+  // A failure is remembered: what cannot be read once is not read again for every text.
+  void load() {
+    try {
+      tokenizer_ = Tokenizer::load(folder_);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  std::filesystem::path folder_;
+  std::once_flag once_;
+  std::optional<Tokenizer> tokenizer_;
+  std::exception_ptr failure_;
+};
+
+// The hash of a model, computed on other threads. It is given up if this object ends before it was asked for.
+class HashBeside {
+ public:
+  explicit HashBeside(const std::filesystem::path& folder)
+      : hash_(std::async(std::launch::async, model_hash, folder, stop_.get_token())) {}
+  HashBeside(const HashBeside&) = delete;
+  HashBeside& operator=(const HashBeside&) = delete;
+  ~HashBeside() { stop_.request_stop(); }  // then the future waits
+
+  std::string get() { return hash_.get(); }
+
+ private:
+  std::stop_source stop_;
+  std::future<std::string> hash_;
+};
+
+void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, const ModelConfig& config) {
+  std::int64_t longest = 0;
+  for (const auto& sample : samples) {
+    const auto n_tokens = std::ssize(sample.ids);
+    longest = std::max(longest, n_tokens);
+    refuse_beyond_window(
+        n_tokens, spec.data_path, config,
+        {.what = "sample " + std::to_string(sample.index.value),
+         .remedy = "--max_length " + std::to_string(config.sliding_window.value_or(0)) + " or less"});
+  }
+  warn_beyond_positions(longest, "the longest sample", config);
+}
+
+// Two names of one scorer would be two names of the same instances.
+void refuse_equal(const std::map<std::string, std::string>& scorers) {
+  for (auto one = scorers.begin(); one != scorers.end(); ++one)
+    for (auto other = std::next(one); other != scorers.end(); ++other)
+      if (one->second == other->second)
+        throw ConfigError("kvzap_scorer_model", "'" + one->first + "' and '" + other->first +
+                                                    "' hold the same scorer; give one of them");
+}
+
+}  // namespace
+
+std::string hash_of(std::span<const Sample> samples) {
+  Sha256 hash;
+  for (const auto& sample : samples) {
+    const auto n_tokens = std::ssize(sample.ids);
+    hash.add({reinterpret_cast<const char*>(&n_tokens), sizeof n_tokens});
+    hash.add({reinterpret_cast<const char*>(sample.ids.data()), sample.ids.size() * sizeof(TokenId)});
+  }
+  return hash.hex();
+}
+
+RunSpec with_scorers(RunSpec spec, const JobData& data) {
+  for (auto& method : spec.methods)
+    if (const auto& place = method.parameters.kvzap_scorer_model; !place.empty())
+      method.parameters.kvzap_scorer = data.scorers.at(place);
+  return spec;
+}
+
+JobData read_data(const Job& job, int n_threads) {
+  HashBeside model(job.model);
+  LazyTokenizer tokenizer(job.model);
+  const auto& spec = job.spec;
+  JobData data;
+  data.dataset = read_dataset(
+      {.path = spec.data_path,
+       .text_field = spec.text_field,
+       .max_length = spec.max_length,
+       .max_samples = spec.max_samples,
+       .skip_bad_lines = spec.skip_bad_lines,
+       .n_threads = n_threads},
+      [&](std::string_view text) { return tokenizer.encode(text); }, job.config.vocab_size);
+  for (const auto& warning : warnings_of(data.dataset.ids_for_text, spec.text_field)) log_warning(warning);
+  check_lengths(data.dataset.samples, spec, job.config);
+  data.hashes.data = hash_of(data.dataset.samples);
+  if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");
+  for (const auto& [place, folder] : job.scorers) data.scorers.emplace(place, model_hash(folder));
+  refuse_equal(data.scorers);
+  data.hashes.model = model.get();
+  return data;
+}
+
+}  // namespace kvcompare

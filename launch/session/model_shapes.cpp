@@ -1,0 +1,25 @@
+#include "launch/session/model_shapes.h"
+
+namespace kvcompare {
+
+CostShape cost_shape(const ModelConfig& config) {
+  return {.n_layers = config.n_layers,
+          .d_model = config.hidden_size,
+          .n_heads = config.n_heads,
+          .n_kv_heads = config.n_kv_heads,
+          .head_dim = config.head_dim,
+          .intermediate_size = config.intermediate_size,
+          .vocab_size = config.vocab_size};
+}
+
+ModelShape model_shape(const ModelConfig& config) {
+  return {.n_layers = config.n_layers,
+          .n_heads = config.n_heads,
+          .n_kv_heads = config.n_kv_heads,
+          .head_dim = config.head_dim,
+          .hidden_size = config.hidden_size,
+          .vocab_size = config.vocab_size,
+          .max_position_embeddings = config.max_position_embeddings};
+}
+
+}  // namespace kvcompare
