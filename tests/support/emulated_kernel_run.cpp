@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "tests/support/kernel_run.h"
-#include "worker/gpu/kernels/emulation.h"
+#include "tests/kernels/emulation/emulation.h"
 
 namespace kvcompare {
 namespace {

@@ -200,6 +200,6 @@ void launch(void (*kernel)(Parameters...), Grid grid, int n_threads, std::size_t
 
 #else
 
-#include "worker/gpu/kernels/emulation.h"
+#include "emulation.h"
 
 #endif

@@ -186,6 +186,6 @@ KVCOMPARE_DEVICE void multiply_add_async(float (&d)[n][4], const std::uint32_t (
 
 #else
 
-#include "worker/gpu/kernels/emulation_hopper.h"
+#include "emulation_hopper.h"
 
 #endif

@@ -1,7 +1,7 @@
 // The emulation of compute capability 9.0 against what the PTX ISA says: "Asynchronous Warpgroup Level Matrix
 // Instructions", "Parallel Synchronization and Communication Instructions: mbarrier", "barrier". Layouts are
 // written out here from the figures and tables of the ISA, not by the functions that kernels use.
-#include "worker/gpu/kernels/emulation_hopper.h"
+#include "tests/kernels/emulation/emulation_hopper.h"
 
 #include <array>
 #include <cmath>

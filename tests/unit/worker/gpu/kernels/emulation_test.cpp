@@ -1,6 +1,6 @@
 // The emulation against what the PTX ISA and the CUDA programming guide say, so that kernels may be tested
 // with it.
-#include "worker/gpu/kernels/emulation.h"
+#include "tests/kernels/emulation/emulation.h"
 
 #include <array>
 #include <cmath>

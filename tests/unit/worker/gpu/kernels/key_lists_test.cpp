@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "worker/gpu/kernels/emulation.h"
+#include "tests/kernels/emulation/emulation.h"
 #include "worker/gpu/kernels/key_tiles.h"
 
 namespace kvcompare {

@@ -13,7 +13,7 @@
 #include <functional>
 #include <vector>
 
-#include "worker/gpu/kernels/emulation.h"
+#include "tests/kernels/emulation/emulation.h"
 
 namespace kvcompare::gpu {
 

@@ -1,4 +1,4 @@
-#include "worker/gpu/kernels/emulation_hopper.h"
+#include "tests/kernels/emulation/emulation_hopper.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,7 +1,7 @@
 // Its check of longjmp takes another stack for a mistake.
 #undef _FORTIFY_SOURCE
 
-#include "worker/gpu/kernels/emulation.h"
+#include "tests/kernels/emulation/emulation.h"
 
 #include <array>
 #include <deque>
@@ -16,7 +16,7 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
-#include "worker/gpu/kernels/emulation_hopper.h"
+#include "tests/kernels/emulation/emulation_hopper.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
