@@ -1,10 +1,10 @@
+#include "tests/kernels/reference/decoder_kernels_reference.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
-
-#include "worker/gpu/kernels/decoder_kernels.h"
 
 namespace kvcompare {
 namespace {

@@ -1,3 +1,5 @@
+#include "tests/kernels/reference/drifting_schedule_kernel_reference.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -6,7 +8,6 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
-#include "worker/gpu/kernels/drifting_schedule_kernel.h"
 #include "worker/gpu/kernels/layer_deaths.cuh"
 
 namespace kvcompare {

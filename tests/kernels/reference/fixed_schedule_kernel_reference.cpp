@@ -1,10 +1,11 @@
+#include "tests/kernels/reference/fixed_schedule_kernel_reference.h"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include <ATen/core/PhiloxRNGEngine.h>
 
-#include "worker/gpu/kernels/fixed_schedule_kernel.h"
 #include "worker/gpu/kernels/layer_deaths.cuh"
 
 namespace kvcompare {

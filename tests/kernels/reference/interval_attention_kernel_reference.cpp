@@ -1,11 +1,11 @@
+#include "tests/kernels/reference/interval_attention_kernel_reference.h"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
-
-#include "worker/gpu/kernels/interval_attention_kernel.h"
 
 namespace kvcompare {
 namespace {

@@ -1,10 +1,11 @@
+#include "tests/kernels/reference/observing_schedule_kernel_reference.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "worker/gpu/kernels/layer_deaths.cuh"
-#include "worker/gpu/kernels/observing_schedule_kernel.h"
 
 namespace kvcompare {
 namespace {

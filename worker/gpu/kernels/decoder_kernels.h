@@ -66,15 +66,4 @@ void decoder_kernel(const SiluMultiply<T>& task, gpu::Stream stream);
 template <class T>
 void decoder_kernel(const CrossEntropy<T>& task, gpu::Stream stream);
 
-// The same in plain loops on the CPU, in double between the same roundings: what the kernels are tested
-// against.
-template <class T>
-void decoder_kernel_reference(const AddRmsNorm<T>& task);
-template <class T>
-void decoder_kernel_reference(const RotateHeads<T>& task);
-template <class T>
-void decoder_kernel_reference(const SiluMultiply<T>& task);
-template <class T>
-void decoder_kernel_reference(const CrossEntropy<T>& task);
-
 }  // namespace kvcompare

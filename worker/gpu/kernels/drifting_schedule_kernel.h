@@ -128,14 +128,4 @@ template <class T>
 void drifting_schedule_kernel(const KeyFeatures<T>& task, gpu::Stream stream);
 void drifting_schedule_kernel(const EvictLowest& task, gpu::Stream stream);
 
-// The same in plain loops on the CPU, all in double, every softmax afresh: what the kernels are tested
-// against. EvictLowest's needs no room.
-template <class T>
-void drifting_schedule_kernel_reference(const StartDrifting<T>& task);
-template <class T>
-void drifting_schedule_kernel_reference(const QueryFeatures<T>& task);
-template <class T>
-void drifting_schedule_kernel_reference(const KeyFeatures<T>& task);
-void drifting_schedule_kernel_reference(const EvictLowest& task);
-
 }  // namespace kvcompare

@@ -37,7 +37,7 @@ struct RatioSchedule {
   const std::int32_t* first_slot = nullptr;  // [n_events + 1], EvictionSlots::first
   std::int64_t n_slots = 0;
   std::int64_t n_sink = 0;
-  void* workspace = nullptr;  // bytes of ratio_workspace_bytes, aligned to 16; not needed by the reference
+  void* workspace = nullptr;  // bytes of ratio_workspace_bytes, aligned to 16
   int* status = nullptr;      // kNanScore is set if an event has to rank a score that is NaN
 };
 std::size_t ratio_workspace_bytes(const RatioSchedule& task);
@@ -56,11 +56,5 @@ void fixed_schedule_kernel(const KeepAllSchedule& task, gpu::Stream stream);
 void fixed_schedule_kernel(const ThresholdSchedule& task, gpu::Stream stream);
 void fixed_schedule_kernel(const RatioSchedule& task, gpu::Stream stream);
 void random_scores_kernel(const RandomScores& task, gpu::Stream stream);
-
-// The same on the CPU, by the definition.
-void fixed_schedule_kernel_reference(const KeepAllSchedule& task);
-void fixed_schedule_kernel_reference(const ThresholdSchedule& task);
-void fixed_schedule_kernel_reference(const RatioSchedule& task);
-void random_scores_kernel_reference(const RandomScores& task);
 
 }  // namespace kvcompare

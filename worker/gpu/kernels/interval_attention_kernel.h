@@ -46,8 +46,4 @@ template <class T>
 void interval_attention_kernel(const IntervalAttention<T>& task, gpu::Stream stream,
                                MatrixInstruction instruction = MatrixInstruction::kBest);
 
-// The same in plain loops on the CPU, in double, rounded to T at the end; any head size.
-template <class T>
-void interval_attention_kernel_reference(const IntervalAttention<T>& task);
-
 }  // namespace kvcompare

@@ -70,9 +70,4 @@ template <class T>
 void observing_schedule_kernel(const ObservedOperands<T>& task, gpu::Stream stream);
 void observing_schedule_kernel(const ObservedRows& task, gpu::Stream stream);
 
-// The same in plain loops on the CPU, in double, every softmax afresh; needs no room for softmaxes.
-template <class T>
-void observing_schedule_kernel_reference(const ObservedOperands<T>& task);
-void observing_schedule_kernel_reference(const ObservedRows& task);
-
 }  // namespace kvcompare

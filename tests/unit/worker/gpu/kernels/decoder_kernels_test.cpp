@@ -10,6 +10,7 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
+#include "tests/kernels/reference/decoder_kernels_reference.h"
 #include "tests/support/kernel_run.h"
 
 namespace kvcompare {

@@ -25,6 +25,7 @@
 #include "presses/rope.h"
 #include "presses/schedule/drifting_plan.h"
 #include "presses/scorer.h"
+#include "tests/kernels/reference/drifting_schedule_kernel_reference.h"
 #include "tests/support/kernel_run.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 #include "worker/gpu/kernels/drifting_schedule_kernel.h"

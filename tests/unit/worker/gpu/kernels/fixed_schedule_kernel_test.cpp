@@ -20,6 +20,7 @@
 #include "presses/registry.h"
 #include "presses/schedule/schedule_fixed.h"
 #include "presses/scorer.h"
+#include "tests/kernels/reference/fixed_schedule_kernel_reference.h"
 #include "tests/support/kernel_run.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 

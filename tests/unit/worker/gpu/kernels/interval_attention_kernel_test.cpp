@@ -15,6 +15,7 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
+#include "tests/kernels/reference/interval_attention_kernel_reference.h"
 #include "tests/support/kernel_run.h"
 
 namespace kvcompare {

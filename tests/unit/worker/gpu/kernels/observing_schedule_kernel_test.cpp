@@ -24,6 +24,7 @@
 #include "presses/schedule/observing_plan.h"
 #include "presses/schedule/schedule_observing.h"
 #include "presses/scorer.h"
+#include "tests/kernels/reference/observing_schedule_kernel_reference.h"
 #include "tests/support/kernel_run.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 #include "worker/gpu/kernels/fixed_schedule_kernel.h"
