@@ -56,10 +56,4 @@ LocalWorkers::LocalWorkers(const std::vector<LocalWorker>& workers)
 
 LocalWorkers::~LocalWorkers() { exchange_.abort(std::make_exception_ptr(CoordinatorEnded())); }
 
-Evaluated run_in_process(const std::vector<LocalWorker>& workers, const Work& work, JournalWriter& journal,
-                         const CoordinatorHooks& hooks) {
-  LocalWorkers threads(workers);
-  return coordinate(threads.coordinator_endpoint(), threads.size(), work, journal, hooks);
-}
-
 }  // namespace kvcompare

@@ -41,9 +41,4 @@ class LocalWorkers {
   std::vector<std::jthread> threads_;
 };
 
-// What coordinate() gives. Throws what the coordinator or the first worker to fail threw, when all threads
-// have ended.
-Evaluated run_in_process(const std::vector<LocalWorker>& workers, const Work& work, JournalWriter& journal,
-                         const CoordinatorHooks& hooks);
-
 }  // namespace kvcompare

@@ -16,41 +16,9 @@ namespace {
 
 constexpr std::int64_t kQueryBlock = 256;
 
-double dot(const double* a, const double* b, std::int64_t n) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
 }  // namespace
 
 std::int64_t n_queries_in_tile(std::int64_t group) { return group == 1 ? 64 : group == 2 ? 32 : 16; }
-
-void interval_attention_reference(const AttentionHeads<double>& heads) {
-  const auto d = heads.d_head;
-  for (std::int64_t head = 0; head < heads.n_heads; ++head) {
-    const auto offset = head / heads.group() * heads.n_tokens;
-    for (std::int64_t i = 0; i < heads.n_tokens; ++i) {
-      auto* q = heads.q + (i * heads.n_heads + head) * d;
-      std::vector<double> output(static_cast<std::size_t>(d), 0);
-      double sum = 0, max = -std::numeric_limits<double>::infinity();
-      const auto logit = [&](std::int64_t j) {
-        return dot(q, heads.k + (offset + j) * d, d) / std::sqrt(static_cast<double>(d));
-      };
-      const auto sees = [&](std::int64_t j) { return i < heads.until[offset + j]; };
-      for (std::int64_t j = 0; j <= i; ++j)
-        if (sees(j)) max = std::max(max, logit(j));
-      for (std::int64_t j = 0; j <= i; ++j) {
-        if (!sees(j)) continue;
-        const auto weight = std::exp(logit(j) - max);
-        sum += weight;
-        for (std::int64_t c = 0; c < d; ++c)
-          output[static_cast<std::size_t>(c)] += weight * heads.v[(offset + j) * d + c];
-      }
-      for (std::int64_t c = 0; c < d; ++c) q[c] = output[static_cast<std::size_t>(c)] / sum;
-    }
-  }
-}
 
 at::Tensor interval_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const at::Tensor& until) {

@@ -51,9 +51,6 @@ void interval_attention_tile(const AttentionHeads<float>& heads, std::int64_t kv
 void interval_attention_tile(const AttentionHeads<double>& heads, std::int64_t kv_head,
                              std::int64_t first_query, AttentionScratch<double>& scratch);
 
-// The same in plain loops, all heads: what the others are tested against.
-void interval_attention_reference(const AttentionHeads<double>& heads);
-
 // The same by libtorch's operators, on any device and in any precision; softmax in float32 at least.
 //   q       : [n_heads, n_tokens, d_head]
 //   k, v    : [n_kv_heads, n_tokens, d_head]

@@ -90,8 +90,9 @@ class InProcessSession : public testing::Test {
                     .methods = header.spec.methods,
                     .units = plan_units(samples, header.spec, {}, {}, Quarantined::kLeave),
                     .max_length = header.spec.max_length};
-    return run_in_process(workers, work, journal,
-                          {.progress = progress_, .stop_requested = [] { return false; }});
+    LocalWorkers threads(workers);
+    return coordinate(threads.coordinator_endpoint(), threads.size(), work, journal,
+                      {.progress = progress_, .stop_requested = [] { return false; }});
   }
 
   TemporaryFolder folder_;

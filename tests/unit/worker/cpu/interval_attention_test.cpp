@@ -155,6 +155,39 @@ std::vector<T> by_tiles(const Layer<T>& layer) {
   return by_tiles(layer, scratch);
 }
 
+double dot(const double* a, const double* b, std::int64_t n) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// In plain loops, all heads.
+void interval_attention_reference(const AttentionHeads<double>& heads) {
+  const auto d = heads.d_head;
+  for (std::int64_t head = 0; head < heads.n_heads; ++head) {
+    const auto offset = head / heads.group() * heads.n_tokens;
+    for (std::int64_t i = 0; i < heads.n_tokens; ++i) {
+      auto* q = heads.q + (i * heads.n_heads + head) * d;
+      std::vector<double> output(static_cast<std::size_t>(d), 0);
+      double sum = 0, max = -std::numeric_limits<double>::infinity();
+      const auto logit = [&](std::int64_t j) {
+        return dot(q, heads.k + (offset + j) * d, d) / std::sqrt(static_cast<double>(d));
+      };
+      const auto sees = [&](std::int64_t j) { return i < heads.until[offset + j]; };
+      for (std::int64_t j = 0; j <= i; ++j)
+        if (sees(j)) max = std::max(max, logit(j));
+      for (std::int64_t j = 0; j <= i; ++j) {
+        if (!sees(j)) continue;
+        const auto weight = std::exp(logit(j) - max);
+        sum += weight;
+        for (std::int64_t c = 0; c < d; ++c)
+          output[static_cast<std::size_t>(c)] += weight * heads.v[(offset + j) * d + c];
+      }
+      for (std::int64_t c = 0; c < d; ++c) q[c] = output[static_cast<std::size_t>(c)] / sum;
+    }
+  }
+}
+
 std::vector<double> by_reference(Layer<double> layer) {
   interval_attention_reference(layer.heads());
   return layer.q;
