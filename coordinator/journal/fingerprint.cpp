@@ -9,7 +9,7 @@
 #include "common/files/sha256.h"
 #include "common/run/instance_name.h"
 #include "common/run/method_parameters.h"
-#include "coordinator/reports/json_run_spec.h"
+#include "coordinator/json/json_run_spec.h"
 
 namespace kvcompare {
 namespace {

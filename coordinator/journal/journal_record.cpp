@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "coordinator/reports/json_model_shape.h"
-#include "coordinator/reports/json_numerics.h"
-#include "coordinator/reports/json_run_spec.h"
-#include "coordinator/reports/json_whole_number.h"
+#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_numerics.h"
+#include "coordinator/json/json_run_spec.h"
+#include "coordinator/json/json_whole_number.h"
 
 namespace kvcompare {
 namespace {

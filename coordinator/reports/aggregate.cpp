@@ -9,7 +9,7 @@
 #include "common/errors.h"
 #include "common/plural.h"
 #include "common/run/dtype_bytes.h"
-#include "coordinator/reports/instance_labels.h"
+#include "coordinator/comparison/instance_labels.h"
 #include "coordinator/reports/warnings.h"
 
 namespace kvcompare {

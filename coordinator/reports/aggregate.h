@@ -6,9 +6,9 @@
 
 #include "common/run/run_spec.h"
 #include "common/run/unit_result.h"
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/journal/journal_record.h"
 #include "coordinator/journal/unit_table.h"
-#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

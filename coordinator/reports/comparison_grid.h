@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

@@ -2,15 +2,15 @@
 
 #include <optional>
 
+#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_numerics.h"
+#include "coordinator/json/json_run_spec.h"
+#include "coordinator/json/json_text.h"
 #include "coordinator/reports/instance_numbers.h"
 #include "coordinator/reports/json_inputs.h"
 #include "coordinator/reports/json_instance.h"
 #include "coordinator/reports/json_measured.h"
-#include "coordinator/reports/json_model_shape.h"
-#include "coordinator/reports/json_numerics.h"
-#include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/json_statistics.h"
-#include "coordinator/reports/json_text.h"
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/schema_version.h"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "common/run/instance_name.h"
+#include "coordinator/comparison/instance_label.h"
+#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_numerics.h"
+#include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/hdf5_file.h"
 #include "coordinator/reports/hdf5_statistics.h"
 #include "coordinator/reports/hdf5_units.h"
-#include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/json_inputs.h"
-#include "coordinator/reports/json_model_shape.h"
-#include "coordinator/reports/json_numerics.h"
-#include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/schema_version.h"
 
 namespace kvcompare {

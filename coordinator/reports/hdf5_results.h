@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/reports/read_unit.h"
 
 namespace kvcompare {

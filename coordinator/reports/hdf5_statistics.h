@@ -1,7 +1,7 @@
 // The groups /statistics, /equal_density and /differences of results.h5. Layout: docs/results.md.
 #pragma once
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/reports/hdf5_file.h"
 
 namespace kvcompare {

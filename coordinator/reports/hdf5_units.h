@@ -1,7 +1,7 @@
 // The group /units of results.h5: one row a unit that succeeded. Layout: docs/results.md.
 #pragma once
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/reports/hdf5_file.h"
 #include "coordinator/reports/read_unit.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coordinator/reports/instance_label.h"
+#include "coordinator/comparison/instance_label.h"
 
 namespace kvcompare {
 

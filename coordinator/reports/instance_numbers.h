@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/reports/measured.h"
 
 namespace kvcompare {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/journal/journal.h"
-#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

@@ -1,8 +1,8 @@
 #include "coordinator/reports/json_instance.h"
 
-#include "coordinator/reports/instance_label.h"
+#include "coordinator/comparison/instance_label.h"
+#include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/json_measured.h"
-#include "coordinator/reports/json_run_spec.h"
 
 namespace kvcompare {
 

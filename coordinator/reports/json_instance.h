@@ -1,9 +1,9 @@
 // What the summary and the detailed results say of an instance alike.
 #pragma once
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
+#include "coordinator/json/json_text.h"
 #include "coordinator/reports/instance_numbers.h"
-#include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
 

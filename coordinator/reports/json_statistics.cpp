@@ -1,6 +1,6 @@
 #include "coordinator/reports/json_statistics.h"
 
-#include "coordinator/reports/instance_label.h"
+#include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/json_measured.h"
 
 namespace kvcompare {

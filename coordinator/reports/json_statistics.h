@@ -1,8 +1,8 @@
 // What the samples say of the instances beside each other, for both JSON reports.
 #pragma once
 
-#include "coordinator/reports/comparison.h"
-#include "coordinator/reports/json_text.h"
+#include "coordinator/comparison/comparison.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

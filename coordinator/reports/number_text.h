@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "coordinator/statistics/statistics.h"
+#include "coordinator/comparison/statistics.h"
 
 namespace kvcompare {
 

@@ -6,10 +6,10 @@
 
 #include "common/run/instance_name.h"
 #include "common/shortest.h"
+#include "coordinator/comparison/instance_label.h"
+#include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/csv_text.h"
-#include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/instance_numbers.h"
-#include "coordinator/reports/json_run_spec.h"
 
 namespace kvcompare {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include "coordinator/reports/instance_label.h"
+#include "coordinator/comparison/instance_label.h"
+#include "coordinator/json/json_text.h"
 #include "coordinator/reports/json_session.h"
-#include "coordinator/reports/json_text.h"
 
 namespace kvcompare {
 namespace {

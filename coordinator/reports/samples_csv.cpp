@@ -6,8 +6,8 @@
 #include "common/plural.h"
 #include "common/run/instance_name.h"
 #include "common/shortest.h"
+#include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/csv_text.h"
-#include "coordinator/reports/instance_label.h"
 
 namespace kvcompare {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

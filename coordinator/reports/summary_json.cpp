@@ -1,10 +1,10 @@
 #include "coordinator/reports/summary_json.h"
 
+#include "coordinator/json/json_text.h"
 #include "coordinator/reports/instance_numbers.h"
 #include "coordinator/reports/json_instance.h"
 #include "coordinator/reports/json_measured.h"
 #include "coordinator/reports/json_statistics.h"
-#include "coordinator/reports/json_text.h"
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/schema_version.h"
 

@@ -5,9 +5,9 @@
 
 #include "common/plural.h"
 #include "common/shortest.h"
+#include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/equal_density_grid.h"
-#include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/markdown_text.h"
 #include "coordinator/reports/number_text.h"
 #include "coordinator/reports/plain_words.h"

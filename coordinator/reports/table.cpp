@@ -5,11 +5,11 @@
 
 #include "common/plural.h"
 #include "common/printable.h"
+#include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/equal_density_table.h"
 #include "coordinator/reports/fitted_lines.h"
 #include "coordinator/reports/instance_groups.h"
-#include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/table_layout.h"
 
 namespace kvcompare {

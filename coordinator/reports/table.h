@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

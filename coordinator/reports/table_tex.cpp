@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/instance_groups.h"
-#include "coordinator/reports/instance_label.h"
 #include "coordinator/reports/tex_text.h"
 
 namespace kvcompare {

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "common/plural.h"
-#include "coordinator/reports/instance_labels.h"
+#include "coordinator/comparison/instance_labels.h"
 #include "coordinator/statistics/attainable.h"
 
 namespace kvcompare {

@@ -4,9 +4,9 @@
 
 #include <vector>
 
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/journal/journal_record.h"
 #include "coordinator/journal/unit_table.h"
-#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

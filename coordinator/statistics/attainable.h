@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "coordinator/statistics/statistics.h"
+#include "coordinator/comparison/statistics.h"
 #include "coordinator/statistics/summed_columns.h"
 #include "coordinator/statistics/weighted_sums.h"
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/statistics/bootstrap.h"
 #include "coordinator/statistics/sweeps.h"
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "coordinator/statistics/statistics.h"
+#include "coordinator/comparison/statistics.h"
 
 namespace kvcompare {
 

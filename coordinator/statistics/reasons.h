@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/plural.h"
-#include "coordinator/statistics/statistics.h"
+#include "coordinator/comparison/statistics.h"
 
 namespace kvcompare {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "coordinator/statistics/statistics.h"
+#include "coordinator/comparison/statistics.h"
 
 namespace kvcompare {
 namespace {

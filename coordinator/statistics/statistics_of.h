@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/usable_cores.h"
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "common/run/instance_name.h"
-#include "coordinator/reports/instance_labels.h"
+#include "coordinator/comparison/instance_labels.h"
 
 namespace kvcompare {
 namespace {

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "common/philox.h"
+#include "coordinator/comparison/statistics.h"
 #include "coordinator/statistics/in_parallel.h"
-#include "coordinator/statistics/statistics.h"
 
 namespace kvcompare {
 namespace {

@@ -19,7 +19,7 @@
 #include "coordinator/reports/journal_comparison.h"
 #include "coordinator/reports/page/report_page.h"
 #include "coordinator/reports/table.h"
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 #include "launch/commands/standard_output.h"
 #include "launch/commands/texts_of_samples.h"
 #include "launch/session/output_folder.h"

@@ -20,7 +20,7 @@
 #include "coordinator/coordinator_loop.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/reports/journal_comparison.h"
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 #include "launch/commands/standard_output.h"
 #include "launch/session/job.h"
 #include "launch/session/job_data.h"

@@ -11,7 +11,7 @@
 #include "common/plural.h"
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/growth.h"
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 
 namespace kvcompare {
 namespace {

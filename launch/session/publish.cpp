@@ -14,7 +14,7 @@
 #include "coordinator/reports/aggregate.h"
 #include "coordinator/reports/journal_comparison.h"
 #include "coordinator/reports/table.h"
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 #include "launch/commands/standard_output.h"
 #include "launch/commands/texts_of_samples.h"
 #include "launch/session/output_folder.h"

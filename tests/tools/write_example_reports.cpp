@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 #include "tests/unit/coordinator/reports/example_comparison.h"
 #include "tests/unit/coordinator/reports/swept_comparison.h"
 #include "tests/unit/coordinator/unit_results.h"

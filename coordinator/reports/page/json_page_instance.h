@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "coordinator/reports/comparison.h"
-#include "coordinator/reports/json_text.h"
+#include "coordinator/comparison/comparison.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

@@ -3,10 +3,10 @@
 #include <map>
 #include <set>
 
+#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_numerics.h"
+#include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/json_inputs.h"
-#include "coordinator/reports/json_model_shape.h"
-#include "coordinator/reports/json_numerics.h"
-#include "coordinator/reports/json_run_spec.h"
 #include "coordinator/reports/json_session.h"
 #include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_warnings.h"

@@ -1,7 +1,7 @@
 // The data of report.html. web/*.js read it; nobody else does.
 #pragma once
 
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 #include "coordinator/reports/page/report_page.h"
 
 namespace kvcompare {

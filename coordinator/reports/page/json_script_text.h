@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/journal/session.h"
-#include "coordinator/reports/comparison.h"
 
 namespace kvcompare {
 

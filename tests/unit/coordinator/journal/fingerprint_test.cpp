@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/reports/json_run_spec.h"
+#include "coordinator/json/json_run_spec.h"
 
 namespace kvcompare {
 namespace {

@@ -2,7 +2,7 @@
 // perplexities e^2 = 7.389... and e^2.5.
 #pragma once
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

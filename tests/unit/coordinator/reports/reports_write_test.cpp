@@ -12,7 +12,7 @@
 #include "coordinator/reports/summary_json.h"
 #include "coordinator/reports/summary_md.h"
 #include "coordinator/reports/table_tex.h"
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/coordinator/reports/example_comparison.h"
 #include "tests/unit/coordinator/unit_results.h"

@@ -2,7 +2,7 @@
 // with each other where one follows from another.
 #pragma once
 
-#include "coordinator/reports/comparison.h"
+#include "coordinator/comparison/comparison.h"
 
 namespace kvcompare {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/comparison/comparison.h"
 #include "coordinator/journal/session.h"
-#include "coordinator/reports/comparison.h"
 #include "coordinator/reports/page/report_page.h"
 #include "coordinator/reports/read_unit.h"
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "common/run/method_spec.h"
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

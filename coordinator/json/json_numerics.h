@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/run/numerics.h"
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

@@ -1,4 +1,4 @@
-#include "coordinator/reports/write_reports.h"
+#include "coordinator/write_reports.h"
 
 #include <array>
 #include <cerrno>
@@ -13,9 +13,9 @@
 #include "common/files/atomic_file.h"
 #include "common/files/fault_point.h"
 #include "common/files/sha256.h"
+#include "coordinator/json/json_text.h"
 #include "coordinator/reports/detailed_json.h"
 #include "coordinator/reports/hdf5_results.h"
-#include "coordinator/reports/json_text.h"
 #include "coordinator/reports/results_csv.h"
 #include "coordinator/reports/run_json.h"
 #include "coordinator/reports/samples_csv.h"

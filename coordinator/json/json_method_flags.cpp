@@ -1,4 +1,4 @@
-#include "coordinator/reports/json_method_flags.h"
+#include "coordinator/json/json_method_flags.h"
 
 #include <algorithm>
 #include <map>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/run/model_shape.h"
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

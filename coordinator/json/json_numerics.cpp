@@ -1,4 +1,4 @@
-#include "coordinator/reports/json_numerics.h"
+#include "coordinator/json/json_numerics.h"
 
 namespace kvcompare {
 

@@ -14,9 +14,9 @@
 #include "common/run/nll_bins.h"
 #include "common/run/numerics.h"
 #include "common/run/run_spec.h"
+#include "coordinator/comparison/statistics.h"
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/journal_record.h"
-#include "coordinator/statistics/statistics.h"
 
 namespace kvcompare {
 

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

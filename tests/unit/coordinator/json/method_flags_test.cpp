@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "coordinator/reports/json_method_flags.h"
+#include "coordinator/json/json_method_flags.h"
 
 namespace kvcompare {
 namespace {

@@ -1,4 +1,4 @@
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/run/run_spec.h"
-#include "coordinator/reports/json_text.h"
+#include "coordinator/json/json_text.h"
 
 namespace kvcompare {
 

@@ -1,4 +1,4 @@
-#include "coordinator/reports/json_run_spec.h"
+#include "coordinator/json/json_run_spec.h"
 
 #include <stdexcept>
 #include <string_view>
@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "common/run/method_parameters.h"
-#include "coordinator/reports/json_method_flags.h"
+#include "coordinator/json/json_method_flags.h"
 
 namespace kvcompare {
 namespace {

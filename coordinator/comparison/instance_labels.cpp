@@ -1,4 +1,4 @@
-#include "coordinator/reports/instance_labels.h"
+#include "coordinator/comparison/instance_labels.h"
 
 #include <map>
 #include <set>

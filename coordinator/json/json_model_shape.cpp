@@ -1,6 +1,6 @@
-#include "coordinator/reports/json_model_shape.h"
+#include "coordinator/json/json_model_shape.h"
 
-#include "coordinator/reports/json_whole_number.h"
+#include "coordinator/json/json_whole_number.h"
 
 namespace kvcompare {
 
