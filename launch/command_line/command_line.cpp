@@ -4,6 +4,7 @@
 
 #include "common/errors.h"
 #include "launch/command_line/config_file.h"
+#include "launch/command_line/earlier_run.h"
 #include "launch/command_line/flag_arguments.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/help_text.h"
@@ -11,7 +12,6 @@
 #include "launch/command_line/method_list.h"
 #include "launch/command_line/nearest_name.h"
 #include "launch/command_line/sweep.h"
-#include "launch/commands/earlier_run.h"
 
 namespace kvcompare {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 
 namespace kvcompare {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/run/method_flags.h"
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 
 namespace kvcompare {
 

@@ -7,7 +7,7 @@
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/help_text.h"
 #include "launch/command_line/nearest_name.h"
-#include "launch/commands/presses_command.h"
+#include "launch/command_line/presses_text.h"
 #include "presses/registry.h"
 
 namespace kvcompare {

@@ -28,7 +28,7 @@
 #include "common/messages/mpi_environment.h"
 #include "common/usable_cores.h"
 #include "coordinator/reports/hdf5_results.h"
-#include "launch/commands/standard_output.h"
+#include "launch/session/standard_output.h"
 #include "worker/devices/device.h"
 #include "worker/devices/gpus.h"
 

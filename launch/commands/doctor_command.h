@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/exit_code.h"
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 
 namespace kvcompare {
 

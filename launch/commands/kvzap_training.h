@@ -11,7 +11,7 @@
 #include "common/files/directory_lock.h"
 #include "coordinator/plan/training_plan.h"
 #include "coordinator/prompt_collection.h"
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 #include "launch/session/job.h"
 #include "worker/training/layer_fits.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/exit_code.h"
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 
 namespace kvcompare {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "coordinator/coordinator_loop.h"
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 #include "launch/session/job.h"
 #include "launch/session/job_data.h"
 #include "launch/session/output_folder.h"

@@ -8,7 +8,7 @@
 #include "common/errors.h"
 #include "common/log.h"
 #include "common/messages/backoff.h"
-#include "launch/report_error.h"
+#include "launch/session/report_error.h"
 #include "launch/session/stop_signal.h"
 #include "launch/session/thread_supply.h"
 #include "launch/session/workers.h"

@@ -15,9 +15,9 @@
 #include "coordinator/reports/journal_comparison.h"
 #include "coordinator/reports/table.h"
 #include "coordinator/write_reports.h"
-#include "launch/commands/standard_output.h"
-#include "launch/commands/texts_of_samples.h"
 #include "launch/session/output_folder.h"
+#include "launch/session/standard_output.h"
+#include "launch/session/texts_of_samples.h"
 
 namespace kvcompare {
 namespace {

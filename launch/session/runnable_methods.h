@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/messages/mpi_environment.h"
-#include "launch/commands/command.h"
+#include "launch/command_line/command.h"
 
 namespace kvcompare {
 

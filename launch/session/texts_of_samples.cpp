@@ -1,4 +1,4 @@
-#include "launch/commands/texts_of_samples.h"
+#include "launch/session/texts_of_samples.h"
 
 #include <vector>
 

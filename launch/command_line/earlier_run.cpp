@@ -1,4 +1,4 @@
-#include "launch/commands/earlier_run.h"
+#include "launch/command_line/earlier_run.h"
 
 #include <fstream>
 

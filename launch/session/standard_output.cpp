@@ -1,4 +1,4 @@
-#include "launch/commands/standard_output.h"
+#include "launch/session/standard_output.h"
 
 #include <cerrno>
 #include <cstdio>

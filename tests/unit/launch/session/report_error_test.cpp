@@ -1,4 +1,4 @@
-#include "launch/report_error.h"
+#include "launch/session/report_error.h"
 
 #include <new>
 #include <stdexcept>

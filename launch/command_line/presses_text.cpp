@@ -1,4 +1,4 @@
-#include "launch/commands/presses_command.h"
+#include "launch/command_line/presses_text.h"
 
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/wrapped_text.h"
