@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/run/method_spec.h"
-#include "presses/schedule/death_times.h"
+#include "presses/policy/death_times.h"
 
 namespace kvcompare {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "common/run/method_spec.h"
+#include "presses/policy/death_times.h"
 #include "presses/policy/eviction_slots.h"
-#include "presses/schedule/death_times.h"
 
 namespace kvcompare {
 

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "common/run/method_spec.h"
-#include "presses/schedule/death_times.h"
+#include "presses/policy/death_times.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {

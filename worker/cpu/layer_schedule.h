@@ -6,9 +6,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "common/run/method_spec.h"
+#include "presses/policy/death_times.h"
 #include "presses/registry.h"
 #include "presses/rope.h"
-#include "presses/schedule/death_times.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {

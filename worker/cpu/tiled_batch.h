@@ -24,9 +24,9 @@
 #include "worker/cpu/layer_schedule.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/row_kernels.h"
-#include "worker/cpu/tile_team.h"
 #include "worker/cpu/tiled_engine.h"
 #include "worker/cpu/unit_in_flight.h"
+#include "worker/devices/tile_team.h"
 #include "worker/engine/batch_work.h"
 
 namespace kvcompare {

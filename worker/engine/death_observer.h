@@ -6,7 +6,7 @@
 #include <span>
 
 #include "common/ids.h"
-#include "presses/schedule/death_times.h"
+#include "presses/policy/death_times.h"
 
 namespace kvcompare {
 

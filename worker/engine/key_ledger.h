@@ -7,7 +7,7 @@
 
 #include "common/run/method_spec.h"
 #include "common/run/unit_result.h"
-#include "presses/schedule/death_times.h"
+#include "presses/policy/death_times.h"
 
 namespace kvcompare {
 

@@ -10,9 +10,9 @@
 
 #include "common/data/sample.h"
 #include "common/run/method_spec.h"
+#include "presses/policy/death_times.h"
 #include "presses/registry.h"
 #include "presses/rope.h"
-#include "presses/schedule/death_times.h"
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/kernels/layer_deaths.h"
 #include "worker/gpu/kernels/stream.h"

@@ -8,7 +8,7 @@
 
 #include "worker/checkpoint/safetensors.h"
 #include "worker/checkpoint/safetensors_writer.h"
-#include "worker/cpu/tile_team.h"
+#include "worker/devices/tile_team.h"
 #include "worker/training/surrogate_fit.h"
 #include "worker/training/target_table.h"
 

@@ -8,7 +8,7 @@
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
-#include "worker/cpu/tile_team.h"
+#include "worker/devices/tile_team.h"
 #include "worker/training/kvzip_targets.h"
 #include "worker/training/target_table.h"
 

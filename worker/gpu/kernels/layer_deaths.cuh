@@ -1,4 +1,4 @@
-// Chunking of presses/schedule/death_times.h, on the device and in the references.
+// Chunking of presses/policy/death_times.h, on the device and in the references.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// Death time of a key that stays: kNever of presses/schedule/death_times.h, which needs libtorch.
+// Death time of a key that stays: kNever of presses/policy/death_times.h, which needs libtorch.
 inline constexpr std::int32_t kStays = std::numeric_limits<std::int32_t>::max();
 
 // Bits that a kernel sets in a status word, which is never cleared by kernels.

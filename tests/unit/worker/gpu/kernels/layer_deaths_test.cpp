@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "presses/schedule/death_times.h"
+#include "presses/policy/death_times.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 
 namespace kvcompare {

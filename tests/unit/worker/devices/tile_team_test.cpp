@@ -1,4 +1,4 @@
-#include "worker/cpu/tile_team.h"
+#include "worker/devices/tile_team.h"
 
 #include <chrono>
 #include <condition_variable>
