@@ -20,7 +20,7 @@
 
 #include "tests/property/forced_scores.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
-#include "worker/stepwise/cross_entropy.h"
+#include "worker/model/cross_entropy.h"
 
 namespace kvcompare {
 namespace {

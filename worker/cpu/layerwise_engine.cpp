@@ -15,7 +15,7 @@
 #include "worker/cpu/simd_target.h"
 #include "worker/engine/batch_work.h"
 #include "worker/engine/key_ledger.h"
-#include "worker/stepwise/cross_entropy.h"
+#include "worker/model/cross_entropy.h"
 
 namespace kvcompare {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "common/errors.h"
 #include "worker/engine/batch_work.h"
-#include "worker/stepwise/cross_entropy.h"
+#include "worker/model/cross_entropy.h"
 #include "worker/stepwise/layer_cache.h"
 
 namespace kvcompare {

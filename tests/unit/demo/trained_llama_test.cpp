@@ -12,8 +12,8 @@
 #include "tests/support/temporary_folder.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/cpu/interval_attention.h"
+#include "worker/model/cross_entropy.h"
 #include "worker/model/model.h"
-#include "worker/stepwise/cross_entropy.h"
 
 namespace kvcompare::demo {
 namespace {

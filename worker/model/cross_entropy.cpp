@@ -1,4 +1,4 @@
-#include "worker/stepwise/cross_entropy.h"
+#include "worker/model/cross_entropy.h"
 
 #include <algorithm>
 
