@@ -1,4 +1,4 @@
-#include "launch/commands/doctor_command.h"
+#include "launch/commands/doctor_findings.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,17 @@
+// What kvcompare doctor looks at on a host beside its GPUs and the output folder.
+#pragma once
+
+#include "launch/commands/doctor_findings.h"
+
+namespace kvcompare::doctor {
+
+Finding processor();
+Finding memory();
+Finding locale();
+Finding libtorch();
+Finding hdf5();
+Finding mpi();
+Finding slurm();
+Finding shared_memory();
+
+}  // namespace kvcompare::doctor
