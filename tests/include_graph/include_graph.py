@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks who includes whom, and that no two headers define the same type: include_graph.py PROJECT_ROOT.
+"""Checks who includes whom, that no two headers define the same type, and that the README.md of every room names its headers:
+include_graph.py PROJECT_ROOT.
 
 Exit status 1 and one line for each violation. The rules are those of docs/architecture.md, section "Who may include whom".
 """
@@ -279,6 +280,27 @@ def types_defined_twice(sources: dict[str, Source]) -> list[str]:
     return found
 
 
+def readme_problems(root: Path, sources: dict[str, Source]) -> list[str]:
+    """Where the README.md of a room does not name a header of the room, or names a file that is not there."""
+    found = []
+    for room in {source.room for source in sources.values()} - WITHOUT_ROOMS - {None}:
+        readme = root / room / "README.md"
+        if not (root / room).is_dir():
+            continue
+        if not readme.is_file():
+            found.append(f"{room}/README.md: is not there; it says what is in the room")
+            continue
+        rows = [line.split("|")[1] for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+        named = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+        files = [path.name for path in (root / room).iterdir() if path.is_file()]
+        there = {*files, *(Path(name).stem for name in files)}
+        headers = [source for source in sources.values() if source.is_header and source.room == room]
+        missing = [source.name for source in headers if not {source.name, Path(source.name).stem} & named]
+        found += [f"{room}/README.md: does not name {name}" for name in missing]
+        found += [f"{room}/README.md: names {name}, which is not there" for name in sorted(named - there)]
+    return sorted(found)
+
+
 def violations(root: Path) -> list[str]:
     sources = read_project(root)
     if not sources:
@@ -292,8 +314,9 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     root = Path(sys.argv[1])
-    found = violations(root)
-    print("\n".join(found) or f"{len(read_project(root))} files, no violation")
+    sources = read_project(root)
+    found = violations(root) + readme_problems(root, sources)
+    print("\n".join(found) or f"{len(sources)} files, no violation")
     return 1 if found else 0
 
 

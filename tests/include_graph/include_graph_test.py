@@ -135,6 +135,14 @@ class IncludeGraph(unittest.TestCase):
         self.assertIn("coordinator/reports", found[0])
         self.assertNotIn("worker", found[0])
 
+    def test_a_room_without_readme_is_reported_and_one_that_names_other_files(self):
+        self.write("common/README.md", "# common/\n\n| file | holds |\n|---|---|\n| `ids`, `gone` | `log` is not in this cell. |\n")
+        found = include_graph.readme_problems(self.root, include_graph.read_project(self.root))
+        self.assertIn("common/README.md: does not name log.h", found)
+        self.assertIn("common/README.md: names gone, which is not there", found)
+        self.assertIn("worker/cpu/README.md: is not there; it says what is in the room", found)
+        self.assertFalse([line for line in found if "ids" in line or line.startswith("tests")], found)
+
     def test_an_empty_folder_does_not_pass(self):
         with tempfile.TemporaryDirectory() as empty:
             self.assertEqual(len(violations(Path(empty))), 1)
