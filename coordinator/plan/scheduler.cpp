@@ -12,44 +12,36 @@ namespace kvcompare {
 namespace {
 
 constexpr std::size_t kMostAssignments = 2;  // the one under way and the next
-constexpr std::int32_t kNone = -1;
+constexpr auto kNone = UnitQueues::kNone;
 constexpr double kSlow = 3;               // times as slow as the fastest: more than a wrong estimate
 constexpr double kSmall = 0.1;            // of a worker's part of what is left: a unit that is no matter
 constexpr double kShareOfTheRest = 0.25;  // of a worker's part of what is left: no assignment is larger
 
+std::vector<PlannedUnit> by_id(std::vector<PlannedUnit> units) {
+  std::ranges::sort(units, {}, &PlannedUnit::unit);
+  return units;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts)
-    : n_workers_(n_workers), max_attempts_(max_attempts) {
-  std::ranges::sort(units, {}, &PlannedUnit::unit);
-  std::size_t n_methods = 0;
-  for (auto& unit : units) {
-    n_methods = std::max(n_methods, static_cast<std::size_t>(unit.unit.method.value) + 1);
-    units_.push_back({.planned = unit, .n_attempts = unit.n_failed});
-  }
-  n_waiting_ = n_units();
-  waiting_.resize(n_methods);
-  methods_.resize(n_methods);
-  for (UnitIndex i = 0; i < n_units(); ++i) {
-    auto& queue = waiting_[static_cast<std::size_t>(planned(i).unit.method.value)];
-    queue.units.push_back(i);
-    queue.cost += planned(i).cost;
-  }
-  for (auto& queue : waiting_)
-    std::ranges::stable_sort(queue.units, std::greater(), [&](UnitIndex i) { return planned(i).cost; });
+    : units_(by_id(std::move(units))),
+      waiting_(units_, [this](MethodIndex method) { return factor(method); }),
+      methods_(waiting_.n_methods()),
+      n_workers_(n_workers),
+      max_attempts_(max_attempts) {
+  for (const auto& unit : units_) attempts_.push_back({.n = unit.n_failed});
 }
 
 // ---- what is known
 
 Scheduler::UnitIndex Scheduler::find(UnitId unit) const {
-  const auto found = std::ranges::lower_bound(units_, unit, {}, [](const Unit& u) { return u.planned.unit; });
-  require(found != units_.end() && found->planned.unit == unit, "a unit that is not of this run");
+  const auto found = std::ranges::lower_bound(units_, unit, {}, &PlannedUnit::unit);
+  require(found != units_.end() && found->unit == unit, "a unit that is not of this run");
   return static_cast<UnitIndex>(found - units_.begin());
 }
 
-int Scheduler::n_attempts(UnitId unit) const {
-  return units_[static_cast<std::size_t>(find(unit))].n_attempts;
-}
+int Scheduler::n_attempts(UnitId unit) const { return attempts_[static_cast<std::size_t>(find(unit))].n; }
 
 // Of the mean of all methods; 1 as long as nothing is known.
 double Scheduler::factor(MethodIndex method) const {
@@ -61,10 +53,6 @@ double Scheduler::factor(MethodIndex method) const {
   }
   if (measured.actual <= 0 || actual <= 0) return 1;
   return (measured.actual / measured.predicted) / (actual / predicted);
-}
-
-double Scheduler::cost(UnitIndex unit) const {
-  return planned(unit).cost * factor(planned(unit).unit.method);
 }
 
 // Seconds for a cost of 1. Of a worker that has not shown it yet: that of the others.
@@ -82,14 +70,12 @@ double Scheduler::busy_seconds(const Worker& worker) const {
 
 // If all workers could share what is left to the last moment.
 double Scheduler::seconds_to_the_end() const {
-  double waiting = 0, busy = 0, rate = 0;  // costs, and cost a second
+  double busy = 0, rate = 0;  // cost, and cost a second
   for (const auto& [rank, worker] : workers_) {
     rate += 1 / speed(worker);
     busy += busy_seconds(worker) / speed(worker);
   }
-  for (std::size_t m = 0; m < waiting_.size(); ++m)
-    waiting += waiting_[m].cost * factor(MethodIndex(static_cast<std::int64_t>(m)));
-  return (waiting + busy) / rate;
+  return (waiting_.total_cost() + busy) / rate;
 }
 
 bool Scheduler::nothing_left() const { return stopped_ || n_settled_ == n_units(); }
@@ -121,7 +107,7 @@ void Scheduler::unit_done(Rank worker, UnitId unit, double seconds) {
   settle_report(worker, index);
   ++n_settled_;
   if (!(seconds > 0) || !(planned(index).cost > 0)) return;
-  const auto corrected = cost(index);
+  const auto corrected = waiting_.cost(index);
   auto& known = workers_.at(worker);
   known.measured.actual += seconds;
   known.measured.predicted += corrected;
@@ -135,12 +121,12 @@ void Scheduler::unit_done(Rank worker, UnitId unit, double seconds) {
 FailureVerdict Scheduler::unit_failed(Rank worker, UnitId unit) {
   const auto index = find(unit);
   settle_report(worker, index);
-  auto& failed = units_[static_cast<std::size_t>(index)];
-  if (failed.n_attempts >= max_attempts_) {
+  auto& attempts = attempts_[static_cast<std::size_t>(index)];
+  if (attempts.n >= max_attempts_) {
     ++n_settled_;
     return FailureVerdict::kQuarantine;
   }
-  failed.failed_on = worker;
+  attempts.failed_on = worker;
   retries_.push_back(index);
   return FailureVerdict::kRetry;
 }
@@ -171,7 +157,7 @@ std::vector<SchedulerAction> Scheduler::take_actions() {
 // To an idle worker other than the one it failed on; to that one only if no other is here.
 bool Scheduler::assign_retries(std::vector<SchedulerAction>& actions) {
   for (auto retry = retries_.begin(); retry != retries_.end(); ++retry) {
-    const auto failed_on = units_[static_cast<std::size_t>(*retry)].failed_on;
+    const auto failed_on = attempts_[static_cast<std::size_t>(*retry)].failed_on;
     const bool is_alone = workers_.size() == 1;
     const auto idle = std::ranges::find_if(workers_, [&](const auto& entry) {
       return entry.second.assignments.empty() && (is_alone || entry.first != failed_on);
@@ -189,15 +175,15 @@ bool Scheduler::assign_retries(std::vector<SchedulerAction>& actions) {
 void Scheduler::assign_waiting(std::vector<SchedulerAction>& actions) {
   for (std::size_t n = 0; n < kMostAssignments; ++n)
     for (const auto& [rank, worker] : workers_)
-      if (n_waiting_ > 0 && worker.assignments.size() == n) assign_to(rank, actions);
+      if (!waiting_.is_empty() && worker.assignments.size() == n) assign_to(rank, actions);
   const bool is_stuck =
-      n_waiting_ > 0 && !workers_.empty() &&
+      !waiting_.is_empty() && !workers_.empty() &&
       std::ranges::all_of(workers_, [](const auto& w) { return w.second.assignments.empty(); });
   if (!is_stuck) return;
   // Everybody would leave it to another: the fastest takes it.
   const auto fastest =
       std::ranges::min_element(workers_, {}, [&](const auto& entry) { return speed(entry.second); });
-  give(fastest->first, {cheapest()}, actions);
+  give(fastest->first, {waiting_.cheapest()}, actions);
 }
 
 void Scheduler::assign_to(Rank rank, std::vector<SchedulerAction>& actions) {
@@ -206,7 +192,7 @@ void Scheduler::assign_to(Rank rank, std::vector<SchedulerAction>& actions) {
   if (n_workers_ > 1 && is_idle)
     if (const auto unit = first_of_a_method(); unit != kNone) return give(rank, {unit}, actions);
   const bool is_unknown = n_workers_ > 1 && worker.measured.predicted == 0;
-  if (is_unknown && is_idle) return give(rank, {cheapest()}, actions);
+  if (is_unknown && is_idle) return give(rank, {waiting_.cheapest()}, actions);
   if (is_unknown) return;
   if (const auto units = choose(worker); !units.empty()) give(rank, units, actions);
 }
@@ -215,7 +201,8 @@ void Scheduler::assign_to(Rank rank, std::vector<SchedulerAction>& actions) {
 Scheduler::UnitIndex Scheduler::first_of_a_method() {
   for (std::size_t m = 0; m < methods_.size(); ++m) {
     if (std::exchange(methods_[m].is_tried, true)) continue;
-    if (const auto unit = cheapest_of(waiting_[m]); unit != kNone) return unit;
+    if (const auto unit = waiting_.cheapest_of(MethodIndex(static_cast<std::int64_t>(m))); unit != kNone)
+      return unit;
   }
   return kNone;
 }
@@ -224,10 +211,10 @@ Scheduler::UnitIndex Scheduler::first_of_a_method() {
 // another. They are marked as taken.
 std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
   const auto most_cost = (seconds_to_the_end() - busy_seconds(worker)) / speed(worker);
-  const auto costliest = costliest_within(std::numeric_limits<double>::infinity());
-  const bool any_order_will_do = n_workers_ == 1 || cost(costliest) <= kSmall * most_cost;
+  const auto costliest = waiting_.costliest_within(std::numeric_limits<double>::infinity());
+  const bool any_order_will_do = n_workers_ == 1 || waiting_.cost(costliest) <= kSmall * most_cost;
   const auto next_unit = [&] {
-    return any_order_will_do ? of_the_longest_sample() : costliest_within(most_cost);
+    return any_order_will_do ? waiting_.of_the_longest_sample() : waiting_.costliest_within(most_cost);
   };
   const auto first = any_order_will_do ? next_unit() : first_for(worker, most_cost);
   if (first == kNone) return {};
@@ -236,17 +223,17 @@ std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
   double total = 0;
   for (auto next = first; next != kNone; next = next_unit()) {
     n_tokens += planned(next).n_tokens;
-    total += cost(next);
+    total += waiting_.cost(next);
     const bool fits = n_tokens <= worker.n_tokens_at_once && total <= kShareOfTheRest * most_cost;
     if (!units.empty() && !fits) break;
-    units_[static_cast<std::size_t>(next)].is_waiting = false;
+    waiting_.take(next);
     units.push_back(next);
   }
   return units;
 }
 
 Scheduler::UnitIndex Scheduler::first_for(const Worker& worker, double most_cost) {
-  const auto costliest = costliest_within(std::numeric_limits<double>::infinity());
+  const auto costliest = waiting_.costliest_within(std::numeric_limits<double>::infinity());
   const bool is_idle = worker.assignments.empty();
   if (is_idle && !another_is_sooner(worker, costliest)) return costliest;
   // Estimates may be wrong, and by more if a worker is slow: it is given nothing that is to take it longer
@@ -255,63 +242,18 @@ Scheduler::UnitIndex Scheduler::first_for(const Worker& worker, double most_cost
   const auto fastest = std::ranges::min(workers_ | std::views::values |
                                         std::views::transform([&](const auto& w) { return speed(w); }));
   const auto slowness = speed(worker) / fastest;
-  if (slowness > kSlow) most_cost = std::min(most_cost / 2, cost(costliest) / slowness);
-  const auto unit = costliest_within(most_cost);
+  if (slowness > kSlow) most_cost = std::min(most_cost / 2, waiting_.cost(costliest) / slowness);
+  const auto unit = waiting_.costliest_within(most_cost);
   if (unit != kNone || !is_idle) return unit;
-  const auto smallest = cheapest();
+  const auto smallest = waiting_.cheapest();
   return another_is_sooner(worker, smallest) ? kNone : smallest;
 }
 
-Scheduler::UnitIndex Scheduler::cheapest() {
-  UnitIndex found = kNone;
-  for (auto& queue : waiting_)
-    if (const auto unit = cheapest_of(queue); unit != kNone && (found == kNone || cost(unit) < cost(found)))
-      found = unit;
-  return found;
-}
-
-Scheduler::UnitIndex Scheduler::cheapest_of(Queue& queue) const {
-  while (queue.units.size() > queue.first && !units_[static_cast<std::size_t>(queue.units.back())].is_waiting)
-    queue.units.pop_back();
-  return queue.units.size() > queue.first ? queue.units.back() : kNone;
-}
-
-Scheduler::UnitIndex Scheduler::first_waiting(Queue& queue) const {
-  const auto is_waiting = [&](UnitIndex i) { return units_[static_cast<std::size_t>(i)].is_waiting; };
-  while (queue.first < queue.units.size() && !is_waiting(queue.units[queue.first])) ++queue.first;
-  return queue.first < queue.units.size() ? queue.units[queue.first] : kNone;
-}
-
-Scheduler::UnitIndex Scheduler::of_the_longest_sample() {
-  const auto rank = [&](UnitIndex i) { return std::pair(-planned(i).n_tokens, planned(i).unit); };
-  UnitIndex found = kNone;
-  for (auto& queue : waiting_)
-    if (const auto unit = first_waiting(queue); unit != kNone)
-      if (found == kNone || rank(unit) < rank(found)) found = unit;
-  return found;
-}
-
-// Most costly waiting unit of a cost of at most most_cost.
-Scheduler::UnitIndex Scheduler::costliest_within(double most_cost) {
-  UnitIndex found = kNone;
-  for (auto& queue : waiting_) {
-    const auto is_waiting = [&](UnitIndex i) { return units_[static_cast<std::size_t>(i)].is_waiting; };
-    while (queue.first < queue.units.size() && !is_waiting(queue.units[queue.first])) ++queue.first;
-    auto unit = queue.units.begin() + static_cast<std::ptrdiff_t>(queue.first);
-    if (unit != queue.units.end() && cost(*unit) > most_cost)
-      unit = std::lower_bound(unit, queue.units.end(), most_cost,
-                              [&](UnitIndex i, double most) { return cost(i) > most; });
-    unit = std::find_if(unit, queue.units.end(), is_waiting);
-    if (unit != queue.units.end() && (found == kNone || cost(*unit) > cost(found))) found = *unit;
-  }
-  return found;
-}
-
 bool Scheduler::another_is_sooner(const Worker& worker, UnitIndex unit) const {
-  const auto seconds = cost(unit) * speed(worker);
+  const auto seconds = waiting_.cost(unit) * speed(worker);
   return std::ranges::any_of(workers_, [&](const auto& entry) {
     const auto& other = entry.second;
-    return &other != &worker && busy_seconds(other) + cost(unit) * speed(other) < seconds;
+    return &other != &worker && busy_seconds(other) + waiting_.cost(unit) * speed(other) < seconds;
   });
 }
 
@@ -319,16 +261,11 @@ void Scheduler::give(Rank rank, const std::vector<UnitIndex>& units, std::vector
   Assignment assignment;
   AssignUnits action{rank, {}};
   for (const auto index : units) {
-    auto& unit = units_[static_cast<std::size_t>(index)];
-    if (unit.failed_on == Rank(-1)) {  // it is no retry
-      --n_waiting_;
-      waiting_[static_cast<std::size_t>(unit.planned.unit.method.value)].cost -= unit.planned.cost;
-    }
-    unit.is_waiting = false;
-    ++unit.n_attempts;
+    if (waiting_.is_waiting(index)) waiting_.take(index);
+    ++attempts_[static_cast<std::size_t>(index)].n;
     assignment.units.insert(index);
-    assignment.cost += cost(index);
-    action.units.push_back(unit.planned.unit);
+    assignment.cost += waiting_.cost(index);
+    action.units.push_back(planned(index).unit);
   }
   workers_.at(rank).assignments.push_back(std::move(assignment));
   actions.push_back(std::move(action));

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "coordinator/plan/planned_unit.h"
+#include "coordinator/plan/unit_queues.h"
 
 namespace kvcompare {
 
@@ -23,13 +25,6 @@ using SchedulerAction = std::variant<AssignUnits, StopWorker>;
 
 enum class FailureVerdict { kRetry, kQuarantine };
 
-struct PlannedUnit {
-  UnitId unit;
-  std::int64_t n_tokens = 0;
-  double cost = 0;   // predicted, see cost_model.h
-  int n_failed = 0;  // attempts of earlier runs
-};
-
 // Longest unit first, so that what is left at the end is small. A worker has the next units in hand while it
 // evaluates, so that it never waits for a message; but neither that, nor how slow it is, may make the run
 // longer than leaving them to the others would. How long a unit takes is
@@ -42,6 +37,8 @@ struct PlannedUnit {
 class Scheduler {
  public:
   Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts);
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
 
   // Events. Each is followed by take_actions().
   void worker_ready(Rank worker, std::int64_t n_tokens_at_once);  // 0: one unit at a time
@@ -61,20 +58,11 @@ class Scheduler {
   int n_attempts(UnitId unit) const;                     // those of earlier runs included, and one under way
 
  private:
-  using UnitIndex = std::int32_t;  // into units_
+  using UnitIndex = UnitQueues::Index;  // into units_
 
-  struct Unit {
-    PlannedUnit planned;
-    int n_attempts = 0;  // those of earlier runs included
-    Rank failed_on{-1};  // worker of the last failed attempt
-    bool is_waiting = true;
-  };
-
-  // Waiting units of a method, most costly first. Those before `first`, and some after it, are taken.
-  struct Queue {
-    std::vector<UnitIndex> units;
-    std::size_t first = 0;
-    double cost = 0;  // of all that wait, as planned
+  struct Attempts {
+    int n = 0;           // those of earlier runs included
+    Rank failed_on{-1};  // worker of the last failed one
   };
 
   struct Measured {
@@ -96,9 +84,8 @@ class Scheduler {
   };
 
   UnitIndex find(UnitId unit) const;
-  const PlannedUnit& planned(UnitIndex unit) const { return units_[static_cast<std::size_t>(unit)].planned; }
+  const PlannedUnit& planned(UnitIndex unit) const { return units_[static_cast<std::size_t>(unit)]; }
   double factor(MethodIndex method) const;
-  double cost(UnitIndex unit) const;  // corrected by the method's factor
   double speed(const Worker& worker) const;
   double busy_seconds(const Worker& worker) const;
   double seconds_to_the_end() const;
@@ -109,23 +96,18 @@ class Scheduler {
   bool assign_retries(std::vector<SchedulerAction>& actions);
   void assign_to(Rank worker, std::vector<SchedulerAction>& actions);
   std::vector<UnitIndex> choose(const Worker& worker);
-  UnitIndex cheapest();
-  UnitIndex cheapest_of(Queue& queue) const;
   UnitIndex first_of_a_method();
-  UnitIndex costliest_within(double most_cost);
-  UnitIndex of_the_longest_sample();
-  UnitIndex first_waiting(Queue& queue) const;
   UnitIndex first_for(const Worker& worker, double most_cost);
   bool another_is_sooner(const Worker& worker, UnitIndex unit) const;
   void give(Rank worker, const std::vector<UnitIndex>& units, std::vector<SchedulerAction>& actions);
 
-  std::vector<Unit> units_;        // ascending by id
-  std::vector<Queue> waiting_;     // by method
-  std::vector<Measured> methods_;  // seconds at speed 1; by method
+  std::vector<PlannedUnit> units_;  // ascending by id
+  std::vector<Attempts> attempts_;  // of each
+  UnitQueues waiting_;              // retries not included
+  std::vector<Measured> methods_;   // seconds at speed 1; by method
   std::deque<UnitIndex> retries_;
   std::map<Rank, Worker> workers_;  // that are here
   Measured all_;                    // seconds of all units
-  std::int64_t n_waiting_ = 0;      // retries not included
 
   std::int64_t n_settled_ = 0;
   int n_workers_;

@@ -1,0 +1,17 @@
+// A unit that is to be evaluated, as far as its planning goes.
+#pragma once
+
+#include <cstdint>
+
+#include "common/ids.h"
+
+namespace kvcompare {
+
+struct PlannedUnit {
+  UnitId unit;
+  std::int64_t n_tokens = 0;
+  double cost = 0;   // predicted, see cost_model.h
+  int n_failed = 0;  // attempts of earlier runs
+};
+
+}  // namespace kvcompare
