@@ -1,16 +1,13 @@
-#include <stdexcept>
-#include <string>
-
 #include <cuda_runtime_api.h>
 
+#include "common/cuda_error.h"
 #include "tests/support/kernel_run.h"
 
 namespace kvcompare {
 namespace {
 
 void check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess)
-    throw std::runtime_error(std::string("CUDA error: ") + what + ": " + cudaGetErrorString(status));
+  if (status != cudaSuccess) throw CudaError(status, what, cudaGetErrorString(status));
 }
 
 }  // namespace

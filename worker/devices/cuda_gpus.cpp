@@ -1,16 +1,20 @@
 #include "worker/devices/cuda_gpus.h"
 
 #include <array>
-#include <stdexcept>
 
 #include <cuda_runtime_api.h>
+
+#include "common/cuda_error.h"
 
 namespace kvcompare {
 namespace {
 
+// worker/engine/failure_kind.cpp has these as numbers, because a program built without CUDA compiles it too.
+static_assert(cudaErrorMemoryAllocation == 2 && cudaErrorECCUncorrectable == 214 &&
+              cudaErrorIllegalAddress == 700 && cudaErrorLaunchFailure == 719 && cudaErrorUnknown == 999);
+
 void check(cudaError_t status) {
-  if (status != cudaSuccess)
-    throw std::runtime_error(std::string("CUDA error: ") + cudaGetErrorString(status));
+  if (status != cudaSuccess) throw CudaError(status, "", cudaGetErrorString(status));
 }
 
 // Makes it the GPU of this thread.
@@ -38,7 +42,7 @@ void write_and_read() {
   check(cudaMemcpy(end.data(), static_cast<char*>(memory) + kBytes - end.size(), end.size(),
                    cudaMemcpyDeviceToHost));
   for (const auto byte : end)
-    if (byte != kPattern) throw std::runtime_error("CUDA error: memory does not hold what was written");
+    if (byte != kPattern) throw CudaError(cudaErrorUnknown, "", "memory does not hold what was written");
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ struct Gpu {
   int minor = 0;
   std::int64_t total_bytes = 0;
 };
-// Uses no memory of the GPU. The functions below throw std::runtime_error("CUDA error: ...").
+// Uses no memory of the GPU. The functions below throw CudaError.
 Gpu describe_gpu(int index);
 
 // Of the GPU, whoever uses it. Begins to use it: that takes some hundred megabytes.

@@ -9,13 +9,41 @@
 
 #include <c10/util/Exception.h>
 
+#include "common/cuda_error.h"
 #include "common/errors.h"
 
 namespace kvcompare {
 namespace {
 
-// How libtorch and the kernels begin an error of CUDA's; CUDA's own words, which are the same in all
-// versions, follow.
+// Numbers of cudaError_t, which are the same in all versions of CUDA.
+constexpr int kCudaOutOfMemory = 2;
+// Errors after which the driver lets a process do nothing more with the GPU. A faulty address may be a fault
+// of this program as well as of the hardware; either way the process has to end.
+constexpr std::array kCudaDeviceFails{
+    4,    // cudaErrorCudartUnloading
+    46,   // cudaErrorDevicesUnavailable
+    100,  // cudaErrorNoDevice
+    214,  // cudaErrorECCUncorrectable
+    220,  // cudaErrorNvlinkUncorrectable
+    226,  // cudaErrorContained
+    304,  // cudaErrorOperatingSystem
+    700,  // cudaErrorIllegalAddress
+    702,  // cudaErrorLaunchTimeout
+    709,  // cudaErrorContextIsDestroyed
+    710,  // cudaErrorAssert
+    714,  // cudaErrorHardwareStackError
+    715,  // cudaErrorIllegalInstruction
+    716,  // cudaErrorMisalignedAddress
+    717,  // cudaErrorInvalidAddressSpace
+    718,  // cudaErrorInvalidPc
+    719,  // cudaErrorLaunchFailure
+    806,  // cudaErrorMpsRpcFailure
+    810,  // cudaErrorMpsClientTerminated
+    999,  // cudaErrorUnknown
+};
+
+// libtorch tells no number. This is how it begins an error of CUDA's; CUDA's own words, which are the same in
+// all versions, follow.
 constexpr std::array<std::string_view, 3> kFromCuda{"CUDA error: ", "CUDA driver error: ", "cuDNN error: "};
 
 // A library that is begun when memory is short says that it is not initialised.
@@ -23,9 +51,8 @@ constexpr std::array<std::string_view, 5> kOutOfMemory{"out of memory", "CUBLAS_
                                                        "CUBLAS_STATUS_NOT_INITIALIZED",
                                                        "CUDNN_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"};
 
-// Errors after which the driver lets a process do nothing more with the GPU. A faulty address may be a fault
-// of this program as well as of the hardware; either way the process has to end.
-constexpr std::array<std::string_view, 23> kDeviceFails{
+// The errors of kCudaDeviceFails in words.
+constexpr std::array<std::string_view, 22> kDeviceFails{
     "uncorrectable ECC error",
     "uncorrectable NVLink error",
     "hardware error",
@@ -38,7 +65,6 @@ constexpr std::array<std::string_view, 23> kDeviceFails{
     "unspecified launch failure",
     "launch timed out",
     "device-side assert",
-    "memory does not hold what was written",
     "unknown error",
     "OS call failed",
     "busy or unavailable",
@@ -56,6 +82,12 @@ bool has_one_of(std::string_view text, const std::array<std::string_view, n>& ph
 }
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+FailureKind kind_of_code(int code) {
+  if (code == kCudaOutOfMemory) return FailureKind::kMemory;
+  return std::ranges::find(kCudaDeviceFails, code) != kCudaDeviceFails.end() ? FailureKind::kDevice
+                                                                             : FailureKind::kProgram;
+}
 
 FailureKind kind_of_message(std::string_view message) {
   const auto line = first_line(message);
@@ -80,6 +112,8 @@ FailureKind kind_of(const std::exception_ptr& thrown) {
     return FailureKind::kMemory;
   } catch (const c10::OutOfMemoryError&) {
     return FailureKind::kMemory;
+  } catch (const CudaError& error) {
+    return kind_of_code(error.code);
   } catch (const c10::Error& error) {
     return kind_of_message(error.what_without_backtrace());
   } catch (const std::runtime_error& error) {

@@ -14,13 +14,13 @@
 
 #ifdef __CUDACC__
 
-#include <stdexcept>
-#include <string>
 #include <type_traits>
 #include <utility>
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+
+#include "common/cuda_error.h"
 
 #define KVCOMPARE_KERNEL __global__
 // With one block of so many threads at a time on a multiprocessor.
@@ -158,7 +158,7 @@ struct Grid {
 
 inline void check(cudaError_t status, const char* what) {
   if (status != cudaSuccess)
-    throw std::runtime_error(std::string("CUDA error: ") + what + ": " + cudaGetErrorString(status));
+    throw CudaError(status, what, cudaGetErrorString(status));
 }
 
 // Of the current device.
