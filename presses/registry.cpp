@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "common/run/method_parameters.h"
+#include "presses/methods/baseline.h"
 #include "presses/methods/expected_attention.h"
 #include "presses/methods/knorm.h"
 #include "presses/methods/kvzap.h"
@@ -20,33 +20,16 @@
 namespace kvcompare {
 namespace {
 
-Scorer make_baseline(const ScorerParameters&, const ScorerResources&) { return NoScorer{}; }
-
 const auto& table() {
-  using enum DefaultPolicy;
-  // clang-format off
-  static const std::array<MethodDescription, 7> kMethods{{
-      {"baseline", "Baseline", {"none", "full"}, kNone, SinkFlag::kNone, true, {},
-       "keeps every key", "", make_baseline, DeviceSchedule::kKeepAll},
-      {"kvzap", "KVzap", {"KVzapPress", "DMSPress"}, kThreshold, SinkFlag::kKvzapNSink, true,
-       {"kvzap_scorer_model", "kvzap_model_type", "kvzap_n_sink"},
-       "score of a trained surrogate of KVzip+, from the input of the attention block",
-       "KVzap, arXiv 2601.07891; threshold policy: DMS, arXiv 2506.05345", make_kvzap, DeviceSchedule::kTokenScores},
-      {"random", "Random", {"RandomPress"}, kRatio, SinkFlag::kNone, true, {"seed"},
-       "uniform random number of (seed, sample, layer, KV head, position)", "Philox4x32-10, SC 2011", make_random, DeviceSchedule::kRandomNumbers},
-      {"streaming_llm", "StreamingLLM", {"StreamingLLMPress", "streaming"}, kRatio, SinkFlag::kNSink, true, {"n_sink"},
-       "the position: the most recent keys and the sinks stay", "StreamingLLM, arXiv 2309.17453", make_streaming_llm, DeviceSchedule::kPositions},
-      {"expected_attention", "ExpectedAttention", {"ExpectedAttentionPress"}, kRatio, SinkFlag::kNSink, true,
-       {"n_sink", "n_future_positions", "use_covariance", "use_vnorm"},
-       "attention expected from future queries, times the norm of the value",
-       "Expected Attention, arXiv 2510.00636", make_expected_attention, DeviceSchedule::kExpectedAttention},
-      {"observed_attention", "ObservedAttention", {"ObservedAttentionPress", "h2o"}, kRatio, SinkFlag::kNone, false, {},
-       "attention received so far, divided by the number of queries that could have given it",
-       "related to H2O, arXiv 2306.14048", make_observed_attention, DeviceSchedule::kObservedAttention},
-      {"knorm", "Knorm", {"KnormPress"}, kRatio, SinkFlag::kNone, false, {},
-       "minus the L2 norm of the key before RoPE, rounded to 11 significant bits", "arXiv 2406.11430", make_knorm, DeviceSchedule::kTokenScores},
-  }};
-  // clang-format on
+  static const std::array kMethods{
+      baseline_method(),            //
+      kvzap_method(),               //
+      random_method(),              //
+      streaming_llm_method(),       //
+      expected_attention_method(),  //
+      observed_attention_method(),  //
+      knorm_method(),
+  };
   return kMethods;
 }
 
@@ -64,16 +47,19 @@ bool is_spelling_of(std::string_view wanted, const MethodDescription& method) {
          std::ranges::any_of(method.aliases, [&](auto alias) { return wanted == folded(alias); });
 }
 
-std::int64_t n_sink(SinkFlag sinks, const MethodFlags& flags) {
-  switch (sinks) {
-    case SinkFlag::kNSink:
-      return flags.n_sink;
-    case SinkFlag::kKvzapNSink:
-      return flags.kvzap_n_sink;
-    case SinkFlag::kNone:
-      break;
+// Sinks first; behind the place of a scorer the hash of what lies there, which is not known yet.
+std::vector<MethodParameter> parameters_from(const MethodDescription& method, const MethodFlags& flags) {
+  std::vector<MethodParameter> parameters;
+  for (const auto& flag : method.parameters) {
+    const auto* given = find_parameter(flags.of_presses, flag.name);
+    parameters.push_back({std::string(flag.name), given ? given->value : flag.standard});
   }
-  return 0;
+  std::ranges::stable_partition(
+      parameters, [](const auto& parameter) { return role_of(parameter.name) == ParameterRole::kSinks; });
+  for (const auto& flag : method.parameters)
+    if (role_of(flag.name) == ParameterRole::kPlace)
+      parameters.push_back({hash_name(flag.name), parameter_value(std::string())});
+  return parameters;
 }
 
 EvictionPolicy policy_of(DefaultPolicy own, const MethodFlags& flags) {
@@ -96,26 +82,18 @@ const MethodDescription* find_method(std::string_view spelling) {
   return found == table().end() ? nullptr : &*found;
 }
 
+bool needs_trained_scorer(const MethodDescription& method) {
+  return std::ranges::any_of(method.parameters,
+                             [](const auto& flag) { return role_of(flag.name) == ParameterRole::kPlace; });
+}
+
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags) {
-  const auto reads = [&](std::string_view flag) { return std::ranges::count(method.parameters, flag) > 0; };
-  ScorerParameters parameters{.n_sink = n_sink(method.sinks, flags)};
-  if (reads("seed")) parameters.seed = flags.seed;
-  if (reads("n_future_positions")) parameters.n_future_positions = flags.n_future_positions;
-  if (reads("use_covariance")) parameters.use_covariance = flags.use_covariance;
-  if (reads("use_vnorm")) parameters.use_vnorm = flags.use_vnorm;
-  if (reads("kvzap_scorer_model")) parameters.kvzap_scorer_model = flags.kvzap_scorer_model;
-  if (reads("kvzap_model_type")) parameters.kvzap_model_type = flags.kvzap_model_type.value_or("");
   const auto policy = policy_of(method.policy, flags);
   const auto own = policy_of(method.policy, {});
-  std::vector<std::string> used;  // in the order in which every list of parameters has them
-  visit_parameters(parameters, [&](std::string_view flag, const auto&) {
-    if (reads(flag)) used.emplace_back(flag);
-  });
   return {.name = std::string(method.name),
           .display_name = std::string(method.display_name),
           .policy = policy,
-          .parameters = parameters,
-          .reads = std::move(used),
+          .parameters = parameters_from(method, flags),
           .has_own_policy = policy.index() == own.index()};
 }
 
@@ -127,16 +105,22 @@ const MethodDescription& description_of(const MethodSpec& spec, const ScorerReso
   return *method;
 }
 
+MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape) {
+  const auto cost = description_of(spec).cost;
+  return cost ? cost(spec, shape) : MethodCost{};
+}
+
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources) {
-  const auto schedule = description_of(spec, resources).on_device;
-  if (schedule == DeviceSchedule::kNone)
+  const auto on_device = description_of(spec, resources).on_device;
+  auto schedule = on_device ? on_device(spec) : DeviceSchedule{RefusedOnDevice{}};
+  if (std::holds_alternative<RefusedOnDevice>(schedule))
     throw ConfigError("methods", "the layerwise engine on a GPU has no kernels for '" + spec.name +
                                      "'; use --engine stepwise or --device cpu, or leave the method out");
   return schedule;
 }
 
 Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
-  auto scorer = description_of(spec, resources).make(spec.parameters, resources);
+  auto scorer = description_of(spec, resources).make(spec, resources);
   check_needs(scorer, spec.name);
   return scorer;
 }

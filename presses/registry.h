@@ -1,8 +1,8 @@
-// The methods that exist. A new method is one file in presses/ and one line in registry.cpp.
+// The methods that exist. A new method is one file in presses/methods, which holds its parameters, its
+// formula and its row, and one line in registry.cpp.
 // This header does not include torch: the command line reads it too.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -11,8 +11,12 @@
 #include <variant>
 #include <vector>
 
+#include "common/run/method_cost.h"
 #include "common/run/method_flags.h"
 #include "common/run/method_spec.h"
+#include "common/run/model_shape.h"
+#include "presses/device_schedule.h"
+#include "presses/parameters.h"
 
 namespace kvcompare {
 
@@ -28,41 +32,38 @@ using Scorer = std::variant<NoScorer, std::unique_ptr<FixedScorer>, std::unique_
 
 struct ScorerResources;
 
-// By kvzap_scorer_model, as the parameters of an instance name it.
-using KvzapSurrogates = std::map<std::string, KvzapSurrogate, std::less<>>;
+// Trained scorers by the place that the parameters of an instance name.
+using TrainedScorers = std::map<std::string, KvzapSurrogate, std::less<>>;
 
 enum class DefaultPolicy { kNone, kRatio, kThreshold };
-enum class SinkFlag { kNone, kNSink, kKvzapNSink };  // which flag says how many sinks the scorer has
 
-// What computes a method's death times on a GPU (worker/gpu/gpu_schedule). A row of the registry names it,
-// because the kernels of the last two hold the formula of one press: the kind of a scorer does not say which.
-enum class DeviceSchedule {
-  kNone,               // nothing: the GPU engine refuses the method
-  kKeepAll,            // of the baseline
-  kTokenScores,        // any FixedScorer, which is asked for its scores on the device
-  kRandomNumbers,      // scores of `random`, by a kernel
-  kPositions,          // scores of streaming_llm
-  kExpectedAttention,  // kernels with that formula
-  kObservedAttention,  // likewise
+// A switch that adds a method to those that are named.
+struct IncludeFlag {
+  std::string_view name;
+  std::string_view help;
 };
 
+// All that is known of a method outside of its own file.
 struct MethodDescription {
-  std::string_view name;                  // as in --methods and docs/semantics.md
-  std::string_view display_name;          // as in reports
-  std::vector<std::string_view> aliases;  // other spellings: kvpress's class names
-  DefaultPolicy policy;
-  SinkFlag sinks;
-  bool in_all;  // part of `--methods all`, which is also the default; `every` is all of them
-  std::vector<std::string_view> parameters;  // flags that the scorer reads, its sinks included
-  std::string_view summary;                  // one line: what the score is
-  std::string_view source;                   // paper
-  Scorer (*make)(const ScorerParameters&, const ScorerResources&);
-  DeviceSchedule on_device = DeviceSchedule::kNone;
+  std::string_view name;                    // as in --methods and docs/semantics.md
+  std::string_view display_name;            // as in reports
+  std::vector<std::string_view> aliases{};  // other spellings: kvpress's class names
+  DefaultPolicy policy = DefaultPolicy::kRatio;
+  bool in_all = false;  // part of `--methods all`, which is also the default; `every` is all of them
+  std::vector<ParameterFlag> parameters{};  // described<its struct>()
+  std::string_view summary = "";            // one line: what the score is
+  std::string_view source = "";             // paper
+  Scorer (*make)(const MethodSpec&, const ScorerResources&) = nullptr;
+  // What it costs; nothing beyond the model's own pass if null.
+  MethodCost (*cost)(const MethodSpec&, const ModelShape&) = nullptr;
+  // What it asks of a GPU; refused there if null.
+  DeviceSchedule (*on_device)(const MethodSpec&) = nullptr;
+  IncludeFlag include{};  // no name if there is no such switch
 };
 
 // What a scorer needs beyond its parameters, and methods that are in no list. Outlives the scorer.
 struct ScorerResources {
-  const KvzapSurrogates* kvzap = nullptr;                // null if the run has no kvzap
+  const TrainedScorers* trained = nullptr;               // null if no method of the run needs one
   std::span<const MethodDescription> more_methods = {};  // beside methods(): what a test brings
 };
 
@@ -72,12 +73,18 @@ std::span<const MethodDescription> methods();
 // By name, display name or alias, ignoring case, '_', '-' and ' '. Null if there is none.
 const MethodDescription* find_method(std::string_view spelling);
 
+// Whether the method needs a scorer that was trained for the model.
+bool needs_trained_scorer(const MethodDescription& method);
+
 // The method with these parameters, whose ranges the command line has checked. Throws ConfigError
 // for an unknown policy.
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags);
 
 // The row of a spec: of methods(), or of resources.more_methods. Throws InvariantError if there is none.
 const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources = {});
+
+// What the method costs beyond a pass of the model.
+MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape);
 
 // Throws ConfigError, with what would be accepted, if the GPU engine has no schedule for the method.
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources = {});

@@ -22,8 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-KvzapSurrogates load_scorers(const EngineInputs& inputs, const c10::Device& device) {
-  KvzapSurrogates scorers;
+TrainedScorers load_scorers(const EngineInputs& inputs, const c10::Device& device) {
+  TrainedScorers scorers;
   for (const auto& [place, folder] : inputs.scorers)
     scorers.emplace(
         place, load_kvzap_surrogate(folder, inputs.config, std::nullopt, scalar_type(inputs.dtype), device));
@@ -40,7 +40,7 @@ class WholeModel : public LoadedModel {
         model_(inputs.config, load_weights(inputs.model, inputs.config, scalar_type(inputs.dtype), device)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
-    const ScorerResources resources{.kvzap = &scorers_};
+    const ScorerResources resources{.trained = &scorers_};
     if (kind_ == EngineKind::kLayerwise)
       return make_layerwise_engine(model_, resources, {.chunk_size = chunk_size_});
     return make_stepwise_engine(model_, resources, {.chunk_size = chunk_size_});
@@ -49,7 +49,7 @@ class WholeModel : public LoadedModel {
  private:
   EngineKind kind_;
   std::int64_t chunk_size_;
-  KvzapSurrogates scorers_;
+  TrainedScorers scorers_;
   Model model_;
 };
 
@@ -63,13 +63,13 @@ class TiledModel : public LoadedModel {
                  inputs.max_weight_memory) {}
 
   std::unique_ptr<Engine> make_engine(int n_threads) override {
-    return make_tiled_engine(weights_, {.kvzap = &scorers_},
+    return make_tiled_engine(weights_, {.trained = &scorers_},
                              {.chunk_size = chunk_size_, .n_threads = n_threads});
   }
 
  private:
   std::int64_t chunk_size_;
-  KvzapSurrogates scorers_;
+  TrainedScorers scorers_;
   PackedWeights weights_;
 };
 
@@ -95,7 +95,7 @@ class GpuModel : public LoadedModel {
         weights_(load_gpu_weights(inputs, device, sharing)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
-    return make_gpu_engine(*weights_, {.kvzap = &scorers_},
+    return make_gpu_engine(*weights_, {.trained = &scorers_},
                            {.chunk_size = chunk_size_, .plan = &plan_, .methods = methods_});
   }
 
@@ -104,7 +104,7 @@ class GpuModel : public LoadedModel {
  private:
   std::int64_t chunk_size_;
   std::vector<MethodSpec> methods_;
-  KvzapSurrogates scorers_;
+  TrainedScorers scorers_;
   MemoryPlan plan_;
   std::unique_ptr<GpuWeights> weights_;
 };

@@ -27,7 +27,7 @@ struct EngineInputs {
   EngineKind kind = EngineKind::kStepwise;
   std::filesystem::path model;  // folder
   ModelConfig config;           // of the model
-  // Folders of kvzap's scorers, by the place that a method names them with.
+  // Folders of trained scorers, by the place that a method names them with.
   std::map<std::string, std::filesystem::path> scorers;
   Dtype dtype = Dtype::kFloat32;
   std::int64_t chunk_size = 1;
@@ -42,7 +42,7 @@ struct GpuSharing {
   int n_on_gpu = 1;                                 // ranks that use the same GPU
 };
 
-// A model and the scorers of kvzap on one device.
+// A model and the trained scorers on one device.
 class LoadedModel {
  public:
   virtual ~LoadedModel() = default;

@@ -20,6 +20,7 @@
 #include <c10/util/Exception.h>
 
 #include "common/data/dataset.h"
+#include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/devices/device.h"
@@ -78,7 +79,7 @@ class Benchmark {
     samples_ = read_dataset(options, {}, config_.vocab_size).samples;
     load_seconds_ = seconds_of([&] { weights_.emplace(folder, config_, dtype, device); });
     if (std::filesystem::exists(folder / "scorer"))
-      kvzap_.emplace(MethodFlags{}.kvzap_scorer_model,
+      kvzap_.emplace(text_of_role(make_method_spec(*find_method("kvzap"), {}), ParameterRole::kPlace),
                      load_kvzap_surrogate(folder / "scorer", config_, std::nullopt, dtype, device));
   }
 
@@ -119,7 +120,7 @@ class Benchmark {
 
  private:
   void measure(const Case& asked, const std::vector<EngineTask>& tasks, Json& report) {
-    const auto engine = make_gpu_engine(*weights_, {.kvzap = &kvzap_},
+    const auto engine = make_gpu_engine(*weights_, {.trained = &kvzap_},
                                         {.chunk_size = asked.chunk_size, .n_units = asked.n_units});
     std::vector<UnitResult> results;
     const auto run_once = [&] {
@@ -151,7 +152,7 @@ class Benchmark {
   std::vector<Sample> samples_;
   double load_seconds_ = 0;
   std::optional<GpuWeights> weights_;
-  KvzapSurrogates kvzap_;
+  TrainedScorers kvzap_;
 };
 
 int benchmark(const std::vector<std::string>& words) {

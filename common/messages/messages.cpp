@@ -42,6 +42,10 @@ class Writer {
     members(const_cast<T&>(object), *this);  // a Writer only reads
   }
   void walk(const std::string& text) { (*this)(text); }
+  template <Plain T>
+  void walk(const T& value) {
+    (*this)(value);
+  }
   std::string bytes() && { return std::move(bytes_); }
 
  private:
@@ -81,6 +85,10 @@ class Reader {
     members(object, *this);
   }
   void walk(std::string& text) { (*this)(text); }
+  template <Plain T>
+  void walk(T& value) {
+    (*this)(value);
+  }
   bool at_end() const { return left_.empty(); }
 
  private:
@@ -130,19 +138,17 @@ void members(ScoreThreshold& policy, Visitor& visit) {
 }
 
 template <class Visitor>
+void members(MethodParameter& parameter, Visitor& visit) {
+  visit(parameter.name);
+  visit(parameter.value);
+}
+
+template <class Visitor>
 void members(MethodSpec& method, Visitor& visit) {
   visit(method.name);
   visit(method.display_name);
   visit(method.policy);
-  visit(method.parameters.n_sink);
-  visit(method.parameters.seed);
-  visit(method.parameters.n_future_positions);
-  visit(method.parameters.use_covariance);
-  visit(method.parameters.use_vnorm);
-  visit(method.parameters.kvzap_scorer_model);
-  visit(method.parameters.kvzap_model_type);
-  visit(method.parameters.kvzap_scorer);
-  visit(method.reads);
+  visit(method.parameters);
   visit(method.has_own_policy);
 }
 

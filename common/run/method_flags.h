@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/run/method_parameters.h"
 
 namespace kvcompare {
 
@@ -13,14 +17,15 @@ struct MethodFlags {
   double threshold = -7;
   std::int64_t sliding_window_size = 128;
   std::string policy = "auto";  // auto | ratio | threshold: forces one on every method
-  std::int64_t n_sink = 4;
-  std::int64_t n_future_positions = 512;
-  bool use_covariance = true;
-  bool use_vnorm = true;
-  std::string kvzap_scorer_model = "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct";  // folder or hub id
-  std::optional<std::string> kvzap_model_type;  // mlp | linear; what the scorer says if absent
-  std::int64_t kvzap_n_sink = 0;
-  std::uint64_t seed = 42;
+  // Of presses, as far as they were given: the others have the default that their row in the registry says.
+  std::vector<MethodParameter> of_presses{};
+
+  // set("n_sink", 8)
+  template <class T>
+  MethodFlags& set(std::string_view flag, T value) {
+    set_parameter(of_presses, flag, parameter_value(std::move(value)));
+    return *this;
+  }
 
   friend bool operator==(const MethodFlags&, const MethodFlags&) = default;
 };

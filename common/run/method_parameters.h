@@ -1,9 +1,12 @@
 // The parameters of an instance, by the name of the flag that gives them.
 #pragma once
 
-#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -11,30 +14,63 @@
 
 namespace kvcompare {
 
-// Calls visit(flag, member) for every parameter. A member that is not listed here does not compile.
-// n_sink has two flags, of which a method reads one.
-template <class Parameters, class Visit>
-void visit_parameters(Parameters& parameters, const Visit& visit) {
-  auto& [n_sink, seed, n_future_positions, use_covariance, use_vnorm, kvzap_scorer_model, kvzap_model_type,
-         kvzap_scorer] = parameters;
-  visit("n_sink", n_sink);
-  visit("kvzap_n_sink", n_sink);
-  visit("seed", seed);
-  visit("n_future_positions", n_future_positions);
-  visit("use_covariance", use_covariance);
-  visit("use_vnorm", use_vnorm);
-  visit("kvzap_scorer_model", kvzap_scorer_model);
-  visit("kvzap_model_type", kvzap_model_type);
-  visit("kvzap_scorer", kvzap_scorer);
+// What a parameter is. Its name says so:
+//   n_sink, X_n_sink   kSinks : first positions, which are never evicted
+//   X_scorer_model     kPlace : where a trained scorer lies: a folder or a hub id
+//   X_model_type       kKind  : what kind of scorer lies there; takes one value; "" until the scorer is read
+//   X_scorer           kHash  : SHA-256 of what lies there; no flag gives it; "" until the scorer is read
+//   any other          kValue
+enum class ParameterRole { kValue, kSinks, kPlace, kKind, kHash };
+ParameterRole role_of(std::string_view name);
+
+// The hash that belongs to a place: "X_scorer" of "X_scorer_model".
+std::string hash_name(std::string_view place_name);
+
+// The value as MethodSpec holds it.
+template <class T>
+ParameterValue parameter_value(T value) {
+  if constexpr (std::same_as<T, bool>)
+    return value;
+  else if constexpr (std::unsigned_integral<T>)
+    return value > std::uint64_t{std::numeric_limits<std::int64_t>::max()}
+               ? ParameterValue(std::uint64_t{value})
+               : ParameterValue(static_cast<std::int64_t>(value));
+  else if constexpr (std::integral<T>)
+    return std::int64_t{value};
+  else if constexpr (std::floating_point<T>)
+    return double{value};
+  else
+    return std::string(value);
 }
 
-inline bool reads(const MethodSpec& method, std::string_view flag) {
-  return std::ranges::find(method.reads, flag) != method.reads.end();
-}
+// The other way, into bool, std::int64_t, std::uint64_t, double or std::string. Throws InvariantError, naming
+// the parameter, if the value is none of that type.
+template <class T>
+T value_as(const MethodParameter& parameter);
+
+extern template bool value_as(const MethodParameter&);
+extern template std::int64_t value_as(const MethodParameter&);
+extern template std::uint64_t value_as(const MethodParameter&);
+extern template double value_as(const MethodParameter&);
+extern template std::string value_as(const MethodParameter&);
+
+// Null if there is none.
+const MethodParameter* find_parameter(const std::vector<MethodParameter>& parameters, std::string_view name);
+const MethodParameter* find_parameter(const MethodSpec& method, ParameterRole role);
+MethodParameter* find_parameter(MethodSpec& method, ParameterRole role);
+
+// The text of that parameter, "" if the method has none.
+std::string text_of_role(const MethodSpec& method, ParameterRole role);
+
+// Replaces the value of the parameter `name`, or appends it.
+void set_parameter(std::vector<MethodParameter>& parameters, std::string_view name, ParameterValue value);
+
+// First positions that no policy evicts: the value of the parameter of the role kSinks, 0 if there is none.
+std::int64_t sinks_of(const MethodSpec& method);
 
 // Calls visit(flag, value) for everything that makes the instance what it is, in an order of its own: the
-// policy ("ratio" or "threshold"), its parameters, and those that the scorer reads. Not where a scorer lies:
-// kvzap_scorer says what it holds.
+// policy ("ratio" or "threshold"), its parameters, and those of the press. Not where a scorer lies: the hash
+// says what lies there.
 template <class Visit>
 void visit_used(const MethodSpec& method, const Visit& visit) {
   if (const auto* ratio = std::get_if<RatioBudget>(&method.policy)) {
@@ -45,11 +81,9 @@ void visit_used(const MethodSpec& method, const Visit& visit) {
     visit("threshold", threshold->threshold);
     visit("sliding_window_size", threshold->sliding_window_size);
   }
-  visit_parameters(method.parameters, [&](std::string_view flag, const auto& value) {
-    if (flag == "kvzap_scorer" ? reads(method, "kvzap_scorer_model")
-                               : flag != "kvzap_scorer_model" && reads(method, flag))
-      visit(flag, value);
-  });
+  for (const auto& parameter : method.parameters)
+    if (role_of(parameter.name) != ParameterRole::kPlace)
+      std::visit([&](const auto& value) { visit(std::string_view(parameter.name), value); }, parameter.value);
 }
 
 // The flags of which an instance has one value of several, in the order in which a sweep combines them: the

@@ -1,5 +1,6 @@
-// A method with its parameters, an instance, as plain data: which scorer, which eviction policy.
-// Made once by the registry (presses/registry.h); plain data from then on. Definitions: docs/semantics.md.
+// A method with its parameters, an instance, as plain data: which press, with which parameters, under which
+// eviction policy. Made once by the registry (presses/registry.h); plain data from then on. Definitions:
+// docs/semantics.md.
 #pragma once
 
 #include <cstdint>
@@ -30,27 +31,23 @@ struct ScoreThreshold {
 
 using EvictionPolicy = std::variant<KeepAll, RatioBudget, ScoreThreshold>;
 
-// Parameters that scorers may use; each scorer reads those that the registry names for it.
-struct ScorerParameters {
-  std::int64_t n_sink = 0;  // first positions that are never evicted; 0 for a scorer without sinks
-  std::uint64_t seed = 42;
-  std::int64_t n_future_positions = 512;
-  bool use_covariance = true;
-  bool use_vnorm = true;
-  std::string kvzap_scorer_model{};  // where the trained scorer lies: folder or hub id
-  std::string kvzap_model_type{};    // mlp | linear; empty until the scorer is read
-  std::string kvzap_scorer{};        // SHA-256 of it; empty until it is read
-  friend bool operator==(const ScorerParameters&, const ScorerParameters&) = default;
+// A whole number is a std::uint64_t only if it is too large for std::int64_t, so that equal numbers compare
+// equal; parameter_value() in method_parameters.h sees to that.
+using ParameterValue = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
+
+// A parameter of a press under the name of the flag that gives it. Names say what a parameter is:
+// method_parameters.h.
+struct MethodParameter {
+  std::string name;
+  ParameterValue value;
+  friend bool operator==(const MethodParameter&, const MethodParameter&) = default;
 };
 
 struct MethodSpec {
   std::string name;          // registry name: "baseline", "streaming_llm", ...
   std::string display_name;  // as reported: "Baseline", "StreamingLLM", ...
   EvictionPolicy policy;
-  ScorerParameters parameters;
-  // Flags that the scorer reads: "seed", "n_sink" or "kvzap_n_sink" (for parameters.n_sink), ... The others
-  // are no part of what the method is, and keep their defaults.
-  std::vector<std::string> reads{};
+  std::vector<MethodParameter> parameters{};  // all that the press has, and no others; sinks come first
   bool has_own_policy = true;  // policy is of the kind that the method has if none is asked for
   friend bool operator==(const MethodSpec&, const MethodSpec&) = default;
 };

@@ -28,7 +28,7 @@ Parameters parameters_of(const MethodSpec& method) {
 std::string shown(const std::string& flag, const std::string& value) {
   if (flag == "compression_ratio") return value;
   if (flag == "threshold") return "τ " + value;
-  if (flag == "kvzap_scorer") return "scorer " + value.substr(0, kDigitsOfHash);
+  if (role_of(flag) == ParameterRole::kHash) return "scorer " + value.substr(0, kDigitsOfHash);
   return flag + " " + value;
 }
 

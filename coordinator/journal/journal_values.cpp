@@ -6,6 +6,8 @@
 #include <string>
 #include <variant>
 
+#include "common/run/method_parameters.h"
+
 namespace kvcompare {
 namespace {
 
@@ -43,7 +45,14 @@ void check_method(const MethodSpec& method) {
     expect(ratio->compression_ratio >= 0 && ratio->compression_ratio < 1, "0 <= compression_ratio < 1");
   if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
     expect(threshold->sliding_window_size >= 0, "sliding_window_size is not negative");
-  expect(method.parameters.n_sink >= 0, "n_sink is not negative");
+  for (const auto& parameter : method.parameters) {
+    const auto role = role_of(parameter.name);
+    if (role == ParameterRole::kSinks)
+      expect(std::holds_alternative<std::int64_t>(parameter.value) && sinks_of(method) >= 0,
+             parameter.name + " is a whole number that is not negative");
+    else if (role != ParameterRole::kValue)
+      expect(std::holds_alternative<std::string>(parameter.value), parameter.name + " is a text");
+  }
 }
 
 void check_result(const JournalHeader& header, const UnitResult& result) {

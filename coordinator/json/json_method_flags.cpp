@@ -21,11 +21,13 @@ struct Value {
 
 using Values = std::map<std::string, Value, std::less<>>;  // by flag
 
+// What lies at a place, its hash, stands for the place.
 Values values_of(const MethodSpec& method) {
+  const auto* place = find_parameter(method, ParameterRole::kPlace);
   Values values;
   visit_used(method, [&](std::string_view flag, const auto& value) {
-    values.emplace(flag == "kvzap_scorer" ? "kvzap_scorer_model" : flag,
-                   Value{parameter_text(value), OrderedJson(value)});
+    const bool is_hash = role_of(flag) == ParameterRole::kHash && place;
+    values.emplace(is_hash ? place->name : flag, Value{parameter_text(value), OrderedJson(value)});
   });
   return values;
 }
@@ -61,10 +63,11 @@ class Lists {
 
   void put(OrderedJson& json) const {
     for (const auto& [flag, list] : lists_) {
-      if (flag == "policy" || flag == "kvzap_scorer_model") continue;
+      if (flag == "policy" || role_of(flag) == ParameterRole::kPlace) continue;
       if (list.size() == 1) {
         json[flag] = list.front().json;
-      } else if (flag != "kvzap_model_type") {  // takes one value: what each scorer says need not be said
+      } else if (role_of(flag) !=
+                 ParameterRole::kKind) {  // takes one value: what each scorer says need not be said
         for (const auto& value : list) json[flag].push_back(value.json);
       }
     }
@@ -105,12 +108,12 @@ std::optional<std::vector<std::string>> names_of_sweeps(const std::vector<Method
   return names;
 }
 
-// A scorer that all have need not be told apart: --config takes the names with any --kvzap_scorer_model.
+// A scorer that all have need not be told apart: --config takes the names with any place of a scorer.
 std::vector<std::string> names_of_instances(const std::vector<MethodSpec>& methods) {
   std::set<std::string> scorers;
   for (const auto& method : methods)
-    if (reads(method, "kvzap_scorer_model"))
-      scorers.insert(":kvzap_scorer=" + method.parameters.kvzap_scorer);
+    if (const auto* hash = find_parameter(method, ParameterRole::kHash))
+      scorers.insert(":" + hash->name + "=" + value_as<std::string>(*hash));
   std::vector<std::string> names;
   for (const auto& method : methods) {
     auto name = instance_name(method);

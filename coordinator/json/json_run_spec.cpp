@@ -1,7 +1,6 @@
 #include "coordinator/json/json_run_spec.h"
 
 #include <stdexcept>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -11,8 +10,6 @@
 
 namespace kvcompare {
 namespace {
-
-constexpr std::string_view kScorer = "kvzap_scorer";
 
 // Calls visit(name, member) for every member. One that is new in RunSpec and is not listed here does not
 // compile.
@@ -60,10 +57,8 @@ OrderedJson json_method(const MethodSpec& spec) {
   std::visit(PutPolicy{method}, spec.policy);
   method["has_own_policy"] = spec.has_own_policy;
   method["parameters"] = OrderedJson::object();
-  visit_parameters(spec.parameters, [&](std::string_view flag, const auto& value) {
-    if (reads(spec, flag) || (flag == kScorer && reads(spec, "kvzap_scorer_model")))
-      method["parameters"][flag] = value;
-  });
+  for (const auto& parameter : spec.parameters)
+    std::visit([&](const auto& value) { method["parameters"][parameter.name] = value; }, parameter.value);
   return method;
 }
 
@@ -99,18 +94,22 @@ EvictionPolicy policy_of(const OrderedJson& method) {
   throw std::invalid_argument("there is no policy '" + policy + "'");
 }
 
+ParameterValue parameter_of(const OrderedJson& value) {
+  if (value.is_boolean()) return parameter_value(value.get<bool>());
+  if (value.is_number_unsigned()) return parameter_value(value.get<std::uint64_t>());
+  if (value.is_number_integer()) return parameter_value(value.get<std::int64_t>());
+  if (value.is_number()) return parameter_value(value.get<double>());
+  return parameter_value(value.get<std::string>());
+}
+
 MethodSpec method_of(const OrderedJson& json) {
   MethodSpec method;
   json.at("name").get_to(method.name);
   json.at("method_name").get_to(method.display_name);
   method.policy = policy_of(json);
-  const auto& parameters = json.at("parameters");
   json.at("has_own_policy").get_to(method.has_own_policy);
-  visit_parameters(method.parameters, [&](std::string_view flag, auto& value) {
-    if (!parameters.contains(flag)) return;
-    parameters.at(flag).get_to(value);
-    if (flag != kScorer) method.reads.emplace_back(flag);
-  });
+  for (const auto& [name, value] : json.at("parameters").items())
+    method.parameters.push_back({name, parameter_of(value)});
   return method;
 }
 

@@ -8,8 +8,6 @@ namespace {
 
 // A pass of few tokens through the weights costs about as much as one of this many: it waits for memory.
 constexpr double kTokensHiddenByWeights = 32;
-// observed_attention follows its rows one after the other.
-constexpr double kObserving = 2;
 
 // Fraction of the keys before a query that it still sees, roughly.
 double visible_share(const EvictionPolicy& policy) {
@@ -28,27 +26,18 @@ double per_token(const CostShape& s) {
 // Logit and weighted value of one query and one key, all heads and layers.
 double per_pair(const CostShape& s) { return 4 * static_cast<double>(s.n_layers * s.n_heads * s.head_dim); }
 
-// The quadratic form of one key at one event, all heads and layers.
-double per_form(const CostShape& s) {
-  const auto head = static_cast<double>(s.head_dim);
-  return 2 * static_cast<double>(s.n_layers * s.n_heads) * head * (head + 2);
-}
-
 }  // namespace
 
-double predicted_cost(const CostShape& shape, std::int64_t n_tokens, const MethodSpec& method,
+double predicted_cost(const CostShape& shape, std::int64_t n_tokens, const CostedMethod& method,
                       std::int64_t chunk_size, const std::string& engine) {
   const auto n = static_cast<double>(n_tokens);
   const auto chunk = std::min(static_cast<double>(chunk_size), n);
   const auto n_pairs = n * (n + 1) / 2 * visible_share(method.policy);
-  const auto n_forms = n_pairs / chunk;  // an event a chunk, each over what is alive
+  const auto n_keys_at_events = n_pairs / chunk;  // an event a chunk, each over what is alive
   auto linear = n * (1 + per_token(shape));
   if (engine == "stepwise") linear *= 1 + kTokensHiddenByWeights / chunk;
-  auto attention = n_pairs * per_pair(shape);
-  if (method.name == "observed_attention") attention *= kObserving;
-  if (method.name == "expected_attention")
-    attention += n_forms * (method.parameters.use_covariance ? per_form(shape) : per_pair(shape) / 2);
-  return linear + attention;
+  return linear + n_pairs * per_pair(shape) * method.cost.attention +
+         n_keys_at_events * method.cost.per_key_and_event;
 }
 
 }  // namespace kvcompare

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "common/run/method_cost.h"
 #include "common/run/method_spec.h"
 
 namespace kvcompare {
@@ -19,9 +21,20 @@ struct CostShape {
   std::int64_t vocab_size = 0;
 };
 
+struct CostModel {
+  CostShape shape{};
+  std::vector<MethodCost> methods{};  // in the order of the run's instances; a pass of the model if it ends
+};
+
+// An instance, as far as it decides what a unit costs.
+struct CostedMethod {
+  EvictionPolicy policy{};
+  MethodCost cost{};
+};
+
 // Floating-point operations of the unit, some of them weighted by how slow they are; positive.
 //   engine : "layerwise" or "stepwise"
-double predicted_cost(const CostShape& shape, std::int64_t n_tokens, const MethodSpec& method,
+double predicted_cost(const CostShape& shape, std::int64_t n_tokens, const CostedMethod& method,
                       std::int64_t chunk_size, const std::string& engine);
 
 }  // namespace kvcompare

@@ -15,6 +15,10 @@ std::optional<int> n_failed_before(const UnitTable& known, UnitId unit, Quaranti
   return quarantined == Quarantined::kRetry ? std::optional(0) : std::nullopt;
 }
 
+MethodCost cost_of(const CostModel& costs, std::size_t method) {
+  return method < costs.methods.size() ? costs.methods[method] : MethodCost{};
+}
+
 }  // namespace
 
 std::vector<SampleIndex> too_short(const std::vector<Sample>& samples) {
@@ -25,7 +29,7 @@ std::vector<SampleIndex> too_short(const std::vector<Sample>& samples) {
 }
 
 std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
-                                    const CostShape& shape, const UnitTable& known, Quarantined quarantined) {
+                                    const CostModel& costs, const UnitTable& known, Quarantined quarantined) {
   std::vector<PlannedUnit> units;
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
@@ -36,7 +40,8 @@ std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const Ru
         units.push_back(
             {.unit = unit,
              .n_tokens = n_tokens,
-             .cost = predicted_cost(shape, n_tokens, spec.methods[m], spec.chunk_size, spec.engine),
+             .cost = predicted_cost(costs.shape, n_tokens, {spec.methods[m].policy, cost_of(costs, m)},
+                                    spec.chunk_size, spec.engine),
              .n_failed = *n_failed});
     }
   }

@@ -19,6 +19,6 @@ enum class Quarantined { kLeave, kRetry };
 
 // The units that are still to be evaluated, given what is known already.
 std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
-                                    const CostShape& shape, const UnitTable& known, Quarantined quarantined);
+                                    const CostModel& costs, const UnitTable& known, Quarantined quarantined);
 
 }  // namespace kvcompare

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "common/run/method_parameters.h"
 #include "coordinator/comparison/instance_label.h"
 #include "coordinator/json/json_text.h"
 #include "coordinator/reports/json_session.h"
@@ -22,7 +23,8 @@ OrderedJson json_scorers(const Comparison& comparison) {
   OrderedJson list = OrderedJson::array();
   std::set<std::string> seen;
   for (const MethodResult& method : comparison.methods)
-    if (const auto& hash = method.spec.parameters.kvzap_scorer; !hash.empty() && seen.insert(hash).second)
+    if (const auto hash = text_of_role(method.spec, ParameterRole::kHash);
+        !hash.empty() && seen.insert(hash).second)
       list.push_back({{"sha256", hash}, {"path", comparison.places.kvzap_scorers.at(hash)}});
   return list;
 }

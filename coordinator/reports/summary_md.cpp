@@ -1,9 +1,12 @@
 #include "coordinator/reports/summary_md.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "common/plural.h"
+#include "common/run/method_parameters.h"
 #include "common/shortest.h"
 #include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/comparison_grid.h"
@@ -150,10 +153,11 @@ std::string warnings(const std::vector<Warning>& warnings) {
 }
 
 std::string how_to_repeat(const Comparison& comparison) {
-  const bool has_scorer = std::ranges::any_of(comparison.methods, [](const auto& method) {
-    return std::ranges::count(method.spec.reads, "kvzap_scorer_model") > 0;
-  });
-  const std::string scorer = has_scorer ? " --kvzap_scorer_model SCORER" : "";
+  std::set<std::string> places;  // flags that say where a scorer lies
+  for (const auto& method : comparison.methods)
+    if (const auto* place = find_parameter(method.spec, ParameterRole::kPlace)) places.insert(place->name);
+  std::string scorer;
+  for (const auto& place : places) scorer += " --" + place + " SCORER";
   return "\n## How to repeat\n\nWith the folder that this file lies in as `OUT`:\n\n```sh\n"
          "kvcompare rerun OUT                  # again, with model and data where run.json says they were\n"
          "kvcompare verify OUT --recompute 3   # the files are those of the run; three samples again\n"

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "common/plural.h"
+#include "common/run/method_parameters.h"
 #include "coordinator/comparison/instance_labels.h"
 #include "coordinator/statistics/attainable.h"
 
@@ -80,10 +81,10 @@ class Warnings {
   }
 
   void add_of_sinks_and_window(const MethodSpec& method, const std::string& name) {
-    const auto n_sink = method.parameters.n_sink;
-    const auto n_protected = n_up_to(n_sink);
+    const auto n_sinks = sinks_of(method);
+    const auto n_protected = n_up_to(n_sinks);
     add("all_sinks", n_protected,
-        name + ": n_sink " + std::to_string(n_sink) + " is as long as " + of_samples(n_protected) +
+        name + ": n_sink " + std::to_string(n_sinks) + " is as long as " + of_samples(n_protected) +
             ": no key of theirs may be evicted; use fewer sinks",
         name);
     const auto* policy = std::get_if<ScoreThreshold>(&method.policy);

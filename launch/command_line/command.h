@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -46,8 +47,9 @@ struct FinalizeCommand {
 struct VerifyCommand {
   RunSpec spec;
   RunOptions options;
-  std::vector<std::string> kvzap_scorers{};  // in the order of the run's; none: where they were
-  std::optional<std::int64_t> n_recompute;   // samples; none if absent
+  // Places of trained scorers by the flag that gives them, in the order of the run's; none: where they were.
+  std::map<std::string, std::vector<std::string>> scorers{};
+  std::optional<std::int64_t> n_recompute;  // samples; none if absent
 };
 
 struct ReportCommand {

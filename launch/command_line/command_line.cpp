@@ -11,6 +11,7 @@
 #include "launch/command_line/help_topic.h"
 #include "launch/command_line/method_list.h"
 #include "launch/command_line/nearest_name.h"
+#include "launch/command_line/press_flags.h"
 #include "launch/command_line/sweep.h"
 
 namespace kvcompare {
@@ -95,13 +96,12 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
   Settings settings = read_settings(typed, earlier);
   apply_quiet(settings);
   check_together(settings);
-  const bool methods_by_default =
-      !settings.origins.contains("methods") && !settings.origins.contains("kvzap_scorer_model");
-  const auto observed =
-      settings.include_observed_attention ? ObservedAttention::kInclude : ObservedAttention::kOnlyIfNamed;
+  const bool names_scorer =
+      std::ranges::any_of(place_flags(), [&](const auto& flag) { return settings.origins.contains(flag); });
+  const bool methods_by_default = !settings.origins.contains("methods") && !names_scorer;
   const auto& named = settings.origins["methods"];
   const std::string origin = named.empty() ? "--methods" : named;
-  const auto items = select_methods(settings.methods, observed, origin);
+  const auto items = select_methods(settings.methods, settings.included, origin);
   settings.spec.methods = make_instances(items, settings, origin);
   Arguments warnings = idle_flag_warnings(typed, items, settings.spec.methods);
   return CompareCommand{.spec = std::move(settings.spec),
@@ -176,8 +176,11 @@ Command parse_verify(const Arguments& flags) {
   settings.options.output_dir = folder_of("verify", flags);
   for (const GivenValue& given : match_arguments({flags.begin() + 1, flags.end()}, verify_flags()))
     apply(given, settings);
-  return VerifyCommand{std::move(settings.spec), std::move(settings.options),
-                       std::move(settings.lists["kvzap_scorer_model"]), settings.n_recompute};
+  std::map<std::string, std::vector<std::string>> scorers;
+  for (const auto& flag : place_flags())
+    if (auto places = settings.lists.extract(flag)) scorers.insert(std::move(places));
+  return VerifyCommand{std::move(settings.spec), std::move(settings.options), std::move(scorers),
+                       settings.n_recompute};
 }
 
 Command parse_report(const Arguments& flags) {

@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "common/errors.h"
+#include "common/run/method_parameters.h"
 #include "launch/command_line/config_file.h"
 #include "launch/command_line/flag_table.h"
+#include "launch/command_line/press_flags.h"
 #include "launch/command_line/replaced.h"
 
 namespace kvcompare {
@@ -15,33 +17,34 @@ namespace {
 constexpr const char* kPlacesFile = "run.json";
 constexpr const char* kResultsFile = "detailed_results.json";
 
-void refuse_separators(const std::string& place, const char* separators, const std::filesystem::path& file) {
+void refuse_separators(const std::string& place, const std::string& flag, const char* separators,
+                       const std::filesystem::path& file) {
   const auto at = place.find_first_of(separators);
   if (at == std::string::npos) return;
   throw ConfigError(
       file.string() + ": kvzap_scorers",
       "the folder '" + place + "' has a '" + place[at] +
-          "' in its name, which separates values on the command line; run kvcompare anew with a "
-          "--kvzap_scorer_model without it, for example a symbolic link");
+          "' in its name, which separates values on the command line; run kvcompare anew with a --" + flag +
+          " without it, for example a symbolic link");
 }
 
-// Results name a scorer by its hash. scorers: [{"sha256", "path"}], in the order of the instances.
-void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& file,
-                 const std::vector<Flag>& flags, std::vector<GivenValue>& given) {
+// Results name a trained scorer by its hash. flag: the one that gives its place.
+//   scorers : [{"sha256", "path"}], in the order of the instances
+void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& file, const Flag& flag,
+                 std::vector<GivenValue>& given) {
   std::string places;
   for (const auto& scorer : scorers) {
-    const auto name = "kvzap_scorer=" + scorer.at("sha256").get<std::string>();
+    const auto name = hash_name(flag.name) + "=" + scorer.at("sha256").get<std::string>();
     const auto place = scorer.at("path").get<std::string>();
-    refuse_separators(place, ",", file);
+    refuse_separators(place, flag.name, ",", file);
     for (auto& value : given)
       if (value.flag->name == "methods" && value.text.find(name) != std::string::npos) {
-        refuse_separators(place, ":", file);
-        value.text = replaced(value.text, name, "kvzap_scorer_model=" + place);
+        refuse_separators(place, flag.name, ":", file);
+        value.text = replaced(value.text, name, flag.name + "=" + place);
       }
     places += (places.empty() ? "" : ",") + place;
   }
-  if (!places.empty())
-    given.push_back({find_flag(flags, "kvzap_scorer_model"), file.string() + ": kvzap_scorers", places});
+  if (!places.empty()) given.push_back({&flag, file.string() + ": kvzap_scorers", places});
 }
 
 }  // namespace
@@ -60,7 +63,8 @@ std::vector<GivenValue> flags_of_run(const std::filesystem::path& folder, const 
       const Flag* flag = find_flag(flags, name);
       if (flag) given.push_back({flag, file.string() + ": paths." + name, place.get<std::string>()});
     }
-    put_scorers(report.at("kvzap_scorers"), file, flags, given);
+    for (const auto& flag : place_flags())
+      put_scorers(report.at("kvzap_scorers"), file, *find_flag(flags, flag), given);
   } catch (const nlohmann::json::exception& error) {
     throw ConfigError(file.string(),
                       std::string("does not say in `paths` where model and data were: ") + error.what());

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ struct Settings {
   std::map<std::string, std::vector<std::string>> lists;  // values of flags of methods, as given
   RunOptions options;
   std::string methods = "all";
-  bool include_observed_attention = false;
+  std::set<std::string> included;  // methods that switches of their own add
   std::filesystem::path config;
   TokenizeCommand tokenize;
   std::optional<std::int64_t> n_recompute;
@@ -29,7 +30,8 @@ struct Settings {
   std::map<std::string, std::string> origins;  // name of a flag: where its value was given
 };
 
-enum class FlagGroup { kData, kMethods, kEviction, kKvzap, kPrompts, kSurrogate, kMachine, kOutput };
+// kPresses: sections of the help that presses name.
+enum class FlagGroup { kData, kMethods, kEviction, kPresses, kPrompts, kSurrogate, kMachine, kOutput };
 
 // Decides which JSON type the configuration file must use.
 enum class FlagKind { kText, kWholeNumber, kNumber, kSwitch, kList };
@@ -49,10 +51,11 @@ struct Flag {
   std::string name;  // words joined by '_'; '-' is accepted everywhere
   FlagGroup group;
   FlagValue value;
-  std::string unit;      // "tokens"; may be empty
-  std::string help;      // without default and unit
-  std::string absent;    // what happens without a value, if there is no default
-  bool is_path = false;  // ~ and $VAR count in the configuration file, which no shell reads
+  std::string unit;       // "tokens"; may be empty
+  std::string help;       // without default and unit
+  std::string absent;     // what happens without a value, if there is no default
+  bool is_path = false;   // ~ and $VAR count in the configuration file, which no shell reads
+  std::string section{};  // title in the help; of FlagGroup::kPresses only
 };
 
 // A value for a flag, and where it was given: "--seed" or "run.json:3: seed".

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "launch/command_line/flag_value.h"
+#include "launch/command_line/press_flags.h"
 #include "launch/command_line/replaced.h"
 
 namespace kvcompare {
@@ -16,6 +17,13 @@ constexpr std::uint64_t kMostSeed = std::numeric_limits<std::uint64_t>::max();
 constexpr int kMostThreads = 4096;
 constexpr int kMostGpus = 1024;
 constexpr int kMostSeconds = 1000000;
+
+// Sections of the help, as presses name them too.
+constexpr std::string_view kMethodSection = "Methods", kEvictionSection = "Eviction";
+
+void append(std::vector<Flag>& flags, const std::vector<Flag>& more) {
+  flags.insert(flags.end(), more.begin(), more.end());
+}
 
 bool is_ratio(double value) { return value >= 0 && value < 1; }
 bool is_any(double) { return true; }
@@ -153,34 +161,34 @@ std::vector<Flag> data_flags() {
   };
 }
 
+// The switches of presses come behind --methods, which they add to.
 std::vector<Flag> method_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kMethods;
-  return {
+  std::vector<Flag> flags{
       {"methods", kGroup, method_list(), "",
        "Methods, any spelling that `kvcompare presses` shows; also with parameters of their own: "
-       "streaming_llm:n_sink=8:compression_ratio=0.9. `all` is kvzap, random, streaming_llm and "
-       "expected_attention; `every` is each method that there is. If this flag is not given, all run but "
-       "KVzap "
-       "where it has no scorer for the model. The baseline is always run, first.",
-       ""},
-      {"include_observed_attention", kGroup, on_off(&Settings::include_observed_attention), "",
-       "Adds ObservedAttention, which must look at every attention weight.", ""},
-      {"policy", kGroup, choice(&MethodFlags::policy, {"auto", "ratio", "threshold"}), "",
-       "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
-      {"at_density", kGroup,
-       numbers(&RunSpec::at_density, "numbers above 0 up to 1, separated by commas", is_density),
-       "of the keys attended to",
-       "Where the settings of each method are compared with those of the others, by interpolation between "
-       "them.",
-       ""},
-      sweep("seed", kGroup, whole_number(&MethodFlags::seed, std::uint64_t{0}, kMostSeed), "",
-            "Of the method random."),
-  };
+       "streaming_llm:n_sink=8:compression_ratio=0.9. `all` is " +
+           names_of_all() +
+           "; `every` is each method that there is. If this flag is not given, all run but " +
+           names_with_trained_scorer() +
+           " where it has no scorer for the model. The baseline is always run, first.",
+       ""}};
+  append(flags, include_flags(kGroup));
+  append(flags, {{"policy", kGroup, choice(&MethodFlags::policy, {"auto", "ratio", "threshold"}), "",
+                  "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
+                 {"at_density", kGroup,
+                  numbers(&RunSpec::at_density, "numbers above 0 up to 1, separated by commas", is_density),
+                  "of the keys attended to",
+                  "Where the settings of each method are compared with those of the others, by interpolation "
+                  "between them.",
+                  ""}});
+  append(flags, press_flags(kMethodSection, kGroup));
+  return flags;
 }
 
 std::vector<Flag> eviction_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kEviction;
-  return {
+  std::vector<Flag> flags{
       sweep("compression_ratio", kGroup,
             number(&MethodFlags::compression_ratio, "a number from 0 up to but not 1 (the fraction removed)",
                    is_ratio),
@@ -190,31 +198,16 @@ std::vector<Flag> eviction_flags() {
       sweep("sliding_window_size", kGroup,
             whole_number(&MethodFlags::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
             "Threshold policy: the most recent keys, which are not judged yet."),
-      sweep("n_sink", kGroup, whole_number(&MethodFlags::n_sink, std::int64_t{0}, kMostTokens), "tokens",
-            "First positions, never evicted, of streaming_llm and expected_attention."),
-      sweep("n_future_positions", kGroup,
-            whole_number(&MethodFlags::n_future_positions, std::int64_t{1}, kMostTokens), "tokens",
-            "expected_attention: how far ahead queries are expected."),
-      sweep("use_covariance", kGroup, on_off(&MethodFlags::use_covariance), "",
-            "expected_attention: use the covariance of the queries, not only their mean."),
-      sweep("use_vnorm", kGroup, on_off(&MethodFlags::use_vnorm), "",
-            "expected_attention: weight a key by the norm of its value."),
   };
+  append(flags, press_flags(kEvictionSection, kGroup));
+  return flags;
 }
 
-std::vector<Flag> kvzap_flags() {
-  constexpr FlagGroup kGroup = FlagGroup::kKvzap;
-  auto scorer = sweep("kvzap_scorer_model", kGroup,
-                      text(&MethodFlags::kvzap_scorer_model, "FOLDER|ID", "a folder or a hub id"), "",
-                      "Trained scorer, which must fit the model: a folder or a hub id.");
-  scorer.is_path = true;
-  return {
-      std::move(scorer),
-      {"kvzap_model_type", kGroup, choice(&MethodFlags::kvzap_model_type, {"mlp", "linear"}), "",
-       "Kind of scorer. A contradiction to what the scorer says is an error.", "what the scorer says"},
-      sweep("kvzap_n_sink", kGroup, whole_number(&MethodFlags::kvzap_n_sink, std::int64_t{0}, kMostTokens),
-            "tokens", "First positions that KVzap never evicts."),
-  };
+std::vector<Flag> own_sections_of_presses() {
+  std::vector<Flag> flags;
+  for (const auto section : other_press_sections({kMethodSection, kEvictionSection}))
+    append(flags, press_flags(section, FlagGroup::kPresses));
+  return flags;
 }
 
 std::vector<Flag> machine_flags() {
@@ -357,10 +350,10 @@ Flag surrogate_output_flag() {
 }
 
 // Rows of compare_flags().
-std::vector<Flag> shared_flags(std::initializer_list<const char*> names) {
+std::vector<Flag> shared_flags(const std::vector<std::string>& names) {
   std::vector<Flag> flags;
   flags.reserve(names.size());
-  for (const char* name : names) flags.push_back(*find_flag(compare_flags(), name));
+  for (const auto& name : names) flags.push_back(*find_flag(compare_flags(), name));
   return flags;
 }
 
@@ -369,8 +362,8 @@ std::vector<Flag> shared_flags(std::initializer_list<const char*> names) {
 const std::vector<Flag>& compare_flags() {
   static const std::vector<Flag> flags = [] {
     std::vector<Flag> all;
-    for (auto group :
-         {data_flags(), method_flags(), eviction_flags(), kvzap_flags(), machine_flags(), output_flags()})
+    for (auto group : {data_flags(), method_flags(), eviction_flags(), own_sections_of_presses(),
+                       machine_flags(), output_flags()})
       all.insert(all.end(), group.begin(), group.end());
     return all;
   }();
@@ -431,7 +424,10 @@ const std::vector<Flag>& verify_flags() {
         {"recompute", FlagGroup::kData, whole_number(&Settings::n_recompute, std::int64_t{1}, kMostSamples),
          "samples", "Evaluate so many samples again, under every method, and compare with the journal.",
          "none"}};
-    for (auto& flag : shared_flags({"model_name", "data_path", "kvzap_scorer_model", "threads", "workers"})) {
+    std::vector<std::string> shared{"model_name", "data_path"};
+    for (auto& place : place_flags()) shared.push_back(std::move(place));
+    shared.insert(shared.end(), {"threads", "workers"});
+    for (auto& flag : shared_flags(shared)) {
       flag.value.shown = [](const Settings&) { return std::string(); };
       if (flag.group != FlagGroup::kMachine) flag.absent = "where the run found it";
       all.push_back(std::move(flag));

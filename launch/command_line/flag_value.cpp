@@ -27,16 +27,6 @@ bool contains(const std::vector<std::string>& choices, const std::string& text) 
   return std::find(choices.begin(), choices.end(), text) != choices.end();
 }
 
-std::string joined(const std::vector<std::string>& words, const std::string& separator,
-                   const std::string& last_separator) {
-  std::string result;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) result += i + 1 == words.size() ? last_separator : separator;
-    result += words[i];
-  }
-  return result;
-}
-
 template <class Owner>
 FlagValue any_number(double Owner::*pointer, std::string accepted, bool (*fits)(double)) {
   return {FlagKind::kNumber, "X", std::move(accepted),
@@ -60,6 +50,16 @@ FlagValue any_choice(std::string Owner::*pointer, const std::vector<std::string>
 }
 
 }  // namespace
+
+std::string joined(const std::vector<std::string>& words, const std::string& separator,
+                   const std::string& last_separator) {
+  std::string result;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) result += i + 1 == words.size() ? last_separator : separator;
+    result += words[i];
+  }
+  return result;
+}
 
 std::optional<double> parse_finite(std::string_view text) {
   const std::optional<double> value = parse_all<double>(text);
@@ -134,15 +134,6 @@ FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std:
 
 FlagValue choice(std::string MethodFlags::*pointer, const std::vector<std::string>& choices) {
   return any_choice(pointer, choices);
-}
-
-FlagValue choice(std::optional<std::string> MethodFlags::*pointer, const std::vector<std::string>& choices) {
-  return {FlagKind::kText, joined(choices, "|", "|"), joined(choices, ", ", " or "),
-          [=](Settings& settings, const std::string& given) {
-            if (contains(choices, given)) settings.flags.*pointer = given;
-            return contains(choices, given);
-          },
-          [=](const Settings& settings) { return (settings.flags.*pointer).value_or(""); }};
 }
 
 std::vector<std::string> split_at(std::string_view text, char separator) {

@@ -85,7 +85,10 @@ FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& 
 FlagValue choice(std::string RunOptions::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string MethodFlags::*pointer, const std::vector<std::string>& choices);
-FlagValue choice(std::optional<std::string> MethodFlags::*pointer, const std::vector<std::string>& choices);
+
+// "a, b or c" with the separators ", " and " or ".
+std::string joined(const std::vector<std::string>& words, const std::string& separator,
+                   const std::string& last_separator);
 
 // Any text but the empty one; std::string, an optional one, or std::filesystem::path.
 template <class Owner, class Value>

@@ -13,11 +13,12 @@ namespace {
 
 constexpr std::size_t kFlagColumn = 34;
 
+// Rows of kPresses bring their own.
 constexpr std::array<std::pair<FlagGroup, const char*>, 8> kGroupTitles{{
     {FlagGroup::kData, "Model and data"},
     {FlagGroup::kMethods, "Methods"},
     {FlagGroup::kEviction, "Eviction"},
-    {FlagGroup::kKvzap, "KVzap"},
+    {FlagGroup::kPresses, ""},
     {FlagGroup::kPrompts, "Prompts"},
     {FlagGroup::kSurrogate, "Surrogate"},
     {FlagGroup::kMachine, "Machine"},
@@ -100,10 +101,14 @@ std::string explanation(const Flag& flag) {
 std::string lines_by_group(const std::vector<Flag>& flags) {
   std::string text;
   for (const auto& [group, title] : kGroupTitles) {
-    std::string lines;
-    for (const Flag& flag : flags)
-      if (flag.group == group) lines += flag_lines(flag);
-    if (!lines.empty()) text += std::string(title) + "\n" + lines + "\n";
+    std::vector<std::pair<std::string, std::string>> sections;  // title and lines
+    for (const Flag& flag : flags) {
+      if (flag.group != group) continue;
+      const std::string own = group == FlagGroup::kPresses ? flag.section : title;
+      if (sections.empty() || sections.back().first != own) sections.emplace_back(own, "");
+      sections.back().second += flag_lines(flag);
+    }
+    for (const auto& [name, lines] : sections) text += name + "\n" + lines + "\n";
   }
   return text;
 }

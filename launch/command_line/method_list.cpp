@@ -83,7 +83,8 @@ MethodItem item_of(const std::string& spelling, const std::string& before, const
 
 }  // namespace
 
-Selection select_methods(const std::string& list, ObservedAttention observed, const std::string& origin) {
+Selection select_methods(const std::string& list, const std::set<std::string>& included,
+                         const std::string& origin) {
   const std::vector<std::string> names = pieces(list, ',');
   if (names.empty())
     throw ConfigError(origin, "names no method; give names separated by commas, all, or every");
@@ -99,11 +100,8 @@ Selection select_methods(const std::string& list, ObservedAttention observed, co
     }
     before = name;
   }
-  if (observed == ObservedAttention::kInclude) {
-    const MethodDescription* method = find_method("observed_attention");
-    require(method != nullptr, "the registry has no observed_attention");
-    append_once(selection, {.method = method});
-  }
+  for (const MethodDescription& method : methods())
+    if (included.contains(std::string(method.name))) append_once(selection, {.method = &method});
   return selection;
 }
 

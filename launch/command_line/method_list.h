@@ -1,6 +1,7 @@
 // --methods: from a list of names to the methods that are asked for.
 #pragma once
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,8 +9,6 @@
 #include "presses/registry.h"
 
 namespace kvcompare {
-
-enum class ObservedAttention { kOnlyIfNamed, kInclude };
 
 // "streaming_llm:n_sink=8:compression_ratio=0.9"
 struct MethodItem {
@@ -27,7 +26,8 @@ struct MethodItem {
 // is every method with in_all, "every" each that there is. Returns the baseline, then the others in the order
 // named, each once. Throws ConfigError, naming `origin`, for an unknown name (with the nearest ones), a
 // parameter without value and an empty list.
-std::vector<MethodItem> select_methods(const std::string& list, ObservedAttention observed,
+//   included : names of methods that join behind, each without parameters
+std::vector<MethodItem> select_methods(const std::string& list, const std::set<std::string>& included = {},
                                        const std::string& origin = "--methods");
 
 }  // namespace kvcompare

@@ -29,7 +29,8 @@ std::string parameter_text(std::string_view name) {
 }
 
 std::string parameters_text(const MethodDescription& method) {
-  std::vector<std::string_view> names(method.parameters.begin(), method.parameters.end());
+  std::vector<std::string_view> names;
+  for (const auto& flag : method.parameters) names.push_back(flag.name);
   if (method.policy == DefaultPolicy::kRatio) names.insert(names.begin(), "compression_ratio");
   if (method.policy == DefaultPolicy::kThreshold)
     names.insert(names.begin(), {"threshold", "sliding_window_size"});

@@ -24,7 +24,7 @@ struct Axis {
 Texts parameters_of(const MethodSpec& method) {
   auto flags = swept_flags(method);
   if (!std::holds_alternative<KeepAll>(method.policy)) flags.emplace_back("policy");
-  if (reads(method, "kvzap_model_type")) flags.emplace_back("kvzap_model_type");
+  if (const auto* kind = find_parameter(method, ParameterRole::kKind)) flags.push_back(kind->name);
   return flags;
 }
 
@@ -50,9 +50,9 @@ class Combinations {
  public:
   Combinations(const MethodItem& item, const Settings& settings, const std::string& origin)
       : item_(item), settings_(settings), origin_(origin) {
-    for (const auto* flag : {"policy", "kvzap_model_type"})  // they decide what else is used
-      for (const auto& [name, value] : item.fixed)
-        if (name == flag) assign(name, value, settings_);
+    for (const auto& [name, value] : item.fixed)  // these decide what else is used
+      if ((name == "policy" || role_of(name) == ParameterRole::kKind) && find_flag(compare_flags(), name))
+        assign(name, value, settings_);
     const auto prototype = make_method_spec(*item.method, settings_.flags);
     check_fixed(prototype);
     for (const auto& name : swept_flags(prototype)) axes_.push_back(axis(name));
@@ -96,11 +96,11 @@ class Combinations {
     const auto known = parameters_of(prototype);
     for (const auto& [name, value] : item_.fixed) {
       if (std::ranges::find(known, name) != known.end()) continue;
-      if (name == "kvzap_scorer" && reads(prototype, "kvzap_scorer_model"))
-        throw ConfigError(origin_,
-                          "'" + item_.spelling +
-                              "': kvzap_scorer is how results name a scorer, by its SHA-256; write "
-                              "kvzap_scorer_model=FOLDER in its place, or let kvcompare rerun do so");
+      const auto* place = find_parameter(prototype, ParameterRole::kPlace);
+      if (place && name == hash_name(place->name))
+        throw ConfigError(origin_, "'" + item_.spelling + "': " + name +
+                                       " is how results name a scorer, by its SHA-256; write " + place->name +
+                                       "=FOLDER in its place, or let kvcompare rerun do so");
       const std::string method(item_.method->name);
       const auto nearest = suggestion(name, known);
       const std::string what = known.empty()            ? method + " has no parameters"

@@ -15,12 +15,14 @@
 
 #include "common/errors.h"
 #include "common/files/sha256.h"
+#include "common/run/method_parameters.h"
 #include "common/usable_cores.h"
 #include "common/version.h"
 #include "coordinator/coordinator_loop.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/reports/journal_comparison.h"
 #include "coordinator/write_reports.h"
+#include "launch/command_line/press_flags.h"
 #include "launch/session/job.h"
 #include "launch/session/job_data.h"
 #include "launch/session/model_shapes.h"
@@ -104,25 +106,33 @@ std::set<SampleIndex> drawn(const Journal& journal, std::int64_t n) {
   return some;
 }
 
-// given: places of the scorers in the order of the instances; empty: where they were.
-void set_scorers(RunSpec& spec, const Places& places, const std::vector<std::string>& given) {
-  std::vector<std::string> hashes;  // each once
+// given: by the flag that names them, places of the scorers in the order of the instances; none: where they
+// were.
+void set_scorers(RunSpec& spec, const Places& places,
+                 const std::map<std::string, std::vector<std::string>>& given) {
+  std::map<std::string, std::vector<std::string>> hashes;  // by flag, each once
   for (auto& method : spec.methods) {
-    auto& parameters = method.parameters;
-    if (parameters.kvzap_scorer.empty()) continue;
-    const auto known = std::ranges::find(hashes, parameters.kvzap_scorer);
-    const auto at = static_cast<std::size_t>(known - hashes.begin());
-    if (known == hashes.end()) hashes.push_back(parameters.kvzap_scorer);
-    if (!given.empty() && at >= given.size())
-      throw ConfigError("--kvzap_scorer_model", "names " + std::to_string(given.size()) +
-                                                    " scorers, the run has more; give all or none");
-    parameters.kvzap_scorer_model =
-        given.empty() ? places.kvzap_scorers.at(parameters.kvzap_scorer) : given[at];
+    auto* place = find_parameter(method, ParameterRole::kPlace);
+    const auto hash = text_of_role(method, ParameterRole::kHash);
+    if (!place || hash.empty()) continue;
+    auto& of_flag = hashes[place->name];
+    const auto known = std::ranges::find(of_flag, hash);
+    const auto at = static_cast<std::size_t>(known - of_flag.begin());
+    if (known == of_flag.end()) of_flag.push_back(hash);
+    const auto named = given.find(place->name);
+    if (named == given.end()) {
+      place->value = places.kvzap_scorers.at(hash);
+      continue;
+    }
+    if (at >= named->second.size())
+      throw ConfigError("--" + place->name, "names " + std::to_string(named->second.size()) +
+                                                " scorers, the run has more; give all or none");
+    place->value = named->second[at];
   }
-  if (given.size() > hashes.size())
-    throw ConfigError("--kvzap_scorer_model", "names " + std::to_string(given.size()) +
-                                                  " scorers, the run has " + std::to_string(hashes.size()) +
-                                                  "; give as many");
+  for (const auto& [flag, named] : given)
+    if (const auto n = hashes[flag].size(); named.size() > n)
+      throw ConfigError("--" + flag, "names " + std::to_string(named.size()) + " scorers, the run has " +
+                                         std::to_string(n) + "; give as many");
 }
 
 Job job_of(const VerifyCommand& command, const JournalHeader& header) {
@@ -130,7 +140,7 @@ Job job_of(const VerifyCommand& command, const JournalHeader& header) {
   const auto& given = command.spec;
   spec.model_name = given.model_name.empty() ? header.places.model_name : given.model_name;
   spec.data_path = given.data_path.empty() ? header.places.data_path : given.data_path;
-  set_scorers(spec, header.places, command.kvzap_scorers);
+  set_scorers(spec, header.places, command.scorers);
   auto options = command.options;
   options.device = header.spec.device_type;
   return read_job(spec, options);
@@ -141,11 +151,11 @@ void refuse_other_inputs(const JournalHeader& header, const Job& job, const JobD
       identity_of(with_scorers(job.spec, data), data.hashes, {kNumbersRevision, loaded_libtorch_version()});
   std::string text;
   for (const auto& difference : drift(header.identity, now)) text += "\n  " + difference;
-  if (!text.empty())
-    throw ConfigError("verify",
-                      "samples cannot be recomputed, because this is not what the run computed:" + text +
-                          "\n--model_name, --data_path and --kvzap_scorer_model say where "
-                          "model, data and scorer are now");
+  if (text.empty()) return;
+  std::string flags = "--model_name, --data_path";
+  for (const auto& flag : place_flags()) flags += " and --" + flag;
+  throw ConfigError("verify", "samples cannot be recomputed, because this is not what the run computed:" +
+                                  text + "\n" + flags + " say where model, data and scorer are now");
 }
 
 struct Recomputed {
@@ -190,7 +200,7 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
             .max_length = job.spec.max_length,
             .save_token_nll = job.spec.save_token_nll};
   const auto samples = drawn(journal, *command.n_recompute);
-  for (const auto& unit : plan_units(work.samples, spec, cost_shape(job.config), {}, Quarantined::kRetry))
+  for (const auto& unit : plan_units(work.samples, spec, cost_model(job.config, spec.methods), {}, Quarantined::kRetry))
     if (samples.contains(unit.unit.sample)) work.units.push_back(unit);
 
   const ScratchFolder scratch;

@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
+#include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/devices/device.h"
@@ -14,31 +15,30 @@ namespace kvcompare {
 namespace {
 
 // So that the run does not fail late, and a missing scorer is told with what to do about it.
-std::filesystem::path scorer_folder(const std::string& place) {
+std::filesystem::path scorer_folder(const std::string& method, const MethodParameter& place) {
   try {
-    return resolve_model("kvzap_scorer_model", place);
+    return resolve_model(place.name, value_as<std::string>(place));
   } catch (const ConfigError& error) {
-    throw ConfigError(error.key,
-                      error.problem +
-                          "\nkvzap needs a scorer trained for the model; to compare without it, name the "
-                          "others in --methods (kvcompare presses lists them)");
+    throw ConfigError(error.key, error.problem + "\n" + method +
+                                     " needs a scorer trained for the model; to compare without it, name the "
+                                     "others in --methods (kvcompare presses lists them)");
   }
 }
 
 void find_scorers(Job& job) {
   for (const auto& method : job.spec.methods)
-    if (const auto& place = method.parameters.kvzap_scorer_model; !place.empty())
-      job.scorers.emplace(place, scorer_folder(place));
+    if (const auto* place = find_parameter(method, ParameterRole::kPlace))
+      job.scorers.emplace(value_as<std::string>(*place), scorer_folder(method.name, *place));
 }
 
 // What each scorer is; a kind that was asked for must be that one.
 void read_kinds_of_scorers(Job& job) {
   for (auto& method : job.spec.methods) {
-    const auto& place = method.parameters.kvzap_scorer_model;
-    auto& kind = method.parameters.kvzap_model_type;
-    if (place.empty()) continue;
-    kind = kvzap_model_type(job.scorers.at(place), job.config,
-                            kind.empty() ? std::nullopt : std::optional(kind));
+    auto* kind = find_parameter(method, ParameterRole::kKind);
+    if (!kind) continue;
+    const auto asked = value_as<std::string>(*kind);
+    kind->value = kvzap_model_type(job.scorers.at(text_of_role(method, ParameterRole::kPlace)), job.config,
+                                   asked.empty() ? std::nullopt : std::optional(asked));
   }
 }
 

@@ -17,9 +17,9 @@
 namespace kvcompare {
 
 struct Job {
-  RunSpec spec;                 // engine, dtype, device_type and kvzap_model_type of instances filled in
+  RunSpec spec;                 // engine, dtype, device_type and the kind of trained scorers filled in
   std::filesystem::path model;  // folder
-  // Folders of the scorers that instances of kvzap need, by the place that names them.
+  // Folders of the trained scorers that instances need, by the place that names them.
   std::map<std::string, std::filesystem::path> scorers;
   ModelConfig config;
   std::vector<c10::Device> devices;  // of the workers

@@ -16,6 +16,7 @@
 #include "common/errors.h"
 #include "common/files/sha256.h"
 #include "common/log.h"
+#include "common/run/method_parameters.h"
 #include "common/tokenizer/tokenizer.h"
 #include "launch/session/length_limits.h"
 #include "worker/checkpoint/model_hash.h"
@@ -81,12 +82,19 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
 }
 
 // Two names of one scorer would be two names of the same instances.
-void refuse_equal(const std::map<std::string, std::string>& scorers) {
+void refuse_equal(const std::map<std::string, std::string>& scorers, const std::vector<MethodSpec>& methods) {
+  const auto flag_of = [&](const std::string& place) -> std::string {
+    for (const auto& method : methods)
+      if (const auto* named = find_parameter(method, ParameterRole::kPlace);
+          named && value_as<std::string>(*named) == place)
+        return named->name;
+    return "";
+  };
   for (auto one = scorers.begin(); one != scorers.end(); ++one)
     for (auto other = std::next(one); other != scorers.end(); ++other)
       if (one->second == other->second)
-        throw ConfigError("kvzap_scorer_model", "'" + one->first + "' and '" + other->first +
-                                                    "' hold the same scorer; give one of them");
+        throw ConfigError(flag_of(one->first), "'" + one->first + "' and '" + other->first +
+                                                   "' hold the same scorer; give one of them");
 }
 
 }  // namespace
@@ -103,8 +111,8 @@ std::string hash_of(std::span<const Sample> samples) {
 
 RunSpec with_scorers(RunSpec spec, const JobData& data) {
   for (auto& method : spec.methods)
-    if (const auto& place = method.parameters.kvzap_scorer_model; !place.empty())
-      method.parameters.kvzap_scorer = data.scorers.at(place);
+    if (auto* hash = find_parameter(method, ParameterRole::kHash))
+      hash->value = data.scorers.at(text_of_role(method, ParameterRole::kPlace));
   return spec;
 }
 
@@ -126,7 +134,7 @@ JobData read_data(const Job& job, int n_threads) {
   data.hashes.data = hash_of(data.dataset.samples);
   if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");
   for (const auto& [place, folder] : job.scorers) data.scorers.emplace(place, model_hash(folder));
-  refuse_equal(data.scorers);
+  refuse_equal(data.scorers, spec.methods);
   data.hashes.model = model.get();
   return data;
 }

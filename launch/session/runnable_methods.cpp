@@ -6,13 +6,16 @@
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
 #include "common/log.h"
+#include "common/run/method_parameters.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {
 namespace {
 
-bool is_kvzap(const MethodSpec& method) { return method.name == "kvzap"; }
+bool needs_scorer(const MethodSpec& method) {
+  return find_parameter(method, ParameterRole::kPlace) != nullptr;
+}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -28,9 +31,8 @@ std::optional<ModelConfig> config_of_model(const RunSpec& spec) {
 std::string problem_of_scorers(const RunSpec& spec, const ModelConfig& model) {
   try {
     for (const auto& method : spec.methods)
-      if (is_kvzap(method))
-        kvzap_model_type(resolve_model("kvzap_scorer_model", method.parameters.kvzap_scorer_model), model,
-                         std::nullopt);
+      if (const auto* place = find_parameter(method, ParameterRole::kPlace))
+        kvzap_model_type(resolve_model(place->name, value_as<std::string>(*place)), model, std::nullopt);
     return "";
   } catch (const ConfigError& error) {
     return first_line(error.problem);
@@ -39,37 +41,39 @@ std::string problem_of_scorers(const RunSpec& spec, const ModelConfig& model) {
   }
 }
 
-CompareCommand without_kvzap(CompareCommand command) {
-  std::erase_if(command.spec.methods, is_kvzap);
+CompareCommand without_trained_scorers(CompareCommand command) {
+  std::erase_if(command.spec.methods, needs_scorer);
   return command;
 }
 
 }  // namespace
 
-std::optional<std::string> why_without_kvzap(const CompareCommand& command) {
+std::optional<std::string> why_without_trained_scorers(const CompareCommand& command) {
   const RunSpec& spec = command.spec;
-  if (!command.methods_by_default || std::ranges::none_of(spec.methods, is_kvzap)) return std::nullopt;
+  const auto method = std::ranges::find_if(spec.methods, needs_scorer);
+  if (!command.methods_by_default || method == spec.methods.end()) return std::nullopt;
   const auto model = config_of_model(spec);
   if (!model) return std::nullopt;
   const std::string problem = problem_of_scorers(spec, *model);
   if (problem.empty()) return std::nullopt;
-  return "KVzap is left out, because it has no scorer for this model: " + problem +
-         ". To have KVzap, give --kvzap_scorer_model a scorer of this model; kvcompare train_kvzap trains "
-         "one";
+  return method->display_name + " is left out, because it has no scorer for this model: " + problem +
+         ". To have " + method->display_name + ", give --" +
+         find_parameter(*method, ParameterRole::kPlace)->name +
+         " a scorer of this model; kvcompare train_kvzap trains one";
 }
 
 CompareCommand with_runnable_methods(const CompareCommand& command) {
-  const auto why = why_without_kvzap(command);
+  const auto why = why_without_trained_scorers(command);
   if (!why) return command;
   log_warning(*why);
-  return without_kvzap(command);
+  return without_trained_scorers(command);
 }
 
 CompareCommand with_runnable_methods(const CompareCommand& command, const MpiEnvironment& mpi) {
-  const auto why = mpi.rank() == 0 ? why_without_kvzap(command) : std::nullopt;
+  const auto why = mpi.rank() == 0 ? why_without_trained_scorers(command) : std::nullopt;
   if (mpi.all_gather(why.value_or("")).front().empty()) return command;
   if (why) log_warning(*why);
-  return without_kvzap(command);
+  return without_trained_scorers(command);
 }
 
 }  // namespace kvcompare

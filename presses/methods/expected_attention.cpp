@@ -19,9 +19,29 @@
 namespace kvcompare {
 namespace {
 
+struct ExpectedAttentionParameters {
+  std::int64_t n_sink = 4;
+  std::int64_t n_future_positions = 512;
+  bool use_covariance = true;
+  bool use_vnorm = true;
+};
+
+void visit_parameters(auto& parameters, const auto& visit) {
+  visit(parameters.n_sink, sink_flag());
+  visit(parameters.n_future_positions, {.name = "n_future_positions",
+                                        .unit = "tokens",
+                                        .help = "expected_attention: how far ahead queries are expected.",
+                                        .least = 1});
+  visit(parameters.use_covariance,
+        {.name = "use_covariance",
+         .help = "expected_attention: use the covariance of the queries, not only their mean."});
+  visit(parameters.use_vnorm,
+        {.name = "use_vnorm", .help = "expected_attention: weight a key by the norm of its value."});
+}
+
 class ExpectedAttentionLayer : public DriftingScorer::Layer {
  public:
-  ExpectedAttentionLayer(const ScorerParameters& parameters, const Rope& rope)
+  ExpectedAttentionLayer(const ExpectedAttentionParameters& parameters, const Rope& rope)
       : parameters_(parameters), rope_(rope) {}
 
   void append(const LayerView& tokens) override {
@@ -63,7 +83,7 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
     return scores;
   }
 
-  const ScorerParameters parameters_;
+  const ExpectedAttentionParameters parameters_;
   const Rope& rope_;
   std::int64_t n_kv_heads_ = 0;
   QueryStatistics queries_;  // of positions >= n_sink, before RoPE
@@ -74,7 +94,8 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
 // expected_attention_kernels.h.
 class ExpectedAttentionHead : public DriftingScorer::Head {
  public:
-  ExpectedAttentionHead(const ScorerParameters& parameters, const Rope& rope, const WholeHead& head)
+  ExpectedAttentionHead(const ExpectedAttentionParameters& parameters, const Rope& rope,
+                        const WholeHead& head)
       : parameters_(parameters),
         rope_(rope),
         q_(head.raw_q.to(at::kDouble).contiguous()),
@@ -171,7 +192,7 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
     return features;
   }
 
-  const ScorerParameters parameters_;
+  const ExpectedAttentionParameters parameters_;
   const Rope& rope_;
   const at::Tensor q_;          // [group, n_tokens, d_head]
   const at::Tensor k_;          // [n_tokens, d_head]
@@ -190,7 +211,7 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
 
 class ExpectedAttention : public DriftingScorer {
  public:
-  explicit ExpectedAttention(const ScorerParameters& parameters) : parameters_(parameters) {}
+  explicit ExpectedAttention(const ExpectedAttentionParameters& parameters) : parameters_(parameters) {}
   Needs needs() const override { return {.raw_q = true, .k = true, .v = true}; }
   std::unique_ptr<Layer> start_layer(const Rope& rope) const override {
     return std::make_unique<ExpectedAttentionLayer>(parameters_, rope);
@@ -200,13 +221,39 @@ class ExpectedAttention : public DriftingScorer {
   }
 
  private:
-  ScorerParameters parameters_;
+  ExpectedAttentionParameters parameters_;
 };
+
+ExpectedAttentionParameters own(const MethodSpec& method) {
+  return parameters_of<ExpectedAttentionParameters>(method);
+}
+
+// At every event a quadratic form of each key, or a product with the mean of each query head.
+MethodCost cost(const MethodSpec& method, const ModelShape& shape) {
+  const auto d = static_cast<double>(shape.head_dim);
+  const auto products = 2 * static_cast<double>(shape.n_layers * shape.n_heads) * d;
+  return {.per_key_and_event = own(method).use_covariance ? products * (d + 2) : products};
+}
 
 }  // namespace
 
-Scorer make_expected_attention(const ScorerParameters& parameters, const ScorerResources&) {
-  return std::make_unique<ExpectedAttention>(parameters);
+MethodDescription expected_attention_method() {
+  return {.name = "expected_attention",
+          .display_name = "ExpectedAttention",
+          .aliases = {"ExpectedAttentionPress"},
+          .in_all = true,
+          .parameters = described<ExpectedAttentionParameters>(),
+          .summary = "attention expected from future queries, times the norm of the value",
+          .source = "Expected Attention, arXiv 2510.00636",
+          .make = [](const MethodSpec& method, const ScorerResources&) -> Scorer {
+            return std::make_unique<ExpectedAttention>(own(method));
+          },
+          .cost = cost,
+          .on_device = [](const MethodSpec& method) -> DeviceSchedule {
+            const auto parameters = own(method);
+            return GaussianQueries{parameters.n_future_positions, parameters.use_covariance,
+                                   parameters.use_vnorm};
+          }};
 }
 
 }  // namespace kvcompare

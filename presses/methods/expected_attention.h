@@ -6,6 +6,6 @@
 
 namespace kvcompare {
 
-Scorer make_expected_attention(const ScorerParameters& parameters, const ScorerResources& resources);
+MethodDescription expected_attention_method();
 
 }  // namespace kvcompare

@@ -31,6 +31,15 @@ class Knorm : public FixedScorer {
 
 }  // namespace
 
-Scorer make_knorm(const ScorerParameters&, const ScorerResources&) { return std::make_unique<Knorm>(); }
+MethodDescription knorm_method() {
+  return {
+      .name = "knorm",
+      .display_name = "Knorm",
+      .aliases = {"KnormPress"},
+      .summary = "minus the L2 norm of the key before RoPE, rounded to 11 significant bits",
+      .source = "arXiv 2406.11430",
+      .make = [](const MethodSpec&, const ScorerResources&) -> Scorer { return std::make_unique<Knorm>(); },
+      .on_device = [](const MethodSpec&) -> DeviceSchedule { return TokenScores{}; }};
+}
 
 }  // namespace kvcompare

@@ -6,6 +6,6 @@
 
 namespace kvcompare {
 
-Scorer make_knorm(const ScorerParameters& parameters, const ScorerResources& resources);
+MethodDescription knorm_method();
 
 }  // namespace kvcompare

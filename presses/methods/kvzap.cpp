@@ -10,6 +10,30 @@
 namespace kvcompare {
 namespace {
 
+struct KvzapParameters {
+  std::string kvzap_scorer_model = "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct";  // folder or hub id
+  std::string kvzap_model_type;  // mlp | linear; what the scorer says if empty
+  std::int64_t kvzap_n_sink = 0;
+};
+
+void visit_parameters(auto& parameters, const auto& visit) {
+  constexpr std::string_view kSection = "KVzap";
+  visit(parameters.kvzap_scorer_model,
+        {.name = "kvzap_scorer_model",
+         .section = kSection,
+         .help = "Trained scorer, which must fit the model: a folder or a hub id."});
+  visit(parameters.kvzap_model_type,
+        {.name = "kvzap_model_type",
+         .section = kSection,
+         .help = "Kind of scorer. A contradiction to what the scorer says is an error.",
+         .absent = "what the scorer says",
+         .choices = {"mlp", "linear"}});
+  visit(parameters.kvzap_n_sink, {.name = "kvzap_n_sink",
+                                  .section = kSection,
+                                  .unit = "tokens",
+                                  .help = "First positions that KVzap never evicts."});
+}
+
 class Kvzap : public FixedScorer {
  public:
   explicit Kvzap(const KvzapSurrogate& surrogate) : surrogate_(surrogate) {}
@@ -25,6 +49,14 @@ class Kvzap : public FixedScorer {
   const KvzapSurrogate& surrogate_;
 };
 
+Scorer make(const MethodSpec& method, const ScorerResources& resources) {
+  const auto place = parameters_of<KvzapParameters>(method).kvzap_scorer_model;
+  require(resources.trained != nullptr, "kvzap: no surrogate was loaded");
+  const auto surrogate = resources.trained->find(place);
+  require(surrogate != resources.trained->end(), "kvzap: no surrogate was loaded from " + place);
+  return std::make_unique<Kvzap>(surrogate->second);
+}
+
 }  // namespace
 
 at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden) {
@@ -35,12 +67,17 @@ at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden)
   return x;
 }
 
-Scorer make_kvzap(const ScorerParameters& parameters, const ScorerResources& resources) {
-  require(resources.kvzap != nullptr, "kvzap: no surrogate was loaded");
-  const auto surrogate = resources.kvzap->find(parameters.kvzap_scorer_model);
-  require(surrogate != resources.kvzap->end(),
-          "kvzap: no surrogate was loaded from " + parameters.kvzap_scorer_model);
-  return std::make_unique<Kvzap>(surrogate->second);
+MethodDescription kvzap_method() {
+  return {.name = "kvzap",
+          .display_name = "KVzap",
+          .aliases = {"KVzapPress", "DMSPress"},
+          .policy = DefaultPolicy::kThreshold,
+          .in_all = true,
+          .parameters = described<KvzapParameters>(),
+          .summary = "score of a trained surrogate of KVzip+, from the input of the attention block",
+          .source = "KVzap, arXiv 2601.07891; threshold policy: DMS, arXiv 2506.05345",
+          .make = make,
+          .on_device = [](const MethodSpec&) -> DeviceSchedule { return TokenScores{}; }};
 }
 
 }  // namespace kvcompare

@@ -5,6 +5,6 @@
 
 namespace kvcompare {
 
-Scorer make_kvzap(const ScorerParameters& parameters, const ScorerResources& resources);
+MethodDescription kvzap_method();
 
 }  // namespace kvcompare

@@ -22,8 +22,20 @@ class ObservedAttention : public ObservingScorer {
 
 }  // namespace
 
-Scorer make_observed_attention(const ScorerParameters&, const ScorerResources&) {
-  return std::make_unique<ObservedAttention>();
+MethodDescription observed_attention_method() {
+  return {.name = "observed_attention",
+          .display_name = "ObservedAttention",
+          .aliases = {"ObservedAttentionPress", "h2o"},
+          .summary = "attention received so far, divided by the number of queries that could have given it",
+          .source = "related to H2O, arXiv 2306.14048",
+          .make = [](const MethodSpec&, const ScorerResources&) -> Scorer {
+            return std::make_unique<ObservedAttention>();
+          },
+          // Rows are followed one after the other.
+          .cost = [](const MethodSpec&, const ModelShape&) { return MethodCost{.attention = 2}; },
+          .on_device = [](const MethodSpec&) -> DeviceSchedule { return MeanAttentionReceived{}; },
+          .include = {"include_observed_attention",
+                      "Adds ObservedAttention, which must look at every attention weight."}};
 }
 
 }  // namespace kvcompare

@@ -5,6 +5,6 @@
 
 namespace kvcompare {
 
-Scorer make_observed_attention(const ScorerParameters& parameters, const ScorerResources& resources);
+MethodDescription observed_attention_method();
 
 }  // namespace kvcompare

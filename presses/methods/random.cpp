@@ -8,6 +8,17 @@
 namespace kvcompare {
 namespace {
 
+struct RandomParameters {
+  std::uint64_t seed = 42;
+};
+
+void visit_parameters(auto& parameters, const auto& visit) {
+  visit(parameters.seed, {.name = "seed",
+                          .section = "Methods",
+                          .help = "Of the method random.",
+                          .most = std::numeric_limits<std::uint64_t>::max()});
+}
+
 class Random : public FixedScorer {
  public:
   explicit Random(std::uint64_t seed) : seed_(seed) {}
@@ -36,8 +47,20 @@ class Random : public FixedScorer {
 
 }  // namespace
 
-Scorer make_random(const ScorerParameters& parameters, const ScorerResources&) {
-  return std::make_unique<Random>(parameters.seed);
+MethodDescription random_method() {
+  return {.name = "random",
+          .display_name = "Random",
+          .aliases = {"RandomPress"},
+          .in_all = true,
+          .parameters = described<RandomParameters>(),
+          .summary = "uniform random number of (seed, sample, layer, KV head, position)",
+          .source = "Philox4x32-10, SC 2011",
+          .make = [](const MethodSpec& method, const ScorerResources&) -> Scorer {
+            return std::make_unique<Random>(parameters_of<RandomParameters>(method).seed);
+          },
+          .on_device = [](const MethodSpec& method) -> DeviceSchedule {
+            return PhiloxScores{parameters_of<RandomParameters>(method).seed};
+          }};
 }
 
 }  // namespace kvcompare

@@ -7,6 +7,6 @@
 
 namespace kvcompare {
 
-Scorer make_random(const ScorerParameters& parameters, const ScorerResources& resources);
+MethodDescription random_method();
 
 }  // namespace kvcompare

@@ -7,6 +7,12 @@
 namespace kvcompare {
 namespace {
 
+struct StreamingLlmParameters {
+  std::int64_t n_sink = 4;
+};
+
+void visit_parameters(auto& parameters, const auto& visit) { visit(parameters.n_sink, sink_flag()); }
+
 class StreamingLlm : public FixedScorer {
  public:
   Needs needs() const override { return {}; }
@@ -21,8 +27,18 @@ class StreamingLlm : public FixedScorer {
 
 }  // namespace
 
-Scorer make_streaming_llm(const ScorerParameters&, const ScorerResources&) {
-  return std::make_unique<StreamingLlm>();
+MethodDescription streaming_llm_method() {
+  return {.name = "streaming_llm",
+          .display_name = "StreamingLLM",
+          .aliases = {"StreamingLLMPress", "streaming"},
+          .in_all = true,
+          .parameters = described<StreamingLlmParameters>(),
+          .summary = "the position: the most recent keys and the sinks stay",
+          .source = "StreamingLLM, arXiv 2309.17453",
+          .make = [](const MethodSpec&, const ScorerResources&) -> Scorer {
+            return std::make_unique<StreamingLlm>();
+          },
+          .on_device = [](const MethodSpec&) -> DeviceSchedule { return PositionScores{}; }};
 }
 
 }  // namespace kvcompare

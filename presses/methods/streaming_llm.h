@@ -6,6 +6,6 @@
 
 namespace kvcompare {
 
-Scorer make_streaming_llm(const ScorerParameters& parameters, const ScorerResources& resources);
+MethodDescription streaming_llm_method();
 
 }  // namespace kvcompare

@@ -22,12 +22,15 @@ void set_flag(FlagsAndChunks& run, const std::string& name, const json& value) {
   offer("threshold", run.threshold);
   offer("sliding_window_size", run.sliding_window_size);
   offer("policy", run.policy);
-  offer("n_sink", run.n_sink);
-  offer("kvzap_n_sink", run.kvzap_n_sink);
-  offer("n_future_positions", run.n_future_positions);
-  offer("use_covariance", run.use_covariance);
-  offer("use_vnorm", run.use_vnorm);
-  offer("seed", run.seed);
+  for (const char* flag :
+       {"n_sink", "kvzap_n_sink", "n_future_positions", "use_covariance", "use_vnorm", "seed"})
+    if (name == flag) {
+      known = true;
+      if (value.is_boolean())
+        run.set(name, value.get<bool>());
+      else
+        run.set(name, value.get<std::uint64_t>());
+    }
   if (!known) throw std::runtime_error("golden file: no flag " + name);
 }
 

@@ -17,7 +17,8 @@ Message assignment(std::int64_t sample, std::vector<TokenId> ids = {1, 2, 3}) {
   Assignment assignment;
   assignment.unit = {SampleIndex(sample), MethodIndex(2)};
   assignment.sample = {SampleIndex(sample), std::move(ids)};
-  assignment.method = {"random", "Random", RatioBudget{0.25}, {.n_sink = 3, .seed = 7}};
+  assignment.method = {
+      "random", "Random", RatioBudget{0.25}, {{"n_sink", std::int64_t{3}}, {"seed", std::int64_t{7}}}};
   return Assign{{assignment}, true};
 }
 
@@ -84,8 +85,8 @@ void delivers_what_was_sent_with_its_sender(Conversation& talk) {
     EXPECT_EQ(assigned.method.name, "random");
     EXPECT_EQ(assigned.method.display_name, "Random");
     EXPECT_EQ(std::get<RatioBudget>(assigned.method.policy).compression_ratio, 0.25);
-    EXPECT_EQ(assigned.method.parameters.n_sink, 3);
-    EXPECT_EQ(assigned.method.parameters.seed, 7u);
+    EXPECT_EQ(assigned.method.parameters,
+              (std::vector<MethodParameter>{{"n_sink", std::int64_t{3}}, {"seed", std::int64_t{7}}}));
     EXPECT_TRUE(std::get<Assign>(envelope.message).with_token_nll);
   }
   talk.meet();

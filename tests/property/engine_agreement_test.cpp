@@ -102,7 +102,7 @@ TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
           run.chunk_size = chunk_size;
           run.policy = policy;
           run.sliding_window_size = 20;
-          run.kvzap_n_sink = 2;
+          run.set("kvzap_n_sink", 2);
           run.threshold = name == "knorm"                ? -2.5
                           : name == "streaming_llm"      ? 60
                           : name == "random"             ? 0.5
@@ -193,12 +193,12 @@ TEST_P(RandomAgreement, OfAnyModelMethodAndParameters) {
       run.policy = name == "kvzap" ? "threshold" : up_to(3) == 0 ? "threshold" : "auto";
       run.threshold = name == "kvzap" ? 0 : name == "streaming_llm" ? 30 : -3;
       run.sliding_window_size = up_to(40);
-      run.n_sink = up_to(9);
-      run.kvzap_n_sink = up_to(4);
-      run.n_future_positions = 1 + up_to(600);
-      run.use_covariance = up_to(3) > 0;
-      run.use_vnorm = up_to(3) > 0;
-      run.seed = generator();
+      run.set("n_sink", up_to(9));
+      run.set("kvzap_n_sink", up_to(4));
+      run.set("n_future_positions", 1 + up_to(600));
+      run.set("use_covariance", up_to(3) > 0);
+      run.set("use_vnorm", up_to(3) > 0);
+      run.set("seed", generator());
       const Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(200), spec.vocab)};
       SCOPED_TRACE(name + ", round " + std::to_string(round) + ", chunk_size " +
                    std::to_string(run.chunk_size) + ", T " + std::to_string(sample.ids.size()) +

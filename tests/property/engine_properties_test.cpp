@@ -30,7 +30,7 @@ FlagsAndChunks biting_run(std::int64_t chunk_size) {
   FlagsAndChunks run;
   run.chunk_size = chunk_size;
   run.sliding_window_size = 5;
-  run.n_sink = 2;
+  run.set("n_sink", 2);
   return run;
 }
 
@@ -187,7 +187,7 @@ TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
     next_round();
     FlagsAndChunks run = biting_run(3);
     run.policy = round == 0 ? "auto" : round == 1 ? "ratio" : "threshold";
-    run.kvzap_n_sink = 1;
+    run.set("kvzap_n_sink", 1);
     run.compression_ratio = 0.9;
     run.threshold = 1e9;  // evicts all it may
     const MethodSpec method = spec_of(run);
@@ -200,7 +200,7 @@ TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
         for (std::int64_t j = (n - 1) / run.chunk_size * run.chunk_size; j < n; ++j) old.push_back(j);
         EXPECT_TRUE(std::ranges::is_sorted(now));
         EXPECT_TRUE(std::ranges::includes(old, now)) << testing::PrintToString(now);
-        for (std::int64_t j = 0; j < std::min(n, method.parameters.n_sink); ++j)
+        for (std::int64_t j = 0; j < std::min(n, sinks_of(method)); ++j)
           EXPECT_THAT(now, testing::Contains(j));
         if (std::holds_alternative<ScoreThreshold>(method.policy)) {
           for (std::int64_t j = std::max<std::int64_t>(0, n - run.sliding_window_size); j < n; ++j)

@@ -14,6 +14,8 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include "tests/support/parameters.h"
+
 namespace kvcompare {
 namespace {
 
@@ -87,7 +89,7 @@ EventScores observed(const ForcedLayer& layer, std::int64_t kv_head, std::int64_
 class Expected {
  public:
   Expected(const LayerView& view, std::int64_t kv_head, std::int64_t group,
-           const ScorerParameters& parameters, const Rope& rope)
+           const ExpectedAttentionFlags& parameters, const Rope& rope)
       : raw_q_(view.raw_q.narrow(0, kv_head * group, group)),
         k_(view.k[kv_head]),
         log_vnorm_(at::linalg_vector_norm(view.v[kv_head], 2, at::IntArrayRef{-1}).log()),
@@ -138,7 +140,7 @@ class Expected {
   }
 
   const at::Tensor raw_q_, k_, log_vnorm_;
-  const ScorerParameters parameters_;
+  const ExpectedAttentionFlags parameters_;
   const Rope& rope_;
   std::int64_t n_seen_;
   at::Tensor sum_, products_;  // [group, 1, d], [group, d, d]
@@ -153,7 +155,7 @@ EventScores scores_of_head(const ForcedLayer& layer, std::int64_t kv_head, const
   if (method.name == "knorm") return knorm(view.raw_k[kv_head]);
   if (method.name == "observed_attention") return observed(layer, kv_head, group);
   if (method.name == "expected_attention")
-    return Expected(view, kv_head, group, method.parameters, exact.model->rope());
+    return Expected(view, kv_head, group, ExpectedAttentionFlags::of(method), exact.model->rope());
   return by_scorer(layer, kv_head, method, exact);
 }
 

@@ -18,6 +18,7 @@
 #include <ATen/ops/tensor.h>
 #include <c10/core/InferenceMode.h>
 
+#include "common/run/method_parameters.h"
 #include "tests/property/forced_scores.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 #include "worker/model/cross_entropy.h"
@@ -75,7 +76,7 @@ bool has_choice(const EvictionPolicy& policy, std::int64_t n_sink, const Decisio
 }
 
 void judge_decision(const MethodSpec& method, const Decision& decision, ForcedUnit& unit) {
-  const auto n_sink = method.parameters.n_sink;
+  const auto n_sink = sinks_of(method);
   for (const auto j : decision.dying) EXPECT_GE(j, n_sink) << "a sink";
   std::vector<double> exact;
   for (const auto& score : decision.scores) exact.push_back(score.exact);
@@ -100,7 +101,7 @@ void judge_head(const MethodSpec& method, std::int64_t chunk_size, std::span<con
       if (death >= event) decision.alive.push_back(j);
       if (death == event) decision.dying.push_back(j);
     }
-    if (has_choice(method.policy, method.parameters.n_sink, decision)) {
+    if (has_choice(method.policy, sinks_of(method), decision)) {
       SCOPED_TRACE("event at " + std::to_string(n));
       decision.scores = scores_of(n, decision.alive);
       judge_decision(method, decision, unit);
@@ -202,7 +203,7 @@ double middle_score(const ModelForTest& exact, const EngineTask& unit) {
   ForcedModel model(exact, *unit.sample);
   const auto layer = model.pass_layer(LayerIndex(0), what_queries_see(none, {n, 1}));
   Positions body;
-  for (auto j = unit.method->parameters.n_sink; j < n; ++j) body.push_back(j);
+  for (auto j = sinks_of(*unit.method); j < n; ++j) body.push_back(j);
   if (body.size() < 2) return 0;
   auto scores = scores_of_head(layer, 0, *unit.method, exact)(n, body);
   std::ranges::sort(scores, {}, &ScoreRange::exact);

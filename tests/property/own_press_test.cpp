@@ -124,18 +124,19 @@ class SecondObserving : public ObservingScorer {
 };
 
 template <class Press>
-Scorer make(const ScorerParameters&, const ScorerResources&) {
+Scorer make(const MethodSpec&, const ScorerResources&) {
   return std::make_unique<Press>();
 }
 
+DeviceSchedule token_scores(const MethodSpec&) { return TokenScores{}; }
+
 template <class Press>
-MethodDescription press(std::string_view name, DeviceSchedule on_device = DeviceSchedule::kNone) {
-  return {name, name, {}, DefaultPolicy::kRatio, SinkFlag::kNone, false, {}, "", "", make<Press>, on_device};
+MethodDescription press(std::string_view name, DeviceSchedule (*on_device)(const MethodSpec&) = nullptr) {
+  return {.name = name, .display_name = name, .make = make<Press>, .on_device = on_device};
 }
 
-const std::array kOwn{press<SeesAll>("sees_all", DeviceSchedule::kTokenScores),
-                      press<SeesKeys>("sees_keys", DeviceSchedule::kTokenScores),
-                      press<NeedsAttention>("needs_attention", DeviceSchedule::kTokenScores),
+const std::array kOwn{press<SeesAll>("sees_all", token_scores), press<SeesKeys>("sees_keys", token_scores),
+                      press<NeedsAttention>("needs_attention", token_scores),
                       press<SecondDrifting>("second_drifting"), press<SecondObserving>("second_observing")};
 
 class OwnPress : public testing::TestWithParam<EngineUnderTest> {

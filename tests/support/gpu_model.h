@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tests/support/kernel_run.h"
+#include "tests/support/standard_scorer.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/gpu/gpu_engine.h"
 
@@ -18,13 +19,12 @@ class GpuModelForTest {
   GpuModelForTest(const std::filesystem::path& folder, at::ScalarType dtype,
                   const GpuWeightsOptions& options = {})
       : weights_(folder, read_model_config(folder / "config.json"), dtype, kernel_device(), options) {
-    kvzap_.emplace(
-        MethodFlags{}.kvzap_scorer_model,
-        load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt, dtype, kernel_device()));
+    kvzap_.emplace(standard_scorer(), load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt,
+                                                           dtype, kernel_device()));
   }
 
   std::unique_ptr<Engine> engine(GpuEngineOptions options) const {
-    return make_gpu_engine(weights_, {.kvzap = &kvzap_, .more_methods = more_methods_}, std::move(options));
+    return make_gpu_engine(weights_, {.trained = &kvzap_, .more_methods = more_methods_}, std::move(options));
   }
   void set_more_methods(std::span<const MethodDescription> methods) { more_methods_ = methods; }
   bool is_streamed() const { return weights_.is_streamed(); }
@@ -32,7 +32,7 @@ class GpuModelForTest {
 
  private:
   mutable GpuWeights weights_;
-  KvzapSurrogates kvzap_;
+  TrainedScorers kvzap_;
   std::span<const MethodDescription> more_methods_;  // that engines take beside the registry's
 };
 

@@ -9,6 +9,7 @@
 #include <c10/core/Device.h>
 
 #include "presses/registry.h"
+#include "tests/support/standard_scorer.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
@@ -20,11 +21,11 @@ namespace kvcompare {
 struct ModelForTest {
   std::unique_ptr<Model> model;
   std::unique_ptr<PackedWeights> packed;
-  KvzapSurrogates kvzap;
+  TrainedScorers kvzap;
 
   std::span<const MethodDescription> more_methods = {};  // that engines take beside the registry's
 
-  ScorerResources resources() const { return {.kvzap = &kvzap, .more_methods = more_methods}; }
+  ScorerResources resources() const { return {.trained = &kvzap, .more_methods = more_methods}; }
 };
 
 inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
@@ -35,7 +36,7 @@ inline ModelForTest load_for_test(const std::filesystem::path& folder, const std
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
   loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
                                                   max_weight_memory);
-  loaded.kvzap.emplace(MethodFlags{}.kvzap_scorer_model,
+  loaded.kvzap.emplace(standard_scorer(),
                        load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
   return loaded;
 }

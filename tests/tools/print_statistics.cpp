@@ -20,8 +20,7 @@ MethodSpec spec_of(const json& method) {
   if (method.contains("ratio")) spec.policy = RatioBudget{method.at("ratio")};
   if (method.contains("threshold")) spec.policy = ScoreThreshold{method.at("threshold"), 128};
   if (method.contains("n_sink")) {
-    spec.parameters.n_sink = method.at("n_sink");
-    spec.reads = {"n_sink"};
+    spec.parameters = {{"n_sink", method.at("n_sink").get<std::int64_t>()}};
   }
   return spec;
 }

@@ -13,6 +13,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "common/data/dataset.h"
+#include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "presses/scorer.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
@@ -31,11 +32,11 @@ int main(int argc, char** argv) try {
   const c10::InferenceMode no_autograd;
   const auto config = read_model_config(folder / "config.json");
   const Model model(config, load_weights(folder, config, at::kDouble, at::kCPU));
-  const MethodFlags flags;
-  KvzapSurrogates surrogates;
-  surrogates.emplace(flags.kvzap_scorer_model,
+  const auto method = make_method_spec(*find_method("kvzap"), {});
+  TrainedScorers surrogates;
+  surrogates.emplace(text_of_role(method, ParameterRole::kPlace),
                      load_kvzap_surrogate(argv[2], config, std::nullopt, at::kDouble, at::kCPU));
-  const auto scorer = make_scorer(make_method_spec(*find_method("kvzap"), flags), {.kvzap = &surrogates});
+  const auto scorer = make_scorer(method, {.trained = &surrogates});
   DatasetOptions options;
   options.path = argv[3];
   NamedTensors scores;

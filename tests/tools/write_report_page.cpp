@@ -34,8 +34,7 @@ MethodSpec spec_of(const Json& json) {
   if (json.contains("compression_ratio")) spec.policy = RatioBudget{json.at("compression_ratio")};
   if (json.contains("threshold")) spec.policy = ScoreThreshold{json.at("threshold"), 128};
   if (json.contains("n_sink")) {
-    spec.parameters.n_sink = json.at("n_sink");
-    spec.reads = {"n_sink"};
+    spec.parameters = {{"n_sink", json.at("n_sink").get<std::int64_t>()}};
   }
   return spec;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <variant>
 
+#include "common/run/method_parameters.h"
 #include "presses/schedule/schedule_drifting.h"
 #include "presses/schedule/schedule_fixed.h"
 #include "presses/schedule/schedule_observing.h"
@@ -18,7 +19,7 @@ Needs needs_of_schedule(const Scorer& scorer) {
 
 void schedule_head(const Scorer& scorer, const MethodSpec& method, const Chunking& chunking, const Rope& rope,
                    const WholeHead& head, std::span<const double> fixed_scores, std::span<DeathTime> deaths) {
-  const auto n_sink = method.parameters.n_sink;
+  const auto n_sink = sinks_of(method);
   if (std::holds_alternative<NoScorer>(scorer)) {
     std::ranges::fill(deaths, kNever);
   } else if (std::holds_alternative<std::unique_ptr<FixedScorer>>(scorer)) {

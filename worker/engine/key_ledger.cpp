@@ -4,13 +4,14 @@
 #include <variant>
 
 #include "common/errors.h"
+#include "common/run/method_parameters.h"
 
 namespace kvcompare {
 
 KeyLedger::KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers,
                      std::int64_t n_kv_heads)
     : chunking_(chunking),
-      first_compressible_(method.parameters.n_sink),
+      first_compressible_(sinks_of(method)),
       end_compressible_(chunking.n_tokens),
       n_dying_(static_cast<std::size_t>(chunking.n_events()), 0),
       n_kept_at_(static_cast<std::size_t>(chunking.n_tokens), 0) {

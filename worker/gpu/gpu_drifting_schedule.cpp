@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/run/method_parameters.h"
 #include "presses/schedule/drifting_plan.h"
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/kernels/drifting_schedule_kernel.h"
@@ -15,20 +16,22 @@ namespace {
 
 class DriftingSchedule : public GpuSchedule {
  public:
-  DriftingSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
+  DriftingSchedule(const GaussianQueries& queries, const MethodSpec& method, const Chunking& chunking,
+                   const GpuScheduleModel& model)
       : GpuSchedule(method, chunking, model),
-        plan_(drifting_plan(method.policy, method.parameters.n_sink, chunking)),
+        queries_(queries),
+        plan_(drifting_plan(method.policy, sinks_of(method), chunking)),
         shape_{.n_heads = config_.n_heads,
                .n_kv_heads = config_.n_kv_heads,
                .d_head = config_.head_dim,
-               .n_sink = method.parameters.n_sink,
-               .n_features = n_drifting_features(config_.head_dim, method.parameters.use_covariance)},
+               .n_sink = sinks_of(method),
+               .n_features = n_drifting_features(config_.head_dim, queries.use_covariance)},
         events_(on_device(plan_.events)),
         n_(on_device(plan_.n)),
         first_eviction_(on_device(plan_.first_eviction)),
         products_(model.feature_products) {
     const auto rotations = model.rope.means(std::vector<std::int64_t>(plan_.n.begin(), plan_.n.end()),
-                                            method.parameters.n_future_positions);
+                                            queries.n_future_positions);
     cos_ = rotations.cos.to(options_.device());
     sin_ = rotations.sin.to(options_.device());
     const auto capacity = plan_.capacity(), n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
@@ -65,7 +68,7 @@ class DriftingSchedule : public GpuSchedule {
                                               .candidates = candidates(),
                                               .v = v,
                                               .stride = view.qkv.stride(0),
-                                              .use_vnorm = method_.parameters.use_vnorm,
+                                              .use_vnorm = queries_.use_vnorm,
                                               .log_vnorm = log_vnorm_of_tokens_.mutable_data_ptr<float>()},
                              stream());
   }
@@ -139,6 +142,7 @@ class DriftingSchedule : public GpuSchedule {
             .n_events = block.n_events};
   }
 
+  const GaussianQueries queries_;
   const DriftingPlan plan_;
   const DriftingShape shape_;
   const at::Tensor events_, n_, first_eviction_;  // of the plan
@@ -152,9 +156,9 @@ class DriftingSchedule : public GpuSchedule {
 
 }  // namespace
 
-std::unique_ptr<GpuSchedule> make_drifting_schedule(const MethodSpec& method, const Chunking& chunking,
-                                                    const GpuScheduleModel& model) {
-  return std::make_unique<DriftingSchedule>(method, chunking, model);
+std::unique_ptr<GpuSchedule> make_drifting_schedule(const GaussianQueries& queries, const MethodSpec& method,
+                                                    const Chunking& chunking, const GpuScheduleModel& model) {
+  return std::make_unique<DriftingSchedule>(queries, method, chunking, model);
 }
 
 }  // namespace kvcompare

@@ -1,5 +1,5 @@
-// Schedules under expected_attention (presses/schedule/schedule_drifting.h), by the kernels of
-// worker/gpu/kernels/drifting_schedule_kernel.h.
+// Schedules under the attention expected from Gaussian queries (presses/schedule/schedule_drifting.h), by the
+// kernels of worker/gpu/kernels/drifting_schedule_kernel.h.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace kvcompare {
 
-std::unique_ptr<GpuSchedule> make_drifting_schedule(const MethodSpec& method, const Chunking& chunking,
-                                                    const GpuScheduleModel& model);
+std::unique_ptr<GpuSchedule> make_drifting_schedule(const GaussianQueries& queries, const MethodSpec& method,
+                                                    const Chunking& chunking, const GpuScheduleModel& model);
 
 }  // namespace kvcompare

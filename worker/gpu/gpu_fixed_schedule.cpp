@@ -8,6 +8,7 @@
 #include <ATen/ops/sort.h>
 
 #include "common/errors.h"
+#include "common/run/method_parameters.h"
 #include "presses/policy/eviction_slots.h"
 #include "worker/gpu/kernels/fixed_schedule_kernel.h"
 
@@ -21,7 +22,7 @@ class FixedPolicy : public GpuSchedule {
       : GpuSchedule(method, chunking, model) {
     const auto* ratio = std::get_if<RatioBudget>(&method.policy);
     if (!ratio) return;
-    const auto slots = eviction_slots(*ratio, method.parameters.n_sink, chunking);
+    const auto slots = eviction_slots(*ratio, sinks_of(method), chunking);
     slots_ = on_device(slots.events);
     first_slot_ = on_device(slots.first);
   }
@@ -34,7 +35,7 @@ class FixedPolicy : public GpuSchedule {
                                               .scores = scores.const_data_ptr<double>(),
                                               .threshold = threshold->threshold,
                                               .sliding_window_size = threshold->sliding_window_size,
-                                              .n_sink = method_.parameters.n_sink,
+                                              .n_sink = sinks_of(method_),
                                               .status = status()},
                             stream());
       return;
@@ -47,7 +48,7 @@ class FixedPolicy : public GpuSchedule {
                        .slots = slots_.const_data_ptr<std::int32_t>(),
                        .first_slot = first_slot_.const_data_ptr<std::int32_t>(),
                        .n_slots = slots_.size(0),
-                       .n_sink = method_.parameters.n_sink,
+                       .n_sink = sinks_of(method_),
                        .workspace = nullptr,
                        .status = status()};
     const auto n_bytes = static_cast<std::int64_t>(ratio_workspace_bytes(task));
@@ -124,15 +125,16 @@ std::unique_ptr<GpuSchedule> make_token_schedule(std::unique_ptr<FixedScorer> sc
   return std::make_unique<TokenSchedule>(std::move(scorer), sample, method, chunking, model);
 }
 
-std::unique_ptr<GpuSchedule> make_random_schedule(SampleIndex sample, const MethodSpec& method,
-                                                  const Chunking& chunking, const GpuScheduleModel& model) {
+std::unique_ptr<GpuSchedule> make_philox_schedule(const PhiloxScores& philox, SampleIndex sample,
+                                                  const MethodSpec& method, const Chunking& chunking,
+                                                  const GpuScheduleModel& model) {
   return std::make_unique<AheadSchedule>(method, chunking, model, [&](std::int64_t n_heads) {
     const auto scores = at::empty({n_heads, chunking.n_tokens}, model.options.dtype(at::kDouble));
     // Heads are counted through all layers, as if they were of one.
     random_scores_kernel({.scores = scores.mutable_data_ptr<double>(),
                           .n_kv_heads = n_heads,
                           .n_tokens = chunking.n_tokens,
-                          .seed = method.parameters.seed,
+                          .seed = philox.seed,
                           .sample = static_cast<std::uint64_t>(sample.value),
                           .layer = 0},
                          current_stream(model.options.device()));

@@ -14,11 +14,12 @@ std::unique_ptr<GpuSchedule> make_token_schedule(std::unique_ptr<FixedScorer> sc
                                                  const MethodSpec& method, const Chunking& chunking,
                                                  const GpuScheduleModel& model);
 
-// Of `random`.
-std::unique_ptr<GpuSchedule> make_random_schedule(SampleIndex sample, const MethodSpec& method,
-                                                  const Chunking& chunking, const GpuScheduleModel& model);
+// Under scores by which a press asks for random numbers.
+std::unique_ptr<GpuSchedule> make_philox_schedule(const PhiloxScores& philox, SampleIndex sample,
+                                                  const MethodSpec& method, const Chunking& chunking,
+                                                  const GpuScheduleModel& model);
 
-// Of streaming_llm.
+// Under scores that are positions.
 std::unique_ptr<GpuSchedule> make_position_schedule(const MethodSpec& method, const Chunking& chunking,
                                                     const GpuScheduleModel& model);
 

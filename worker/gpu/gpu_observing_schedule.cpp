@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "common/run/method_parameters.h"
 #include "presses/schedule/observing_plan.h"
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/kernels/fixed_schedule_kernel.h"
@@ -22,7 +23,7 @@ class ObservingSchedule : public GpuSchedule {
       : GpuSchedule(method, chunking, model),
         group_(config_.n_heads / config_.n_kv_heads),
         n_block_rows_(std::min(most_observed_rows(group_), chunking.n_tokens)),
-        plan_(observing_plan(method.policy, method.parameters.n_sink, chunking, n_block_rows_)),
+        plan_(observing_plan(method.policy, sinks_of(method), chunking, n_block_rows_)),
         capacity_(plan_.capacity()) {
     if (std::holds_alternative<RatioBudget>(method.policy)) first_slot_ = on_device(plan_.slots.first);
     const auto n_rows = config_.n_heads * n_block_rows_, n_kv_heads = config_.n_kv_heads;
@@ -75,7 +76,7 @@ class ObservingSchedule : public GpuSchedule {
                       .weights = weights_.mutable_data_ptr<float>(),
                       .sums = sums_.mutable_data_ptr<double>(),
                       .n_next = block.n_next,
-                      .n_sink = method_.parameters.n_sink,
+                      .n_sink = sinks_of(method_),
                       .status = status()};
     if (const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy)) {
       task.threshold = threshold->threshold;

@@ -47,29 +47,45 @@ at::Tensor GpuSchedule::room(at::IntArrayRef sizes, at::ScalarType type) const {
   return at::empty(sizes, options_.dtype(type));
 }
 
+namespace {
+
+// By the type of what a row asks for.
+struct MakeSchedule {
+  const MethodSpec& method;
+  SampleIndex sample;
+  const Chunking& chunking;
+  const GpuScheduleModel& model;
+
+  using Made = std::unique_ptr<GpuSchedule>;
+
+  Made operator()(const RefusedOnDevice&) const {
+    throw InvariantError("the GPU engine has no schedule for '" + method.name + "'");
+  }
+  Made operator()(const KeepAllOnDevice&) const { return nullptr; }
+  Made operator()(const TokenScores&) const {
+    auto scorer = make_scorer(method, model.resources);
+    auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
+    require(fixed != nullptr, "the scorer of '" + method.name + "' is not fixed, as its row says");
+    return make_token_schedule(std::move(*fixed), sample, method, chunking, model);
+  }
+  Made operator()(const PositionScores&) const { return make_position_schedule(method, chunking, model); }
+  Made operator()(const PhiloxScores& scores) const {
+    return make_philox_schedule(scores, sample, method, chunking, model);
+  }
+  Made operator()(const GaussianQueries& queries) const {
+    return make_drifting_schedule(queries, method, chunking, model);
+  }
+  Made operator()(const MeanAttentionReceived&) const {
+    return make_observing_schedule(method, chunking, model);
+  }
+};
+
+}  // namespace
+
 std::unique_ptr<GpuSchedule> make_gpu_schedule(const MethodSpec& method, const Sample& sample,
                                                const Chunking& chunking, const GpuScheduleModel& model) {
-  switch (device_schedule(method, model.resources)) {
-    case DeviceSchedule::kNone:
-      break;
-    case DeviceSchedule::kKeepAll:
-      return nullptr;
-    case DeviceSchedule::kTokenScores: {
-      auto scorer = make_scorer(method, model.resources);
-      auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
-      require(fixed != nullptr, "the scorer of '" + method.name + "' is not fixed, as its row says");
-      return make_token_schedule(std::move(*fixed), sample.index, method, chunking, model);
-    }
-    case DeviceSchedule::kRandomNumbers:
-      return make_random_schedule(sample.index, method, chunking, model);
-    case DeviceSchedule::kPositions:
-      return make_position_schedule(method, chunking, model);
-    case DeviceSchedule::kExpectedAttention:
-      return make_drifting_schedule(method, chunking, model);
-    case DeviceSchedule::kObservedAttention:
-      return make_observing_schedule(method, chunking, model);
-  }
-  throw InvariantError("a device schedule that is none");
+  return std::visit(MakeSchedule{method, sample.index, chunking, model},
+                    device_schedule(method, model.resources));
 }
 
 }  // namespace kvcompare

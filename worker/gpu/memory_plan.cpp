@@ -9,6 +9,7 @@
 
 #include "common/errors.h"
 #include "common/run/dtype_bytes.h"
+#include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "presses/schedule/drifting_plan.h"
 #include "presses/schedule/observing_plan.h"
@@ -38,11 +39,11 @@ std::string gibibytes(std::int64_t bytes) {
 
 // As worker/gpu/gpu_drifting_schedule allocates it.
 std::vector<MemoryPart> drifting_memory(const MemoryDemand& demand, const MethodSpec& method,
-                                        const Chunking& chunking) {
+                                        const Chunking& chunking, const GaussianQueries& queries) {
   const auto& c = demand.config;
-  const auto plan = drifting_plan(method.policy, method.parameters.n_sink, chunking);
+  const auto plan = drifting_plan(method.policy, sinks_of(method), chunking);
   const auto n_places = c.n_kv_heads * plan.capacity(), n_rows = c.n_heads * kMostEventsInBlock;
-  const auto n_features = n_drifting_features(c.head_dim, method.parameters.use_covariance);
+  const auto n_features = n_drifting_features(c.head_dim, queries.use_covariance);
   const auto n_events = std::ssize(plan.events);
   return {
       {"products of key channels", n_places * n_features * kFloat},
@@ -60,7 +61,7 @@ std::vector<MemoryPart> observing_memory(const MemoryDemand& demand, const Metho
                                          const Chunking& chunking) {
   const auto& c = demand.config;
   const auto n_block_rows = std::min(most_observed_rows(c.n_heads / c.n_kv_heads), chunking.n_tokens);
-  const auto plan = observing_plan(method.policy, method.parameters.n_sink, chunking, n_block_rows);
+  const auto plan = observing_plan(method.policy, sinks_of(method), chunking, n_block_rows);
   const auto n_columns = c.n_kv_heads * plan.capacity(), n_rows = c.n_heads * n_block_rows;
   return {{"attention logits and weights", n_rows * (2 * plan.capacity() * kFloat + kDouble)},
           {"attention received", n_columns * (kDouble + kInt)},
@@ -71,21 +72,14 @@ std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const Method
                                         std::int64_t n_tokens) {
   const auto& c = demand.config;
   const Chunking chunking{n_tokens, demand.chunk_size};
-  switch (device_schedule(method)) {
-    case DeviceSchedule::kNone:
-      break;
-    case DeviceSchedule::kKeepAll:
-      return {};
-    case DeviceSchedule::kTokenScores:
-    case DeviceSchedule::kRandomNumbers:
-    case DeviceSchedule::kPositions:  // of all layers at once where scores do not depend on them
-      return {{"order of scores", c.n_layers * c.n_kv_heads * n_tokens * kBytesOfRankedKey}};
-    case DeviceSchedule::kExpectedAttention:
-      return drifting_memory(demand, method, chunking);
-    case DeviceSchedule::kObservedAttention:
-      return observing_memory(demand, method, chunking);
-  }
-  throw InvariantError("a device schedule that is none");
+  const auto schedule = device_schedule(method);
+  if (std::holds_alternative<KeepAllOnDevice>(schedule)) return {};
+  if (const auto* queries = std::get_if<GaussianQueries>(&schedule))
+    return drifting_memory(demand, method, chunking, *queries);
+  if (std::holds_alternative<MeanAttentionReceived>(schedule))
+    return observing_memory(demand, method, chunking);
+  // The others rank scores; those of all layers at once where scores do not depend on them.
+  return {{"order of scores", c.n_layers * c.n_kv_heads * n_tokens * kBytesOfRankedKey}};
 }
 
 std::int64_t streamed_bytes(const MemoryDemand& demand) {

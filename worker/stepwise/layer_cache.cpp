@@ -13,6 +13,8 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
 
+#include "common/run/method_parameters.h"
+
 namespace kvcompare {
 namespace {
 
@@ -84,9 +86,9 @@ at::Tensor LayerCache::attend_head(const LayerView& chunk, std::int64_t kv_head)
 void LayerCache::evict(const MethodSpec& method, const Event& event) {
   for (std::size_t h = 0; h < heads_.size(); ++h) {
     auto& head = heads_[h];
-    if (!may_evict(method.policy, method.parameters.n_sink, event, head.n_alive())) continue;
+    if (!may_evict(method.policy, sinks_of(method), event, head.n_alive())) continue;
     const auto scores = score(static_cast<std::int64_t>(h), event.n);
-    keep(head, survivors(method.policy, method.parameters.n_sink, event, head.keys.positions, scores));
+    keep(head, survivors(method.policy, sinks_of(method), event, head.keys.positions, scores));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
+#include "common/run/method_parameters.h"
 #include "worker/engine/batch_work.h"
 #include "worker/model/cross_entropy.h"
 #include "worker/stepwise/layer_cache.h"
@@ -85,7 +86,7 @@ class StepwiseRun {
   void count_what_is_left() {
     auto& keys = result_.keys;
     const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy);
-    const auto first = method_.parameters.n_sink;
+    const auto first = sinks_of(method_);
     const auto last = result_.n_tokens - (threshold ? threshold->sliding_window_size : 0);
     keys.original = result_.n_tokens * keys.n_layers * keys.n_kv_heads;
     keys.compressible = std::max<std::int64_t>(0, last - first) * keys.n_layers * keys.n_kv_heads;

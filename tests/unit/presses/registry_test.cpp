@@ -41,16 +41,16 @@ TEST(Registry, HasTheListOfTheSpecsInAll) {
 
 TEST(Registry, GivesEachMethodItsOwnSinksAndPolicy) {
   MethodFlags run;
-  run.n_sink = 5;
-  run.kvzap_n_sink = 3;
+  run.set("n_sink", 5);
+  run.set("kvzap_n_sink", 3);
   run.compression_ratio = 0.25;
   run.threshold = -2;
   const auto spec = [&](std::string_view name) { return make_method_spec(*find_method(name), run); };
-  EXPECT_EQ(spec("streaming_llm").parameters.n_sink, 5);
-  EXPECT_EQ(spec("expected_attention").parameters.n_sink, 5);
-  EXPECT_EQ(spec("kvzap").parameters.n_sink, 3);
+  EXPECT_EQ(sinks_of(spec("streaming_llm")), 5);
+  EXPECT_EQ(sinks_of(spec("expected_attention")), 5);
+  EXPECT_EQ(sinks_of(spec("kvzap")), 3);
   for (const auto* name : {"baseline", "random", "observed_attention", "knorm"})
-    EXPECT_EQ(spec(name).parameters.n_sink, 0) << name;
+    EXPECT_EQ(sinks_of(spec(name)), 0) << name;
   EXPECT_TRUE(std::holds_alternative<KeepAll>(spec("baseline").policy));
   EXPECT_EQ(std::get<ScoreThreshold>(spec("kvzap").policy).threshold, -2);
   EXPECT_EQ(std::get<RatioBudget>(spec("random").policy).compression_ratio, 0.25);
@@ -65,6 +65,29 @@ TEST(Registry, ForcesOnePolicyOnEveryMethodButTheBaseline) {
   EXPECT_TRUE(std::holds_alternative<RatioBudget>(make_method_spec(*find_method("kvzap"), run).policy));
   run.policy = "best";
   EXPECT_THROW(make_method_spec(*find_method("knorm"), run), ConfigError);
+}
+
+TEST(Registry, PutsSinksFirstAndTheHashOfAScorerLast) {
+  std::vector<std::string> names;
+  for (const auto& parameter : make_method_spec(*find_method("kvzap"), {}).parameters)
+    names.push_back(parameter.name);
+  EXPECT_THAT(names,
+              testing::ElementsAre("kvzap_n_sink", "kvzap_scorer_model", "kvzap_model_type", "kvzap_scorer"));
+}
+
+// By hand: 2 layers x 4 heads x 8 channels x 2 operations, and with the covariance 8 + 2 times as many.
+TEST(Registry, SaysWhatAMethodCosts) {
+  const ModelShape shape{.n_layers = 2, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8};
+  const auto cost = [&](std::string_view name, const MethodFlags& flags = {}) {
+    return method_cost(make_method_spec(*find_method(name), flags), shape);
+  };
+  EXPECT_EQ(cost("expected_attention").per_key_and_event, 1280);
+  EXPECT_EQ(cost("expected_attention", MethodFlags{}.set("use_covariance", false)).per_key_and_event, 128);
+  EXPECT_EQ(cost("observed_attention").attention, 2);
+  for (const auto* name : {"baseline", "kvzap", "random", "streaming_llm", "knorm"}) {
+    EXPECT_EQ(cost(name).attention, 1) << name;
+    EXPECT_EQ(cost(name).per_key_and_event, 0) << name;
+  }
 }
 
 TEST(Registry, RefusesKvzapWithoutASurrogate) {

@@ -11,15 +11,14 @@ using testing::ElementsAre;
 const MethodSpec kBaseline{"baseline", "Baseline", KeepAll{}, {}};
 
 MethodSpec streaming(double ratio, std::int64_t n_sink) {
-  return {"streaming_llm", "StreamingLLM", RatioBudget{ratio}, {.n_sink = n_sink}, {"n_sink"}};
+  return {"streaming_llm", "StreamingLLM", RatioBudget{ratio}, {{"n_sink", n_sink}}};
 }
 
 MethodSpec kvzap(double threshold, const std::string& scorer) {
   return {"kvzap",
           "KVzap",
           ScoreThreshold{threshold, 128},
-          {.kvzap_scorer_model = "x", .kvzap_scorer = scorer},
-          {"kvzap_scorer_model", "kvzap_n_sink"}};
+          {{"kvzap_n_sink", std::int64_t{0}}, {"kvzap_scorer_model", "x"}, {"kvzap_scorer", scorer}}};
 }
 
 TEST(InstanceLabels, AreTheNamesOfMethodsWithOneInstance) {

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/run/method_parameters.h"
 #include "coordinator/json/json_run_spec.h"
 
 namespace kvcompare {
@@ -21,13 +22,13 @@ const Versions kVersions{3, "2.11"};
 RunSpec example() {
   RunSpec spec;
   spec.dtype = Dtype::kFloat64;
-  spec.methods = {{"baseline", "Baseline", KeepAll{}, {}},
-                  {"kvzap",
-                   "KVzap",
-                   ScoreThreshold{-6.5, 32},
-                   {.n_sink = 2, .kvzap_scorer_model = "a/scorer", .kvzap_scorer = "dd"},
-                   {"kvzap_n_sink", "kvzap_scorer_model"}},
-                  {"random", "Random", RatioBudget{0.1}, {.seed = 7}, {"seed"}}};
+  spec.methods = {
+      {"baseline", "Baseline", KeepAll{}, {}},
+      {"kvzap",
+       "KVzap",
+       ScoreThreshold{-6.5, 32},
+       {{"kvzap_n_sink", std::int64_t{2}}, {"kvzap_scorer_model", "a/scorer"}, {"kvzap_scorer", "dd"}}},
+      {"random", "Random", RatioBudget{0.1}, {{"seed", std::int64_t{7}}}}};
   return spec;
 }
 
@@ -51,10 +52,6 @@ void change(std::optional<Value>& value) {
 auto members_of(RunSpec& spec) {
   auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = spec;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
-}
-auto members_of(ScorerParameters& parameters) {
-  auto& [a, b, c, d, e, f, g, h] = parameters;
-  return std::tie(a, b, c, d, e, f, g, h);
 }
 
 // Calls look(changed spec) for each member of RunSpec in turn.
@@ -91,20 +88,17 @@ TEST(RunSpecAsJson, HoldsEveryMember) {
   EXPECT_EQ(n_members, 13);
 }
 
-TEST(RunSpecAsJson, HoldsEveryParameterThatAScorerReads) {
+TEST(RunSpecAsJson, HoldsParametersOfEveryTypeInTheirOrder) {
   auto spec = example();
-  auto& method = spec.methods[2];
-  std::apply([](auto&... member) { (change(member), ...); }, members_of(method.parameters));
-  for (const char* sinks : {"n_sink", "kvzap_n_sink"}) {
-    method.reads = {sinks,
-                    "seed",
-                    "n_future_positions",
-                    "use_covariance",
-                    "use_vnorm",
-                    "kvzap_scorer_model",
-                    "kvzap_model_type"};
-    EXPECT_EQ(run_spec_of(json_run_spec(spec)), spec);
-  }
+  spec.methods[2].parameters = {{"n_sink", std::int64_t{4}},
+                                {"b_below", std::int64_t{-3}},
+                                {"a_seed", std::numeric_limits<std::uint64_t>::max()},
+                                {"share", 2.0},
+                                {"tiny", 1e-300},
+                                {"is_on", true},
+                                {"some_scorer_model", "a/b"},
+                                {"some_scorer", ""}};
+  EXPECT_EQ(run_spec_of(json_run_spec(spec)), spec);
 }
 
 // Where files lie changes no number.
@@ -119,13 +113,12 @@ TEST(Fingerprint, ChangesWithEveryMemberButPlaces) {
   EXPECT_THAT(without_effect, ElementsAre("data_path", "model_name"));
 }
 
-TEST(Fingerprint, ChangesWithWhatAMethodUsesAndNotWithWhatItDoesNotRead) {
+TEST(Fingerprint, ChangesWithWhatAMethodUsesAndNotWithThePlaceOfAScorer) {
   auto spec = example();
   std::get<RatioBudget>(spec.methods[2].policy).compression_ratio = 0.2;
-  spec.methods[2].parameters.seed = 8;
-  spec.methods[1].parameters.n_sink = 3;
-  spec.methods[1].parameters.kvzap_scorer_model = "b/scorer";  // the same, elsewhere
-  spec.methods[2].parameters.use_vnorm = false;                // random does not read it
+  set_parameter(spec.methods[2].parameters, "seed", std::int64_t{8});
+  set_parameter(spec.methods[1].parameters, "kvzap_n_sink", std::int64_t{3});
+  set_parameter(spec.methods[1].parameters, "kvzap_scorer_model", "b/scorer");  // the same, elsewhere
   EXPECT_THAT(drift(identity(example()), identity(spec)),
               ElementsAre("methods.1.kvzap_n_sink: was 2, is 3",
                           "methods.2.compression_ratio: was 0.1, is 0.2", "methods.2.seed: was 7, is 8"));
@@ -137,7 +130,7 @@ TEST(Fingerprint, ChangesWithInputsVersionsAndArithmetic) {
   EXPECT_NE(identity_of(example(), {"aa", "bc", "cc"}, kVersions), original);
   EXPECT_NE(identity_of(example(), {"aa", "bb", "cd"}, kVersions), original);
   auto other_scorer = example();
-  other_scorer.methods[1].parameters.kvzap_scorer = "de";
+  set_parameter(other_scorer.methods[1].parameters, "kvzap_scorer", "de");
   EXPECT_NE(identity(other_scorer), original);
   EXPECT_NE(identity_of(example(), kInputs, {4, "2.11"}), original);
   EXPECT_NE(identity_of(example(), kInputs, {3, "2.12"}), original);

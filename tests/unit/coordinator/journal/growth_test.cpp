@@ -19,7 +19,9 @@ using testing::Not;
 const BegunWith kRun{.what = "run", .record = "OUT/journal.jsonl", .folder_flag = "--output_dir"};
 const MethodSpec kBaseline{"baseline", "Baseline", KeepAll{}, {}};
 
-MethodSpec random(double ratio) { return {"random", "Random", RatioBudget{ratio}, {.seed = 7}, {"seed"}}; }
+MethodSpec random(double ratio) {
+  return {"random", "Random", RatioBudget{ratio}, {{"seed", std::int64_t{7}}}};
+}
 
 JournalHeader asking_for(std::vector<MethodSpec> methods, std::int64_t n_samples = 10,
                          const std::string& data = "ten samples") {

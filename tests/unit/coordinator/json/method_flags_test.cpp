@@ -8,7 +8,7 @@ namespace {
 const MethodSpec kBaseline{"baseline", "Baseline", KeepAll{}, {}};
 
 MethodSpec random(double ratio, std::uint64_t seed) {
-  return {"random", "Random", RatioBudget{ratio}, {.seed = seed}, {"seed"}};
+  return {"random", "Random", RatioBudget{ratio}, {{"seed", parameter_value(seed)}}};
 }
 
 MethodSpec knorm(double ratio) { return {"knorm", "Knorm", RatioBudget{ratio}, {}}; }
@@ -42,8 +42,7 @@ TEST(MethodFlags, NameAScorerOnlyWhereThereAreSeveral) {
     return MethodSpec{"kvzap",
                       "KVzap",
                       ScoreThreshold{threshold, 8},
-                      {.n_sink = n_sink, .kvzap_scorer = scorer},
-                      {"kvzap_n_sink", "kvzap_scorer_model"}};
+                      {{"kvzap_n_sink", n_sink}, {"kvzap_scorer_model", ""}, {"kvzap_scorer", scorer}}};
   };
   EXPECT_EQ(json_method_flags({kvzap(-1, 0, "aa"), kvzap(-2, 3, "aa")}),
             parsed(R"({"methods": ["kvzap:policy=threshold:threshold=-1:sliding_window_size=8:kvzap_n_sink=0",

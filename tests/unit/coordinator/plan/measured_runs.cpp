@@ -117,6 +117,13 @@ MeasuredRun stories260K() {
 
 }  // namespace
 
+MethodCost cost_of(const MethodSpec& method, const CostShape& shape) {
+  const auto d = static_cast<double>(shape.head_dim);
+  const auto forms = 2 * static_cast<double>(shape.n_layers * shape.n_heads) * d * (d + 2);
+  if (method.name == "expected_attention") return {.per_key_and_event = forms};
+  return {.attention = method.name == "observed_attention" ? 2.0 : 1.0};
+}
+
 const std::vector<MeasuredRun>& measured_runs() {
   static const std::vector<MeasuredRun> runs{demo_longdocs(), demo_documents(), stories260K()};
   return runs;

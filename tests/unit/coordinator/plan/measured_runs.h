@@ -24,4 +24,8 @@ struct MeasuredRun {
 
 const std::vector<MeasuredRun>& measured_runs();
 
+// What the registry says of the methods that were measured, for a model of this shape: a press with forms of
+// queries at every event, one that follows rows, others.
+MethodCost cost_of(const MethodSpec& method, const CostShape& shape);
+
 }  // namespace kvcompare

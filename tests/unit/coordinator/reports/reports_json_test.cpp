@@ -171,8 +171,7 @@ TEST(DetailedJson, ConfigHoldsTheFlagsButForPlaces) {
 
 TEST(DetailedJson, TellsOfEachMethodWhatItUsedAndNothingElse) {
   Comparison comparison = example_comparison();
-  comparison.methods[1].spec.parameters = {.n_sink = 4, .seed = 7};
-  comparison.methods[1].spec.reads = {"n_sink"};
+  comparison.methods[1].spec.parameters = {{"n_sink", std::int64_t{4}}};
   const Json results = detailed(comparison)["results"];
   EXPECT_EQ(results[0]["parameters"], Json::parse(R"({"policy": "none"})"));
   EXPECT_EQ(results[1]["parameters"],
@@ -351,7 +350,7 @@ TEST(RunJson, HoldsThePathsThatTheResultsLeaveOut) {
   comparison.places = {.model_name = "/models/tiny", .data_path = "/data.jsonl"};
   EXPECT_EQ(Json::parse(run_json(comparison, {}))["paths"],
             Json::parse(R"({"model_name": "/models/tiny", "data_path": "/data.jsonl"})"));
-  comparison.methods[2].spec.parameters.kvzap_scorer = "ab";
+  comparison.methods[2].spec.parameters = {{"kvzap_scorer", "ab"}};
   comparison.places.kvzap_scorers = {{"ab", "/scorer"}};
   EXPECT_EQ(Json::parse(run_json(comparison, {}))["kvzap_scorers"],
             Json::parse(R"([{"sha256": "ab", "path": "/scorer"}])"));

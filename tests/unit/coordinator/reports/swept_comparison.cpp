@@ -34,7 +34,7 @@ MethodResult instance(const MethodSpec& spec, const std::string& label, double f
 }
 
 MethodSpec streaming_llm(double ratio) {
-  return {"streaming_llm", "StreamingLLM", RatioBudget{ratio}, {.n_sink = 4}, {"n_sink"}};
+  return {"streaming_llm", "StreamingLLM", RatioBudget{ratio}, {{"n_sink", std::int64_t{4}}}};
 }
 
 Statistics statistics() {
@@ -105,8 +105,8 @@ Comparison swept_comparison() {
   comparison.numerics = {numerics};
   comparison.n_samples = 3;
   comparison.skipped = {SampleIndex(1)};
-  const MethodSpec kvzap{"kvzap", "KVzap", ScoreThreshold{-6, 128}, {}, {"kvzap_n_sink"}};
-  const MethodSpec random{"random", "Random", RatioBudget{0.5}, {.seed = 42}, {"seed"}};
+  const MethodSpec kvzap{"kvzap", "KVzap", ScoreThreshold{-6, 128}, {{"kvzap_n_sink", std::int64_t{0}}}};
+  const MethodSpec random{"random", "Random", RatioBudget{0.5}, {{"seed", std::int64_t{42}}}};
   comparison.methods = {instance({"baseline", "Baseline", KeepAll{}, {}}, "Baseline", 6.5, 9.5, 16, 24),
                         instance(streaming_llm(0.5), "StreamingLLM 0.5", 6.75, 9.75, 8, 12),
                         instance(streaming_llm(0.75), "StreamingLLM 0.75", 8, 12, 4, 6),

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 std::vector<Warning> warnings(JournalHeader header, const EvictionPolicy& policy, std::int64_t n_evicted = 1,
                               std::int64_t n_sink = 0) {
   header.spec.methods = {{"baseline", "Baseline", KeepAll{}, {}},
-                         {"random", "Random", policy, {.n_sink = n_sink}}};
+                         {"random", "Random", policy, {{"n_sink", n_sink}}}};
   header.n_samples = 2;
   if (header.model.max_position_embeddings == 0) header.model.max_position_embeddings = 100;
   UnitTable units;

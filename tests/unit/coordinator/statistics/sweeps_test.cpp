@@ -9,19 +9,19 @@ namespace {
 using testing::ElementsAre;
 
 MethodSpec streaming(double ratio, std::int64_t n_sink) {
-  return {"streaming_llm", "StreamingLLM", RatioBudget{ratio}, {.n_sink = n_sink}, {"n_sink"}};
+  return {"streaming_llm", "StreamingLLM", RatioBudget{ratio}, {{"n_sink", n_sink}}};
 }
 
 MethodSpec kvzap(double threshold, std::int64_t window) {
-  return {"kvzap", "KVzap", ScoreThreshold{threshold, window}, {}, {"kvzap_n_sink"}};
+  return {"kvzap", "KVzap", ScoreThreshold{threshold, window}, {{"kvzap_n_sink", std::int64_t{0}}}};
 }
 
 MethodSpec expected(double ratio, bool use_covariance, std::int64_t n_future) {
-  return {"expected_attention",
-          "ExpectedAttention",
-          RatioBudget{ratio},
-          {.n_future_positions = n_future, .use_covariance = use_covariance},
-          {"n_sink", "n_future_positions", "use_covariance"}};
+  return {
+      "expected_attention",
+      "ExpectedAttention",
+      RatioBudget{ratio},
+      {{"n_sink", std::int64_t{0}}, {"n_future_positions", n_future}, {"use_covariance", use_covariance}}};
 }
 
 const MethodSpec kBaseline{"baseline", "Baseline", KeepAll{}, {}};

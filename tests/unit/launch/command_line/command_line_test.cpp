@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "tests/support/parameters.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
@@ -59,15 +60,15 @@ TEST(CommandLine, DefaultsAreThoseOfTheSpecs) {
   EXPECT_EQ(ratio(command), 0.5);
   EXPECT_EQ(threshold(command), -7);
   EXPECT_EQ(std::get<ScoreThreshold>(instance(command, "kvzap").policy).sliding_window_size, 128);
-  EXPECT_EQ(instance(command, "streaming_llm").parameters.n_sink, 4);
-  EXPECT_EQ(instance(command, "expected_attention").parameters.n_future_positions, 512);
-  EXPECT_TRUE(instance(command, "expected_attention").parameters.use_covariance);
-  EXPECT_TRUE(instance(command, "expected_attention").parameters.use_vnorm);
-  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_scorer_model,
+  EXPECT_EQ(sinks_of(instance(command, "streaming_llm")), 4);
+  EXPECT_EQ(parameter<std::int64_t>(instance(command, "expected_attention"), "n_future_positions"), 512);
+  EXPECT_TRUE(parameter<bool>(instance(command, "expected_attention"), "use_covariance"));
+  EXPECT_TRUE(parameter<bool>(instance(command, "expected_attention"), "use_vnorm"));
+  EXPECT_EQ(parameter<std::string>(instance(command, "kvzap"), "kvzap_scorer_model"),
             "nvidia/KVzap-mlp-Llama-3.1-8B-Instruct");
-  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_model_type, "");
-  EXPECT_EQ(instance(command, "kvzap").parameters.n_sink, 0);
-  EXPECT_EQ(instance(command, "random").parameters.seed, 42u);
+  EXPECT_EQ(parameter<std::string>(instance(command, "kvzap"), "kvzap_model_type"), "");
+  EXPECT_EQ(sinks_of(instance(command, "kvzap")), 0);
+  EXPECT_EQ(parameter<std::uint64_t>(instance(command, "random"), "seed"), 42u);
   EXPECT_EQ(command.spec.dtype, std::nullopt);
   EXPECT_EQ(command.options.device, "auto");
   EXPECT_EQ(command.options.output_dir.filename(), "comparison_results");
@@ -134,16 +135,16 @@ TEST(CommandLine, EveryFlagReachesItsPlace) {
   EXPECT_EQ(ratio(command), 0.25);
   EXPECT_EQ(threshold(command), -3.5);
   EXPECT_EQ(std::get<ScoreThreshold>(instance(command, "kvzap").policy).sliding_window_size, 0);
-  EXPECT_EQ(instance(command, "streaming_llm").parameters.n_sink, 2);
-  EXPECT_EQ(instance(command, "expected_attention").parameters.n_future_positions, 9);
-  EXPECT_FALSE(instance(command, "expected_attention").parameters.use_covariance);
-  EXPECT_FALSE(instance(command, "expected_attention").parameters.use_vnorm);
-  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_scorer_model, "k");
-  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_model_type, "linear");
-  EXPECT_EQ(instance(command, "kvzap").parameters.n_sink, 5);
+  EXPECT_EQ(sinks_of(instance(command, "streaming_llm")), 2);
+  EXPECT_EQ(parameter<std::int64_t>(instance(command, "expected_attention"), "n_future_positions"), 9);
+  EXPECT_FALSE(parameter<bool>(instance(command, "expected_attention"), "use_covariance"));
+  EXPECT_FALSE(parameter<bool>(instance(command, "expected_attention"), "use_vnorm"));
+  EXPECT_EQ(parameter<std::string>(instance(command, "kvzap"), "kvzap_scorer_model"), "k");
+  EXPECT_EQ(parameter<std::string>(instance(command, "kvzap"), "kvzap_model_type"), "linear");
+  EXPECT_EQ(sinks_of(instance(command, "kvzap")), 5);
   EXPECT_THAT(method_names(command), ElementsAre("baseline", "kvzap", "random", "streaming_llm",
                                                  "expected_attention", "observed_attention"));
-  EXPECT_EQ(instance(command, "random").parameters.seed, 18446744073709551615u);
+  EXPECT_EQ(parameter<std::uint64_t>(instance(command, "random"), "seed"), 18446744073709551615u);
   EXPECT_FALSE(instance(compare({"--policy", "ratio"}), "kvzap").has_own_policy);
   EXPECT_EQ(command.spec.dtype, Dtype::kBFloat16);
   EXPECT_EQ(command.spec.text_field, "content");
@@ -158,7 +159,8 @@ TEST(CommandLine, TheSubcommandIsOptional) {
 
 TEST(CommandLine, HyphensAndUnderscoresAreTheSame) {
   EXPECT_EQ(compare({"--chunk-size=3"}).spec.chunk_size, 3);
-  EXPECT_EQ(instance(compare({"--kvzap-scorer_model", "a-b_c"}), "kvzap").parameters.kvzap_scorer_model,
+  EXPECT_EQ(parameter<std::string>(instance(compare({"--kvzap-scorer_model", "a-b_c"}), "kvzap"),
+                                   "kvzap_scorer_model"),
             "a-b_c");
 }
 
@@ -170,15 +172,20 @@ TEST(CommandLine, ANegativeNumberIsAValue) {
 }
 
 TEST(CommandLine, ASwitchStandsAloneTakesAValueOrIsNegated) {
-  EXPECT_TRUE(instance(compare({"--use_covariance"}), "expected_attention").parameters.use_covariance);
   EXPECT_TRUE(
-      instance(compare({"--use_covariance", "True"}), "expected_attention").parameters.use_covariance);
+      parameter<bool>(instance(compare({"--use_covariance"}), "expected_attention"), "use_covariance"));
+  EXPECT_TRUE(parameter<bool>(instance(compare({"--use_covariance", "True"}), "expected_attention"),
+                              "use_covariance"));
+  EXPECT_FALSE(parameter<bool>(instance(compare({"--use_covariance", "false"}), "expected_attention"),
+                               "use_covariance"));
   EXPECT_FALSE(
-      instance(compare({"--use_covariance", "false"}), "expected_attention").parameters.use_covariance);
-  EXPECT_FALSE(instance(compare({"--use-covariance=0"}), "expected_attention").parameters.use_covariance);
-  EXPECT_FALSE(instance(compare({"--no_use_covariance"}), "expected_attention").parameters.use_covariance);
-  EXPECT_FALSE(instance(compare({"--no-vnorm"}), "expected_attention").parameters.use_vnorm);
-  EXPECT_EQ(instance(compare({"--include_observed_attention", "--seed", "1"}), "random").parameters.seed, 1u);
+      parameter<bool>(instance(compare({"--use-covariance=0"}), "expected_attention"), "use_covariance"));
+  EXPECT_FALSE(
+      parameter<bool>(instance(compare({"--no_use_covariance"}), "expected_attention"), "use_covariance"));
+  EXPECT_FALSE(parameter<bool>(instance(compare({"--no-vnorm"}), "expected_attention"), "use_vnorm"));
+  EXPECT_EQ(parameter<std::uint64_t>(
+                instance(compare({"--include_observed_attention", "--seed", "1"}), "random"), "seed"),
+            1u);
 }
 
 TEST(CommandLine, ListsOfMethodsMayHaveSpaces) {

@@ -13,6 +13,7 @@
 #include "launch/command_line/command_line.h"
 #include "launch/command_line/flag_table.h"
 #include "tests/support/error_of.h"
+#include "tests/support/parameters.h"
 #include "tests/support/temporary_folder.h"
 
 namespace kvcompare {
@@ -72,8 +73,8 @@ TEST(ConfigFile, EveryTypeOfValueReachesItsPlace) {
   EXPECT_EQ(command.spec.max_samples, 20);
   EXPECT_EQ(std::get<RatioBudget>(instance(command, "random").policy).compression_ratio, 0.1);
   EXPECT_EQ(std::get<ScoreThreshold>(instance(command, "kvzap").policy).threshold, -6);
-  EXPECT_FALSE(instance(command, "expected_attention").parameters.use_covariance);
-  EXPECT_EQ(instance(command, "random").parameters.seed, 18446744073709551615u);
+  EXPECT_FALSE(parameter<bool>(instance(command, "expected_attention"), "use_covariance"));
+  EXPECT_EQ(parameter<std::uint64_t>(instance(command, "random"), "seed"), 18446744073709551615u);
   EXPECT_EQ(command.spec.dtype, Dtype::kFloat64);
   EXPECT_EQ(command.options.threads, 2);
   std::vector<std::string> names;
@@ -113,7 +114,7 @@ TEST(ConfigFile, ExpandsHomeAndVariablesInPathsAlone) {
                       "kvzap_scorer_model": "${KVCOMPARE_TEST_ROOT}/k", "computed_log": "$KVCOMPARE_TEST_ROOT/c",
                       "text_field": "$KVCOMPARE_TEST_UNSET"})"));
   EXPECT_EQ(command.spec.model_name, "/data/m");
-  EXPECT_EQ(instance(command, "kvzap").parameters.kvzap_scorer_model, "/data/k");
+  EXPECT_EQ(parameter<std::string>(instance(command, "kvzap"), "kvzap_scorer_model"), "/data/k");
   EXPECT_EQ(command.options.computed_log, "/data/c");
   EXPECT_EQ(command.options.output_dir, std::string(std::getenv("HOME")) + "/out");
   EXPECT_EQ(command.spec.text_field, "$KVCOMPARE_TEST_UNSET");

@@ -11,10 +11,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::string> selected(const std::string& list,
-                                  ObservedAttention observed = ObservedAttention::kOnlyIfNamed) {
+std::vector<std::string> selected(const std::string& list, const std::set<std::string>& included = {}) {
   std::vector<std::string> names;
-  for (const MethodItem& item : select_methods(list, observed)) names.emplace_back(item.method->name);
+  for (const MethodItem& item : select_methods(list, included)) names.emplace_back(item.method->name);
   return names;
 }
 
@@ -37,12 +36,12 @@ TEST(SelectMethods, AllIsTheListOfTheSpecsAndEveryIsTheRegistry) {
 
 TEST(SelectMethods, ObservedAttentionComesByItsNameOrByItsFlag) {
   EXPECT_THAT(selected("observed_attention"), ElementsAre("baseline", "observed_attention"));
-  EXPECT_THAT(selected("random", ObservedAttention::kInclude),
+  EXPECT_THAT(selected("random", {"observed_attention"}),
               ElementsAre("baseline", "random", "observed_attention"));
-  EXPECT_THAT(selected("observed_attention", ObservedAttention::kInclude),
+  EXPECT_THAT(selected("observed_attention", {"observed_attention"}),
               ElementsAre("baseline", "observed_attention"));
-  EXPECT_EQ(selected("all", ObservedAttention::kInclude).back(), "observed_attention");
-  EXPECT_EQ(selected("all,observed_attention"), selected("all", ObservedAttention::kInclude));
+  EXPECT_EQ(selected("all", {"observed_attention"}).back(), "observed_attention");
+  EXPECT_EQ(selected("all,observed_attention"), selected("all", {"observed_attention"}));
 }
 
 TEST(SelectMethods, RunsTheBaselineFirstAndTheOthersAsNamed) {
@@ -82,8 +81,7 @@ TEST(SelectMethods, RefusesAListWithoutANames) {
 }
 
 TEST(SelectMethods, TakesParametersOfAnInstance) {
-  const auto items = select_methods("streaming_llm:n-sink=8: compression_ratio = 0.9,random",
-                                    ObservedAttention::kOnlyIfNamed);
+  const auto items = select_methods("streaming_llm:n-sink=8: compression_ratio = 0.9,random");
   ASSERT_EQ(items.size(), 3u);
   EXPECT_EQ(items[1].method->name, "streaming_llm");
   EXPECT_THAT(items[1].fixed,

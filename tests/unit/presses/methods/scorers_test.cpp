@@ -16,6 +16,8 @@
 #include "presses/methods/kvzap_surrogate.h"
 #include "presses/registry.h"
 #include "presses/scorer.h"
+#include "tests/support/parameters.h"
+#include "tests/support/standard_scorer.h"
 #include "tests/unit/presses/methods/layer_view.h"
 
 namespace kvcompare {
@@ -33,7 +35,7 @@ at::Tensor fixed_scores(const Scorer& scorer, const LayerView& view) {
 TEST(Random, IsPhiloxOfTheZeroCounter) {
   const auto view = random_layer_view({.n_tokens = 1, .n_heads = 1, .n_kv_heads = 1});
   MethodFlags run;
-  run.seed = 0;
+  run.set("seed", 0);
   EXPECT_EQ(fixed_scores(scorer_of("random", run), view).item<double>(), (0x6627e8d5u >> 8) * 0x1p-24);
 }
 
@@ -43,7 +45,7 @@ TEST(Random, PutsSeedSampleHeadAndPositionIntoKeyAndCounter) {
   view.sample = SampleIndex(0x0370734413198a2e);
   view.layer = LayerIndex(0x85a308d3);
   MethodFlags run;
-  run.seed = 0x299f31d0a4093822;
+  run.set("seed", 0x299f31d0a4093822);
   EXPECT_EQ(fixed_scores(scorer_of("random", run), view).item<double>(), (0xd16cfe09u >> 8) * 0x1p-24);
 }
 
@@ -105,7 +107,7 @@ TEST(Kvzap, AppliesTheSurrogateOfTheLayer) {
   surrogate.layers.push_back({{{weight({0, 0}, 1), at::tensor({99.0}, at::kDouble)}}});
   surrogate.layers.push_back({{{weight({1, 0, 0, 1}, 2), at::tensor({0.5, 0.0}, at::kDouble)},
                                {weight({2, 3}, 1), at::tensor({-7.0}, at::kDouble)}}});
-  const KvzapSurrogates surrogates{{MethodFlags{}.kvzap_scorer_model, surrogate}};
+  const TrainedScorers surrogates{{standard_scorer(), surrogate}};
   const auto gelu = [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); };
   const auto score = fixed_scores(scorer_of("kvzap", {}, {&surrogates}), view).item<double>();
   EXPECT_NEAR(score, 2 * gelu(1.5) + 3 * gelu(-2) - 7, 1e-14);
@@ -122,8 +124,8 @@ TEST(ObservedAttention, DividesTheMeanOverTheGroupByTheQueriesThatCouldSee) {
 // The formula of docs/semantics.md in plain loops: explicit rotation matrices, two-pass covariance.
 class NaiveExpectedAttention {
  public:
-  NaiveExpectedAttention(const LayerView& view, std::vector<double> frequencies, const MethodFlags& run,
-                         std::int64_t n)
+  NaiveExpectedAttention(const LayerView& view, std::vector<double> frequencies,
+                         const ExpectedAttentionFlags& run, std::int64_t n)
       : view_(view), frequencies_(std::move(frequencies)), run_(run), n_(n) {}
 
   double z(std::int64_t query_head, std::int64_t kv_head, std::int64_t j) const {
@@ -189,21 +191,19 @@ class NaiveExpectedAttention {
 
   const LayerView& view_;
   std::vector<double> frequencies_;
-  MethodFlags run_;
+  ExpectedAttentionFlags run_;
   std::int64_t n_;
 };
 
 class ExpectedAttentionTerms : public testing::TestWithParam<std::tuple<bool, bool>> {};
 
 TEST_P(ExpectedAttentionTerms, IsTheFormulaWhateverTheChunks) {
-  MethodFlags run;
-  run.n_sink = 2;
-  run.n_future_positions = 9;
+  ExpectedAttentionFlags run{.n_sink = 2, .n_future_positions = 9};
   std::tie(run.use_covariance, run.use_vnorm) = GetParam();
   const std::vector<double> frequencies{1.0, 0.4, 0.1, 0.01};
   const Rope rope(at::tensor(frequencies, at::kDouble));
   const auto view = random_layer_view({.n_tokens = 7});
-  const auto scorer = scorer_of("expected_attention", run);
+  const auto scorer = scorer_of("expected_attention", {.of_presses = run.list()});
   const auto layer = std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_layer(rope);
   for (const auto& [first, n] : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 1}, {1, 3}, {4, 3}}) {
     auto chunk = view;

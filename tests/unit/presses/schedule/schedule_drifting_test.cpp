@@ -16,6 +16,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "presses/registry.h"
+#include "tests/support/parameters.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 
 namespace kvcompare {
@@ -191,7 +192,7 @@ class NaiveExpectedAttention {
   using Row = std::vector<double>;
   using Matrix = std::vector<Row>;
 
-  NaiveExpectedAttention(const WholeHead& head, Row frequencies, const ScorerParameters& parameters)
+  NaiveExpectedAttention(const WholeHead& head, Row frequencies, const ExpectedAttentionFlags& parameters)
       : k_(rows(head.k)), v_(rows(head.v)), frequencies_(std::move(frequencies)), parameters_(parameters) {
     for (std::int64_t g = 0; g < head.raw_q.size(0); ++g) q_.push_back(rows(head.raw_q[g]));
     d_ = k_.front().size();
@@ -294,7 +295,7 @@ class NaiveExpectedAttention {
   std::vector<Matrix> q_;
   Matrix k_, v_;
   Row frequencies_;
-  ScorerParameters parameters_;
+  ExpectedAttentionFlags parameters_;
   std::size_t d_ = 0;
 };
 
@@ -334,7 +335,7 @@ class ExpectedAttentionOfAHead : public testing::TestWithParam<std::tuple<bool, 
   }
 
   std::unique_ptr<DriftingScorer::Head> start(const WholeHead& head) {
-    scorer_ = make_scorer({"expected_attention", "", RatioBudget{}, parameters_}, {});
+    scorer_ = make_scorer({"expected_attention", "", RatioBudget{}, parameters_.list()}, {});
     return std::get<std::unique_ptr<DriftingScorer>>(scorer_)->start_head(*rope_, head);
   }
 
@@ -350,7 +351,7 @@ class ExpectedAttentionOfAHead : public testing::TestWithParam<std::tuple<bool, 
     }
   }
 
-  ScorerParameters parameters_;
+  ExpectedAttentionFlags parameters_;
   std::vector<double> frequencies_;
   std::unique_ptr<Rope> rope_;
   Scorer scorer_;

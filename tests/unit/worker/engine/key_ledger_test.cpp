@@ -19,7 +19,7 @@ using Deaths = std::vector<DeathTime>;
 MethodSpec method_of(const EvictionPolicy& policy, std::int64_t n_sink) {
   MethodSpec method;
   method.policy = policy;
-  method.parameters.n_sink = n_sink;
+  method.parameters = {{"n_sink", n_sink}};
   return method;
 }
 

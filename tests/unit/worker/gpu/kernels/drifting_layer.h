@@ -27,6 +27,7 @@
 #include "presses/scorer.h"
 #include "tests/kernels/reference/drifting_schedule_kernel_reference.h"
 #include "tests/support/kernel_run.h"
+#include "tests/support/parameters.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
 #include "worker/gpu/kernels/drifting_schedule_kernel.h"
 
@@ -49,7 +50,7 @@ struct Shape {
   }
   std::int64_t group() const { return n_heads / n_kv_heads; }
   Chunking chunking() const { return {n_tokens, chunk_size}; }
-  ScorerParameters parameters() const {
+  ExpectedAttentionFlags parameters() const {
     return {
         .n_sink = n_sink, .n_future_positions = 20, .use_covariance = use_covariance, .use_vnorm = use_vnorm};
   }

@@ -16,6 +16,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/sort.h>
 
+#include "common/run/method_parameters.h"
 #include "presses/policy/eviction_slots.h"
 #include "presses/registry.h"
 #include "presses/schedule/schedule_fixed.h"
@@ -307,7 +308,7 @@ TEST(EvictionSlots, AreWhatTheBudgetsLeaveNoRoomFor) {
 TEST(RandomScoresKernel, AreThoseOfPresses) {
   for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{42}, std::uint64_t{0xFEDCBA9876543210}})
     for (const std::int64_t sample : {std::int64_t{0}, std::int64_t{7}, std::int64_t{1} << 60}) {
-      const auto scorer = make_scorer({"random", "", RatioBudget{}, {.seed = seed}}, {});
+      const auto scorer = make_scorer({"random", "", RatioBudget{}, {{"seed", parameter_value(seed)}}}, {});
       LayerView view;
       view.n_kv_heads = 3;
       view.n_tokens = 300;

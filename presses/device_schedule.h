@@ -1,0 +1,43 @@
+// What of a GPU a press asks for, when the GPU engine decides which keys die. A row of the registry says it
+// for an instance; worker/gpu/gpu_schedule.h has the schedules.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+namespace kvcompare {
+
+// The GPU engine refuses the method, with what would be accepted.
+struct RefusedOnDevice {};
+
+// Nothing is evicted.
+struct KeepAllOnDevice {};
+
+// A FixedScorer, which is asked for its scores on the device; kernels apply the policy.
+struct TokenScores {};
+
+// As TokenScores, with scores that are known before there is a token: the death times of all layers are found
+// at once. The score of a key is its position.
+struct PositionScores {};
+
+// Likewise. The score of a key is common/philox.h's number of (seed, sample, layer, KV head, position).
+struct PhiloxScores {
+  std::uint64_t seed = 0;
+};
+
+// Kernels that score keys by the attention expected from Gaussian future queries, whose mean and covariance
+// are those of the queries so far: docs/semantics.md, section 3, expected_attention.
+struct GaussianQueries {
+  std::int64_t n_future_positions = 0;
+  bool use_covariance = true;
+  bool use_vnorm = true;
+};
+
+// Kernels that score keys by the attention received, divided by the number of queries that could have given
+// it: docs/semantics.md, section 3, observed_attention.
+struct MeanAttentionReceived {};
+
+using DeviceSchedule = std::variant<RefusedOnDevice, KeepAllOnDevice, TokenScores, PositionScores,
+                                    PhiloxScores, GaussianQueries, MeanAttentionReceived>;
+
+}  // namespace kvcompare

@@ -1,0 +1,10 @@
+// No eviction: what every method is compared with.
+#pragma once
+
+#include "presses/registry.h"
+
+namespace kvcompare {
+
+MethodDescription baseline_method();
+
+}  // namespace kvcompare
