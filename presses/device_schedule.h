@@ -13,6 +13,10 @@ struct RefusedOnDevice {};
 // Nothing is evicted.
 struct KeepAllOnDevice {};
 
+// The press decides on the host, from the layer's states that it reads, which are copied there. Right for
+// every press, and slower than kernels.
+struct HostSchedule {};
+
 // A FixedScorer, which is asked for its scores on the device; kernels apply the policy.
 struct TokenScores {};
 
@@ -37,7 +41,7 @@ struct GaussianQueries {
 // it: docs/semantics.md, section 3, observed_attention.
 struct MeanAttentionReceived {};
 
-using DeviceSchedule = std::variant<RefusedOnDevice, KeepAllOnDevice, TokenScores, PositionScores,
-                                    PhiloxScores, GaussianQueries, MeanAttentionReceived>;
+using DeviceSchedule = std::variant<RefusedOnDevice, KeepAllOnDevice, HostSchedule, TokenScores,
+                                    PositionScores, PhiloxScores, GaussianQueries, MeanAttentionReceived>;
 
 }  // namespace kvcompare

@@ -10,6 +10,7 @@
 namespace kvcompare {
 
 struct LayerView;
+struct PressNeeds;
 struct WholeHead;
 struct AliveKeys;
 
@@ -23,6 +24,7 @@ Needs needs_of(const Scorer& scorer);  // of a NoScorer nothing
 
 // Throws ConfigError, naming the method, if its scorer asks for what no engine gives to a scorer of its kind.
 void check_needs(const Scorer& scorer, const std::string& method);
+void check_needs(const PressNeeds& needs, const std::string& method);
 
 // The view without what is not needed. Throws InvariantError if something needed is undefined.
 LayerView what_is_needed(const LayerView& view, const Needs& needs);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "presses/policy/layer_press.h"
 #include "presses/methods/baseline.h"
 #include "presses/methods/expected_attention.h"
 #include "presses/methods/knorm.h"
@@ -15,6 +16,7 @@
 #include "presses/methods/random.h"
 #include "presses/methods/streaming_llm.h"
 #include "presses/needs.h"
+#include "presses/schedule/per_head.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -120,9 +122,19 @@ DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& re
 }
 
 Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
-  auto scorer = description_of(spec, resources).make(spec, resources);
+  const auto make = description_of(spec, resources).make;
+  require(make != nullptr, "'" + spec.name + "' has no scorer");
+  auto scorer = make(spec, resources);
   check_needs(scorer, spec.name);
   return scorer;
+}
+
+std::unique_ptr<LayerPress> make_press(const MethodSpec& spec, const ScorerResources& resources) {
+  const auto make = description_of(spec, resources).make_press;
+  if (!make) return per_head(make_scorer(spec, resources), spec);
+  auto press = make(spec, resources);
+  check_needs(press->needs(), spec.name);
+  return press;
 }
 
 }  // namespace kvcompare

@@ -23,6 +23,7 @@ namespace kvcompare {
 class FixedScorer;
 class DriftingScorer;
 class ObservingScorer;
+class LayerPress;
 struct KvzapSurrogate;
 
 // An engine knows from the type what a scorer needs; see scorer.h. NoScorer: the baseline.
@@ -53,7 +54,10 @@ struct MethodDescription {
   std::vector<ParameterFlag> parameters{};  // described<its struct>()
   std::string_view summary = "";            // one line: what the score is
   std::string_view source = "";             // paper
+  // A scorer, by whose scores each KV head evicts as the policy says; or else a press that decides for all
+  // heads of a layer.
   Scorer (*make)(const MethodSpec&, const ScorerResources&) = nullptr;
+  std::unique_ptr<LayerPress> (*make_press)(const MethodSpec&, const ScorerResources&) = nullptr;
   // What it costs; nothing beyond the model's own pass if null.
   MethodCost (*cost)(const MethodSpec&, const ModelShape&) = nullptr;
   // What it asks of a GPU; refused there if null.
@@ -89,7 +93,11 @@ MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape);
 // Throws ConfigError, with what would be accepted, if the GPU engine has no schedule for the method.
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources = {});
 
-// The scorer of a spec made by make_method_spec. Throws ConfigError if it needs what no engine gives it.
+// The scorer of a spec made by make_method_spec, whose row has one. Throws ConfigError if it needs what no
+// engine gives it.
 Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources);
+
+// The press of any spec: that of its row, or per_head() of its scorer. Throws as make_scorer.
+std::unique_ptr<LayerPress> make_press(const MethodSpec& spec, const ScorerResources& resources);
 
 }  // namespace kvcompare

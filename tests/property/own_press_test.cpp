@@ -3,10 +3,13 @@
 // formula.
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <deque>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -14,8 +17,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include "common/errors.h"
+#include "presses/policy/layer_press.h"
+#include "presses/policy/eviction.h"
 #include "presses/scorer.h"
 #include "tests/property/engine_under_test.h"
 #include "tests/property/random_model.h"
@@ -123,6 +132,181 @@ class SecondObserving : public ObservingScorer {
   }
 };
 
+// ---- presses that decide for all heads of a layer together
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+// All heads share the budget 2 (n + 1) / 3 keys a head, by the first channel of the keys; a head keeps one at
+// least. On a tie the earlier position stays, and of one position the lower head.
+class SharedBudget : public LayerPress {
+ public:
+  PressNeeds needs() const override { return {.tile = {}, .layer = {.k = true}, .chunk = {.k = true}}; }
+  std::unique_ptr<DeathSchedule> start_schedule(const UnitShape& unit) const override {
+    return std::make_unique<Schedule>(unit);
+  }
+  std::unique_ptr<LayerEviction> start_eviction(const UnitShape&) const override {
+    return std::make_unique<Eviction>();
+  }
+
+ private:
+  struct Key {
+    double score;
+    std::int64_t position;
+    std::int64_t kv_head;
+  };
+
+  // Those of `alive` that die at the event after n tokens.
+  static std::vector<Key> dying(std::vector<Key> alive, std::int64_t n, std::int64_t n_kv_heads) {
+    std::ranges::stable_sort(alive, [](const Key& a, const Key& b) {
+      return std::tuple(-a.score, a.position, a.kv_head) < std::tuple(-b.score, b.position, b.kv_head);
+    });
+    std::vector<std::int64_t> n_left(at(n_kv_heads), 0);
+    for (const auto& key : alive) ++n_left[at(key.kv_head)];
+    auto n_over = std::ssize(alive) - n_kv_heads * (2 * (n + 1) / 3);
+    std::vector<Key> dead;
+    for (auto key = alive.rbegin(); key != alive.rend() && n_over > 0; ++key) {
+      if (n_left[at(key->kv_head)] == 1) continue;
+      --n_left[at(key->kv_head)];
+      --n_over;
+      dead.push_back(*key);
+    }
+    return dead;
+  }
+
+  class Schedule : public DeathSchedule {
+   public:
+    explicit Schedule(const UnitShape& unit) : unit_(unit) {}
+    void decide(std::int64_t /*part*/, const LayerView& layer, const LayerDeathTimes& deaths) override {
+      EXPECT_FALSE(layer.q.defined() || layer.v.defined());
+      const auto scores = layer.k.select(2, 0).to(at::kDouble).contiguous();
+      for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h) std::ranges::fill(deaths.of_head(h), kNever);
+      for (std::int64_t e = 0; e < unit_.chunking.n_events(); ++e) {
+        const auto n = unit_.chunking.n_at(e);
+        std::vector<Key> alive;
+        for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h)
+          for (std::int64_t j = 0; j < n; ++j)
+            if (deaths.of_head(h)[at(j)] == kNever) alive.push_back({scores[h][j].item<double>(), j, h});
+        for (const auto& key : dying(std::move(alive), n, deaths.n_kv_heads))
+          deaths.of_head(key.kv_head)[at(key.position)] = static_cast<DeathTime>(e);
+      }
+    }
+    const UnitShape unit_;
+  };
+
+  class Eviction : public LayerEviction {
+    std::vector<at::Tensor> evict(const Event& event, std::span<const AliveKeys> heads) override {
+      std::vector<Key> alive;
+      for (std::int64_t h = 0; h < std::ssize(heads); ++h)
+        for (std::int64_t i = 0; i < heads[at(h)].positions.size(0); ++i)
+          alive.push_back({heads[at(h)].k[i][0].to(at::kDouble).item<double>(),
+                           heads[at(h)].positions[i].item<std::int64_t>(), h});
+      std::vector<at::Tensor> kept;
+      const auto dead = dying(std::move(alive), event.n, std::ssize(heads));
+      for (std::int64_t h = 0; h < std::ssize(heads); ++h) {
+        auto stays = at::ones_like(heads[at(h)].positions).to(at::kBool);
+        for (const auto& key : dead)
+          if (key.kv_head == h) stays.logical_and_(heads[at(h)].positions.ne(key.position));
+        kept.push_back(stays.nonzero().squeeze(1));
+      }
+      return kept;
+    }
+  };
+};
+
+// Half of the keys stay, the same in all heads: those to which the last five queries of all heads gave most.
+class LastQueries : public LayerPress {
+ public:
+  PressNeeds needs() const override {
+    return {.tile = {}, .layer = {.q = true, .k = true}, .chunk = {.attention = true}};
+  }
+  std::unique_ptr<DeathSchedule> start_schedule(const UnitShape& unit) const override {
+    return std::make_unique<Schedule>(unit);
+  }
+  std::unique_ptr<LayerEviction> start_eviction(const UnitShape& unit) const override {
+    return std::make_unique<Eviction>(unit.n_kv_heads);
+  }
+
+ private:
+  static constexpr std::size_t kQueries = 5;
+  static at::Tensor survivors_of(const Event& event, const at::Tensor& positions, const at::Tensor& given) {
+    return survivors(RatioBudget{0.5}, 0, event, positions, given);
+  }
+
+  class Schedule : public DeathSchedule {
+   public:
+    explicit Schedule(const UnitShape& unit) : unit_(unit) {}
+    void decide(std::int64_t /*part*/, const LayerView& layer, const LayerDeathTimes& deaths) override {
+      const auto group = unit_.n_heads / unit_.n_kv_heads;
+      const auto k = layer.k.to(at::kDouble).repeat_interleave(group, 0);
+      const auto scale = 1 / std::sqrt(static_cast<double>(k.size(2)));
+      for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h) std::ranges::fill(deaths.of_head(h), kNever);
+      std::deque<at::Tensor> rows;  // of the last queries, [n_tokens], 0 for what is not seen
+      auto alive = at::empty({0}, at::kLong);
+      for (std::int64_t i = 0; i < layer.n_tokens; ++i) {
+        alive = at::cat({alive, at::tensor({i}, at::kLong)});
+        const auto q = layer.q.select(1, i).to(at::kDouble).unsqueeze(1);  // [n_heads, 1, d_head]
+        const auto weights = (q.matmul(k.index_select(1, alive).transpose(1, 2)) * scale).softmax(-1);
+        rows.push_back(
+            at::zeros({layer.n_tokens}, at::kDouble).index_copy(0, alive, weights.sum(0).squeeze(0)));
+        if (rows.size() > kQueries) rows.pop_front();
+        const auto e = i / unit_.chunking.chunk_size;
+        if (i + 1 != unit_.chunking.n_at(e)) continue;
+        auto given = at::zeros({layer.n_tokens}, at::kDouble);
+        for (const auto& row : rows) given = given + row;
+        const auto kept =
+            alive.index_select(0, survivors_of(unit_.chunking.event(e), alive, given.index_select(0, alive)));
+        for (std::int64_t j = 0; j < alive.size(0); ++j) {
+          const auto position = alive[j].item<std::int64_t>();
+          if (kept.eq(position).any().item<bool>()) continue;
+          for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h)
+            deaths.of_head(h)[at(position)] = static_cast<DeathTime>(e);
+        }
+        alive = kept;
+      }
+    }
+    const UnitShape unit_;
+  };
+
+  class Eviction : public LayerEviction {
+   public:
+    explicit Eviction(std::int64_t n_kv_heads) : n_kv_heads_(n_kv_heads) {}
+    void observe(std::int64_t kv_head, const at::Tensor& weights) override {
+      const auto rows = weights.to(at::kDouble).sum(0);  // [chunk, n_alive]
+      chunk_ = kv_head == 0 ? rows : chunk_ + rows;
+      if (kv_head + 1 < n_kv_heads_) return;
+      for (std::int64_t i = 0; i < chunk_.size(0); ++i) {
+        rows_.push_back(chunk_[i]);
+        if (rows_.size() > kQueries) rows_.pop_front();
+      }
+    }
+    std::vector<at::Tensor> evict(const Event& event, std::span<const AliveKeys> heads) override {
+      const auto& positions = heads.front().positions;
+      auto given = at::zeros({positions.size(0)}, at::kDouble);
+      for (const auto& row : rows_) given.narrow(0, 0, row.size(0)).add_(row);
+      const auto kept = survivors_of(event, positions, given);
+      for (auto& row : rows_) row = row.index_select(0, kept.masked_select(kept.lt(row.size(0))));
+      return std::vector<at::Tensor>(heads.size(), kept);
+    }
+
+   private:
+    const std::int64_t n_kv_heads_;
+    at::Tensor chunk_;             // [chunk, n_alive], summed over heads so far
+    std::deque<at::Tensor> rows_;  // of the last queries, [n_alive] when they were given, pruned since
+  };
+};
+
+template <class Press>
+std::unique_ptr<LayerPress> make_layer_press(const MethodSpec&, const ScorerResources&) {
+  return std::make_unique<Press>();
+}
+
+DeviceSchedule on_host(const MethodSpec&) { return HostSchedule{}; }
+
+template <class Press>
+MethodDescription layer_press(std::string_view name) {
+  return {.name = name, .display_name = name, .make_press = make_layer_press<Press>, .on_device = on_host};
+}
+
 template <class Press>
 Scorer make(const MethodSpec&, const ScorerResources&) {
   return std::make_unique<Press>();
@@ -135,9 +319,16 @@ MethodDescription press(std::string_view name, DeviceSchedule (*on_device)(const
   return {.name = name, .display_name = name, .make = make<Press>, .on_device = on_device};
 }
 
-const std::array kOwn{press<SeesAll>("sees_all", token_scores), press<SeesKeys>("sees_keys", token_scores),
+const std::array kOwn{press<SeesAll>("sees_all", token_scores),
+                      press<SeesKeys>("sees_keys", token_scores),
                       press<NeedsAttention>("needs_attention", token_scores),
-                      press<SecondDrifting>("second_drifting"), press<SecondObserving>("second_observing")};
+                      press<SecondDrifting>("second_drifting"),
+                      press<SecondObserving>("second_observing"),
+                      press<SecondDrifting>("drifting_on_host", on_host),
+                      press<SecondObserving>("observing_on_host", on_host),
+                      press<SeesAll>("fixed_on_host", on_host),
+                      layer_press<SharedBudget>("shared_budget"),
+                      layer_press<LastQueries>("last_queries")};
 
 class OwnPress : public testing::TestWithParam<EngineUnderTest> {
  protected:
@@ -155,10 +346,10 @@ class OwnPress : public testing::TestWithParam<EngineUnderTest> {
     shown().clear();
   }
 
-  UnitResult run(const EngineUnderTest& engine, const std::string& name) const {
+  UnitResult run(const EngineUnderTest& engine, const std::string& name, std::int64_t chunk_size = 1) const {
     ModelUnderTest model(scratch_.path(), engine);
     model.set_more_methods(kOwn);
-    return model.engine(1)->run(sample_, {name, name, RatioBudget{0.5}, {}});
+    return model.engine(chunk_size)->run(sample_, {name, name, RatioBudget{0.5}, {}});
   }
 
   // The exact reference: the stepwise engine in float64.
@@ -230,6 +421,27 @@ TEST_P(OwnPress, OfAKindThatTheGpuHasKernelsForIsNeverComputedByThem) {
                                   "'; use --engine stepwise or --device cpu, or leave the method out");
     }
   }
+}
+
+// Every press, on the host where the engine is on a GPU, agrees with a cache that is really pruned.
+TEST_P(OwnPress, ThatDecidesOnTheHostOrForAWholeLayerAgreesWithAPrunedCache) {
+  for (const std::string name :
+       {"drifting_on_host", "observing_on_host", "fixed_on_host", "shared_budget", "last_queries"}) {
+    SCOPED_TRACE(name);
+    for (const std::int64_t chunk_size : {1, 3}) {
+      const auto exact = run({EngineKind::kStepwise, at::kDouble}, name, chunk_size);
+      const auto result = run(GetParam(), name, chunk_size);
+      EXPECT_LT(result.keys.kept(), result.keys.original);
+      if (GetParam().type == at::kDouble || GetParam().type == at::kFloat)
+        EXPECT_EQ(result.keys.kept_per_head, exact.keys.kept_per_head);
+      EXPECT_NEAR(result.total_nll, exact.total_nll, tolerance() * exact.total_nll);
+    }
+  }
+}
+
+TEST_P(OwnPress, ThatSharesABudgetKeepsMoreInOneHeadThanInAnother) {
+  const auto kept = run(GetParam(), "shared_budget").keys.kept_per_head;
+  EXPECT_GT(std::ranges::max(kept), std::ranges::min(kept));
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, OwnPress, testing::ValuesIn(all_engines_under_test()),

@@ -2,7 +2,6 @@
 
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -10,8 +9,8 @@
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
+#include "presses/policy/layer_press.h"
 #include "worker/cpu/interval_attention.h"
-#include "worker/cpu/layer_schedule.h"
 #include "worker/cpu/simd_target.h"
 #include "worker/engine/batch_work.h"
 #include "worker/engine/key_ledger.h"
@@ -40,12 +39,16 @@ class LayerwiseEngine : public Engine {
     require(sample.ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
     const auto& config = model_.config();
     const Chunking chunking{std::ssize(sample.ids), options_.chunk_size};
-    const auto scorer = make_scorer(method, resources_);
+    const auto press = make_press(method, resources_);
+    const auto schedule = press->start_schedule({.chunking = chunking,
+                                                 .n_heads = config.n_heads,
+                                                 .n_kv_heads = config.n_kv_heads,
+                                                 .rope = model_.rope()});
     KeyLedger ledger(chunking, method, config.n_layers, config.n_kv_heads);
     auto x = model_.embed(sample.ids);
     for (std::int64_t l = 0; l < config.n_layers; ++l) {
       const auto view = model_.project(LayerIndex(l), sample.index, 0, x);
-      const auto until = schedule(view, scorer, method, chunking, ledger).to(x.device());
+      const auto until = until_of(view, *schedule, press->needs(), chunking, ledger).to(x.device());
       x = model_.finish_layer(LayerIndex(l), x, interval_attention(view.q, view.k, view.v, until));
       work.done(layer_operations(config, 0, chunking.n_tokens));
     }
@@ -60,27 +63,14 @@ class LayerwiseEngine : public Engine {
   }
 
   // First query that does not see a key: [n_kv_heads, n_tokens], int32.
-  at::Tensor schedule(const LayerView& view, const Scorer& scorer, const MethodSpec& method,
+  at::Tensor until_of(const LayerView& view, DeathSchedule& schedule, const PressNeeds& needs,
                       const Chunking& chunking, KeyLedger& ledger) const {
-    const auto n_kv_heads = view.k.size(0), group = view.q.size(0) / n_kv_heads;
-    at::Tensor scores;
-    if (const auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer))
-      scores = (*fixed)->score(what_is_needed(view, (*fixed)->needs())).cpu().contiguous();
-    const auto needs = needs_of_schedule(scorer);
+    const auto n_kv_heads = view.n_kv_heads;
     auto until = at::empty({n_kv_heads, chunking.n_tokens}, at::kInt);
+    const LayerDeathTimes deaths{until.mutable_data_ptr<std::int32_t>(), n_kv_heads, chunking.n_tokens};
+    decide_layer(schedule, needs, view, deaths);
     for (std::int64_t h = 0; h < n_kv_heads; ++h) {
-      WholeHead head;
-      if (needs.raw_q) head.raw_q = view.raw_q.narrow(0, h * group, group).cpu();
-      if (needs.q) head.q = view.q.narrow(0, h * group, group).cpu();
-      if (needs.k) head.k = view.k.select(0, h).cpu();
-      if (needs.v) head.v = view.v.select(0, h).cpu();
-      std::span<const double> fixed_scores;
-      if (scores.defined())
-        fixed_scores = {scores.const_data_ptr<double>() + h * scores.size(1),
-                        static_cast<std::size_t>(scores.size(1))};
-      const std::span row(until.mutable_data_ptr<std::int32_t>() + h * until.size(1),
-                          static_cast<std::size_t>(until.size(1)));
-      schedule_head(scorer, method, chunking, model_.rope(), head, fixed_scores, row);
+      const auto row = deaths.of_head(h);
       ledger.add_head(row);
       if (options_.observe_deaths) options_.observe_deaths(view.layer, h, row);
       for (auto& death : row) death = static_cast<std::int32_t>(chunking.sees_until(death));

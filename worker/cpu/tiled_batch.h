@@ -21,7 +21,6 @@
 #include <ATen/ops/mm.h>
 
 #include "worker/cpu/interval_attention.h"
-#include "worker/cpu/layer_schedule.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/tiled_engine.h"
@@ -105,10 +104,11 @@ class Batch {
       each(Phase::kProjections, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
         project(LayerIndex(l), *layer, lane, unit, t.begin);
       });
-      each(Phase::kSchedules, heads_, [&](auto&, auto& unit, const Tile& t) { schedule(unit, t.kv_head); });
+      each(Phase::kSchedules, schedule_parts_,
+           [&](auto&, auto& unit, const Tile& t) { schedule(LayerIndex(l), unit, t.part); });
       account(LayerIndex(l));
       each(Phase::kAttention, attention_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        interval_attention_tile(heads_of(unit), t.kv_head, t.begin, lane.attention);
+        interval_attention_tile(heads_of(unit), t.part, t.begin, lane.attention);
       });
       each(Phase::kMlp, row_tiles_,
            [&](auto& lane, auto& unit, const Tile& t) { finish_layer(*layer, lane, unit, t.begin); });
@@ -129,7 +129,7 @@ class Batch {
  private:
   struct Tile {
     UnitInFlight<T>* unit;
-    std::int64_t kv_head;
+    std::int64_t part;   // KV head, or part of a schedule
     std::int64_t begin;  // first token
   };
 
@@ -137,11 +137,10 @@ class Batch {
     const auto group = config_.n_heads / config_.n_kv_heads;
     for (auto* unit : units_) {
       for (std::int64_t i = 0; i < unit->n_tokens(); i += kRowsInTile) row_tiles_.push_back({unit, 0, i});
-      for (std::int64_t h = 0; h < config_.n_kv_heads; ++h) {
-        heads_.push_back({unit, h, 0});
+      for (std::int64_t p = 0; p < unit->schedule->n_parts(); ++p) schedule_parts_.push_back({unit, p, 0});
+      for (std::int64_t h = 0; h < config_.n_kv_heads; ++h)
         for (std::int64_t i = 0; i < unit->n_tokens(); i += n_queries_in_tile(group))
           attention_tiles_.push_back({unit, h, i});
-      }
     }
     // The largest first, so that the threads end together.
     std::ranges::stable_sort(attention_tiles_, std::greater(), &Tile::begin);
@@ -173,7 +172,7 @@ class Batch {
                    size(config_.hidden_size), row<T>(out, r));
   }
 
-  // Input norm, q, k, v with RoPE, and the scores that are known from the token alone.
+  // Input norm, q, k, v with RoPE; and what the press does with tokens as they come.
   void project(LayerIndex index, const FusedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit,
                std::int64_t begin) const {
     const auto n = std::min(kRowsInTile, unit.n_tokens() - begin);
@@ -186,10 +185,7 @@ class Batch {
       throw std::domain_error("layer " + std::to_string(index.value) +
                               ": a query, key or value is not finite; a wider --dtype may help");
     for (std::int64_t r = 0; r < n; ++r) distribute(w, unit, row<T>(qkv, r), begin + r);
-    if (const auto* scorer = unit.fixed()) {
-      const auto view = view_of(index, hidden, qkv, unit, begin);
-      unit.scores.narrow(1, begin, n).copy_(scorer->score(what_is_needed(view, scorer->needs())));
-    }
+    unit.schedule->see(what_is_needed(view_of(index, hidden, qkv, unit, begin), unit.needs.tile));
   }
 
   // Of a tile behind distribute(), which norms q and k in place. Views alone: nothing is copied.
@@ -222,7 +218,7 @@ class Batch {
     for (std::int64_t h = 0; h < config_.n_heads; ++h, qkv += d) {
       if (w.q_norm.defined())
         rms_norm_row(qkv, w.q_norm.const_data_ptr<T>(), config_.rms_norm_eps, size(d), qkv);
-      if (unit.keeps_raw_q) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
+      if (unit.needs.layer.raw_q) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
       rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.q, position) + h * d);
     }
     for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, qkv += d) {
@@ -234,19 +230,30 @@ class Batch {
       std::copy_n(qkv, d, row<T>(unit.v, h) + position * d);
   }
 
-  void schedule(UnitInFlight<T>& unit, std::int64_t kv_head) const {
-    const auto group = config_.n_heads / config_.n_kv_heads;
-    const auto group_of = [&](const at::Tensor& q) {
-      return q.unflatten(1, {config_.n_heads, config_.head_dim})
-          .narrow(1, kv_head * group, group)
-          .transpose(0, 1);
+  void schedule(LayerIndex layer, UnitInFlight<T>& unit, std::int64_t part) const {
+    unit.schedule->decide(part, what_is_needed(whole_layer(layer, unit), unit.needs.layer),
+                          {.first = unit.deaths.template mutable_data_ptr<std::int32_t>(),
+                           .n_kv_heads = config_.n_kv_heads,
+                           .n_tokens = unit.n_tokens()});
+  }
+
+  // All tokens. Views alone: nothing is copied.
+  LayerView whole_layer(LayerIndex layer, const UnitInFlight<T>& unit) const {
+    const auto heads = [&](const at::Tensor& x) {
+      return x.defined() ? x.unflatten(1, {-1, config_.head_dim}).transpose(0, 1) : x;
     };
-    WholeHead head{
-        .raw_q = {}, .q = group_of(unit.q), .k = unit.k.select(0, kv_head), .v = unit.v.select(0, kv_head)};
-    if (unit.keeps_raw_q) head.raw_q = group_of(unit.raw_q);
-    std::span<const double> scores;
-    if (unit.fixed()) scores = {row<double>(unit.scores, kv_head), size(unit.n_tokens())};
-    schedule_head(unit.scorer, unit.method, unit.chunking, rope_, head, scores, deaths_of(unit, kv_head));
+    return {.hidden = {},
+            .raw_q = heads(unit.raw_q),
+            .raw_k = {},
+            .q = heads(unit.q),
+            .k = unit.k,
+            .v = unit.v,
+            .n_kv_heads = config_.n_kv_heads,
+            .n_tokens = unit.n_tokens(),
+            .device = at::kCPU,
+            .layer = layer,
+            .sample = unit.sample.index,
+            .first_position = 0};
   }
 
   static std::span<DeathTime> deaths_of(UnitInFlight<T>& unit, std::int64_t kv_head) {
@@ -321,7 +328,7 @@ class Batch {
   const TiledOptions& options_;
   std::vector<UnitInFlight<T>*> units_;
   std::map<SampleIndex, at::Tensor> embedded_;
-  std::vector<Tile> row_tiles_, heads_, attention_tiles_;
+  std::vector<Tile> row_tiles_, schedule_parts_, attention_tiles_;
 };
 
 }  // namespace kvcompare

@@ -61,7 +61,7 @@ class TiledEngine : public Engine {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
         auto unit =
-            std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, options_.chunk_size);
+            std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, rope_, options_.chunk_size);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {

@@ -12,9 +12,8 @@
 
 #include <ATen/ops/empty.h>
 
+#include "presses/policy/layer_press.h"
 #include "presses/registry.h"
-#include "presses/scorer.h"
-#include "worker/cpu/layer_schedule.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/key_ledger.h"
@@ -24,12 +23,18 @@ namespace kvcompare {
 // T: float or double.
 template <class T>
 struct UnitInFlight {
+  // rope outlives the unit.
   UnitInFlight(const EngineTask& task, const ModelConfig& config, const ScorerResources& resources,
-               std::int64_t chunk_size)
+               const Rope& rope, std::int64_t chunk_size)
       : sample(*task.sample),
         method(*task.method),
         chunking{std::ssize(sample.ids), chunk_size},
-        scorer(make_scorer(method, resources)),
+        press(make_press(method, resources)),
+        needs(press->needs()),
+        schedule(press->start_schedule({.chunking = chunking,
+                                        .n_heads = config.n_heads,
+                                        .n_kv_heads = config.n_kv_heads,
+                                        .rope = rope})),
         ledger(chunking, method, config.n_layers, config.n_kv_heads),
         log_sums(static_cast<std::size_t>(chunking.n_tokens - 1)),
         target_logits(static_cast<std::size_t>(chunking.n_tokens - 1)) {
@@ -38,16 +43,11 @@ struct UnitInFlight {
     q = at::empty({n, config.n_heads * d}, options);
     k = at::empty({config.n_kv_heads, n, d}, options);
     v = at::empty({config.n_kv_heads, n, d}, options);
-    if (keeps_raw_q) raw_q = at::empty({n, config.n_heads * d}, options);
-    if (fixed()) scores = at::empty({config.n_kv_heads, n}, options.dtype(at::kDouble));
+    if (needs.layer.raw_q) raw_q = at::empty({n, config.n_heads * d}, options);
     deaths = at::empty({config.n_kv_heads, n}, options.dtype(at::kInt));
   }
 
   std::int64_t n_tokens() const { return chunking.n_tokens; }
-  const FixedScorer* fixed() const {
-    const auto* pointer = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);
-    return pointer ? pointer->get() : nullptr;
-  }
 
   // By any thread, of the first failure; the unit's further tiles are left out.
   void fail(std::exception_ptr error) {
@@ -59,13 +59,13 @@ struct UnitInFlight {
   const Sample& sample;
   const MethodSpec& method;
   const Chunking chunking;
-  const Scorer scorer;
-  const bool keeps_raw_q = needs_of_schedule(scorer).raw_q;  // of all tokens; a fixed scorer sees its tile's
-  at::Tensor x;                                              // [n_tokens, d_model], the residual stream
+  const std::unique_ptr<LayerPress> press;
+  const PressNeeds needs;
+  const std::unique_ptr<DeathSchedule> schedule;
+  at::Tensor x;       // [n_tokens, d_model], the residual stream
   at::Tensor q;       // [n_tokens, n_heads * d_head]; then the heads' outputs
   at::Tensor raw_q;   // the same before RoPE, if the schedule needs it
   at::Tensor k, v;    // [n_kv_heads, n_tokens, d_head]
-  at::Tensor scores;  // [n_kv_heads, n_tokens], with a FixedScorer only
   at::Tensor deaths;  // [n_kv_heads, n_tokens]: DeathTime, then the first query that does not see the key
   KeyLedger ledger;
   std::vector<LogSumExp> log_sums;    // [n_tokens - 1]

@@ -69,22 +69,8 @@ class TokenSchedule : public FixedPolicy {
       : FixedPolicy(method, chunking, model), scorer_(std::move(scorer)), sample_(sample) {}
 
   void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
-    const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
-    const auto heads = layer.qkv.unflatten(1, {-1, config_.head_dim}).transpose(0, 1);
-    const auto rotated = layer.rotated.transpose(0, 1);
-    const LayerView view{.hidden = layer.hidden,
-                         .raw_q = heads.narrow(0, 0, n_heads),
-                         .raw_k = heads.narrow(0, n_heads, n_kv_heads),
-                         .q = rotated.narrow(0, 0, n_heads),
-                         .k = rotated.narrow(0, n_heads, n_kv_heads),
-                         .v = heads.narrow(0, n_heads + n_kv_heads, n_kv_heads),
-                         .n_kv_heads = n_kv_heads,
-                         .n_tokens = chunking_.n_tokens,
-                         .device = layer.qkv.device(),
-                         .layer = layer.layer,
-                         .sample = sample_,
-                         .first_position = 0};
-    judge(scorer_->score(what_is_needed(view, scorer_->needs())).contiguous(), deaths, until);
+    judge(scorer_->score(what_is_needed(view_of(layer, sample_), scorer_->needs())).contiguous(), deaths,
+          until);
   }
 
  private:

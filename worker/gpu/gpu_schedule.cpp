@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
@@ -13,6 +14,7 @@
 #include "presses/scorer.h"
 #include "worker/gpu/gpu_drifting_schedule.h"
 #include "worker/gpu/gpu_fixed_schedule.h"
+#include "worker/gpu/gpu_host_schedule.h"
 #include "worker/gpu/gpu_observing_schedule.h"
 
 namespace kvcompare {
@@ -34,6 +36,24 @@ LayerDeaths GpuSchedule::layer_deaths(const at::Tensor& deaths, const at::Tensor
           .n_kv_heads = deaths.size(0),
           .n_tokens = chunking_.n_tokens,
           .chunk_size = chunking_.chunk_size};
+}
+
+LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) const {
+  const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
+  const auto heads = layer.qkv.unflatten(1, {-1, config_.head_dim}).transpose(0, 1);
+  const auto rotated = layer.rotated.transpose(0, 1);
+  return {.hidden = layer.hidden,
+          .raw_q = heads.narrow(0, 0, n_heads),
+          .raw_k = heads.narrow(0, n_heads, n_kv_heads),
+          .q = rotated.narrow(0, 0, n_heads),
+          .k = rotated.narrow(0, n_heads, n_kv_heads),
+          .v = heads.narrow(0, n_heads + n_kv_heads, n_kv_heads),
+          .n_kv_heads = n_kv_heads,
+          .n_tokens = chunking_.n_tokens,
+          .device = layer.qkv.device(),
+          .layer = layer.layer,
+          .sample = sample,
+          .first_position = 0};
 }
 
 gpu::Stream GpuSchedule::stream() const { return current_stream(options_.device()); }
@@ -62,6 +82,9 @@ struct MakeSchedule {
     throw InvariantError("the GPU engine has no schedule for '" + method.name + "'");
   }
   Made operator()(const KeepAllOnDevice&) const { return nullptr; }
+  Made operator()(const HostSchedule&) const {
+    return make_host_schedule(make_press(method, model.resources), sample, method, chunking, model);
+  }
   Made operator()(const TokenScores&) const {
     auto scorer = make_scorer(method, model.resources);
     auto* fixed = std::get_if<std::unique_ptr<FixedScorer>>(&scorer);

@@ -13,6 +13,7 @@
 #include "presses/policy/death_times.h"
 #include "presses/registry.h"
 #include "presses/rope.h"
+#include "presses/scorer.h"
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/kernels/layer_deaths.h"
 #include "worker/gpu/kernels/stream.h"
@@ -53,6 +54,8 @@ class GpuSchedule {
  protected:
   // deaths, until: [any number of heads, n_tokens], contiguous
   LayerDeaths layer_deaths(const at::Tensor& deaths, const at::Tensor& until) const;
+  // The layer as scorers see it, on the device.
+  LayerView view_of(const GpuLayerView& layer, SampleIndex sample) const;
   gpu::Stream stream() const;
   int* status() const { return status_.mutable_data_ptr<int>(); }
   at::Tensor on_device(const std::vector<std::int32_t>& values) const;

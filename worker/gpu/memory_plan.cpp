@@ -74,6 +74,9 @@ std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const Method
   const Chunking chunking{n_tokens, demand.chunk_size};
   const auto schedule = device_schedule(method);
   if (std::holds_alternative<KeepAllOnDevice>(schedule)) return {};
+  if (std::holds_alternative<HostSchedule>(schedule))  // copies that lie as the host reads them
+    return {{"states for the host",
+             n_tokens * (2 * c.n_heads + 2 * c.n_kv_heads) * c.head_dim * bytes_of(demand.dtype)}};
   if (const auto* queries = std::get_if<GaussianQueries>(&schedule))
     return drifting_memory(demand, method, chunking, *queries);
   if (std::holds_alternative<MeanAttentionReceived>(schedule))

@@ -19,12 +19,15 @@ namespace {
 // One sample on its way through the model. Constructed, fed to the end, asked for the result.
 class StepwiseRun {
  public:
-  StepwiseRun(const Model& model, const Sample& sample, const MethodSpec& method, const Scorer& scorer,
+  StepwiseRun(const Model& model, const Sample& sample, const MethodSpec& method, const LayerPress& press,
               const StepwiseOptions& options)
       : model_(model), sample_(sample), method_(method), options_(options) {
     const auto& config = model.config();
-    for (std::int64_t l = 0; l < config.n_layers; ++l)
-      caches_.emplace_back(config.n_kv_heads, scorer, model.rope());
+    const UnitShape unit{.chunking = {std::ssize(sample.ids), options.chunk_size},
+                         .n_heads = config.n_heads,
+                         .n_kv_heads = config.n_kv_heads,
+                         .rope = model.rope()};
+    for (std::int64_t l = 0; l < config.n_layers; ++l) caches_.emplace_back(press, unit);
     result_.unit.sample = sample.index;
     result_.n_tokens = static_cast<std::int64_t>(sample.ids.size());
     result_.keys.n_layers = config.n_layers;
@@ -53,7 +56,7 @@ class StepwiseRun {
       const auto view = model_.project(layer, sample_.index, begin, x);
       count_attended(caches_[l], begin, end);
       x = model_.finish_layer(layer, x, caches_[l].attend(view));
-      caches_[l].evict(method_, {.n_previous = begin, .n = end});
+      caches_[l].evict({.n_previous = begin, .n = end});
       report_alive(layer, end);
     }
     const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.n_tokens)));
@@ -92,8 +95,8 @@ class StepwiseRun {
     keys.compressible = std::max<std::int64_t>(0, last - first) * keys.n_layers * keys.n_kv_heads;
     for (const auto& cache : caches_)
       for (const auto& head : cache.heads()) {
-        const auto& positions = head.keys.positions;
-        keys.kept_per_head.push_back(head.n_alive());
+        const auto& positions = head.positions;
+        keys.kept_per_head.push_back(positions.size(0));
         const auto bins =
             positions.mul(kPositionBins).floor_divide(result_.n_tokens).bincount({}, kPositionBins).cpu();
         for (std::int64_t b = 0; b < kPositionBins; ++b)
@@ -106,7 +109,7 @@ class StepwiseRun {
     if (!options_.observe_alive) return;
     std::vector<at::Tensor> positions;
     for (const auto& head : caches_[static_cast<std::size_t>(layer.value)].heads())
-      positions.push_back(head.keys.positions);
+      positions.push_back(head.positions);
     options_.observe_alive(layer, n, positions);
   }
 
@@ -128,8 +131,8 @@ class StepwiseEngine : public Engine {
     BatchWork work(work_observer(), all_operations(model_.config(), tasks));
     return run_one_by_one(tasks, [&](const EngineTask& task) {
       require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-      const auto scorer = make_scorer(*task.method, resources_);
-      return StepwiseRun(model_, *task.sample, *task.method, scorer, options_).to_the_end(work);
+      const auto press = make_press(*task.method, resources_);
+      return StepwiseRun(model_, *task.sample, *task.method, *press, options_).to_the_end(work);
     });
   }
 

@@ -1,0 +1,15 @@
+#include "presses/policy/layer_press.h"
+
+namespace kvcompare {
+
+void decide_layer(DeathSchedule& schedule, const PressNeeds& needs, const LayerView& view,
+                  const LayerDeathTimes& deaths) {
+  schedule.see(what_is_needed(view, needs.tile));
+  auto layer = what_is_needed(view, needs.layer);
+  for (auto* tensor : {&layer.raw_q, &layer.q, &layer.k, &layer.v})
+    if (tensor->defined()) *tensor = tensor->cpu();
+  layer.device = at::kCPU;
+  for (std::int64_t part = 0; part < schedule.n_parts(); ++part) schedule.decide(part, layer, deaths);
+}
+
+}  // namespace kvcompare

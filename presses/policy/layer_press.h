@@ -1,0 +1,98 @@
+// A press at work: it sees a layer of one sample, all KV heads together, and says which keys die when. It
+// works in one of two ways, which must agree: over a whole sequence whose tokens are all known
+// (DeathSchedule), and event by event on a cache that is really pruned (LayerEviction). Most presses are a
+// score of each key of a KV head and a policy: per_head.h makes a LayerPress of those.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "presses/needs.h"
+#include "presses/rope.h"
+#include "presses/schedule/death_times.h"
+#include "presses/scorer.h"
+
+namespace kvcompare {
+
+// The death times of a layer's keys: [n_kv_heads, n_tokens], contiguous.
+struct LayerDeathTimes {
+  DeathTime* first = nullptr;
+  std::int64_t n_kv_heads = 0;
+  std::int64_t n_tokens = 0;
+
+  std::span<DeathTime> of_head(std::int64_t kv_head) const {
+    return {first + kv_head * n_tokens, static_cast<std::size_t>(n_tokens)};
+  }
+};
+
+// What a press reads, and where an engine hands it over: what is not listed is undefined there.
+struct PressNeeds {
+  Needs tile{};   // of DeathSchedule::see: any of LayerView's tensors
+  Needs layer{};  // of DeathSchedule::decide: raw_q, q, k, v of all tokens
+  // Of LayerEviction: any of LayerView's tensors; k and v also of the keys that are alive; attention:
+  // observe() is called.
+  Needs chunk{};
+};
+
+// A unit before its first token: how it is cut into chunks, and the model's heads.
+struct UnitShape {
+  Chunking chunking{};
+  std::int64_t n_heads = 0;
+  std::int64_t n_kv_heads = 0;
+  const Rope& rope;  // outlives what is started with it
+};
+
+// Of one unit, for its layers in order. An engine shows all tokens of a layer, then has all parts decided,
+// then goes on with the next layer.
+class DeathSchedule {
+ public:
+  virtual ~DeathSchedule() = default;
+
+  // Some tokens of the layer. Each token is shown once, in any order; several threads may show some at once.
+  virtual void see(const LayerView& /*tile*/) {}
+
+  // Parts of a layer can be decided in any order, and by several threads at once.
+  virtual std::int64_t n_parts() const { return 1; }
+
+  // Writes the death times that belong to this part; all parts together write all.
+  //   layer : all tokens, on the CPU in any precision
+  // Throws std::domain_error if a score that counts is NaN.
+  virtual void decide(std::int64_t part, const LayerView& layer, const LayerDeathTimes& deaths) = 0;
+};
+
+// Of one layer of one sample.
+class LayerEviction {
+ public:
+  virtual ~LayerEviction() = default;
+
+  // The next tokens; their keys are alive from now on.
+  virtual void append(const LayerView& /*chunk*/) {}
+
+  // What the queries of the chunk gave to the keys of one KV head.
+  //   weights : [n_heads / n_kv_heads, chunk's tokens, n_alive], softmax in float32 or float64
+  virtual void observe(std::int64_t /*kv_head*/, const at::Tensor& /*weights*/) {}
+
+  // The event after the chunk: who survives of each KV head, as ascending indices into its alive keys; an
+  // undefined tensor where all do. The press forgets of the others what it has gathered.
+  // Throws std::domain_error if a score is NaN.
+  virtual std::vector<at::Tensor> evict(const Event& event, std::span<const AliveKeys> heads) = 0;
+};
+
+class LayerPress {
+ public:
+  virtual ~LayerPress() = default;
+  virtual PressNeeds needs() const = 0;
+  virtual std::unique_ptr<DeathSchedule> start_schedule(const UnitShape& unit) const = 0;
+  virtual std::unique_ptr<LayerEviction> start_eviction(const UnitShape& unit) const = 0;
+};
+
+// A layer whose tokens are all in `view`, on any device: shows them at once, copies to the host what decide()
+// reads, and decides part by part. deaths lie on the host.
+void decide_layer(DeathSchedule& schedule, const PressNeeds& needs, const LayerView& view,
+                  const LayerDeathTimes& deaths);
+
+}  // namespace kvcompare

@@ -1,0 +1,261 @@
+#include "presses/schedule/per_head.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+
+#include "common/errors.h"
+#include "common/run/method_parameters.h"
+#include "presses/schedule/schedule_drifting.h"
+#include "presses/schedule/schedule_fixed.h"
+#include "presses/schedule/schedule_observing.h"
+
+namespace kvcompare {
+namespace {
+
+using Fixed = std::unique_ptr<FixedScorer>;
+using Drifting = std::unique_ptr<DriftingScorer>;
+using Observing = std::unique_ptr<ObservingScorer>;
+
+// What all schedules and evictions of a unit share; the press that made them holds scorer and policy.
+struct HeadPolicy {
+  EvictionPolicy policy;
+  std::int64_t n_sink;
+};
+
+at::Tensor joined(const at::Tensor& old, const at::Tensor& fresh, std::int64_t dim) {
+  return old.defined() ? at::cat({old, fresh}, dim) : fresh;
+}
+
+// ---- over a whole sequence
+
+class HeadSchedule : public DeathSchedule {
+ public:
+  HeadSchedule(const HeadPolicy& policy, const UnitShape& unit) : policy_(policy), unit_(unit) {}
+  std::int64_t n_parts() const override { return unit_.n_kv_heads; }
+
+ protected:
+  // What of the layer belongs to a KV head; undefined where the layer's is.
+  WholeHead head_of(const LayerView& layer, std::int64_t kv_head) const {
+    const auto group = unit_.n_heads / unit_.n_kv_heads;
+    const auto queries = [&](const at::Tensor& q) {
+      return q.defined() ? q.narrow(0, kv_head * group, group) : q;
+    };
+    const auto of_head = [&](const at::Tensor& x) { return x.defined() ? x.select(0, kv_head) : x; };
+    return {
+        .raw_q = queries(layer.raw_q), .q = queries(layer.q), .k = of_head(layer.k), .v = of_head(layer.v)};
+  }
+
+  const HeadPolicy& policy_;
+  const UnitShape unit_;
+};
+
+class KeepAllSchedule : public HeadSchedule {
+ public:
+  using HeadSchedule::HeadSchedule;
+  void decide(std::int64_t part, const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
+    std::ranges::fill(deaths.of_head(part), kNever);
+  }
+};
+
+class FixedHeadSchedule : public HeadSchedule {
+ public:
+  FixedHeadSchedule(const FixedScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
+      : HeadSchedule(policy, unit),
+        scorer_(scorer),
+        scores_(at::empty({unit.n_kv_heads, unit.chunking.n_tokens}, at::kDouble)) {}
+
+  void see(const LayerView& tile) override {
+    scores_.narrow(1, tile.first_position, tile.n_tokens).copy_(scorer_.score(tile));
+  }
+
+  void decide(std::int64_t part, const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
+    const auto* first = scores_.const_data_ptr<double>() + part * scores_.stride(0);
+    schedule_fixed(policy_.policy, policy_.n_sink, unit_.chunking,
+                   {first, static_cast<std::size_t>(unit_.chunking.n_tokens)}, deaths.of_head(part));
+  }
+
+ private:
+  const FixedScorer& scorer_;
+  const at::Tensor scores_;  // [n_kv_heads, n_tokens]
+};
+
+class DriftingHeadSchedule : public HeadSchedule {
+ public:
+  DriftingHeadSchedule(const DriftingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
+      : HeadSchedule(policy, unit), scorer_(scorer) {}
+
+  void decide(std::int64_t part, const LayerView& layer, const LayerDeathTimes& deaths) override {
+    const auto head = scorer_.start_head(unit_.rope, head_of(layer, part));
+    schedule_drifting(policy_.policy, policy_.n_sink, unit_.chunking, *head, deaths.of_head(part));
+  }
+
+ private:
+  const DriftingScorer& scorer_;
+};
+
+class ObservingHeadSchedule : public HeadSchedule {
+ public:
+  ObservingHeadSchedule(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
+      : HeadSchedule(policy, unit), scorer_(scorer) {}
+
+  void decide(std::int64_t part, const LayerView& layer, const LayerDeathTimes& deaths) override {
+    schedule_observing(policy_.policy, policy_.n_sink, unit_.chunking, scorer_, head_of(layer, part),
+                       deaths.of_head(part));
+  }
+
+ private:
+  const ObservingScorer& scorer_;
+};
+
+// ---- event by event
+
+class HeadEviction : public LayerEviction {
+ public:
+  explicit HeadEviction(const HeadPolicy& policy) : policy_(policy) {}
+
+  std::vector<at::Tensor> evict(const Event& event, std::span<const AliveKeys> heads) override {
+    std::vector<at::Tensor> kept(heads.size());
+    for (std::size_t h = 0; h < heads.size(); ++h) {
+      const auto& positions = heads[h].positions;
+      if (!may_evict(policy_.policy, policy_.n_sink, event, positions.size(0))) continue;
+      const auto scores = score(h, event.n, heads[h]);
+      kept[h] = survivors(policy_.policy, policy_.n_sink, event, positions, scores);
+      forget_others(h, kept[h]);
+    }
+    return kept;
+  }
+
+ protected:
+  virtual at::Tensor score(std::size_t kv_head, std::int64_t n, const AliveKeys& alive) = 0;  // [n_alive]
+  virtual void forget_others(std::size_t /*kv_head*/, const at::Tensor& /*survivors*/) {}
+
+  const HeadPolicy& policy_;
+};
+
+class KeepAllEviction : public LayerEviction {
+  std::vector<at::Tensor> evict(const Event& /*event*/, std::span<const AliveKeys> heads) override {
+    return std::vector<at::Tensor>(heads.size());
+  }
+};
+
+class FixedHeadEviction : public HeadEviction {
+ public:
+  FixedHeadEviction(const FixedScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
+      : HeadEviction(policy), scorer_(scorer), scores_(static_cast<std::size_t>(unit.n_kv_heads)) {}
+
+  void append(const LayerView& chunk) override {
+    const auto scores = scorer_.score(chunk);
+    for (std::size_t h = 0; h < scores_.size(); ++h)
+      scores_[h] = joined(scores_[h], scores.select(0, static_cast<std::int64_t>(h)).contiguous(), 0);
+  }
+
+ protected:
+  at::Tensor score(std::size_t kv_head, std::int64_t /*n*/, const AliveKeys& /*alive*/) override {
+    return scores_[kv_head];
+  }
+  void forget_others(std::size_t kv_head, const at::Tensor& survivors) override {
+    scores_[kv_head] = scores_[kv_head].index_select(0, survivors);
+  }
+
+ private:
+  const FixedScorer& scorer_;
+  std::vector<at::Tensor> scores_;  // of each KV head, [n_alive]
+};
+
+class DriftingHeadEviction : public HeadEviction {
+ public:
+  DriftingHeadEviction(const DriftingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
+      : HeadEviction(policy), layer_(scorer.start_layer(unit.rope)) {}
+
+  void append(const LayerView& chunk) override { layer_->append(chunk); }
+
+ protected:
+  at::Tensor score(std::size_t kv_head, std::int64_t n, const AliveKeys& alive) override {
+    return layer_->score(n, static_cast<std::int64_t>(kv_head), alive);
+  }
+
+ private:
+  const std::unique_ptr<DriftingScorer::Layer> layer_;
+};
+
+// Sums the attention that each key receives.
+class ObservingHeadEviction : public HeadEviction {
+ public:
+  ObservingHeadEviction(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
+      : HeadEviction(policy), scorer_(scorer), received_(static_cast<std::size_t>(unit.n_kv_heads)) {}
+
+  void observe(std::int64_t kv_head, const at::Tensor& weights) override {
+    auto& received = received_[static_cast<std::size_t>(kv_head)];
+    auto sum = weights.sum(1, /*keepdim=*/false, at::kDouble);  // the chunk's own keys come last
+    if (received.defined()) sum.narrow(1, 0, received.size(1)).add_(received);
+    received = sum;
+  }
+
+ protected:
+  at::Tensor score(std::size_t kv_head, std::int64_t n, const AliveKeys& alive) override {
+    return scorer_.score(n, alive.positions, received_[kv_head]);
+  }
+  void forget_others(std::size_t kv_head, const at::Tensor& survivors) override {
+    received_[kv_head] = received_[kv_head].index_select(1, survivors);
+  }
+
+ private:
+  const ObservingScorer& scorer_;
+  std::vector<at::Tensor> received_;  // of each KV head, [group, n_alive], float64
+};
+
+// ---- both
+
+class PerHead : public LayerPress {
+ public:
+  PerHead(Scorer scorer, const MethodSpec& method)
+      : scorer_(std::move(scorer)), policy_{method.policy, sinks_of(method)} {}
+
+  PressNeeds needs() const override {
+    const auto own = needs_of(scorer_);
+    if (std::holds_alternative<Fixed>(scorer_)) return {.tile = own, .layer = {}, .chunk = own};
+    if (std::holds_alternative<Observing>(scorer_))
+      return {.tile = {}, .layer = {.q = true, .k = true}, .chunk = own};
+    return {.tile = {}, .layer = own, .chunk = own};
+  }
+
+  std::unique_ptr<DeathSchedule> start_schedule(const UnitShape& unit) const override {
+    if (const auto* fixed = std::get_if<Fixed>(&scorer_))
+      return std::make_unique<FixedHeadSchedule>(**fixed, policy_, unit);
+    if (const auto* drifting = std::get_if<Drifting>(&scorer_))
+      return std::make_unique<DriftingHeadSchedule>(**drifting, policy_, unit);
+    if (const auto* observing = std::get_if<Observing>(&scorer_))
+      return std::make_unique<ObservingHeadSchedule>(**observing, policy_, unit);
+    return std::make_unique<KeepAllSchedule>(policy_, unit);
+  }
+
+  std::unique_ptr<LayerEviction> start_eviction(const UnitShape& unit) const override {
+    if (const auto* fixed = std::get_if<Fixed>(&scorer_))
+      return std::make_unique<FixedHeadEviction>(**fixed, policy_, unit);
+    if (const auto* drifting = std::get_if<Drifting>(&scorer_))
+      return std::make_unique<DriftingHeadEviction>(**drifting, policy_, unit);
+    if (const auto* observing = std::get_if<Observing>(&scorer_))
+      return std::make_unique<ObservingHeadEviction>(**observing, policy_, unit);
+    return std::make_unique<KeepAllEviction>();
+  }
+
+ private:
+  const Scorer scorer_;
+  const HeadPolicy policy_;
+};
+
+}  // namespace
+
+std::unique_ptr<LayerPress> per_head(Scorer scorer, const MethodSpec& method) {
+  return std::make_unique<PerHead>(std::move(scorer), method);
+}
+
+}  // namespace kvcompare
