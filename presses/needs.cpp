@@ -4,7 +4,6 @@
 #include <variant>
 
 #include "common/errors.h"
-#include "presses/policy/layer_press.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -67,11 +66,8 @@ void check_needs(const Scorer& scorer, const std::string& method) {
 void check_needs(const PressNeeds& needs, const std::string& method) {
   constexpr Needs kOfTokens{.hidden = true, .raw_q = true, .raw_k = true, .q = true, .k = true, .v = true};
   constexpr Needs kOfLayer{.raw_q = true, .q = true, .k = true, .v = true};
-  constexpr auto kOfChunk = [] {
-    auto all = kOfTokens;
-    all.attention = true;
-    return all;
-  }();
+  auto of_chunk = kOfTokens;
+  of_chunk.attention = true;
   const auto refuse = [&](const Needs& asked, const Needs& offered, const char* where, const char* given) {
     const auto names = refused(asked, offered);
     if (!names.empty())
@@ -80,7 +76,7 @@ void check_needs(const PressNeeds& needs, const std::string& method) {
   };
   refuse(needs.tile, kOfTokens, "of a tile", "hidden, raw_q, raw_k, q, k and v");
   refuse(needs.layer, kOfLayer, "of a whole layer", "raw_q, q, k and v");
-  refuse(needs.chunk, kOfChunk, "of a chunk", "hidden, raw_q, raw_k, q, k, v and attention");
+  refuse(needs.chunk, of_chunk, "of a chunk", "hidden, raw_q, raw_k, q, k, v and attention");
 }
 
 LayerView what_is_needed(const LayerView& view, const Needs& needs) {

@@ -10,7 +10,6 @@
 namespace kvcompare {
 
 struct LayerView;
-struct PressNeeds;
 struct WholeHead;
 struct AliveKeys;
 
@@ -18,6 +17,16 @@ struct AliveKeys;
 // received.
 struct Needs {
   bool hidden = false, raw_q = false, raw_k = false, q = false, k = false, v = false, attention = false;
+};
+
+// What a press reads, and where an engine hands it over (presses/policy/layer_press.h): what is not
+// listed is undefined there.
+struct PressNeeds {
+  Needs tile{};   // of DeathSchedule::see: any of LayerView's tensors
+  Needs layer{};  // of DeathSchedule::decide: raw_q, q, k, v of all tokens
+  // Of LayerEviction: any of LayerView's tensors; k and v also of the keys that are alive; attention:
+  // observe() is called.
+  Needs chunk{};
 };
 
 Needs needs_of(const Scorer& scorer);  // of a NoScorer nothing

@@ -12,8 +12,8 @@
 #include <ATen/core/Tensor.h>
 
 #include "presses/needs.h"
+#include "presses/policy/death_times.h"
 #include "presses/rope.h"
-#include "presses/schedule/death_times.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -27,15 +27,6 @@ struct LayerDeathTimes {
   std::span<DeathTime> of_head(std::int64_t kv_head) const {
     return {first + kv_head * n_tokens, static_cast<std::size_t>(n_tokens)};
   }
-};
-
-// What a press reads, and where an engine hands it over: what is not listed is undefined there.
-struct PressNeeds {
-  Needs tile{};   // of DeathSchedule::see: any of LayerView's tensors
-  Needs layer{};  // of DeathSchedule::decide: raw_q, q, k, v of all tokens
-  // Of LayerEviction: any of LayerView's tensors; k and v also of the keys that are alive; attention:
-  // observe() is called.
-  Needs chunk{};
 };
 
 // A unit before its first token: how it is cut into chunks, and the model's heads.

@@ -134,7 +134,7 @@ class SecondObserving : public ObservingScorer {
 
 // ---- presses that decide for all heads of a layer together
 
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // All heads share the budget 2 (n + 1) / 3 keys a head, by the first channel of the keys; a head keeps one at
 // least. On a tie the earlier position stays, and of one position the lower head.
@@ -160,13 +160,13 @@ class SharedBudget : public LayerPress {
     std::ranges::stable_sort(alive, [](const Key& a, const Key& b) {
       return std::tuple(-a.score, a.position, a.kv_head) < std::tuple(-b.score, b.position, b.kv_head);
     });
-    std::vector<std::int64_t> n_left(at(n_kv_heads), 0);
-    for (const auto& key : alive) ++n_left[at(key.kv_head)];
+    std::vector<std::int64_t> n_left(index(n_kv_heads), 0);
+    for (const auto& key : alive) ++n_left[index(key.kv_head)];
     auto n_over = std::ssize(alive) - n_kv_heads * (2 * (n + 1) / 3);
     std::vector<Key> dead;
     for (auto key = alive.rbegin(); key != alive.rend() && n_over > 0; ++key) {
-      if (n_left[at(key->kv_head)] == 1) continue;
-      --n_left[at(key->kv_head)];
+      if (n_left[index(key->kv_head)] == 1) continue;
+      --n_left[index(key->kv_head)];
       --n_over;
       dead.push_back(*key);
     }
@@ -185,9 +185,9 @@ class SharedBudget : public LayerPress {
         std::vector<Key> alive;
         for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h)
           for (std::int64_t j = 0; j < n; ++j)
-            if (deaths.of_head(h)[at(j)] == kNever) alive.push_back({scores[h][j].item<double>(), j, h});
+            if (deaths.of_head(h)[index(j)] == kNever) alive.push_back({scores[h][j].item<double>(), j, h});
         for (const auto& key : dying(std::move(alive), n, deaths.n_kv_heads))
-          deaths.of_head(key.kv_head)[at(key.position)] = static_cast<DeathTime>(e);
+          deaths.of_head(key.kv_head)[index(key.position)] = static_cast<DeathTime>(e);
       }
     }
     const UnitShape unit_;
@@ -197,15 +197,15 @@ class SharedBudget : public LayerPress {
     std::vector<at::Tensor> evict(const Event& event, std::span<const AliveKeys> heads) override {
       std::vector<Key> alive;
       for (std::int64_t h = 0; h < std::ssize(heads); ++h)
-        for (std::int64_t i = 0; i < heads[at(h)].positions.size(0); ++i)
-          alive.push_back({heads[at(h)].k[i][0].to(at::kDouble).item<double>(),
-                           heads[at(h)].positions[i].item<std::int64_t>(), h});
+        for (std::int64_t i = 0; i < heads[index(h)].positions.size(0); ++i)
+          alive.push_back({heads[index(h)].k[i][0].to(at::kDouble).item<double>(),
+                           heads[index(h)].positions[i].item<std::int64_t>(), h});
       std::vector<at::Tensor> kept;
       const auto dead = dying(std::move(alive), event.n, std::ssize(heads));
       for (std::int64_t h = 0; h < std::ssize(heads); ++h) {
-        auto stays = at::ones_like(heads[at(h)].positions).to(at::kBool);
+        auto stays = at::ones_like(heads[index(h)].positions).to(at::kBool);
         for (const auto& key : dead)
-          if (key.kv_head == h) stays.logical_and_(heads[at(h)].positions.ne(key.position));
+          if (key.kv_head == h) stays.logical_and_(heads[index(h)].positions.ne(key.position));
         kept.push_back(stays.nonzero().squeeze(1));
       }
       return kept;
@@ -259,7 +259,7 @@ class LastQueries : public LayerPress {
           const auto position = alive[j].item<std::int64_t>();
           if (kept.eq(position).any().item<bool>()) continue;
           for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h)
-            deaths.of_head(h)[at(position)] = static_cast<DeathTime>(e);
+            deaths.of_head(h)[index(position)] = static_cast<DeathTime>(e);
         }
         alive = kept;
       }
