@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "presses/policy/layer_press.h"
 #include "presses/methods/baseline.h"
 #include "presses/methods/expected_attention.h"
 #include "presses/methods/knorm.h"
@@ -16,6 +15,7 @@
 #include "presses/methods/random.h"
 #include "presses/methods/streaming_llm.h"
 #include "presses/needs.h"
+#include "presses/policy/layer_press.h"
 #include "presses/schedule/per_head.h"
 #include "presses/scorer.h"
 

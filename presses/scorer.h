@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <ATen/core/Tensor.h>
@@ -95,9 +96,11 @@ class ObservingScorer {
  public:
   virtual ~ObservingScorer() = default;
   virtual Needs needs() const { return {.attention = true}; }  // of attention alone
+  // How many of the latest queries count, at least 1; all so far if absent.
+  virtual std::optional<std::int64_t> last_queries() const { return std::nullopt; }
   //   positions : [n_alive], int64
-  //   received  : [n_heads / n_kv_heads, n_alive], float64, softmax weights summed over the queries so far
-  //   returns   : [n_alive]
+  //   received  : [n_heads / n_kv_heads, n_alive], float64, softmax weights summed over the queries that
+  //   count returns   : [n_alive]
   virtual at::Tensor score(std::int64_t n, const at::Tensor& positions, const at::Tensor& received) const = 0;
   // The same from plain arrays, [n_alive] each; received: already the mean over the query heads.
   virtual void score(std::int64_t n, std::span<const std::int32_t> positions,

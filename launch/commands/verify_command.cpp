@@ -200,7 +200,8 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
             .max_length = job.spec.max_length,
             .save_token_nll = job.spec.save_token_nll};
   const auto samples = drawn(journal, *command.n_recompute);
-  for (const auto& unit : plan_units(work.samples, spec, cost_model(job.config, spec.methods), {}, Quarantined::kRetry))
+  for (const auto& unit :
+       plan_units(work.samples, spec, cost_model(job.config, spec.methods), {}, Quarantined::kRetry))
     if (samples.contains(unit.unit.sample)) work.units.push_back(unit);
 
   const ScratchFolder scratch;

@@ -114,8 +114,9 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
     const StopDeferred until_it_is_whole;
     journal_ = folder_.open_journal(header_);
   }
-  work_.units = plan_units(work_.samples, job_.spec, cost_model(job_.config, job_.spec.methods), folder_.known(),
-                           command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
+  work_.units =
+      plan_units(work_.samples, job_.spec, cost_model(job_.config, job_.spec.methods), folder_.known(),
+                 command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
   if (const auto n_known = folder_.known().size(); n_known > 0)
     log_info(counted(static_cast<std::int64_t>(n_known), "unit") + " known from the journal, " +
              std::to_string(work_.units.size()) + " still to be evaluated");

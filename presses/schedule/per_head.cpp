@@ -1,6 +1,7 @@
 #include "presses/schedule/per_head.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -10,6 +11,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
@@ -186,30 +188,44 @@ class DriftingHeadEviction : public HeadEviction {
   const std::unique_ptr<DriftingScorer::Layer> layer_;
 };
 
-// Sums the attention that each key receives.
+// Sums the attention that each key receives from the queries that count.
 class ObservingHeadEviction : public HeadEviction {
  public:
   ObservingHeadEviction(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadEviction(policy), scorer_(scorer), received_(static_cast<std::size_t>(unit.n_kv_heads)) {}
+      : HeadEviction(policy), scorer_(scorer), rows_(static_cast<std::size_t>(unit.n_kv_heads)) {}
 
   void observe(std::int64_t kv_head, const at::Tensor& weights) override {
-    auto& received = received_[static_cast<std::size_t>(kv_head)];
-    auto sum = weights.sum(1, /*keepdim=*/false, at::kDouble);  // the chunk's own keys come last
-    if (received.defined()) sum.narrow(1, 0, received.size(1)).add_(received);
-    received = sum;
+    auto& rows = rows_[static_cast<std::size_t>(kv_head)];
+    const auto n_queries = scorer_.last_queries();
+    if (!n_queries) {
+      rows = {added(rows, weights.sum(1, /*keepdim=*/false, at::kDouble))};
+      return;
+    }
+    for (std::int64_t i = 0; i < weights.size(1); ++i) rows.push_back(weights.select(1, i).to(at::kDouble));
+    while (std::ssize(rows) > *n_queries) rows.pop_front();
   }
 
  protected:
   at::Tensor score(std::size_t kv_head, std::int64_t n, const AliveKeys& alive) override {
-    return scorer_.score(n, alive.positions, received_[kv_head]);
+    return scorer_.score(n, alive.positions, added(rows_[kv_head], {}));
   }
   void forget_others(std::size_t kv_head, const at::Tensor& survivors) override {
-    received_[kv_head] = received_[kv_head].index_select(1, survivors);
+    for (auto& row : rows_[kv_head])  // a row ends with the keys of its chunk
+      row = row.index_select(1, survivors.masked_select(survivors.lt(row.size(1))));
   }
 
  private:
+  using Rows = std::deque<at::Tensor>;  // of each: [group, keys that were alive and still are], float64
+
+  // The sum of all; shorter ones have 0 behind their end. `last` is the longest, or undefined.
+  static at::Tensor added(const Rows& rows, at::Tensor last) {
+    if (!last.defined()) last = at::zeros_like(rows.back());
+    for (const auto& row : rows) last.narrow(1, 0, row.size(1)).add_(row);
+    return last;
+  }
+
   const ObservingScorer& scorer_;
-  std::vector<at::Tensor> received_;  // of each KV head, [group, n_alive], float64
+  std::vector<Rows> rows_;  // of each KV head: a row a query that counts; one, their sum, if all do
 };
 
 // ---- both

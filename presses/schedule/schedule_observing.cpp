@@ -11,6 +11,7 @@
 #include <ATen/ops/matmul.h>
 
 #include "presses/schedule/alive_list.h"
+#include "presses/schedule/attention_received.h"
 #include "presses/schedule/attention_row.h"
 
 namespace kvcompare {
@@ -33,7 +34,8 @@ class ObservingSchedule {
         q_(head.q.to(c10::CppTypeToScalarType<T>::value) / std::sqrt(static_cast<double>(head.q.size(2)))),
         k_(head.k.to(c10::CppTypeToScalarType<T>::value)),
         group_(head.q.size(0)),
-        deaths_(deaths) {}
+        deaths_(deaths),
+        received_(scorer.last_queries()) {}
 
   void run() {
     for (std::int64_t begin = 0; begin < chunking_.n_tokens; begin += kRowsInBlock)
@@ -44,7 +46,6 @@ class ObservingSchedule {
   // Columns of a block: the keys alive at its start, then its own.
   void run_block(std::int64_t begin, std::int64_t end) {
     for (auto j = begin; j < end; ++j) positions_.push_back(static_cast<std::int32_t>(j));
-    received_.resize(positions_.size(), 0);
     bias_.assign(positions_.size(), 0);
     alive_.clear();
     const auto n_old = std::ssize(positions_) - (end - begin);
@@ -53,12 +54,12 @@ class ObservingSchedule {
     for (auto i = begin; i < end; ++i) {
       const auto n_visible = n_old + (i - begin) + 1;
       alive_.push_back(static_cast<std::int32_t>(n_visible - 1));
+      const auto received = received_.next_row(size(n_visible));
       for (std::int64_t g = 0; g < group_; ++g)
         add_attention_row(std::span(logits.template mutable_data_ptr<T>() + g * logits.stride(0) +
                                         (i - begin) * logits.stride(1),
                                     size(n_visible)),
-                          std::span(bias_).first(size(n_visible)),
-                          std::span(received_).first(size(n_visible)));
+                          std::span(bias_).first(size(n_visible)), received);
       const auto e = i / chunking_.chunk_size;
       if (i + 1 == chunking_.n_at(e)) event(e);
     }
@@ -75,11 +76,10 @@ class ObservingSchedule {
     const auto event = chunking_.event(e);
     if (!may_evict(policy_, n_sink_, event, std::ssize(alive_))) return;
     alive_positions_.clear();
-    alive_received_.clear();
-    for (const auto c : alive_) {
-      alive_positions_.push_back(positions_[size(c)]);
-      alive_received_.push_back(received_[size(c)] / static_cast<double>(group_));
-    }
+    for (const auto c : alive_) alive_positions_.push_back(positions_[size(c)]);
+    alive_received_.resize(alive_.size());
+    received_.sums(alive_, alive_received_);
+    for (auto& sum : alive_received_) sum /= static_cast<double>(group_);
     scores_.resize(alive_.size());
     scorer_.score(event.n, alive_positions_, alive_received_, scores_);
     const auto dying = evicted(policy_, n_sink_, event, alive_positions_, scores_);
@@ -92,13 +92,9 @@ class ObservingSchedule {
 
   void drop_the_dead() {
     std::vector<std::int32_t> positions;
-    std::vector<double> received;
-    for (const auto c : alive_) {
-      positions.push_back(positions_[size(c)]);
-      received.push_back(received_[size(c)]);
-    }
+    for (const auto c : alive_) positions.push_back(positions_[size(c)]);
     positions_ = std::move(positions);
-    received_ = std::move(received);
+    received_.keep(alive_);
   }
 
   const EvictionPolicy& policy_;
@@ -110,7 +106,7 @@ class ObservingSchedule {
   const std::int64_t group_;
   const std::span<DeathTime> deaths_;
   std::vector<std::int32_t> positions_;  // of the columns
-  std::vector<double> received_;         // of the columns, summed over rows and query heads
+  AttentionReceived received_;           // of the columns, summed over query heads
   std::vector<T> bias_;                  // of the columns: -infinity if evicted inside the block
   std::vector<std::int32_t> alive_;      // ascending columns
   std::vector<std::int32_t> alive_positions_;

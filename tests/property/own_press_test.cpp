@@ -23,8 +23,8 @@
 #include <ATen/ops/zeros.h>
 
 #include "common/errors.h"
-#include "presses/policy/layer_press.h"
 #include "presses/policy/eviction.h"
+#include "presses/policy/layer_press.h"
 #include "presses/scorer.h"
 #include "tests/property/engine_under_test.h"
 #include "tests/property/random_model.h"
@@ -130,6 +130,11 @@ class SecondObserving : public ObservingScorer {
              std::span<const double> received, std::span<double> scores) const override {
     std::ranges::copy(received, scores.begin());
   }
+};
+
+// What the last five queries gave.
+class LastObserving : public SecondObserving {
+  std::optional<std::int64_t> last_queries() const override { return 5; }
 };
 
 // ---- presses that decide for all heads of a layer together
@@ -326,6 +331,7 @@ const std::array kOwn{press<SeesAll>("sees_all", token_scores),
                       press<SecondObserving>("second_observing"),
                       press<SecondDrifting>("drifting_on_host", on_host),
                       press<SecondObserving>("observing_on_host", on_host),
+                      press<LastObserving>("last_observing", on_host),
                       press<SeesAll>("fixed_on_host", on_host),
                       layer_press<SharedBudget>("shared_budget"),
                       layer_press<LastQueries>("last_queries")};
@@ -425,8 +431,8 @@ TEST_P(OwnPress, OfAKindThatTheGpuHasKernelsForIsNeverComputedByThem) {
 
 // Every press, on the host where the engine is on a GPU, agrees with a cache that is really pruned.
 TEST_P(OwnPress, ThatDecidesOnTheHostOrForAWholeLayerAgreesWithAPrunedCache) {
-  for (const std::string name :
-       {"drifting_on_host", "observing_on_host", "fixed_on_host", "shared_budget", "last_queries"}) {
+  for (const std::string name : {"drifting_on_host", "observing_on_host", "last_observing", "fixed_on_host",
+                                 "shared_budget", "last_queries"}) {
     SCOPED_TRACE(name);
     for (const std::int64_t chunk_size : {1, 3}) {
       const auto exact = run({EngineKind::kStepwise, at::kDouble}, name, chunk_size);

@@ -60,8 +60,8 @@ class TiledEngine : public Engine {
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-        auto unit =
-            std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, rope_, options_.chunk_size);
+        auto unit = std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, rope_,
+                                                      options_.chunk_size);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {

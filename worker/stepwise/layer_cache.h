@@ -7,8 +7,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "presses/policy/layer_press.h"
 #include "presses/policy/eviction.h"
+#include "presses/policy/layer_press.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
