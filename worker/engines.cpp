@@ -8,8 +8,8 @@
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/cpu/layerwise_engine.h"
 #include "worker/cpu/packed_weights.h"
+#include "worker/cpu/products.h"
 #include "worker/cpu/tiled_engine.h"
 #include "worker/devices/device.h"
 #include "worker/gpu/gpu_engine.h"
@@ -23,31 +23,28 @@ namespace {
 namespace fs = std::filesystem;
 
 TrainedScorers load_scorers(const EngineInputs& inputs, const c10::Device& device) {
+  auto dtype = scalar_type(inputs.dtype);
+  if (inputs.kind == EngineKind::kTiled) dtype = type_of_products(dtype);
   TrainedScorers scorers;
   for (const auto& [place, folder] : inputs.scorers)
-    scorers.emplace(
-        place, load_kvzap_surrogate(folder, inputs.config, std::nullopt, scalar_type(inputs.dtype), device));
+    scorers.emplace(place, load_kvzap_surrogate(folder, inputs.config, std::nullopt, dtype, device));
   return scorers;
 }
 
-// What the engines of libtorch's operators compute with.
+// What the stepwise engine computes with.
 class WholeModel : public LoadedModel {
  public:
   WholeModel(const EngineInputs& inputs, const c10::Device& device)
-      : kind_(inputs.kind),
-        chunk_size_(inputs.chunk_size),
+      : chunk_size_(inputs.chunk_size),
         scorers_(load_scorers(inputs, device)),
         model_(inputs.config, load_weights(inputs.model, inputs.config, scalar_type(inputs.dtype), device)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
     const ScorerResources resources{.trained = &scorers_};
-    if (kind_ == EngineKind::kLayerwise)
-      return make_layerwise_engine(model_, resources, {.chunk_size = chunk_size_});
     return make_stepwise_engine(model_, resources, {.chunk_size = chunk_size_});
   }
 
  private:
-  EngineKind kind_;
   std::int64_t chunk_size_;
   TrainedScorers scorers_;
   Model model_;
@@ -128,10 +125,10 @@ std::unique_ptr<LoadedModel> load_model(const EngineInputs& inputs, const c10::D
   if (inputs.kind == EngineKind::kTiled) return std::make_unique<TiledModel>(inputs, device);
   if (inputs.kind == EngineKind::kGpu) return std::make_unique<GpuModel>(inputs, device, sharing);
   if (inputs.max_weight_memory)
-    throw ConfigError(
-        "max_weight_memory",
-        "layers come one after the other only with --engine layerwise, on the CPU in float32 or float64, "
-        "on GPUs in float32, bfloat16 or float16");
+    throw ConfigError("max_weight_memory",
+                      "layers come one after the other only with --engine layerwise, which computes in every "
+                      "--dtype on the "
+                      "CPU, in float32, bfloat16 and float16 on GPUs");
   return std::make_unique<WholeModel>(inputs, device);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
+#include "common/log.h"
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
@@ -65,6 +66,10 @@ Job read_job(const RunSpec& spec, const RunOptions& options) {
   if (spec.engine == "auto") job.spec.engine = "layerwise";
   job.spec.device_type = job.devices.front().is_cpu() ? "cpu" : "cuda";
   job.engine = engine_kind(job.spec.engine, job.devices.front(), *job.spec.dtype);
+  if (job.engine == EngineKind::kStepwise && job.spec.engine == "layerwise") {
+    log_warning("float64 on a GPU is computed by --engine stepwise, which is slow; --device cpu is faster");
+    job.spec.engine = "stepwise";
+  }
   if (job.engine == EngineKind::kGpu)
     for (const auto& method : job.spec.methods) device_schedule(method);  // throws if there is none
   read_kinds_of_scorers(job);

@@ -61,7 +61,8 @@ Scorer make(const MethodSpec& method, const ScorerResources& resources) {
 
 at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden) {
   const auto& linears = layer.linears;
-  auto x = at::linear(hidden, linears.front().weight, linears.front().bias);
+  auto x = hidden.to(linears.front().weight.scalar_type());
+  x = at::linear(x, linears.front().weight, linears.front().bias);
   for (std::size_t i = 1; i < linears.size(); ++i)
     x = at::linear(at::gelu(x), linears[i].weight, linears[i].bias);
   return x;

@@ -1,11 +1,10 @@
-// The layerwise engines against the stepwise one, which goes chunk by chunk with a cache that is really
+// The tiled engine against the stepwise one, which goes chunk by chunk with a cache that is really
 // pruned and shares with them neither schedule, attention nor counting: every NLL, every count, and for every
 // key the event at which it dies. Set KVCOMPARE_TEST_SEED to try other models and samples.
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -45,16 +44,16 @@ void expect_close(const std::vector<double>& a, const std::vector<double>& b, do
 
 // In float64: everything equal. kvzap under a ratio is left to samples without repeated tokens: equal tokens
 // have equal scores in layer 0, which two engines' rounding may break in different ways (docs/semantics.md).
-void expect_agreement(EngineKind kind, const ModelForTest& loaded, std::int64_t chunk_size,
-                      const Sample& sample, const MethodSpec& method) {
+void expect_agreement(const ModelForTest& loaded, std::int64_t chunk_size, const Sample& sample,
+                      const MethodSpec& method) {
   const auto expected = run(EngineKind::kStepwise, loaded, chunk_size, sample, method);
-  const auto actual = run(kind, loaded, chunk_size, sample, method);
+  const auto actual = run(EngineKind::kTiled, loaded, chunk_size, sample, method);
   ASSERT_EQ(actual.deaths, expected.deaths);
   expect_close(actual.result.token_nll, expected.result.token_nll, 1e-9);
   expect_same_counts(actual.result.keys, expected.result.keys);
 }
 
-class EngineAgreement : public testing::TestWithParam<std::tuple<EngineKind, std::int64_t>> {
+class EngineAgreement : public testing::TestWithParam<std::int64_t> {  // query heads a KV head
  protected:
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
@@ -89,7 +88,7 @@ const std::vector<std::string> kMethods = {
 
 // Every method under both policies, around the borders of tiles and blocks.
 TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
-  const auto [kind, group] = GetParam();
+  const auto group = GetParam();
   load(group);
   for (const std::int64_t n_tokens : {2, 3, 127, 128, 129, 130})
     for (const std::int64_t chunk_size :
@@ -111,14 +110,13 @@ TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
                                                          : -4;
           SCOPED_TRACE(name + ", " + policy + ", chunk_size " + std::to_string(chunk_size) + ", T " +
                        std::to_string(n_tokens) + ", seed " + std::to_string(property_seed()));
-          expect_agreement(kind, loaded_, chunk_size, sample(n_tokens),
-                           make_method_spec(*find_method(name), run));
+          expect_agreement(loaded_, chunk_size, sample(n_tokens), make_method_spec(*find_method(name), run));
           if (HasFatalFailure()) return;
         }
 }
 
 TEST_P(EngineAgreement, OfALongSample) {
-  const auto [kind, group] = GetParam();
+  const auto group = GetParam();
   load(group);
   const auto chunk_sizes = group == 1   ? std::vector<std::int64_t>{1, 8}
                            : group == 2 ? std::vector<std::int64_t>{64, 1000}
@@ -130,19 +128,14 @@ TEST_P(EngineAgreement, OfALongSample) {
       run.chunk_size = chunk_size;
       run.threshold = 0;
       SCOPED_TRACE(name + ", chunk_size " + std::to_string(chunk_size));
-      expect_agreement(kind, loaded_, chunk_size, sample(1000), make_method_spec(*find_method(name), run));
+      expect_agreement(loaded_, chunk_size, sample(1000), make_method_spec(*find_method(name), run));
       if (HasFatalFailure()) return;
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(Groups, EngineAgreement,
-                         testing::Combine(testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
-                                          testing::Values(std::int64_t{1}, std::int64_t{2}, std::int64_t{4},
-                                                          std::int64_t{7})),
-                         [](const auto& param) {
-                           return name_of(std::get<0>(param.param)) + "_" +
-                                  std::to_string(std::get<1>(param.param));
-                         });
+                         testing::Values(std::int64_t{1}, std::int64_t{2}, std::int64_t{4}, std::int64_t{7}),
+                         [](const auto& param) { return std::to_string(param.param) + "_query_heads"; });
 
 // The kernels are compiled for every instruction set; here all that this machine can run, not only the best.
 TEST(InstructionSets, AllAgree) {
@@ -163,7 +156,7 @@ TEST(InstructionSets, AllAgree) {
     for (const auto& name : kMethods) {
       SCOPED_TRACE(name);
       const auto method = make_method_spec(*find_method(name), run);
-      expect_agreement(EngineKind::kTiled, loaded, 1, sample, method);
+      expect_agreement(loaded, 1, sample, method);
       if (name == "expected_attention" || name == "observed_attention")
         continue;  // rounding may reorder float32 scores
       const auto exact = make_engine(EngineKind::kStepwise, loaded, 1)->run(sample, method).total_nll;
@@ -173,10 +166,8 @@ TEST(InstructionSets, AllAgree) {
   });
 }
 
-class RandomAgreement : public testing::TestWithParam<EngineKind> {};
-
 // Any shape, any parameters, any length.
-TEST_P(RandomAgreement, OfAnyModelMethodAndParameters) {
+TEST(RandomAgreement, OfAnyModelMethodAndParameters) {
   at::set_num_threads(1);
   std::mt19937_64 generator(property_seed());
   const auto up_to = [&](std::uint64_t n) { return static_cast<std::int64_t>(generator() % n); };
@@ -203,15 +194,11 @@ TEST_P(RandomAgreement, OfAnyModelMethodAndParameters) {
       SCOPED_TRACE(name + ", round " + std::to_string(round) + ", chunk_size " +
                    std::to_string(run.chunk_size) + ", T " + std::to_string(sample.ids.size()) +
                    ", KVCOMPARE_TEST_SEED=" + std::to_string(property_seed()));
-      expect_agreement(GetParam(), loaded, run.chunk_size, sample, make_method_spec(*find_method(name), run));
+      expect_agreement(loaded, run.chunk_size, sample, make_method_spec(*find_method(name), run));
       if (HasFatalFailure()) return;
     }
   }
 }
-
-INSTANTIATE_TEST_SUITE_P(Engines, RandomAgreement,
-                         testing::Values(EngineKind::kLayerwise, EngineKind::kTiled),
-                         [](const auto& param) { return name_of(param.param); });
 
 }  // namespace
 }  // namespace kvcompare

@@ -35,8 +35,7 @@ inline std::vector<EngineUnderTest> all_engines_under_test() {
   for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf}) all.push_back({EngineKind::kGpu, type});
   if (!kernel_device().is_cpu()) return all;
   for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf})
-    for (const auto kind : {EngineKind::kStepwise, EngineKind::kLayerwise}) all.push_back({kind, type});
-  for (const auto type : {at::kFloat, at::kDouble}) all.push_back({EngineKind::kTiled, type});
+    for (const auto kind : {EngineKind::kStepwise, EngineKind::kTiled}) all.push_back({kind, type});
   return all;
 }
 

@@ -11,21 +11,16 @@
 #include <ATen/ops/tensor.h>
 
 #include "tests/support/model_for_test.h"
-#include "worker/cpu/layerwise_engine.h"
 #include "worker/cpu/tiled_engine.h"
 #include "worker/engine/engine_kind.h"
 #include "worker/stepwise/stepwise_engine.h"
 
 namespace kvcompare {
 
-inline constexpr EngineKind kCpuEngines[] = {EngineKind::kStepwise, EngineKind::kLayerwise,
-                                             EngineKind::kTiled};
+inline constexpr EngineKind kCpuEngines[] = {EngineKind::kStepwise, EngineKind::kTiled};
 
 inline std::string name_of(EngineKind kind) {
-  return kind == EngineKind::kStepwise    ? "stepwise"
-         : kind == EngineKind::kLayerwise ? "layerwise"
-         : kind == EngineKind::kTiled     ? "tiled"
-                                          : "gpu";
+  return kind == EngineKind::kStepwise ? "stepwise" : kind == EngineKind::kTiled ? "tiled" : "gpu";
 }
 inline void PrintTo(EngineKind kind, std::ostream* out) { *out << name_of(kind); }
 
@@ -73,25 +68,18 @@ class ReplayingEngine : public Engine {
   std::unique_ptr<Engine> engine_;
 };
 
-inline std::unique_ptr<Engine> make_layerwise(EngineKind kind, const ModelForTest& loaded,
-                                              std::int64_t chunk_size, DeathObserver observer = nullptr) {
-  if (kind == EngineKind::kTiled)
-    return make_tiled_engine(*loaded.packed, loaded.resources(),
-                             {.chunk_size = chunk_size, .observe_deaths = std::move(observer)});
-  return make_layerwise_engine(*loaded.model, loaded.resources(),
-                               {.chunk_size = chunk_size, .observe_deaths = std::move(observer)});
-}
-
 // kind: of the CPU. loaded outlives the engine. With an observer one unit is run at a time.
 inline std::unique_ptr<Engine> make_engine(EngineKind kind, const ModelForTest& loaded,
                                            std::int64_t chunk_size, AliveObserver observer = nullptr) {
   if (kind == EngineKind::kStepwise)
     return make_stepwise_engine(*loaded.model, loaded.resources(),
                                 {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
-  if (!observer) return make_layerwise(kind, loaded, chunk_size);
+  if (!observer) return make_tiled_engine(*loaded.packed, loaded.resources(), {.chunk_size = chunk_size});
   auto replaying =
       std::make_unique<ReplayingEngine>(loaded.model->config().n_kv_heads, chunk_size, std::move(observer));
-  replaying->set_engine(make_layerwise(kind, loaded, chunk_size, replaying->death_observer()));
+  replaying->set_engine(
+      make_tiled_engine(*loaded.packed, loaded.resources(),
+                        {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
   return replaying;
 }
 

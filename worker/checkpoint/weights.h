@@ -54,6 +54,7 @@ class CheckpointWeights {
   CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config, at::ScalarType dtype,
                     at::Device device);
 
+  at::ScalarType dtype() const { return dtype_; }
   at::Tensor embedding() const;
   LayerWeights layer(std::int64_t index) const;
   at::Tensor final_norm() const;

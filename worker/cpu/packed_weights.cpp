@@ -29,12 +29,17 @@ at::Tensor side_by_side(std::initializer_list<at::Tensor> matrices) {
   return packed;
 }
 
-at::Tensor joined(std::initializer_list<at::Tensor> biases) {
-  return biases.begin()->defined() ? at::cat(at::TensorList(biases.begin(), biases.size())) : at::Tensor();
-}
+at::ScalarType at_least_float32(at::ScalarType type) { return type == at::kDouble ? type : at::kFloat; }
 
 // A tensor of the checkpoint may be a view of the file, whose pages are dropped.
-at::Tensor own(const at::Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; }
+at::Tensor own(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.to(at_least_float32(tensor.scalar_type()), false, true) : tensor;
+}
+
+at::Tensor joined(std::initializer_list<at::Tensor> biases) {
+  return biases.begin()->defined() ? own(at::cat(at::TensorList(biases.begin(), biases.size())))
+                                   : at::Tensor();
+}
 
 FusedLayer pack(const LayerWeights& w) {
   FusedLayer packed;
@@ -65,7 +70,8 @@ PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkp
     : config_(config),
       checkpoint_(std::move(checkpoint)),
       n_head_blocks_((config.vocab_size - 1) / kHeadBlock + 1),
-      final_norm_(checkpoint_.final_norm().clone()) {
+      dtype_(checkpoint_.dtype()),
+      final_norm_(own(checkpoint_.final_norm())) {
   // In use, the one being read, and what that is converted from.
   const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
   const bool fits = !max_bytes || n_bytes_of_all_stages() <= *max_bytes;
@@ -93,12 +99,12 @@ std::shared_ptr<const at::Tensor> PackedWeights::head_block(std::int64_t index) 
 
 std::int64_t PackedWeights::n_bytes_of_largest_stage() const {
   const auto head_block = config_.hidden_size * std::min(config_.vocab_size, kHeadBlock);
-  return static_cast<std::int64_t>(final_norm_.element_size()) *
+  return static_cast<std::int64_t>(c10::elementSize(dtype_)) *
          std::max(n_numbers_of_layer(config_), head_block);
 }
 
 std::int64_t PackedWeights::n_bytes_of_all_stages() const {
-  return static_cast<std::int64_t>(final_norm_.element_size()) *
+  return static_cast<std::int64_t>(c10::elementSize(dtype_)) *
          (config_.n_layers * n_numbers_of_layer(config_) + config_.hidden_size * config_.vocab_size);
 }
 

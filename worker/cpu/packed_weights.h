@@ -25,11 +25,13 @@ class PackedWeights {
  public:
   // max_bytes: of weights in memory; all stay if absent, or if they fit. Reads and checks every weight once.
   // Throws CheckpointError, and ConfigError("max_weight_memory") if it is less than streaming needs.
-  // `checkpoint`: of float32 or float64 on the CPU.
+  // `checkpoint`: on the CPU, of `dtype`. Matrices keep that type; norms and biases of a model of 16 bits
+  // become float32, which is what the engine adds and multiplies them in.
   PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint,
                 std::optional<std::int64_t> max_bytes);
 
   const ModelConfig& config() const { return config_; }
+  at::ScalarType dtype() const { return dtype_; }  // of the matrices
   bool streams() const { return resident_.empty(); }
   std::int64_t n_head_blocks() const { return n_head_blocks_; }
   static constexpr std::int64_t kHeadBlock = 4096;  // vocabulary entries of a head block
@@ -54,6 +56,7 @@ class PackedWeights {
   ModelConfig config_;
   CheckpointWeights checkpoint_;
   std::int64_t n_head_blocks_;
+  at::ScalarType dtype_;
   at::Tensor final_norm_;
   std::vector<StagePointer> resident_;  // empty if streaming
   std::int64_t read_ahead_index_ = -1;

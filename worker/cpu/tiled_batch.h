@@ -18,10 +18,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 
 #include "worker/cpu/interval_attention.h"
 #include "worker/cpu/packed_weights.h"
+#include "worker/cpu/products.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/tiled_engine.h"
 #include "worker/cpu/unit_in_flight.h"
@@ -30,23 +30,40 @@
 
 namespace kvcompare {
 
-inline constexpr std::int64_t kRowsInTile = 64;  // tokens of a row tile
-
 enum class Phase { kProjections, kSchedules, kAttention, kMlp, kHead };
 inline constexpr std::array<const char*, 5> kPhaseNames{"projections", "schedules", "attention", "MLP",
                                                         "head"};
 
+// How the machine multiplies with the weights, and the tokens of a row tile.
+struct ProductShape {
+  ProductKind kind = ProductKind::kPlain;
+  at::ScalarType weights = at::kFloat;
+  std::int64_t n_rows = 64;
+};
+
 // What one thread computes with; kept from tile to tile.
 template <class T>
 struct Lane {
-  explicit Lane(const ModelConfig& c) {
+  Lane(const ModelConfig& c, const ProductShape& shape)
+      : products(shape.kind, shape.weights, shape.n_rows, widest_input(c), widest_output(c)) {
     const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
-    hidden = at::empty({kRowsInTile, c.hidden_size}, options);
-    qkv = at::empty({kRowsInTile, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, options);
-    gate_up = at::empty({kRowsInTile, 2 * c.intermediate_size}, options);
-    gated = at::empty({kRowsInTile, c.intermediate_size}, options);
-    logits = at::empty({kRowsInTile * std::min(c.vocab_size, PackedWeights::kHeadBlock)}, options);
+    const auto n_rows = shape.n_rows;
+    hidden = at::empty({n_rows, c.hidden_size}, options);
+    qkv = at::empty({n_rows, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, options);
+    gate_up = at::empty({n_rows, 2 * c.intermediate_size}, options);
+    gated = at::empty({n_rows, c.intermediate_size}, options);
+    logits = at::empty({n_rows * std::min(c.vocab_size, PackedWeights::kHeadBlock)}, options);
   }
+
+  static std::int64_t widest_input(const ModelConfig& c) {
+    return std::max({c.hidden_size, c.n_heads * c.head_dim, c.intermediate_size});
+  }
+  static std::int64_t widest_output(const ModelConfig& c) {
+    return std::max({c.hidden_size, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim, 2 * c.intermediate_size,
+                     std::min(c.vocab_size, PackedWeights::kHeadBlock)});
+  }
+
+  Products products;
   at::Tensor hidden, qkv, gate_up, gated, logits;
   AttentionScratch<T> attention;
   std::array<std::int64_t, kPhaseNames.size()> busy_ns{};
@@ -73,19 +90,21 @@ template <class T>
 class Batch {
  public:
   Batch(PackedWeights& weights, const Rope& rope, const RotationTable& rotations, std::vector<Lane<T>>& lanes,
-        TileTeam& team, const TiledOptions& options)
+        TileTeam& team, std::int64_t rows_in_tile, const TiledOptions& options)
       : weights_(weights),
         config_(weights.config()),
         rope_(rope),
         rotations_(rotations),
         lanes_(lanes),
         team_(team),
+        rows_in_tile_(rows_in_tile),
         options_(options) {}
 
   // Units that share a sample share the reading of its embedding.
   void add(UnitInFlight<T>& unit) {
     auto& embedded = embedded_[unit.sample.index];
-    unit.x = embedded.defined() ? embedded.clone() : weights_.embed(unit.sample.ids);
+    unit.x = embedded.defined() ? embedded.clone()
+                                : weights_.embed(unit.sample.ids).to(c10::CppTypeToScalarType<T>::value);
     embedded = unit.x;
     units_.push_back(&unit);
   }
@@ -136,7 +155,7 @@ class Batch {
   void list_tiles() {
     const auto group = config_.n_heads / config_.n_kv_heads;
     for (auto* unit : units_) {
-      for (std::int64_t i = 0; i < unit->n_tokens(); i += kRowsInTile) row_tiles_.push_back({unit, 0, i});
+      for (std::int64_t i = 0; i < unit->n_tokens(); i += rows_in_tile_) row_tiles_.push_back({unit, 0, i});
       for (std::int64_t p = 0; p < unit->schedule->n_parts(); ++p) schedule_parts_.push_back({unit, p, 0});
       for (std::int64_t h = 0; h < config_.n_kv_heads; ++h)
         for (std::int64_t i = 0; i < unit->n_tokens(); i += n_queries_in_tile(group))
@@ -175,11 +194,11 @@ class Batch {
   // Input norm, q, k, v with RoPE; and what the press does with tokens as they come.
   void project(LayerIndex index, const FusedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit,
                std::int64_t begin) const {
-    const auto n = std::min(kRowsInTile, unit.n_tokens() - begin);
+    const auto n = std::min(rows_in_tile_, unit.n_tokens() - begin);
     const auto hidden = lane.hidden.narrow(0, 0, n);
     auto qkv = lane.qkv.narrow(0, 0, n);
     norm(unit.x, begin, n, w.input_norm, hidden);
-    at::mm_out(qkv, hidden, w.qkv);
+    lane.products.multiply(hidden, w.qkv, qkv);
     add_if_any(qkv, w.qkv_bias);
     if (!all_finite(row<T>(qkv, 0), size(qkv.numel())))
       throw std::domain_error("layer " + std::to_string(index.value) +
@@ -286,32 +305,32 @@ class Batch {
 
   // What attention adds to the residual stream, and the MLP.
   void finish_layer(const FusedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
-    const auto n = std::min(kRowsInTile, unit.n_tokens() - begin);
+    const auto n = std::min(rows_in_tile_, unit.n_tokens() - begin);
     auto x = unit.x.narrow(0, begin, n);
-    x.addmm_(unit.q.narrow(0, begin, n), w.o);
+    lane.products.add_product(unit.q.narrow(0, begin, n), w.o, x);
     add_if_any(x, w.o_bias);
     const auto hidden = lane.hidden.narrow(0, 0, n);
     auto gate_up = lane.gate_up.narrow(0, 0, n);
     norm(unit.x, begin, n, w.post_attention_norm, hidden);
-    at::mm_out(gate_up, hidden, w.gate_up);
+    lane.products.multiply(hidden, w.gate_up, gate_up);
     add_if_any(gate_up, w.gate_up_bias);
     const auto d_ff = config_.intermediate_size;
     for (std::int64_t r = 0; r < n; ++r)
       silu_mul_row(row<T>(gate_up, r), row<T>(gate_up, r) + d_ff, size(d_ff), row<T>(lane.gated, r));
-    x.addmm_(lane.gated.narrow(0, 0, n), w.down);
+    lane.products.add_product(lane.gated.narrow(0, 0, n), w.down, x);
     add_if_any(x, w.down_bias);
   }
 
   // A block of the vocabulary, from `first` on.
   void add_logits(const at::Tensor& block, std::int64_t first, Lane<T>& lane, UnitInFlight<T>& unit,
                   std::int64_t begin) const {
-    const auto n = std::min(kRowsInTile, unit.n_tokens() - 1 - begin);
+    const auto n = std::min(rows_in_tile_, unit.n_tokens() - 1 - begin);
     if (n <= 0) return;
     const auto n_entries = block.size(1);
     const auto hidden = lane.hidden.narrow(0, 0, n);
     auto logits = lane.logits.narrow(0, 0, n * n_entries).view({n, n_entries});
     norm(unit.x, begin, n, weights_.final_norm(), hidden);
-    at::mm_out(logits, hidden, block);
+    lane.products.multiply(hidden, block, logits);
     for (std::int64_t r = 0; r < n; ++r) {
       add_block(row<T>(logits, r), size(n_entries), unit.log_sums[size(begin + r)]);
       const auto target = unit.sample.ids[size(begin + r + 1)] - first;
@@ -325,6 +344,7 @@ class Batch {
   const RotationTable& rotations_;
   std::vector<Lane<T>>& lanes_;
   TileTeam& team_;
+  const std::int64_t rows_in_tile_;
   const TiledOptions& options_;
   std::vector<UnitInFlight<T>*> units_;
   std::map<SampleIndex, at::Tensor> embedded_;

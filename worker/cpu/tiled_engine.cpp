@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "worker/cpu/simd_target.h"
 #include "worker/cpu/tiled_batch.h"
+#include "worker/devices/cpu_features.h"
 #include "worker/engine/batch_work.h"
 #include "worker/model/rope_frequencies.h"
 
@@ -21,10 +22,18 @@ namespace {
 
 // Batches: enough tiles for the threads; with streamed weights enough work for one reading of them.
 constexpr std::int64_t kTokensAtOnce = 4096;
-constexpr std::int64_t kTokensAtOncePerThread = 8 * kRowsInTile;
+constexpr std::int64_t kRowTilesPerThread = 8;
 constexpr std::int64_t kTokensAtOnceStreaming = 32768;
 
 using Clock = std::chrono::steady_clock;
+
+ProductShape shape_of_products(at::ScalarType weights, std::optional<ProductKind> wanted) {
+  const auto cpuinfo = read_cpuinfo();
+  const auto kind = weights == at::kFloat || weights == at::kDouble
+                        ? ProductKind::kPlain
+                        : wanted.value_or(product_kind(weights, cpuinfo));
+  return {.kind = kind, .weights = weights, .n_rows = rows_in_product(kind, weights, cpuinfo)};
+}
 
 template <class T>
 class TiledEngine : public Engine {
@@ -33,10 +42,11 @@ class TiledEngine : public Engine {
       : weights_(weights),
         resources_(resources),
         options_(std::move(options)),
+        products_(shape_of_products(weights.dtype(), options_.products)),
         rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)),
         team_(options_.n_threads) {
     const c10::InferenceMode no_autograd;
-    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_.config());
+    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_.config(), products_);
   }
 
   ~TiledEngine() override { report_phases(); }
@@ -44,10 +54,13 @@ class TiledEngine : public Engine {
   std::int64_t n_tokens_at_once() const override {
     const auto n_threads = static_cast<std::int64_t>(team_.n_threads());
     return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce,
-                    n_threads * kTokensAtOncePerThread);
+                    n_threads * kRowTilesPerThread * products_.n_rows);
   }
 
-  std::string instruction_set() const override { return simd_target(); }
+  std::string instruction_set() const override {
+    const auto products = name_of(products_.kind, products_.weights, read_cpuinfo());
+    return simd_target() + (products.empty() ? "" : ", " + products);
+  }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
@@ -56,7 +69,7 @@ class TiledEngine : public Engine {
     std::int64_t longest = 0;
     for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
     tabulate_rotations(longest);
-    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, options_);
+    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, products_.n_rows, options_);
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
@@ -127,6 +140,7 @@ class TiledEngine : public Engine {
   PackedWeights& weights_;
   const ScorerResources resources_;
   const TiledOptions options_;
+  const ProductShape products_;
   const Rope rope_;
   RotationTable rotations_;
   TileTeam team_;
@@ -138,10 +152,8 @@ class TiledEngine : public Engine {
 std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerResources& resources,
                                           TiledOptions options) {
   require(options.chunk_size >= 1, "chunk_size is at least 1");
-  if (weights.final_norm().scalar_type() == at::kDouble)
+  if (weights.dtype() == at::kDouble)
     return std::make_unique<TiledEngine<double>>(weights, resources, std::move(options));
-  require(weights.final_norm().scalar_type() == at::kFloat,
-          "the tiled engine computes in float32 or float64");
   return std::make_unique<TiledEngine<float>>(weights, resources, std::move(options));
 }
 

@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "presses/registry.h"
 #include "worker/cpu/packed_weights.h"
+#include "worker/cpu/products.h"
 #include "worker/engine/death_observer.h"
 #include "worker/engine/engine.h"
 
@@ -18,12 +20,15 @@ struct TiledOptions {
   std::int64_t chunk_size = 1;
   int n_threads = 1;
   DeathObserver observe_deaths = nullptr;  // for units that are run alone
+  // With weights of 16 bits; absent: the faster kind on this machine.
+  std::optional<ProductKind> products = std::nullopt;
 };
 
-// In CPU memory, float32 or float64: cut in fixed tiles, which n_threads threads take in turn, so a single
-// long sample uses all of them and no result depends on how many there are; several units at once. Made and
-// used by one thread. weights and resources outlive the engine; of engines on weights that stream only one
-// may run at a time.
+// Cuts samples in fixed tiles, which n_threads threads take in turn: a single long sample uses all threads,
+// no result depends on how many there are, and several units are computed at once. Made and used by one
+// thread. Weights of bfloat16 and float16 are multiplied as products.h says; everything between products is
+// float32. weights and resources outlive the engine; of engines on weights that stream only one may run at a
+// time.
 std::unique_ptr<Engine> make_tiled_engine(PackedWeights& weights, const ScorerResources& resources,
                                           TiledOptions options);
 

@@ -1,11 +1,10 @@
 #include "worker/devices/machine_numerics.h"
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include <ATen/Version.h>
 
+#include "worker/devices/cpu_features.h"
 #include "worker/devices/gpus.h"
 
 namespace kvcompare {
@@ -23,11 +22,6 @@ std::string between(const std::string& text, const std::string& before, const ch
 std::string cpuinfo_value(const std::string& cpuinfo, const std::string& key) {
   const auto value = between("\n" + cpuinfo, "\n" + key + "\t", "\n");
   return value.empty() ? "" : value.substr(value.find_first_not_of("\t :"));
-}
-
-std::string cpuinfo() {
-  std::ifstream file("/proc/cpuinfo");
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 // MKL chooses kernels by the processor, unless one of these makes it choose others.
@@ -63,7 +57,7 @@ Numerics machine_numerics(const c10::Device& device, const std::string& instruct
                     .mkl = "",
                     .cuda = ""};
   if (device.is_cpu()) {
-    numerics.processor = processor_name(cpuinfo());
+    numerics.processor = processor_name(read_cpuinfo());
     numerics.cpu_capability = at::get_cpu_capability();
     numerics.mkl = mkl();
   } else {

@@ -48,8 +48,9 @@ class Engine {
   virtual std::int64_t n_tokens_at_once() const { return 0; }
 
   // The arithmetic that this engine chose when it was made, because another machine may make it choose
-  // otherwise and then the last bits differ: Highway's name of an instruction set on the CPU ("AVX3_DL"), the
-  // instruction of attention on a GPU ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
+  // otherwise and then the last bits differ: Highway's name of an instruction set on the CPU ("AVX3_DL"; with
+  // weights of 16 bits also how products are computed: "AVX3_ZEN4, bfloat16 products"), the instruction of
+  // attention on a GPU ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
   virtual std::string instruction_set() const { return ""; }
 
  protected:

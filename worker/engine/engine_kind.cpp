@@ -4,8 +4,8 @@ namespace kvcompare {
 
 EngineKind engine_kind(std::string_view engine, const c10::Device& device, Dtype dtype) {
   if (engine == "stepwise") return EngineKind::kStepwise;
-  if (device.is_cuda()) return dtype == Dtype::kFloat64 ? EngineKind::kLayerwise : EngineKind::kGpu;
-  return dtype == Dtype::kFloat32 || dtype == Dtype::kFloat64 ? EngineKind::kTiled : EngineKind::kLayerwise;
+  if (device.is_cpu()) return EngineKind::kTiled;
+  return dtype == Dtype::kFloat64 ? EngineKind::kStepwise : EngineKind::kGpu;
 }
 
 }  // namespace kvcompare

@@ -10,14 +10,14 @@
 namespace kvcompare {
 
 enum class EngineKind {
-  kStepwise,   // the referee: chunk by chunk, on any device and in any number format
-  kTiled,      // whole samples at once, for the CPU
-  kGpu,        // the same for GPUs
-  kLayerwise,  // the same by libtorch's operators, where neither of the two computes
+  kStepwise,  // the referee: chunk by chunk, on any device and in any number format
+  kTiled,     // whole samples at once, for the CPU, in any number format
+  kGpu,       // the same for GPUs, in float32, bfloat16 and float16
 };
 
 // What the value of --engine means on a device.
-//   engine : "stepwise", or "layerwise": the engine that passes whole samples through a layer
+//   engine : "stepwise", or "layerwise": the engine that passes whole samples through a layer.
+//            For float64 on a GPU there is none: the stepwise engine computes instead.
 EngineKind engine_kind(std::string_view engine, const c10::Device& device, Dtype dtype);
 
 }  // namespace kvcompare
