@@ -2,6 +2,7 @@
 // itself. Set KVCOMPARE_TEST_SEED to try other models and samples.
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <c10/core/ScalarType.h>
 
 #include "presses/registry.h"
+#include "tests/property/forced_unit.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
 #include "tests/support/flags_and_chunks.h"
@@ -46,12 +48,12 @@ class TiledEngine : public testing::Test {
   }
 
   ModelForTest load(std::optional<std::int64_t> max_weight_memory) const {
-    return load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kFloat, max_weight_memory);
+    return load_for_test(scratch_.path(), scratch_.path() / "scorer", type_, max_weight_memory);
   }
 
   std::unique_ptr<Engine> engine(const ModelForTest& loaded, int n_threads) const {
     return make_tiled_engine(*loaded.packed, loaded.resources(),
-                             {.chunk_size = run_.chunk_size, .n_threads = n_threads});
+                             {.chunk_size = run_.chunk_size, .n_threads = n_threads, .products = products_});
   }
 
   std::vector<EngineTask> all_tasks() const {
@@ -87,6 +89,8 @@ class TiledEngine : public testing::Test {
   std::mt19937_64 generator_;
   TemporaryFolder scratch_;
   TinyModelSpec spec_;
+  at::ScalarType type_ = at::kFloat;
+  std::optional<ProductKind> products_;
   ModelForTest loaded_;
   FlagsAndChunks run_;
   std::vector<MethodSpec> methods_;
@@ -168,6 +172,68 @@ TEST_F(TiledEngine, IsNearFloat64InFloat32) {
           << method.name;
     }
 }
+
+struct In16Bits {
+  at::ScalarType type;
+  ProductKind products;
+  double nll_tolerance;  // relative, with the same deaths
+  double near_tie;       // see judge()
+};
+
+class TiledEngineIn16Bits : public TiledEngine, public testing::WithParamInterface<In16Bits> {
+ protected:
+  TiledEngineIn16Bits() {
+    type_ = GetParam().type;
+    products_ = GetParam().products;
+    spec_.storage = type_ == at::kHalf ? Storage::kF16 : Storage::kBF16;
+    write_tiny_model(scratch_.path(), spec_);
+    loaded_ = load(std::nullopt);
+  }
+};
+
+// Where a near-tie was decided the other way the engine has computed something else; so float64 judges every
+// event by the deaths before it, and the NLL is what float64 makes of the same deaths.
+TEST_P(TiledEngineIn16Bits, IsFloat64WithTheSameDeathsAndDecidesOtherwiseInNearTiesAlone) {
+  const auto exact = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kDouble);
+  for (const std::int64_t n_tokens : {2, 70, 150}) {
+    const Sample sample{SampleIndex(4), random_sample(generator_, n_tokens, spec_.vocab)};
+    for (const auto& method : methods_) {
+      SCOPED_TRACE(method.name + ", T " + std::to_string(n_tokens) +
+                   ", KVCOMPARE_TEST_SEED=" + std::to_string(property_seed()));
+      AllDeaths deaths;
+      const auto observe = [&](LayerIndex, std::int64_t, std::span<const DeathTime> head) {
+        deaths.emplace_back(head.begin(), head.end());
+      };
+      const auto actual =
+          make_tiled_engine(
+              *loaded_.packed, loaded_.resources(),
+              {.chunk_size = 1, .n_threads = 1, .observe_deaths = observe, .products = products_})
+              ->run(sample, method);
+      const auto forced = judge(exact, {&sample, &method}, 1, deaths, GetParam().near_tie);
+      EXPECT_NEAR(actual.total_nll, forced.total_nll, GetParam().nll_tolerance * forced.total_nll);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_P(TiledEngineIn16Bits, GivesAUnitTheSameBitsWithAnyThreadsAndCompanyAndFromStreamedWeights) {
+  const auto expected = alone();
+  for (const int n_threads : {1, 3})
+    expect_bitwise(expected, engine(loaded_, n_threads)->run_together(all_tasks()));
+  const auto streaming = load(std::int64_t{2} << 20);  // the head alone has 2.5 MiB, a block of it 0.5
+  ASSERT_TRUE(streaming.packed->streams());
+  expect_bitwise(expected, engine(streaming, 2)->run_together(all_tasks()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Products, TiledEngineIn16Bits,
+                         testing::Values(In16Bits{at::kBFloat16, ProductKind::kNarrow, 2e-3, 0.05},
+                                         In16Bits{at::kBFloat16, ProductKind::kWidened, 2e-3, 0.05},
+                                         In16Bits{at::kHalf, ProductKind::kNarrow, 2e-4, 0.01},
+                                         In16Bits{at::kHalf, ProductKind::kWidened, 2e-4, 0.01}),
+                         [](const auto& c) {
+                           return std::string(c.param.type == at::kHalf ? "float16" : "bfloat16") +
+                                  (c.param.products == ProductKind::kNarrow ? "_narrow" : "_widened");
+                         });
 
 }  // namespace
 }  // namespace kvcompare
