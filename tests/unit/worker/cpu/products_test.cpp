@@ -69,19 +69,21 @@ TEST_P(ProductsTest, AreThoseOfFloat64WithinTheRounding) {
   }
 }
 
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  const auto& of = info.param;
+  return std::string(of.kind == ProductKind::kPlain    ? "plain_"
+                     : of.kind == ProductKind::kNarrow ? "narrow_"
+                                                       : "widened_") +
+         c10::toString(of.weights);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, ProductsTest,
                          testing::Values(Case{ProductKind::kPlain, at::kFloat, 1e-5},
                                          Case{ProductKind::kWidened, at::kBFloat16, 1e-5},
                                          Case{ProductKind::kWidened, at::kHalf, 1e-5},
                                          Case{ProductKind::kNarrow, at::kBFloat16, 4e-2},
                                          Case{ProductKind::kNarrow, at::kHalf, 5e-3}),
-                         [](const auto& c) {
-                           const auto& [kind, weights, tolerance] = c.param;
-                           return std::string(kind == ProductKind::kPlain    ? "plain"
-                                              : kind == ProductKind::kNarrow ? "narrow"
-                                                                             : "widened") +
-                                  "_" + c10::toString(weights);
-                         });
+                         case_name);
 
 }  // namespace
 }  // namespace kvcompare
