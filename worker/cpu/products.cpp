@@ -35,6 +35,10 @@ ProductKind product_kind(at::ScalarType weights, std::string_view cpuinfo) {
                                                                           : ProductKind::kWidened;
 }
 
+ProductKind product_kind_of_head(ProductKind kind, at::ScalarType weights) {
+  return weights == at::kHalf && kind == ProductKind::kNarrow ? ProductKind::kWidened : kind;
+}
+
 at::ScalarType type_of_products(at::ScalarType weights) {
   return product_kind(weights, read_cpuinfo()) == ProductKind::kWidened ? at::kFloat : weights;
 }

@@ -25,6 +25,10 @@ enum class ProductKind {
 // narrow products are slower than its float32 ones where the processor has no instructions for them.
 ProductKind product_kind(at::ScalarType weights, std::string_view cpuinfo);
 
+// The kind for the head. The result of a narrow product has the weights' type, and logits rounded to float16
+// would change the NLL of a short sample by more than float16 changes it elsewhere.
+ProductKind product_kind_of_head(ProductKind kind, at::ScalarType weights);
+
 // The type in which this machine multiplies with weights of this type: theirs, or float32 if they are
 // widened.
 at::ScalarType type_of_products(at::ScalarType weights);

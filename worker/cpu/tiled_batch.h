@@ -45,7 +45,9 @@ struct ProductShape {
 template <class T>
 struct Lane {
   Lane(const ModelConfig& c, const ProductShape& shape)
-      : products(shape.kind, shape.weights, shape.n_rows, widest_input(c), widest_output(c)) {
+      : products(shape.kind, shape.weights, shape.n_rows, widest_input(c), widest_output(c)),
+        head_products(product_kind_of_head(shape.kind, shape.weights), shape.weights, shape.n_rows,
+                      c.hidden_size, std::min(c.vocab_size, PackedWeights::kHeadBlock)) {
     const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
     const auto n_rows = shape.n_rows;
     hidden = at::empty({n_rows, c.hidden_size}, options);
@@ -63,7 +65,7 @@ struct Lane {
                      std::min(c.vocab_size, PackedWeights::kHeadBlock)});
   }
 
-  Products products;
+  Products products, head_products;
   at::Tensor hidden, qkv, gate_up, gated, logits;
   AttentionScratch<T> attention;
   std::array<std::int64_t, kPhaseNames.size()> busy_ns{};
@@ -330,7 +332,7 @@ class Batch {
     const auto hidden = lane.hidden.narrow(0, 0, n);
     auto logits = lane.logits.narrow(0, 0, n * n_entries).view({n, n_entries});
     norm(unit.x, begin, n, weights_.final_norm(), hidden);
-    lane.products.multiply(hidden, block, logits);
+    lane.head_products.multiply(hidden, block, logits);
     for (std::int64_t r = 0; r < n; ++r) {
       add_block(row<T>(logits, r), size(n_entries), unit.log_sums[size(begin + r)]);
       const auto target = unit.sample.ids[size(begin + r + 1)] - first;
