@@ -33,8 +33,8 @@ class LayerCache {
   void append(const LayerView& chunk);
   at::Tensor attend_head(const LayerView& chunk, std::int64_t kv_head);
 
-  const Needs needs_;
-  const std::unique_ptr<LayerEviction> eviction_;
+  Needs needs_;
+  std::unique_ptr<LayerEviction> eviction_;
   std::vector<AliveKeys> heads_;
 };
 
