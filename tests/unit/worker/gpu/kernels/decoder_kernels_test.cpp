@@ -50,6 +50,18 @@ void expect_same_bits(const KernelVector<T>& a, const KernelVector<T>& b) {
   ASSERT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(T)), 0);
 }
 
+// run(call): what a kernel makes of its task, which it hands to `call`. The same bits in either order of
+// warps.
+template <class Run>
+void expect_as_reference(const Run& run) {
+  const auto expected = run(kByReference);
+  const auto forward = run(kByKernel);
+  set_reverse_warps(true);
+  expect_same_bits(forward, run(kByKernel));
+  set_reverse_warps(false);
+  expect_close(forward, expected);
+}
+
 template <class T>
 class DecoderKernels : public testing::Test {
  protected:
@@ -73,12 +85,7 @@ TYPED_TEST(DecoderKernels, AddsAndNorms) {
         residual.insert(residual.end(), out.begin(), out.end());
         return residual;
       };
-      const auto expected = run(kByReference);
-      const auto forward = run(kByKernel);
-      set_reverse_warps(true);
-      expect_same_bits(forward, run(kByKernel));
-      set_reverse_warps(false);
-      expect_close(forward, expected);
+      expect_as_reference(run);
     }
 }
 
@@ -118,12 +125,7 @@ TYPED_TEST(DecoderKernels, NormsAndRotatesHeads) {
       x.insert(x.end(), rotated.begin(), rotated.end());
       return x;
     };
-    const auto expected = run(kByReference);
-    const auto forward = run(kByKernel);
-    set_reverse_warps(true);
-    expect_same_bits(forward, run(kByKernel));
-    set_reverse_warps(false);
-    expect_close(forward, expected);
+    expect_as_reference(run);
   }
 }
 
