@@ -22,7 +22,7 @@ class InstantWorker : public Messenger {
     if (auto* assign = std::get_if<Assign>(&message)) {
       for (auto& unit : assign->units) {
         result_.unit = unit.unit;
-        inbox_.push_back({Rank(1), Result{result_}});
+        inbox_.push_back({Rank(1), result_});
       }
     } else if (std::holds_alternative<Stop>(message)) {
       inbox_.push_back({Rank(1), Goodbye{}});
@@ -44,16 +44,17 @@ class InstantWorker : public Messenger {
   UnitResult result_ = [] {  // of 32 layers with 8 KV heads
     UnitResult result;
     const std::vector<double> token_nll(kTokens - 1, 1.23456789012345);
-    for (const auto nll : token_nll) result.total_nll += nll;
+    for (const auto nll : token_nll) result.numbers.total_nll += nll;
     result.nll_by_position = nll_by_position(token_nll, nll_bin_width(RunSpec{}.max_length));
     result.seconds = 0.0123456789;
-    result.keys.n_layers = 32;
-    result.keys.n_kv_heads = 8;
-    result.n_tokens = kTokens;
-    result.keys.kept_per_head.assign(256, kTokens);
-    for (std::int64_t j = 0; j < kTokens; ++j) result.keys.kept_by_position[position_bin(j, kTokens)] += 256;
-    result.keys.original = result.keys.peak = 256 * kTokens;
-    result.keys.attendable = result.keys.attended = 256 * kTokens * (kTokens + 1) / 2;
+    result.kept.n_layers = 32;
+    result.kept.n_kv_heads = 8;
+    result.numbers.n_tokens = kTokens;
+    result.kept.per_head.assign(256, kTokens);
+    for (std::int64_t j = 0; j < kTokens; ++j) result.kept.by_position[position_bin(j, kTokens)] += 256;
+    auto& keys = result.numbers.keys;
+    keys.original = keys.kept = keys.peak = 256 * kTokens;
+    keys.attendable = keys.attended = 256 * kTokens * (kTokens + 1) / 2;
     return result;
   }();
 };

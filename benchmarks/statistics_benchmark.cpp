@@ -30,11 +30,14 @@ MethodResult result_of(std::int64_t instance, std::int64_t n_samples) {
   result.spec.name = result.spec.display_name = "method " + std::to_string(instance / kPoints);
   Totals totals;
   for (std::int64_t s = 0; s < n_samples; ++s) {
-    SampleRow row{.sample = SampleIndex(s), .n_scored = 2 + static_cast<std::int64_t>(length(random))};
-    const auto n = static_cast<double>(row.n_scored);
-    row.total_nll = n * (nll(random) + (instance == 0 ? 0 : 0.1 * ratio + change(own)));
-    row.attendable = row.n_scored * row.n_scored * 1000;
-    row.attended = static_cast<std::int64_t>(static_cast<double>(row.attendable) * (1 - ratio));
+    SampleRow row{.sample = SampleIndex(s)};
+    const auto n_scored = 2 + static_cast<std::int64_t>(length(random));
+    const auto n = static_cast<double>(n_scored);
+    auto& [n_tokens, total_nll, keys] = row.numbers;
+    n_tokens = n_scored + 1;
+    total_nll = n * (nll(random) + (instance == 0 ? 0 : 0.1 * ratio + change(own)));
+    keys.attendable = n_scored * n_scored * 1000;
+    keys.attended = static_cast<std::int64_t>(static_cast<double>(keys.attendable) * (1 - ratio));
     result.per_sample.push_back(row);
   }
   totals.attended_density = 1 - ratio;

@@ -69,10 +69,10 @@ class Coordinator {
   void handle(Rank from, Message message) {
     if (auto* hello = std::get_if<Hello>(&message)) {
       welcome(from, std::move(*hello));
-    } else if (auto* result = std::get_if<Result>(&message)) {
-      write(from, std::move(result->result));
-    } else if (auto* failure = std::get_if<Failure>(&message)) {
-      write(from, std::move(failure->failure));
+    } else if (auto* result = std::get_if<UnitResult>(&message)) {
+      write(from, std::move(*result));
+    } else if (auto* failure = std::get_if<UnitFailure>(&message)) {
+      write(from, std::move(*failure));
     } else if (std::holds_alternative<Goodbye>(message)) {
       // What this worker has sent is written, but does not count yet.
       acknowledge();

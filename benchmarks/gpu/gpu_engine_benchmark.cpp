@@ -137,13 +137,13 @@ class Benchmark {
     const auto& first = results.front();
     report["seconds"] = seconds;
     report["peak_bytes"] = peak_bytes(device_);
-    report["total_nll"] = first.total_nll;
-    report["keys_kept"] = first.keys.kept();
-    report["keys_original"] = first.keys.original;
+    report["total_nll"] = first.numbers.total_nll;
+    report["keys_kept"] = first.numbers.keys.kept;
+    report["keys_original"] = first.numbers.keys.original;
     const auto bytes_a_key =
         2 * config_.head_dim * static_cast<std::int64_t>(weights_->options().dtype().itemsize());
-    report["cache_bytes_kept"] = first.keys.kept() * bytes_a_key;
-    report["cache_bytes_peak"] = first.keys.peak * bytes_a_key;
+    report["cache_bytes_kept"] = first.numbers.keys.kept * bytes_a_key;
+    report["cache_bytes_peak"] = first.numbers.keys.peak * bytes_a_key;
   }
 
   at::Device device_;

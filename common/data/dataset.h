@@ -7,6 +7,7 @@
 // Blank lines are skipped, CRLF line ends and a byte order mark accepted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -33,6 +34,8 @@ struct DatasetOptions {
 struct Truncation {
   std::int64_t n_samples = 0;  // that were longer
   std::int64_t n_tokens = 0;   // of theirs that are not computed
+
+  static constexpr std::array kFields{"samples", "tokens"};
   friend bool operator==(const Truncation&, const Truncation&) = default;
 };
 

@@ -3,7 +3,7 @@
 //   worker      Hello                       ready for the first units
 //   coordinator Assign                      evaluate these units; the next may come while it does
 //   worker      WorkDone                    while it evaluates, at most twice a second: how far it is
-//   worker      Result | Failure            of each of them
+//   worker      UnitResult | UnitFailure    of each of them
 //   coordinator Acknowledge                 as many of these are on the disk; only then come those of the
 //                                           next units
 //   coordinator Stop                        evaluate nothing more: what is in hand and not begun is dropped
@@ -55,14 +55,6 @@ struct Assign {
   std::int64_t nll_bin_width = 0;  // tokens; of UnitResult::nll_by_position
 };
 
-struct Result {
-  UnitResult result;
-};
-
-struct Failure {
-  UnitFailure failure;
-};
-
 // Tells whoever watches the run, and nobody else: no number and no line of the journal depends on it.
 struct WorkDone {
   UnitId first;      // of the units that are evaluated together
@@ -96,8 +88,8 @@ struct Abort {
   std::string reason;
 };
 
-using Message = std::variant<Hello, Assign, Result, Failure, Acknowledge, Stop, Goodbye, WorkerFailed, Abort,
-                             AssignPrompts, PromptTargets, WorkDone>;
+using Message = std::variant<Hello, Assign, UnitResult, UnitFailure, Acknowledge, Stop, Goodbye, WorkerFailed,
+                             Abort, AssignPrompts, PromptTargets, WorkDone>;
 
 // As bytes, for processes of the same build on machines of the same byte order.
 std::string encode(const Message& message);

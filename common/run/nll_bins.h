@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <span>
@@ -24,6 +25,8 @@ struct NllByPosition {
   std::int64_t bin_width = 0;          // tokens; 0: nothing is known
   std::vector<double> total_nll;       // nats, by bin
   std::vector<std::int64_t> n_scored;  // predicted tokens, by bin
+
+  static constexpr std::array kFields{"bin_width", "total_nll", "n_scored"};
   friend bool operator==(const NllByPosition&, const NllByPosition&) = default;
 };
 

@@ -1,7 +1,9 @@
 // Everything that can change a number of the comparison, and nothing else. It is what `config` in
-// detailed_results.json holds. Paths of outputs, threads and logging are in run_options.h.
+// detailed_results.json holds. A member and its name in kFields are all that a new one takes to be in the
+// journal and in the identity of the run. Paths of outputs, threads and logging are in run_options.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,14 +21,20 @@ struct RunSpec {
   std::int64_t max_length = 8192;           // tokens; longer samples are truncated
   std::optional<std::int64_t> max_samples;  // first samples of the data set; all if absent
   bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing
-  std::int64_t chunk_size = 1;              // tokens between two eviction events
+  bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
+  std::int64_t chunk_size = 1;  // tokens between two eviction events
 
   std::optional<Dtype> dtype;   // absent: auto, until the model and the device are known
   std::string engine = "auto";  // layerwise | stepwise, once known
   std::string device_type;      // "cpu" | "cuda", once known: their rounding differs
-  bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
   std::vector<double> at_density{0.75, 0.5, 0.25, 0.1};  // where sweeps are compared; changes no unit
   std::vector<MethodSpec> methods;                       // instances; [0] is the baseline
+
+  // Keys in the journal, and of all but places and methods in the identity of the run.
+  static constexpr std::array kFields{"model_name",  "data_path",      "text_field",     "max_length",
+                                      "max_samples", "skip_bad_lines", "save_token_nll", "chunk_size",
+                                      "dtype",       "engine",         "device_type",    "at_density",
+                                      "methods"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

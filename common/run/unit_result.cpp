@@ -26,39 +26,39 @@ std::optional<std::string> first_broken(const std::array<Law, n>& laws) {
 }
 
 std::optional<std::string> broken_size(const UnitResult& result) {
-  const auto& keys = result.keys;
+  const auto& kept = result.kept;
   const auto is_count = [](std::int64_t n, std::int64_t most) { return n >= 1 && n <= most; };
-  const bool has_heads = is_count(keys.n_layers, kMostHeads) && is_count(keys.n_kv_heads, kMostHeads);
-  const auto n_heads = has_heads ? keys.n_layers * keys.n_kv_heads : 0;
+  const bool has_heads = is_count(kept.n_layers, kMostHeads) && is_count(kept.n_kv_heads, kMostHeads);
+  const auto n_heads = has_heads ? kept.n_layers * kept.n_kv_heads : 0;
+  const auto n_tokens = result.numbers.n_tokens;
   return first_broken(
-      std::array{Law{result.n_tokens >= 2 && result.n_tokens <= kMostTokens, "2 <= tokens <= 2^24"},
+      std::array{Law{n_tokens >= 2 && n_tokens <= kMostTokens, "2 <= tokens <= 2^24"},
                  Law{is_count(n_heads, kMostHeads), "1 <= layers x KV heads <= 2^15"},
-                 Law{std::ssize(keys.kept_per_head) == n_heads, "one count for each layer and KV head"},
-                 Law{std::ranges::all_of(keys.kept_per_head,
-                                         [&](auto kept) { return kept >= 0 && kept <= result.n_tokens; }),
+                 Law{std::ssize(kept.per_head) == n_heads, "one count for each layer and KV head"},
+                 Law{std::ranges::all_of(kept.per_head, [&](auto n) { return n >= 0 && n <= n_tokens; }),
                      "0 <= kept <= tokens in every head"}});
 }
 
 std::optional<std::string> broken_count(const UnitResult& result) {
-  const auto& keys = result.keys;
-  const auto n_heads = keys.n_layers * keys.n_kv_heads, kept = keys.kept();
+  const auto n_tokens = result.numbers.n_tokens;
+  const auto& keys = result.numbers.keys;
+  const auto& bins = result.kept.by_position;
+  const auto n_heads = result.kept.n_layers * result.kept.n_kv_heads;
   const auto is_share = [](std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; };
-  const bool bins_are_shares =
-      std::ranges::all_of(keys.kept_by_position, [&](auto n) { return is_share(n, kept); });
-  return first_broken(
-      std::array{Law{keys.original == result.n_tokens * n_heads, "original = tokens x layers x KV heads"},
-                 Law{bins_are_shares && std::accumulate(keys.kept_by_position.begin(),
-                                                        keys.kept_by_position.end(), std::int64_t{0}) == kept,
-                     "every kept key is at one position"},
-                 Law{keys.attendable == result.n_tokens * (result.n_tokens + 1) / 2 * n_heads,
-                     "attendable = sum of (i + 1)"},
-                 Law{keys.attended > 0 && keys.attended <= keys.attendable, "0 < attended <= attendable"},
-                 Law{is_share(keys.withheld_from_scored, keys.attendable - keys.attended),
-                     "withheld from scored queries <= attendable - attended"},
-                 Law{is_share(keys.compressible, keys.original), "compressible <= original"},
-                 Law{is_share(keys.compressible_kept, std::min(keys.compressible, kept)),
-                     "compressible kept <= compressible, kept"},
-                 Law{keys.peak >= kept && keys.peak <= keys.original, "kept <= peak <= original"}});
+  const bool bins_are_shares = std::ranges::all_of(bins, [&](auto n) { return is_share(n, keys.kept); });
+  return first_broken(std::array{
+      Law{keys.kept == result.kept.n(), "kept = sum over layers and KV heads"},
+      Law{keys.original == n_tokens * n_heads, "original = tokens x layers x KV heads"},
+      Law{bins_are_shares && std::accumulate(bins.begin(), bins.end(), std::int64_t{0}) == keys.kept,
+          "every kept key is at one position"},
+      Law{keys.attendable == n_tokens * (n_tokens + 1) / 2 * n_heads, "attendable = sum of (i + 1)"},
+      Law{keys.attended > 0 && keys.attended <= keys.attendable, "0 < attended <= attendable"},
+      Law{is_share(keys.withheld_from_scored, keys.attendable - keys.attended),
+          "withheld from scored queries <= attendable - attended"},
+      Law{is_share(keys.compressible, keys.original), "compressible <= original"},
+      Law{is_share(keys.compressible_kept, std::min(keys.compressible, keys.kept)),
+          "compressible kept <= compressible, kept"},
+      Law{keys.peak >= keys.kept && keys.peak <= keys.original, "kept <= peak <= original"}});
 }
 
 // By more than rounding. An NLL that is not finite is told elsewhere.
@@ -73,13 +73,13 @@ bool differs_from_sum(double total, const std::vector<double>& parts) {
 
 // The last query alone is not scored: what is withheld from it is evicted.
 std::optional<std::string> broken_sum(const UnitResult& result) {
-  const auto& keys = result.keys;
+  const auto& keys = result.numbers.keys;
   const auto from_last = keys.attendable - keys.attended - keys.withheld_from_scored;
-  if (from_last > keys.original - keys.kept()) return "withheld from the last query <= original - kept";
+  if (from_last > keys.original - keys.kept) return "withheld from the last query <= original - kept";
   const auto& nll = result.token_nll;
   if (nll.empty()) return std::nullopt;
-  if (std::ssize(nll) != result.n_tokens - 1) return "one NLL for each token but the first";
-  if (differs_from_sum(result.total_nll, nll)) return "total NLL = sum over the tokens";
+  if (std::ssize(nll) != result.numbers.n_scored()) return "one NLL for each token but the first";
+  if (differs_from_sum(result.numbers.total_nll, nll)) return "total NLL = sum over the tokens";
   return std::nullopt;
 }
 
@@ -97,15 +97,19 @@ bool is_of_all_tokens(const NllByPosition& bins, std::int64_t n_tokens) {
 std::optional<std::string> broken_bin(const UnitResult& result) {
   const auto& bins = result.nll_by_position;
   if (bins == NllByPosition{}) return std::nullopt;
-  if (!is_of_all_tokens(bins, result.n_tokens)) return "every scored token is in one bin of positions";
-  if (differs_from_sum(result.total_nll, bins.total_nll)) return "total NLL = sum over the bins of positions";
+  if (!is_of_all_tokens(bins, result.numbers.n_tokens))
+    return "every scored token is in one bin of positions";
+  if (differs_from_sum(result.numbers.total_nll, bins.total_nll))
+    return "total NLL = sum over the bins of positions";
   return std::nullopt;
 }
 
 }  // namespace
 
-std::int64_t KeyCounts::kept() const {
-  return std::accumulate(kept_per_head.begin(), kept_per_head.end(), std::int64_t{0});
+std::int64_t KeptKeys::n() const {
+  std::uint64_t sum = 0;  // wraps round where counts cannot be right, as in a journal that was tampered with
+  for (const auto kept : per_head) sum += static_cast<std::uint64_t>(kept);
+  return static_cast<std::int64_t>(sum);
 }
 
 std::optional<std::string> broken_law(const UnitResult& result) {

@@ -10,6 +10,7 @@
 
 #include "common/ids.h"
 #include "common/run/nll_bins.h"
+#include "common/run/unit_numbers.h"
 
 namespace kvcompare {
 
@@ -20,31 +21,27 @@ constexpr std::size_t position_bin(std::int64_t position, std::int64_t n_tokens)
   return static_cast<std::size_t>(position * kPositionBins / n_tokens);
 }
 
-// Counts of keys, all layers and KV heads of one sample. Definitions: docs/semantics.md, section 4.
-struct KeyCounts {
+// Where the keys that are alive after the last event belong.
+struct KeptKeys {
   std::int64_t n_layers = 0;
-  std::int64_t n_kv_heads = 0;
-  std::int64_t original = 0;                // n_tokens * n_layers * n_kv_heads
-  std::vector<std::int64_t> kept_per_head;  // [n_layers * n_kv_heads], alive after the last event
-  std::array<std::int64_t, kPositionBins> kept_by_position{};  // the same keys, by position_bin(); all heads
-  std::int64_t attended = 0;                                   // keys seen by all queries
-  std::int64_t attendable = 0;                                 // keys they would have seen without eviction
-  std::int64_t withheld_from_scored = 0;  // attendable - attended of the queries whose prediction is scored
-  std::int64_t compressible = 0;          // keys with n_sink <= j < n_tokens - window
-  std::int64_t compressible_kept = 0;
-  std::int64_t peak = 0;  // most keys cached at once
+  std::int64_t n_kv_heads = 0;                            // of a layer
+  std::vector<std::int64_t> per_head;                     // [n_layers * n_kv_heads]
+  std::array<std::int64_t, kPositionBins> by_position{};  // the same keys, by position_bin(); all heads
 
-  std::int64_t kept() const;  // sum of kept_per_head
+  static constexpr std::array kFields{"n_layers", "n_kv_heads", "kept_per_head", "kept_by_position"};
+  friend bool operator==(const KeptKeys&, const KeptKeys&) = default;
+
+  std::int64_t n() const;  // sum of per_head
 };
 
 struct UnitResult {
   UnitId unit;
-  std::int64_t n_tokens = 0;      // of the sample, after truncation
-  std::vector<double> token_nll;  // [n_tokens - 1], nats
-  double total_nll = 0;           // their sum, in order
+  UnitNumbers numbers{};
+  KeptKeys kept{};
+  std::vector<double> token_nll{};  // [n_tokens - 1], nats; may be left out
   NllByPosition nll_by_position{};
-  KeyCounts keys;
   double seconds = 0;
+  friend bool operator==(const UnitResult&, const UnitResult&) = default;
 };
 
 // The first law of conservation that the counts of a result break, as text; empty if they agree with each

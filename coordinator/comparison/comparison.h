@@ -14,6 +14,7 @@
 #include "common/run/nll_bins.h"
 #include "common/run/numerics.h"
 #include "common/run/run_spec.h"
+#include "common/run/unit_numbers.h"
 #include "coordinator/comparison/statistics.h"
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/journal_record.h"
@@ -22,14 +23,7 @@ namespace kvcompare {
 
 struct SampleRow {
   SampleIndex sample;
-  std::int64_t n_scored = 0;  // predicted tokens, the sample's length - 1
-  double total_nll = 0;       // nats
-  std::int64_t keys_original = 0;
-  std::int64_t keys_kept = 0;
-  double attended_density = 0;
-  std::int64_t peak_keys = 0;
-  std::int64_t attended = 0;    // keys seen by all queries
-  std::int64_t attendable = 0;  // that they would have seen without eviction
+  UnitNumbers numbers{};
 };
 
 struct FailedUnit {
@@ -40,20 +34,20 @@ struct FailedUnit {
 
 // Over all samples of the data set, in data-set order.
 struct Totals {
-  double total_nll = 0;  // nats
-  std::int64_t total_tokens = 0;
-  double avg_nll = 0;
+  UnitNumbers sums{};             // peak: the largest of a sample
+  std::int64_t total_tokens = 0;  // predicted
+  double avg_nll = 0;             // nats
   double perplexity = 0;
-  std::int64_t keys_original = 0;
-  std::int64_t keys_kept = 0;
   double avg_compression_ratio = 0;  // fraction discarded
   double attended_density = 0;
   std::optional<double> compressible_density;  // absent if no key was compressible
-  std::int64_t peak_keys = 0;                  // largest of a sample
-  std::int64_t cache_bytes_end = 0;            // of keys and values of keys_kept, in the computation's dtype
-  std::int64_t peak_cache_bytes = 0;           // of those of peak_keys
+  std::int64_t cache_bytes_end = 0;  // of the keys that are kept and their values, in the computation's dtype
+  std::int64_t peak_cache_bytes = 0;  // of those of the peak
 
-  std::int64_t keys_discarded() const { return keys_original - keys_kept; }
+  std::int64_t keys_discarded() const { return sums.keys.original - sums.keys.kept; }
+  double kept_fraction() const {
+    return static_cast<double>(sums.keys.kept) / static_cast<double>(sums.keys.original);
+  }
 };
 
 // A method with its parameters: an instance.

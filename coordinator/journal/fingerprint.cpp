@@ -54,7 +54,7 @@ Identity fixed_part(Identity identity) {
 }
 
 Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versions& versions) {
-  auto config = json_run_spec(spec);
+  auto config = json_value(spec);
   for (const auto* place : kPlaces) config.erase(place);
   config.erase("methods");
   Identity identity;

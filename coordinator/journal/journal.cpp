@@ -204,7 +204,8 @@ void Journal::take(Attempt attempt, std::int64_t offset) {
   }
   const auto& result = std::get<UnitResult>(attempt.outcome);
   if (!record.summary) {
-    record.summary = summary_of(result);
+    record.summary = result.numbers;
+    record.seconds = result.seconds;
     record.numerics = attempt.numerics;
     offsets_[unit] = offset;
   } else if (record.numerics == attempt.numerics && values_text(read_unit(unit)) != values_text(result)) {
@@ -216,9 +217,9 @@ void Journal::check_length(const UnitResult& result) const {
   const auto sample = result.unit.sample;
   for (auto other = units_.lower_bound({sample, MethodIndex(0)});
        other != units_.end() && other->first.sample == sample; ++other)
-    if (const auto& summary = other->second.summary; summary && summary->n_tokens != result.n_tokens)
+    if (const auto& summary = other->second.summary; summary && summary->n_tokens != result.numbers.n_tokens)
       throw std::invalid_argument("has values that cannot be: a sample of " +
-                                  std::to_string(result.n_tokens) + " tokens, which had " +
+                                  std::to_string(result.numbers.n_tokens) + " tokens, which had " +
                                   std::to_string(summary->n_tokens) + " under another method");
 }
 

@@ -1,6 +1,7 @@
 // What the lines of the journal say.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -25,20 +26,25 @@ struct Places {
   std::string model_name;
   std::string data_path;
   std::map<std::string, std::string> kvzap_scorers{};  // by the scorer's hash
+
+  static constexpr std::array kFields{"model_name", "data_path", "kvzap_scorers"};
 };
 
 // What was asked for: the first line, and a later one whenever the run grew. With the attempts the last of
 // them is all that the results are made of.
 struct JournalHeader {
   std::chrono::system_clock::time_point asked;
-  RunSpec spec;
   Identity identity;
+  RunSpec spec;
   Places places;
   ModelShape model;
   std::int64_t n_samples = 0;
   std::vector<SampleIndex> skipped;  // of less than two tokens
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
   Truncation truncated;
+
+  static constexpr std::array kFields{"asked",     "identity", "config",    "places",   "model",
+                                      "n_samples", "skipped",  "bad_lines", "truncated"};
 };
 
 // More samples or instances are asked for than before. Everything else is as it was.
@@ -50,6 +56,8 @@ struct Growth {
 struct NumericsRecord {
   int place = 0;  // 0-based, of those in the journal
   Numerics numerics;
+
+  static constexpr std::array kFields{"numerics_place", "numerics"};
 };
 
 // One evaluation of a unit, successful or not.

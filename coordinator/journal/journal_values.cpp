@@ -56,13 +56,13 @@ void check_method(const MethodSpec& method) {
 }
 
 void check_result(const JournalHeader& header, const UnitResult& result) {
-  const auto& keys = result.keys;
-  expect(keys.n_layers == header.model.n_layers && keys.n_kv_heads == header.model.n_kv_heads,
+  const auto& [n_tokens, total_nll, keys] = result.numbers;
+  expect(result.kept.n_layers == header.model.n_layers && result.kept.n_kv_heads == header.model.n_kv_heads,
          "layers and KV heads are those of the model");
   const auto law = broken_law(result);
   expect(!law, law.value_or(""));
-  expect(result.n_tokens <= header.spec.max_length, "no sample is longer than max_length");
-  expect(std::isfinite(result.total_nll), "total_nll is a finite number");
+  expect(n_tokens <= header.spec.max_length, "no sample is longer than max_length");
+  expect(std::isfinite(total_nll), "total_nll is a finite number");
   expect(result.token_nll.empty() != header.spec.save_token_nll,
          "token_nll is there with save_token_nll only");
   expect(result.nll_by_position.bin_width == nll_bin_width(header.spec.max_length),
@@ -70,7 +70,7 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   expect(std::isfinite(result.seconds) && result.seconds >= 0, "seconds are not negative");
   const auto& method = header.spec.methods[static_cast<std::size_t>(result.unit.method.value)];
   if (std::holds_alternative<KeepAll>(method.policy))
-    expect(keys.kept() == keys.original && keys.attended == keys.attendable,
+    expect(keys.kept == keys.original && keys.attended == keys.attendable,
            "a method that evicts nothing keeps every key");
 }
 

@@ -2,11 +2,14 @@
 // changes a number.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "common/utc_time.h"
 
 namespace kvcompare {
 
@@ -15,6 +18,8 @@ struct SessionEnd {
   double evaluate_seconds = 0;   // wall, first unit dispatched to last one done
   std::int64_t n_evaluated = 0;  // units, failed attempts included
   bool interrupted = false;
+
+  static constexpr std::array kFields{"finished", "evaluate_seconds", "evaluated", "interrupted"};
 };
 
 struct Session {
@@ -30,12 +35,10 @@ struct Session {
   int n_threads = 0;                // of one process
   double load_seconds = 0;          // tokenizer and data set
   std::optional<SessionEnd> end{};  // absent while it goes on, and if it was killed
+
+  static constexpr std::array kFields{"started",  "host",         "kvcompare",    "libtorch",
+                                      "compiler", "command_line", "processes",    "workers",
+                                      "device",   "threads",      "load_seconds", "end"};
 };
-
-// ISO 8601 in UTC, to the second: "2026-02-03T04:05:06Z"
-std::string utc_text(std::chrono::system_clock::time_point time);
-
-// Throws std::invalid_argument for another form.
-std::chrono::system_clock::time_point parse_utc(const std::string& text);
 
 }  // namespace kvcompare

@@ -8,32 +8,16 @@
 #include <string>
 
 #include "common/ids.h"
-#include "common/run/unit_result.h"
+#include "common/run/unit_numbers.h"
 
 namespace kvcompare {
-
-// As in UnitResult and KeyCounts.
-struct UnitSummary {
-  std::int64_t n_tokens = 0;
-  double total_nll = 0;  // nats
-  std::int64_t keys_original = 0;
-  std::int64_t keys_kept = 0;
-  std::int64_t attended = 0;
-  std::int64_t attendable = 0;
-  std::int64_t withheld_from_scored = 0;
-  std::int64_t compressible = 0;
-  std::int64_t compressible_kept = 0;
-  std::int64_t peak = 0;
-  double seconds = 0;
-};
-
-UnitSummary summary_of(const UnitResult& result);
 
 // In place of a place, where no record tells of the arithmetic.
 inline constexpr int kNotTold = -1;
 
 struct UnitRecord {
-  std::optional<UnitSummary> summary{};  // absent: no attempt has succeeded
+  std::optional<UnitNumbers> summary{};  // absent: no attempt has succeeded
+  double seconds = 0;                    // that it took
   int n_failed = 0;                      // attempts that failed
   std::string reason{};                  // of the last of them
   int numerics = kNotTold;               // place in the journal of those that the summary was computed with

@@ -2,18 +2,16 @@
 
 namespace kvcompare {
 
-OrderedJson json_numerics(const Numerics& numerics) {
+OrderedJson json_value(const Numerics& numerics) {
   OrderedJson json = OrderedJson::object();
   for (const auto& [name, value] : numerics_fields())
     if (!(numerics.*value).empty()) json[name] = numerics.*value;
   return json;
 }
 
-Numerics numerics_of(const OrderedJson& json) {
-  Numerics numerics;
+void get_value(const OrderedJson& json, Numerics& numerics) {
   for (const auto& [name, value] : numerics_fields())
     if (json.contains(name)) json.at(name).get_to(numerics.*value);
-  return numerics;
 }
 
 }  // namespace kvcompare

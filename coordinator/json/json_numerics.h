@@ -1,4 +1,4 @@
-// Numerics as JSON, in the journal and in the results.
+// Numerics as JSON, in the journal and in the results: every field that is not empty under its name.
 #pragma once
 
 #include "common/run/numerics.h"
@@ -6,10 +6,7 @@
 
 namespace kvcompare {
 
-// Every field that is not empty under its name.
-OrderedJson json_numerics(const Numerics& numerics);
-
-// The other way. Throws nlohmann::json::exception.
-Numerics numerics_of(const OrderedJson& json);
+OrderedJson json_value(const Numerics& numerics);
+void get_value(const OrderedJson& json, Numerics& numerics);  // throws nlohmann::json::exception
 
 }  // namespace kvcompare

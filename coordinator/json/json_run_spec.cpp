@@ -1,8 +1,7 @@
 #include "coordinator/json/json_run_spec.h"
 
 #include <stdexcept>
-#include <type_traits>
-#include <utility>
+#include <string>
 #include <variant>
 
 #include "common/run/method_parameters.h"
@@ -10,27 +9,6 @@
 
 namespace kvcompare {
 namespace {
-
-// Calls visit(name, member) for every member. One that is new in RunSpec and is not listed here does not
-// compile.
-template <class Spec, class Visit>
-void visit_members(Spec& spec, const Visit& visit) {
-  auto& [model_name, data_path, text_field, max_length, max_samples, skip_bad_lines, chunk_size, dtype,
-         engine, device_type, save_token_nll, at_density, methods] = spec;
-  visit("model_name", model_name);
-  visit("data_path", data_path);
-  visit("text_field", text_field);
-  visit("max_length", max_length);
-  visit("max_samples", max_samples);
-  visit("skip_bad_lines", skip_bad_lines);
-  visit("save_token_nll", save_token_nll);
-  visit("chunk_size", chunk_size);
-  visit("dtype", dtype);
-  visit("engine", engine);
-  visit("device_type", device_type);
-  visit("at_density", at_density);
-  visit("methods", methods);
-}
 
 // ---- to JSON
 
@@ -61,26 +39,6 @@ OrderedJson json_method(const MethodSpec& spec) {
     std::visit([&](const auto& value) { method["parameters"][parameter.name] = value; }, parameter.value);
   return method;
 }
-
-struct PutMember {
-  OrderedJson& config;
-
-  template <class Value>
-  void operator()(const char* name, const Value& value) const {
-    config[name] = value;
-  }
-  template <class Value>
-  void operator()(const char* name, const std::optional<Value>& value) const {
-    if (value) config[name] = *value;
-  }
-  void operator()(const char* name, const std::optional<Dtype>& dtype) const {
-    config[name] = dtype ? to_string(*dtype) : "auto";
-  }
-  void operator()(const char* name, const std::vector<MethodSpec>& methods) const {
-    config[name] = OrderedJson::array();
-    for (const MethodSpec& method : methods) config[name].push_back(json_method(method));
-  }
-};
 
 // ---- from JSON
 
@@ -113,41 +71,20 @@ MethodSpec method_of(const OrderedJson& json) {
   return method;
 }
 
-struct GetMember {
-  const OrderedJson& config;
-
-  template <class Value>
-  void operator()(const char* name, Value& value) const {
-    config.at(name).get_to(value);
-  }
-  template <class Value>
-  void operator()(const char* name, std::optional<Value>& value) const {
-    if (config.contains(name)) value = config.at(name).get<Value>();
-  }
-  void operator()(const char* name, std::optional<Dtype>& dtype) const {
-    dtype = parse_dtype(config.at(name).get<std::string>());
-  }
-  void operator()(const char* name, std::vector<MethodSpec>& methods) const {
-    for (const auto& method : config.at(name)) methods.push_back(method_of(method));
-  }
-};
-
 }  // namespace
 
-OrderedJson json_run_spec(const RunSpec& spec) {
-  OrderedJson config;
-  visit_members(spec, PutMember{config});
-  return config;
-}
+OrderedJson json_value(const MethodSpec& method) { return json_method(method); }
+void get_value(const OrderedJson& json, MethodSpec& method) { method = method_of(json); }
 
-RunSpec run_spec_of(const OrderedJson& config) {
-  RunSpec spec;
-  visit_members(spec, GetMember{config});
-  return spec;
+void put_member(OrderedJson& object, const char* name, const std::optional<Dtype>& dtype) {
+  object[name] = dtype ? to_string(*dtype) : "auto";
+}
+void get_member(const OrderedJson& object, const char* name, std::optional<Dtype>& dtype) {
+  dtype = parse_dtype(object.at(name).get<std::string>());
 }
 
 OrderedJson json_flags(const RunSpec& spec) {
-  auto flags = json_run_spec(spec);
+  auto flags = json_value(spec);
   for (const auto* place : {"model_name", "data_path"}) flags.erase(place);
   flags.erase("device_type");
   if (!spec.device_type.empty()) flags["device"] = spec.device_type;

@@ -1,15 +1,19 @@
+// RunSpec as JSON: json_value(spec) holds every member under its name, as the journal has it, and get_value()
+// is the other way.
 #pragma once
 
+#include <optional>
+
 #include "common/run/run_spec.h"
-#include "coordinator/json/json_text.h"
+#include "coordinator/json/json_fields.h"
 
 namespace kvcompare {
 
-// Every member of RunSpec under its name; what is absent there is absent here. The journal has it.
-OrderedJson json_run_spec(const RunSpec& spec);
-
-// The other way. Throws nlohmann::json::exception or std::invalid_argument.
-RunSpec run_spec_of(const OrderedJson& config);
+// Members of RunSpec with a form of their own. A dtype that is not known yet is "auto".
+OrderedJson json_value(const MethodSpec& method);
+void get_value(const OrderedJson& json, MethodSpec& method);
+void put_member(OrderedJson& object, const char* name, const std::optional<Dtype>& dtype);
+void get_member(const OrderedJson& object, const char* name, std::optional<Dtype>& dtype);
 
 // The run as flags that --config takes, for the results: without the places of model, data and scorer, which
 // are no part of what was computed.

@@ -21,39 +21,20 @@ double share(std::int64_t part, std::int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
-SampleRow row(SampleIndex sample, const UnitSummary& unit) {
-  return {.sample = sample,
-          .n_scored = unit.n_tokens - 1,
-          .total_nll = unit.total_nll,
-          .keys_original = unit.keys_original,
-          .keys_kept = unit.keys_kept,
-          .attended_density = share(unit.attended, unit.attendable),
-          .peak_keys = unit.peak,
-          .attended = unit.attended,
-          .attendable = unit.attendable};
-}
-
-// units: of all samples, in data-set order; not empty.
-Totals totals(const std::vector<const UnitSummary*>& units) {
-  Totals sum;
-  std::int64_t attended = 0, attendable = 0, compressible = 0, compressible_kept = 0;
-  for (const auto* unit : units) {
-    sum.total_nll += unit->total_nll;
-    sum.total_tokens += unit->n_tokens - 1;
-    sum.keys_original += unit->keys_original;
-    sum.keys_kept += unit->keys_kept;
-    sum.peak_keys = std::max(sum.peak_keys, unit->peak);
-    attended += unit->attended;
-    attendable += unit->attendable;
-    compressible += unit->compressible;
-    compressible_kept += unit->compressible_kept;
+// rows: of all samples, in data-set order; not empty.
+Totals totals(const std::vector<SampleRow>& rows) {
+  Totals totals;
+  for (const auto& row : rows) {
+    add(totals.sums, row.numbers);
+    totals.total_tokens += row.numbers.n_scored();
   }
-  sum.avg_nll = sum.total_nll / static_cast<double>(sum.total_tokens);
-  sum.perplexity = std::exp(sum.avg_nll);
-  sum.avg_compression_ratio = share(sum.keys_discarded(), sum.keys_original);
-  sum.attended_density = share(attended, attendable);
-  if (compressible > 0) sum.compressible_density = share(compressible_kept, compressible);
-  return sum;
+  const auto& keys = totals.sums.keys;
+  totals.avg_nll = totals.sums.total_nll / static_cast<double>(totals.total_tokens);
+  totals.perplexity = std::exp(totals.avg_nll);
+  totals.avg_compression_ratio = share(totals.keys_discarded(), keys.original);
+  totals.attended_density = totals.sums.attended_density();
+  if (keys.compressible > 0) totals.compressible_density = share(keys.compressible_kept, keys.compressible);
+  return totals;
 }
 
 // Of the units that count, each once, in an order that does not depend on who was first.
@@ -87,18 +68,16 @@ void add(NllByPosition& sums, const NllByPosition& values) {
 
 MethodResult gather_method(const MethodSpec& spec, MethodIndex method, const UnitTable& units) {
   MethodResult result{.spec = spec};
-  std::vector<const UnitSummary*> done;
   for (const auto& [unit, record] : units) {
     if (unit.method != method) continue;
     if (!record.summary) {
       result.failed.push_back({unit.sample, record.reason, record.n_failed});
     } else {
-      done.push_back(&*record.summary);
-      result.per_sample.push_back(row(unit.sample, *done.back()));
-      result.seconds += done.back()->seconds;
+      result.per_sample.push_back({unit.sample, *record.summary});
+      result.seconds += record.seconds;
     }
   }
-  if (result.failed.empty() && !done.empty()) result.totals = totals(done);
+  if (result.failed.empty() && !result.per_sample.empty()) result.totals = totals(result.per_sample);
   return result;
 }
 
@@ -111,12 +90,12 @@ void check_effect_of(const std::string& label, MethodIndex method, const UnitTab
     if (record.numerics != baseline->second.numerics) continue;  // their last bits differ anyway
     const auto *with = &*record.summary, *without = &*baseline->second.summary;
     const bool equal = with->total_nll == without->total_nll;
-    if (with->withheld_from_scored == 0) {
+    if (with->keys.withheld_from_scored == 0) {
       require(equal, label + " withheld no key from any scored query of sample " +
                          std::to_string(unit.sample.value) + ", yet its NLL differs from the baseline's");
     } else if (!equal) {
       ++n_different;
-    } else if (share(with->withheld_from_scored, with->attendable) >= kShowingShare) {
+    } else if (share(with->keys.withheld_from_scored, with->keys.attendable) >= kShowingShare) {
       ++n_suspicious;
     }
   }
@@ -134,8 +113,8 @@ std::int64_t bytes_of_key(const JournalHeader& header) {
 
 void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
   if (!method.totals) return;
-  method.totals->cache_bytes_end = method.totals->keys_kept * bytes_of_key(header);
-  method.totals->peak_cache_bytes = method.totals->peak_keys * bytes_of_key(header);
+  method.totals->cache_bytes_end = method.totals->sums.keys.kept * bytes_of_key(header);
+  method.totals->peak_cache_bytes = method.totals->sums.keys.peak * bytes_of_key(header);
 }
 
 }  // namespace
@@ -176,7 +155,7 @@ void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>
     for (const auto& row : method.per_sample) {
       const auto unit = read_unit({row.sample, MethodIndex(static_cast<std::int64_t>(m))});
       add(method.nll_by_position, unit.nll_by_position);
-      add(method.kept_per_head, unit.keys.kept_per_head);
+      add(method.kept_per_head, unit.kept.per_head);
     }
   }
 }

@@ -1,8 +1,10 @@
 #include "coordinator/reports/detailed_json.h"
 
 #include <optional>
+#include <string>
+#include <string_view>
 
-#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_fields.h"
 #include "coordinator/json/json_numerics.h"
 #include "coordinator/json/json_run_spec.h"
 #include "coordinator/json/json_text.h"
@@ -13,6 +15,7 @@
 #include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/schema_version.h"
+#include "coordinator/reports/unit_columns.h"
 
 namespace kvcompare {
 namespace {
@@ -44,8 +47,7 @@ void put_nll_by_position(OrderedJson& result, const MethodResult& method) {
   const auto& bins = method.nll_by_position;
   const auto why_not = why_no_totals(method);
   if (why_not.empty() && bins.bin_width > 0) {
-    result["nll_by_position"] = {
-        {"bin_width", bins.bin_width}, {"total_nll", bins.total_nll}, {"n_scored", bins.n_scored}};
+    result["nll_by_position"] = json_value(bins);
   } else {
     result["nll_by_position"] = nullptr;
     result["nll_by_position_reason"] = why_not.empty() ? kNotInJournal : why_not;
@@ -68,15 +70,17 @@ void put_kept_per_head(OrderedJson& result, const MethodResult& method, std::int
   result["kept_per_head"] = std::move(layers);
 }
 
+void put_number(OrderedJson& json, const std::string& key, std::int64_t number) { json[key] = number; }
+void put_number(OrderedJson& json, const std::string& key, double number) {
+  put_finite(json, key.c_str(), number);
+}
+
 OrderedJson json_row(const SampleRow& row) {
   OrderedJson json;
   json["sample"] = row.sample.value;
-  json["tokens"] = row.n_scored;
-  put_finite(json, "total_nll", row.total_nll);
-  json["keys_original"] = row.keys_original;
-  json["keys_kept"] = row.keys_kept;
-  put_finite(json, "attended_density", row.attended_density);
-  json["peak_keys"] = row.peak_keys;
+  visit_sample_columns(row.numbers, [&](std::string_view column, const auto& number) {
+    put_number(json, std::string(column == kScoredColumn ? "tokens" : column), number);
+  });
   return json;
 }
 
@@ -104,15 +108,14 @@ std::string detailed_json(const Comparison& comparison) {
   report["config"] = json_flags(comparison.spec);
   report["inputs"] = json_inputs(comparison);
   report["numerics"] = OrderedJson::array();
-  for (const Numerics& numerics : comparison.numerics) report["numerics"].push_back(json_numerics(numerics));
-  report["model"] = json_model_shape(comparison.model);
+  for (const Numerics& numerics : comparison.numerics) report["numerics"].push_back(json_value(numerics));
+  report["model"] = json_value(comparison.model);
   report["n_samples"] = comparison.n_samples;
   report["skipped_samples"] = OrderedJson::array();
   for (const SampleIndex sample : comparison.skipped) report["skipped_samples"].push_back(sample.value);
   for (const BadLine& bad : comparison.bad_lines)
     report["bad_lines"].push_back({{"line", bad.line}, {"problem", bad.problem}});
-  report["truncated"] = {{"samples", comparison.truncated.n_samples},
-                         {"tokens", comparison.truncated.n_tokens}};
+  report["truncated"] = json_value(comparison.truncated);
   report["warnings"] = json_warnings(comparison.warnings);
   report["results"] = OrderedJson::array();
   for (std::size_t place = 0; place < comparison.methods.size(); ++place)

@@ -8,7 +8,7 @@
 
 #include "common/run/instance_name.h"
 #include "coordinator/comparison/instance_label.h"
-#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_fields.h"
 #include "coordinator/json/json_numerics.h"
 #include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/hdf5_file.h"
@@ -31,9 +31,9 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "configuration", compact(json_flags(comparison.spec)));
   file.put_attribute("/", "inputs", compact(json_inputs(comparison)));
   auto numerics = OrderedJson::array();
-  for (const auto& one : comparison.numerics) numerics.push_back(json_numerics(one));
+  for (const auto& one : comparison.numerics) numerics.push_back(json_value(one));
   file.put_attribute("/", "numerics", compact(numerics));
-  file.put_attribute("/", "model", compact(json_model_shape(comparison.model)));
+  file.put_attribute("/", "model", compact(json_value(comparison.model)));
   file.put_attribute("/", "n_samples", comparison.n_samples);
   file.put_attribute("/", "truncated_samples", comparison.truncated.n_samples);
   file.put_attribute("/", "truncated_tokens", comparison.truncated.n_tokens);

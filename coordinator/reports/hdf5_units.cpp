@@ -4,9 +4,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "common/errors.h"
+#include "coordinator/reports/unit_columns.h"
 
 namespace kvcompare {
 namespace {
@@ -60,6 +62,42 @@ class NllByPositionTables {
   std::optional<Hdf5Array> n_scored_;
 };
 
+// The columns of UnitNumbers whose numbers are of type Value.
+template <class Value>
+class NumberColumns {
+ public:
+  explicit NumberColumns(Hdf5File& file) {
+    visit_hdf5_columns(UnitNumbers{}, [&](const char* column, const char* unit, const auto& number) {
+      if constexpr (kIsMine<decltype(number)>)
+        arrays_.push_back(add(file, std::string("/units/") + column, unit));
+    });
+  }
+
+  void append(const UnitNumbers& numbers) {
+    std::size_t i = 0;
+    visit_hdf5_columns(numbers, [&](const char*, const char*, const auto& number) {
+      if constexpr (kIsMine<decltype(number)>) arrays_[i++].append(std::span<const Value>(&number, 1));
+    });
+  }
+
+  void close() {
+    for (auto& array : arrays_) array.close();
+  }
+
+ private:
+  template <class Number>
+  static constexpr bool kIsMine = std::is_same_v<std::remove_cvref_t<Number>, Value>;
+
+  static Hdf5Array add(Hdf5File& file, const std::string& path, const char* unit) {
+    if constexpr (std::is_same_v<Value, double>)
+      return file.add_doubles(path, {}, unit);
+    else
+      return file.add_integers(path, {}, unit);
+  }
+
+  std::vector<Hdf5Array> arrays_;
+};
+
 // One row a unit that succeeded: method by method, in data-set order.
 class UnitTables {
  public:
@@ -67,13 +105,13 @@ class UnitTables {
   UnitTables(Hdf5File& file, const UnitResult& first, const Comparison& comparison)
       : sample_(file.add_integers("/units/sample", {}, "index")),
         method_(file.add_integers("/units/method", {}, "index")),
-        total_nll_(file.add_doubles("/units/total_nll", {}, "nats")),
+        doubles_(file),
         kept_per_head_(file.add_integers(
             "/units/kept_per_head",
-            {static_cast<hsize_t>(first.keys.n_layers), static_cast<hsize_t>(first.keys.n_kv_heads)},
+            {static_cast<hsize_t>(first.kept.n_layers), static_cast<hsize_t>(first.kept.n_kv_heads)},
             "keys")),
-        kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")) {
-    for (const auto& [name, unit, value] : kCounts) counts_.push_back(file.add_integers(name, {}, unit));
+        kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")),
+        integers_(file) {
     if (n_bins(comparison) > 0) by_position_.emplace(file, comparison);
     if (!comparison.spec.save_token_nll) return;
     file.add_group("/units/token_nll");
@@ -85,10 +123,10 @@ class UnitTables {
   void append(UnitId unit, const UnitResult& result) {
     put(sample_, unit.sample.value);
     put(method_, unit.method.value);
-    total_nll_.append(std::span(&result.total_nll, 1));
-    kept_per_head_.append(std::span<const std::int64_t>(result.keys.kept_per_head));
-    kept_by_position_.append(std::span<const std::int64_t>(result.keys.kept_by_position));
-    for (std::size_t i = 0; i < counts_.size(); ++i) put(counts_[i], kCounts[i].value(result));
+    doubles_.append(result.numbers);
+    kept_per_head_.append(std::span<const std::int64_t>(result.kept.per_head));
+    kept_by_position_.append(std::span<const std::int64_t>(result.kept.by_position));
+    integers_.append(result.numbers);
     if (by_position_) by_position_->append(result.nll_by_position);
     if (!token_nll_values_) return;
     token_nll_values_->append(std::span<const double>(result.token_nll));
@@ -97,41 +135,28 @@ class UnitTables {
   }
 
   void close() {
-    for (auto* array : {&sample_, &method_, &total_nll_, &kept_per_head_, &kept_by_position_}) array->close();
-    for (auto& array : counts_) array.close();
+    sample_.close();
+    method_.close();
+    doubles_.close();
+    kept_per_head_.close();
+    kept_by_position_.close();
+    integers_.close();
     if (by_position_) by_position_->close();
     if (token_nll_offsets_) token_nll_offsets_->close();
     if (token_nll_values_) token_nll_values_->close();
   }
 
  private:
-  struct Count {
-    const char* name;
-    const char* unit;
-    std::int64_t (*value)(const UnitResult&);
-  };
-  static constexpr Count kCounts[] = {
-      {"/units/n_tokens", "tokens", [](const UnitResult& r) { return r.n_tokens; }},
-      {"/units/n_scored", "tokens", [](const UnitResult& r) { return r.n_tokens - 1; }},
-      {"/units/keys_original", "keys", [](const UnitResult& r) { return r.keys.original; }},
-      {"/units/keys_kept", "keys", [](const UnitResult& r) { return r.keys.kept(); }},
-      {"/units/attended", "query-key pairs", [](const UnitResult& r) { return r.keys.attended; }},
-      {"/units/attendable", "query-key pairs", [](const UnitResult& r) { return r.keys.attendable; }},
-      {"/units/compressible", "keys", [](const UnitResult& r) { return r.keys.compressible; }},
-      {"/units/compressible_kept", "keys", [](const UnitResult& r) { return r.keys.compressible_kept; }},
-      {"/units/peak_keys", "keys", [](const UnitResult& r) { return r.keys.peak; }},
-  };
-
   static void put(Hdf5Array& array, std::int64_t number) {
     array.append(std::span<const std::int64_t>(&number, 1));
   }
 
   Hdf5Array sample_;
   Hdf5Array method_;
-  Hdf5Array total_nll_;
+  NumberColumns<double> doubles_;
   Hdf5Array kept_per_head_;
   Hdf5Array kept_by_position_;
-  std::vector<Hdf5Array> counts_;  // as kCounts
+  NumberColumns<std::int64_t> integers_;
   std::optional<NllByPositionTables> by_position_;
   std::optional<Hdf5Array> token_nll_offsets_;
   std::optional<Hdf5Array> token_nll_values_;

@@ -36,20 +36,18 @@ void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
   };
   numbers.perplexity = number([](const Totals& t) { return t.perplexity; });
   numbers.avg_nll = number([](const Totals& t) { return t.avg_nll; });
-  numbers.total_nll = number([](const Totals& t) { return t.total_nll; });
+  numbers.total_nll = number([](const Totals& t) { return t.sums.total_nll; });
   numbers.total_tokens = number([](const Totals& t) { return t.total_tokens; });
   numbers.avg_compression_ratio = number([](const Totals& t) { return t.avg_compression_ratio; });
-  numbers.kept_fraction = number([](const Totals& t) {
-    return static_cast<double>(t.keys_kept) / static_cast<double>(t.keys_original);
-  });
+  numbers.kept_fraction = number([](const Totals& t) { return t.kept_fraction(); });
   numbers.attended_density = number([](const Totals& t) { return t.attended_density; });
   numbers.compressible_density =
       finite(method.totals ? method.totals->compressible_density : std::nullopt,
              method.totals ? "sinks and window cover every key of every sample" : why_not);
-  numbers.keys_original = number([](const Totals& t) { return t.keys_original; });
-  numbers.keys_kept = number([](const Totals& t) { return t.keys_kept; });
+  numbers.keys_original = number([](const Totals& t) { return t.sums.keys.original; });
+  numbers.keys_kept = number([](const Totals& t) { return t.sums.keys.kept; });
   numbers.keys_discarded = number([](const Totals& t) { return t.keys_discarded(); });
-  numbers.peak_keys = number([](const Totals& t) { return t.peak_keys; });
+  numbers.peak_keys = number([](const Totals& t) { return t.sums.keys.peak; });
   numbers.cache_bytes_end = bytes(&Totals::cache_bytes_end);
   numbers.peak_cache_bytes = bytes(&Totals::peak_cache_bytes);
 }

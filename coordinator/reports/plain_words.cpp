@@ -35,8 +35,8 @@ int decimals_of(double uncertainty) {
 }
 
 std::string kept_percent(const Totals& totals) {
-  const double percent =
-      100 * static_cast<double>(totals.keys_kept) / static_cast<double>(totals.keys_original);
+  const auto& keys = totals.sums.keys;
+  const double percent = 100 * static_cast<double>(keys.kept) / static_cast<double>(keys.original);
   const bool needs_decimal = (percent >= kNearlyAllPercent && percent < 100) || percent < kNearlyNonePercent;
   return fixed(percent, needs_decimal ? 1 : 0) + " %";
 }
@@ -67,7 +67,7 @@ std::string cost(const AgainstBaseline& against) {
 
 double kept_fraction(const MethodResult& method) {
   if (!method.totals) return 0;
-  return static_cast<double>(method.totals->keys_kept) / static_cast<double>(method.totals->keys_original);
+  return method.totals->kept_fraction();
 }
 
 // Places of the instances of which nothing says that they cost more or less than `method`. Those of other

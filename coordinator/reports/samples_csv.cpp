@@ -1,6 +1,7 @@
 #include "coordinator/reports/samples_csv.h"
 
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "common/plural.h"
@@ -8,16 +9,24 @@
 #include "common/shortest.h"
 #include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/csv_text.h"
+#include "coordinator/reports/unit_columns.h"
 
 namespace kvcompare {
 namespace {
 
 using Fields = std::vector<std::string>;
 
-const Fields kTitles{
-    "method_name",     "label",         "instance",  "sample",           "n_scored",  "total_nll",
-    "nll_delta",       "keys_original", "keys_kept", "attended_density", "peak_keys", "total_nll_reason",
-    "nll_delta_reason"};
+constexpr std::string_view kTotalNll = "total_nll";  // the instance's difference from the baseline follows it
+
+Fields titles() {
+  Fields titles{"method_name", "label", "instance", "sample"};
+  visit_sample_columns(UnitNumbers{}, [&](std::string_view column, const auto&) {
+    titles.emplace_back(column);
+    if (column == kTotalNll) titles.emplace_back("nll_delta");
+  });
+  titles.insert(titles.end(), {"total_nll_reason", "nll_delta_reason"});
+  return titles;
+}
 
 using NllBySample = std::map<SampleIndex, double>;
 
@@ -26,32 +35,33 @@ Measured<double> nll_delta(const SampleRow& row, const NllBySample& baseline, bo
   if (is_baseline) return {std::nullopt, "this is the baseline"};
   const auto reference = baseline.find(row.sample);
   if (reference == baseline.end()) return {std::nullopt, "the baseline failed on this sample"};
-  return {row.total_nll - reference->second, {}};
+  return {row.numbers.total_nll - reference->second, {}};
 }
 
 Fields numbers(const SampleRow& row, const Measured<double>& delta) {
-  return {std::to_string(row.n_scored),
-          shortest(row.total_nll),
-          csv_fields(delta).front(),
-          std::to_string(row.keys_original),
-          std::to_string(row.keys_kept),
-          shortest(row.attended_density),
-          std::to_string(row.peak_keys),
-          "",
-          delta.reason};
+  Fields fields;
+  visit_sample_columns(row.numbers, [&](std::string_view column, const auto& number) {
+    fields.push_back(shortest(number));
+    if (column == kTotalNll) fields.push_back(csv_fields(delta).front());
+  });
+  fields.insert(fields.end(), {"", delta.reason});
+  return fields;
 }
 
 Fields no_numbers(const FailedUnit& failed) {
+  Fields fields{""};  // the difference from the baseline
+  visit_sample_columns(UnitNumbers{}, [&](std::string_view, const auto&) { fields.emplace_back(); });
   const auto reason = "failed after " + counted(failed.n_attempts, "attempt") + ": " + failed.reason;
-  return {"", "", "", "", "", "", "", reason, reason};
+  fields.insert(fields.end(), 2, reason);
+  return fields;
 }
 
 }  // namespace
 
 std::string samples_csv(const Comparison& comparison) {
   NllBySample baseline;
-  for (const auto& row : comparison.methods.at(0).per_sample) baseline[row.sample] = row.total_nll;
-  std::string text = csv_line(kTitles);
+  for (const auto& row : comparison.methods.at(0).per_sample) baseline[row.sample] = row.numbers.total_nll;
+  std::string text = csv_line(titles());
   for (const auto& method : comparison.methods) {
     const bool is_baseline = &method == &comparison.methods.front();
     std::map<SampleIndex, Fields> rows;

@@ -107,10 +107,10 @@ class Warnings {
     for (const auto& [unit, record] : units_) {
       if (unit.method != method || !record.summary) continue;
       ++kept.n_samples;
-      kept.of_all += record.summary->keys_kept;
-      kept.all += record.summary->keys_original;
-      kept.of_compressible += record.summary->compressible_kept;
-      kept.compressible += record.summary->compressible;
+      kept.of_all += record.summary->keys.kept;
+      kept.all += record.summary->keys.original;
+      kept.of_compressible += record.summary->keys.compressible_kept;
+      kept.compressible += record.summary->keys.compressible;
     }
     return kept;
   }

@@ -10,16 +10,16 @@ namespace {
 MethodSums method_sums(const std::vector<SampleRow>& rows) {
   MethodSums sums;
   for (const SampleRow& row : rows) {
-    sums.total_nll.push_back(row.total_nll);
-    sums.attended.push_back(static_cast<double>(row.attended));
-    sums.attendable.push_back(static_cast<double>(row.attendable));
+    sums.total_nll.push_back(row.numbers.total_nll);
+    sums.attended.push_back(static_cast<double>(row.numbers.keys.attended));
+    sums.attendable.push_back(static_cast<double>(row.numbers.keys.attendable));
   }
   return sums;
 }
 
 bool same_samples(const std::vector<SampleRow>& a, const std::vector<SampleRow>& b) {
   return std::ranges::equal(a, b, [](const SampleRow& x, const SampleRow& y) {
-    return x.sample == y.sample && x.n_scored == y.n_scored;
+    return x.sample == y.sample && x.numbers.n_tokens == y.numbers.n_tokens;
   });
 }
 
@@ -37,7 +37,8 @@ SampleSums sample_sums(const Comparison& comparison) {
     sums.methods.back() = method_sums(method.per_sample);
   }
   if (first)
-    for (const SampleRow& row : first->per_sample) sums.n_scored.push_back(static_cast<double>(row.n_scored));
+    for (const SampleRow& row : first->per_sample)
+      sums.n_scored.push_back(static_cast<double>(row.numbers.n_scored()));
   return sums;
 }
 

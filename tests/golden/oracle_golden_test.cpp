@@ -52,13 +52,15 @@ double moment_of(const std::vector<double>& token_nll) {
 }
 
 // Those that depend on scores under a threshold; under a ratio on nothing but lengths.
-bool counts_agree(const KeyCounts& keys, const GoldenSample& golden) {
-  return keys.kept_per_head == golden.kept_per_head && keys.attended == golden.attended &&
+bool counts_agree(const UnitResult& ours, const GoldenSample& golden) {
+  const auto& keys = ours.numbers.keys;
+  return ours.kept.per_head == golden.kept_per_head && keys.attended == golden.attended &&
          keys.compressible_kept == golden.compressible_kept && keys.peak == golden.peak;
 }
 
-void expect_counts(const KeyCounts& keys, const GoldenSample& golden) {
-  EXPECT_EQ(keys.kept_per_head, golden.kept_per_head);
+void expect_counts(const UnitResult& ours, const GoldenSample& golden) {
+  const auto& keys = ours.numbers.keys;
+  EXPECT_EQ(ours.kept.per_head, golden.kept_per_head);
   EXPECT_EQ(keys.attended, golden.attended);
   EXPECT_EQ(keys.compressible_kept, golden.compressible_kept);
   EXPECT_EQ(keys.peak, golden.peak);
@@ -88,20 +90,20 @@ class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Preci
   // False: differs, as it may in a near-tie.
   bool compare(const UnitResult& ours, const GoldenSample& golden, const EvictionPolicy& policy) {
     const Precision precision = std::get<1>(GetParam());
-    EXPECT_EQ(ours.n_tokens, golden.n_tokens);
-    EXPECT_EQ(ours.keys.attendable, golden.attendable);
-    EXPECT_EQ(ours.keys.compressible, golden.compressible);
-    const double difference = std::max(relative_difference(ours.total_nll, golden.total_nll),
+    EXPECT_EQ(ours.numbers.n_tokens, golden.n_tokens);
+    EXPECT_EQ(ours.numbers.keys.attendable, golden.attendable);
+    EXPECT_EQ(ours.numbers.keys.compressible, golden.compressible);
+    const double difference = std::max(relative_difference(ours.numbers.total_nll, golden.total_nll),
                                        relative_difference(moment_of(ours.token_nll), golden.nll_moment));
-    const bool agrees = difference <= precision.nll_tolerance && counts_agree(ours.keys, golden);
+    const bool agrees = difference <= precision.nll_tolerance && counts_agree(ours, golden);
     if (!agrees && is_near_tie(golden, precision)) {
-      if (!std::holds_alternative<ScoreThreshold>(policy)) expect_counts(ours.keys, golden);
+      if (!std::holds_alternative<ScoreThreshold>(policy)) expect_counts(ours, golden);
       return false;
     }
     EXPECT_LE(difference, precision.nll_tolerance)
-        << "total NLL " << ours.total_nll << ", oracle " << golden.total_nll << ", near-tie at "
+        << "total NLL " << ours.numbers.total_nll << ", oracle " << golden.total_nll << ", near-tie at "
         << golden.near_tie.value_or(INFINITY);
-    expect_counts(ours.keys, golden);
+    expect_counts(ours, golden);
     return true;
   }
 };

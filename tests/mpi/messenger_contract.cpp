@@ -33,8 +33,8 @@ std::vector<TokenId> counted(std::int64_t n) {
 }
 
 bool is_marker(const Message& message) {
-  const auto* failure = std::get_if<Failure>(&message);
-  return failure && failure->failure.reason == "here";
+  const auto* failure = std::get_if<UnitFailure>(&message);
+  return failure && failure->reason == "here";
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ Envelope Conversation::next() {
 }
 
 void Conversation::meet() {
-  const Message marker = Failure{UnitFailure{UnitId{SampleIndex(0), MethodIndex(0)}, "here"}};
+  const Message marker = UnitFailure{UnitId{SampleIndex(0), MethodIndex(0)}, "here"};
   const int n_expected = rank == kCoordinator ? kContractRanks - 1 : 1;
   if (rank != kCoordinator) messenger.send(kCoordinator, marker);
   for (; n_here_ < n_expected; ++n_here_) {
@@ -149,18 +149,18 @@ void carries_every_kind_of_message(Conversation& talk) {
   if (talk.rank == Rank(1)) {
     UnitResult result;
     result.unit = {SampleIndex(1), MethodIndex(0)};
-    result.n_tokens = 3;
+    result.numbers.n_tokens = 3;
     result.token_nll = {0.1, 1e-300};
-    result.total_nll = 0.1 + 1e-300;
-    result.keys.n_layers = 2;
-    result.keys.n_kv_heads = 1;
-    result.keys.kept_per_head = {3, 1};
-    result.keys.kept_by_position[63] = 4;
-    result.keys.peak = 6;
+    result.numbers.total_nll = 0.1 + 1e-300;
+    result.kept.n_layers = 2;
+    result.kept.n_kv_heads = 1;
+    result.kept.per_head = {3, 1};
+    result.kept.by_position[63] = 4;
+    result.numbers.keys.peak = 6;
     result.seconds = 0.25;
     talk.messenger.send(kCoordinator, WorkDone{{SampleIndex(1), MethodIndex(3)}, 0.375});
-    talk.messenger.send(kCoordinator, Result{result});
-    talk.messenger.send(kCoordinator, Failure{{{SampleIndex(4), MethodIndex(5)}, "not \xc3\xa4 number"}});
+    talk.messenger.send(kCoordinator, result);
+    talk.messenger.send(kCoordinator, UnitFailure{{SampleIndex(4), MethodIndex(5)}, "not \xc3\xa4 number"});
     talk.messenger.send(kCoordinator, WorkerFailed{ExitCode::kBadInput, "gone"});
     talk.messenger.send(kCoordinator, Goodbye{});
     EXPECT_EQ(std::get<Abort>(talk.next().message).code, ExitCode::kOutput);
@@ -175,17 +175,17 @@ void carries_every_kind_of_message(Conversation& talk) {
     const auto work = std::get<WorkDone>(talk.next().message);
     EXPECT_EQ(work.first, (UnitId{SampleIndex(1), MethodIndex(3)}));
     EXPECT_EQ(work.share, 0.375);
-    const auto result = std::get<Result>(talk.next().message).result;
+    const auto result = std::get<UnitResult>(talk.next().message);
     EXPECT_EQ(result.unit.sample, SampleIndex(1));
-    EXPECT_EQ(result.n_tokens, 3);
+    EXPECT_EQ(result.numbers.n_tokens, 3);
     EXPECT_EQ(result.token_nll, (std::vector<double>{0.1, 1e-300}));
-    EXPECT_EQ(result.total_nll, 0.1 + 1e-300);
-    EXPECT_EQ(result.keys.n_layers, 2);
-    EXPECT_EQ(result.keys.kept_per_head, (std::vector<std::int64_t>{3, 1}));
-    EXPECT_EQ(result.keys.kept_by_position[63], 4);
-    EXPECT_EQ(result.keys.peak, 6);
+    EXPECT_EQ(result.numbers.total_nll, 0.1 + 1e-300);
+    EXPECT_EQ(result.kept.n_layers, 2);
+    EXPECT_EQ(result.kept.per_head, (std::vector<std::int64_t>{3, 1}));
+    EXPECT_EQ(result.kept.by_position[63], 4);
+    EXPECT_EQ(result.numbers.keys.peak, 6);
     EXPECT_EQ(result.seconds, 0.25);
-    const auto failure = std::get<Failure>(talk.next().message).failure;
+    const auto failure = std::get<UnitFailure>(talk.next().message);
     EXPECT_EQ(failure.unit, (UnitId{SampleIndex(4), MethodIndex(5)}));
     EXPECT_EQ(failure.reason, "not \xc3\xa4 number");
     const auto failed = std::get<WorkerFailed>(talk.next().message);

@@ -50,7 +50,7 @@ void expect_agreement(const ModelForTest& loaded, std::int64_t chunk_size, const
   const auto actual = run(EngineKind::kTiled, loaded, chunk_size, sample, method);
   ASSERT_EQ(actual.deaths, expected.deaths);
   expect_close(actual.result.token_nll, expected.result.token_nll, 1e-9);
-  expect_same_counts(actual.result.keys, expected.result.keys);
+  expect_same_counts(actual.result, expected.result);
 }
 
 class EngineAgreement : public testing::TestWithParam<std::int64_t> {  // query heads a KV head

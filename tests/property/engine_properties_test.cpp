@@ -107,8 +107,8 @@ TEST_P(EngineProperties, IsTheBaselineWhereNoEvictionCanMatter) {
     keeping.threshold = -1e300;
     const UnitResult kept = evaluate(keeping);
     EXPECT_EQ(kept.token_nll, evaluate(keeping, "baseline").token_nll) << "nothing to evict";
-    EXPECT_EQ(kept.keys.kept(), kept.keys.original);
-    EXPECT_EQ(kept.keys.attended, kept.keys.attendable);
+    EXPECT_EQ(kept.numbers.keys.kept, kept.numbers.keys.original);
+    EXPECT_EQ(kept.numbers.keys.attended, kept.numbers.keys.attendable);
   }
 }
 
@@ -119,9 +119,10 @@ TEST_P(EngineProperties, ChangesTheNllWhereItWithholdsKeys) {
     for (const std::int64_t chunk_size : {1, 7}) {
       const FlagsAndChunks run = biting_run(chunk_size);
       const UnitResult result = evaluate(run);
-      EXPECT_LT(result.keys.kept(), result.keys.original);
-      EXPECT_GT(result.keys.withheld_from_scored, 0);
-      EXPECT_NE(result.total_nll, evaluate(run, "baseline").total_nll) << "chunk_size " << chunk_size;
+      EXPECT_LT(result.numbers.keys.kept, result.numbers.keys.original);
+      EXPECT_GT(result.numbers.keys.withheld_from_scored, 0);
+      EXPECT_NE(result.numbers.total_nll, evaluate(run, "baseline").numbers.total_nll)
+          << "chunk_size " << chunk_size;
     }
   }
 }
@@ -133,8 +134,8 @@ TEST_P(EngineProperties, WithholdsNothingFromTheScoredIfOnlyTheLastEventEvicts) 
     const FlagsAndChunks run =
         biting_run(kTokens - 1);  // the second chunk is the last token, whose NLL nobody asks for
     const UnitResult result = evaluate(run);
-    EXPECT_EQ(result.keys.withheld_from_scored, 0);
-    EXPECT_LT(result.keys.attended, result.keys.attendable);
+    EXPECT_EQ(result.numbers.keys.withheld_from_scored, 0);
+    EXPECT_LT(result.numbers.keys.attended, result.numbers.keys.attendable);
     EXPECT_EQ(result.token_nll, evaluate(run, "baseline").token_nll);
   }
 }
@@ -166,12 +167,12 @@ TEST_P(EngineProperties, CountsWhatWasAlive) {
       }
       peak = std::max(peak, cached + n_heads * (end - begin));
     }
-    EXPECT_EQ(result.keys.original, kTokens * n_heads);
-    EXPECT_EQ(result.keys.kept_per_head, last_kept);
-    EXPECT_EQ(result.keys.attended, attended);
-    EXPECT_EQ(result.keys.attendable, attendable);
-    EXPECT_EQ(result.keys.withheld_from_scored, withheld_from_scored);
-    EXPECT_EQ(result.keys.peak, peak);
+    EXPECT_EQ(result.numbers.keys.original, kTokens * n_heads);
+    EXPECT_EQ(result.kept.per_head, last_kept);
+    EXPECT_EQ(result.numbers.keys.attended, attended);
+    EXPECT_EQ(result.numbers.keys.attendable, attendable);
+    EXPECT_EQ(result.numbers.keys.withheld_from_scored, withheld_from_scored);
+    EXPECT_EQ(result.numbers.keys.peak, peak);
   }
 }
 
@@ -245,8 +246,8 @@ TEST_P(EngineProperties, ASampleKnowsNothingOfThoseBeforeIt) {
                   make_method_spec(*find_method(method), run));
     const UnitResult after = shared->run(sample_, spec_of(run));
     EXPECT_EQ(after.token_nll, alone.token_nll);
-    EXPECT_EQ(after.keys.kept_per_head, alone.keys.kept_per_head);
-    EXPECT_EQ(after.keys.attended, alone.keys.attended);
+    EXPECT_EQ(after.kept.per_head, alone.kept.per_head);
+    EXPECT_EQ(after.numbers.keys.attended, alone.numbers.keys.attended);
   }
 }
 

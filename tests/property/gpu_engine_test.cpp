@@ -222,10 +222,10 @@ class GpuEngineAgreement : public GpuEngine {
   std::unique_ptr<GpuModelForTest> gpu_;
 };
 
-void expect_same_keys(const KeyCounts& actual, const KeyCounts& expected) {
-  EXPECT_EQ(actual.attended, expected.attended);
-  EXPECT_EQ(actual.peak, expected.peak);
-  EXPECT_EQ(actual.kept_per_head, expected.kept_per_head);
+void expect_same_keys(const UnitResult& actual, const UnitResult& expected) {
+  EXPECT_EQ(actual.numbers.keys.attended, expected.numbers.keys.attended);
+  EXPECT_EQ(actual.numbers.keys.peak, expected.numbers.keys.peak);
+  EXPECT_EQ(actual.kept.per_head, expected.kept.per_head);
 }
 
 // Where a near-tie was decided the other way the two engines have computed different things, so that what the
@@ -237,14 +237,15 @@ TEST_P(GpuEngineInFloat32, AgreesWithStepwise) {
   compare_all(GetParam(), at::kFloat, [&](const EngineTask& task, const Comparison& units) {
     const auto& [actual, expected] = std::tie(units.actual, units.expected);
     const auto forced = judge(exact_, task, units.chunk_size, actual.deaths);
-    EXPECT_NEAR(actual.result.total_nll, forced.total_nll, 1e-5 * forced.total_nll);
+    EXPECT_NEAR(actual.result.numbers.total_nll, forced.total_nll, 1e-5 * forced.total_nll);
     auto& agreement = agreements[task.method->name];
     agreement.add(units);
     agreement.n_events += forced.n_events;
     agreement.n_disputed += forced.n_disputed;
     if (!units.has_equal_deaths()) return;
-    expect_same_keys(actual.result.keys, expected.result.keys);
-    EXPECT_NEAR(actual.result.total_nll, expected.result.total_nll, 1e-5 * expected.result.total_nll);
+    expect_same_keys(actual.result, expected.result);
+    const auto expected_nll = expected.result.numbers.total_nll;
+    EXPECT_NEAR(actual.result.numbers.total_nll, expected_nll, 1e-5 * expected_nll);
     ASSERT_EQ(actual.result.token_nll.size(), expected.result.token_nll.size());
     for (std::size_t t = 0; t < expected.result.token_nll.size(); ++t)
       ASSERT_NEAR(actual.result.token_nll[t], expected.result.token_nll[t], 1e-4) << t;
@@ -266,7 +267,8 @@ TEST_P(GpuEngineIn16Bits, AgreesWithStepwise) {
   std::map<std::string, Agreement> agreements;
   compare_all(of, type, [&](const EngineTask& task, const Comparison& units) {
     const auto& name = task.method->name;
-    const auto actual = units.actual.result.total_nll, expected = units.expected.result.total_nll;
+    const auto actual = units.actual.result.numbers.total_nll,
+               expected = units.expected.result.numbers.total_nll;
     const auto forced = total_nll(exact_, task, units.chunk_size, units.actual.deaths);
     EXPECT_NEAR(actual, forced, 2e-3 * forced);
     if (name == "baseline" || name == "random" || name == "streaming_llm") {
@@ -319,8 +321,8 @@ class GpuEngineUnits : public GpuEngine {
       SCOPED_TRACE(tasks_[i].method->name + ", sample " + std::to_string(tasks_[i].sample->index.value));
       const auto& result = std::get<UnitResult>(outcomes[i]);
       EXPECT_EQ(result.token_nll, expected[i].token_nll);
-      EXPECT_EQ(result.keys.kept_per_head, expected[i].keys.kept_per_head);
-      EXPECT_EQ(result.keys.attended, expected[i].keys.attended);
+      EXPECT_EQ(result.kept.per_head, expected[i].kept.per_head);
+      EXPECT_EQ(result.numbers.keys.attended, expected[i].numbers.keys.attended);
     }
   }
 

@@ -390,14 +390,15 @@ TEST_P(OwnPress, OfFixedScoresIsShownWhatItDeclaresInEveryEngine) {
     const auto difference = joined(shown().at(name)) - joined(exactly_shown.at(name));
     EXPECT_LT(difference.abs().max().item<double>(), tolerance()) << name;
   }
-  EXPECT_LT(result.keys.kept(), result.keys.original);
-  EXPECT_EQ(result.keys.kept_per_head, exact.keys.kept_per_head);
-  EXPECT_NEAR(result.total_nll, exact.total_nll, tolerance() * exact.total_nll);
+  EXPECT_LT(result.numbers.keys.kept, result.numbers.keys.original);
+  EXPECT_EQ(result.kept.per_head, exact.kept.per_head);
+  EXPECT_NEAR(result.numbers.total_nll, exact.numbers.total_nll, tolerance() * exact.numbers.total_nll);
 }
 
 TEST_P(OwnPress, IsShownNothingThatItDoesNotDeclare) {
   const auto result = run(GetParam(), "sees_keys");
-  EXPECT_NEAR(result.total_nll, expected("sees_keys").total_nll, tolerance() * result.total_nll);
+  EXPECT_NEAR(result.numbers.total_nll, expected("sees_keys").numbers.total_nll,
+              tolerance() * result.numbers.total_nll);
 }
 
 TEST_P(OwnPress, IsRefusedWhereItNeedsWhatItsKindIsNotGiven) {
@@ -416,7 +417,9 @@ TEST_P(OwnPress, OfAKindThatTheGpuHasKernelsForIsNeverComputedByThem) {
   for (const std::string name : {"second_drifting", "second_observing"}) {
     if (GetParam().kind != EngineKind::kGpu) {
       const auto exact = expected(name);
-      EXPECT_NEAR(run(GetParam(), name).total_nll, exact.total_nll, tolerance() * exact.total_nll) << name;
+      EXPECT_NEAR(run(GetParam(), name).numbers.total_nll, exact.numbers.total_nll,
+                  tolerance() * exact.numbers.total_nll)
+          << name;
       continue;
     }
     try {
@@ -437,11 +440,11 @@ TEST_P(OwnPress, ThatDecidesOnTheHostOrForAWholeLayerAgreesWithAPrunedCache) {
     for (const std::int64_t chunk_size : {1, 3}) {
       const auto exact = run({EngineKind::kStepwise, at::kDouble}, name, chunk_size);
       const auto result = run(GetParam(), name, chunk_size);
-      EXPECT_LT(result.keys.kept(), result.keys.original);
+      EXPECT_LT(result.numbers.keys.kept, result.numbers.keys.original);
       if (GetParam().type == at::kDouble || GetParam().type == at::kFloat) {
-        EXPECT_EQ(result.keys.kept_per_head, exact.keys.kept_per_head);
+        EXPECT_EQ(result.kept.per_head, exact.kept.per_head);
       }
-      EXPECT_NEAR(result.total_nll, exact.total_nll, tolerance() * exact.total_nll);
+      EXPECT_NEAR(result.numbers.total_nll, exact.numbers.total_nll, tolerance() * exact.numbers.total_nll);
     }
   }
 }

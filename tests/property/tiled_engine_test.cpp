@@ -79,10 +79,10 @@ class TiledEngine : public testing::Test {
                    methods_[i % methods_.size()].name);
       const auto& result = std::get<UnitResult>(outcomes[i]);
       EXPECT_EQ(result.token_nll, expected[i].token_nll);
-      EXPECT_EQ(result.total_nll, expected[i].total_nll);
-      EXPECT_EQ(result.keys.kept_per_head, expected[i].keys.kept_per_head);
-      EXPECT_EQ(result.keys.attended, expected[i].keys.attended);
-      EXPECT_EQ(result.keys.peak, expected[i].keys.peak);
+      EXPECT_EQ(result.numbers.total_nll, expected[i].numbers.total_nll);
+      EXPECT_EQ(result.kept.per_head, expected[i].kept.per_head);
+      EXPECT_EQ(result.numbers.keys.attended, expected[i].numbers.keys.attended);
+      EXPECT_EQ(result.numbers.keys.peak, expected[i].numbers.keys.peak);
     }
   }
 

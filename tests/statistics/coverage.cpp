@@ -73,10 +73,11 @@ Comparison comparison_of(Document (*draw)(Random&), std::uint64_t seed) {
   for (auto& method : comparison.methods) method.totals = Totals{};
   for (std::int64_t s = 0; s < kSamples; ++s) {
     const auto document = draw(random);
-    SampleRow row{.sample = SampleIndex(s), .n_scored = static_cast<std::int64_t>(document.n_scored)};
-    row.total_nll = 2.5 * document.n_scored;
+    SampleRow row{.sample = SampleIndex(s),
+                  .numbers = {.n_tokens = static_cast<std::int64_t>(document.n_scored) + 1}};
+    row.numbers.total_nll = 2.5 * document.n_scored;
     comparison.methods[0].per_sample.push_back(row);
-    row.total_nll += document.difference * document.n_scored;
+    row.numbers.total_nll += document.difference * document.n_scored;
     comparison.methods[1].per_sample.push_back(row);
   }
   return comparison;

@@ -1,4 +1,4 @@
-// Expects two counts of keys to be equal, and names what is not.
+// Expects all counts of two results to be equal, and names what is not.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,18 +7,23 @@
 
 namespace kvcompare {
 
-inline void expect_same_counts(const KeyCounts& actual, const KeyCounts& expected) {
-  EXPECT_EQ(actual.n_layers, expected.n_layers);
-  EXPECT_EQ(actual.n_kv_heads, expected.n_kv_heads);
-  EXPECT_EQ(actual.original, expected.original);
-  EXPECT_EQ(actual.kept_per_head, expected.kept_per_head);
-  EXPECT_EQ(actual.kept_by_position, expected.kept_by_position);
-  EXPECT_EQ(actual.attended, expected.attended);
-  EXPECT_EQ(actual.attendable, expected.attendable);
-  EXPECT_EQ(actual.withheld_from_scored, expected.withheld_from_scored);
-  EXPECT_EQ(actual.compressible, expected.compressible);
-  EXPECT_EQ(actual.compressible_kept, expected.compressible_kept);
-  EXPECT_EQ(actual.peak, expected.peak);
+inline void expect_same_counts(const UnitResult& actual, const UnitResult& expected) {
+  EXPECT_EQ(actual.numbers.n_tokens, expected.numbers.n_tokens);
+  const auto &keys = actual.numbers.keys, &expected_keys = expected.numbers.keys;
+  EXPECT_EQ(keys.original, expected_keys.original);
+  EXPECT_EQ(keys.kept, expected_keys.kept);
+  EXPECT_EQ(keys.attended, expected_keys.attended);
+  EXPECT_EQ(keys.attendable, expected_keys.attendable);
+  EXPECT_EQ(keys.withheld_from_scored, expected_keys.withheld_from_scored);
+  EXPECT_EQ(keys.compressible, expected_keys.compressible);
+  EXPECT_EQ(keys.compressible_kept, expected_keys.compressible_kept);
+  EXPECT_EQ(keys.peak, expected_keys.peak);
+  EXPECT_EQ(keys, expected_keys);
+  EXPECT_EQ(actual.kept.n_layers, expected.kept.n_layers);
+  EXPECT_EQ(actual.kept.n_kv_heads, expected.kept.n_kv_heads);
+  EXPECT_EQ(actual.kept.per_head, expected.kept.per_head);
+  EXPECT_EQ(actual.kept.by_position, expected.kept.by_position);
+  EXPECT_EQ(actual.kept, expected.kept);
 }
 
 }  // namespace kvcompare

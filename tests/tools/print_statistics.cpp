@@ -32,18 +32,16 @@ MethodResult result_of(const json& method, const std::vector<std::int64_t>& n_sc
     return result;
   }
   Totals totals;
-  std::int64_t attended = 0, attendable = 0;
   for (std::size_t s = 0; s < n_scored.size(); ++s) {
     SampleRow row{.sample = SampleIndex(static_cast<std::int64_t>(s)),
-                  .n_scored = n_scored[s],
-                  .total_nll = method.at("total_nll")[s],
-                  .attended = method.at("attended")[s],
-                  .attendable = method.at("attendable")[s]};
-    attended += row.attended;
-    attendable += row.attendable;
+                  .numbers = {.n_tokens = n_scored[s] + 1,
+                              .total_nll = method.at("total_nll")[s],
+                              .keys = {.attended = method.at("attended")[s],
+                                       .attendable = method.at("attendable")[s]}}};
+    add(totals.sums, row.numbers);
     result.per_sample.push_back(row);
   }
-  totals.attended_density = static_cast<double>(attended) / static_cast<double>(attendable);
+  totals.attended_density = totals.sums.attended_density();
   result.totals = totals;
   return result;
 }

@@ -41,15 +41,15 @@ MethodSpec spec_of(const Json& json) {
 
 Totals totals_of(const Json& json) {
   Totals totals;
-  totals.total_nll = json.at("total_nll");
+  totals.sums.total_nll = json.at("total_nll");
   totals.total_tokens = json.at("total_tokens");
   totals.avg_nll = json.at("avg_nll");
   totals.perplexity = json.at("perplexity").is_null() ? HUGE_VAL : json.at("perplexity").get<double>();
-  totals.keys_original = json.at("keys_original");
-  totals.keys_kept = json.at("keys_kept");
+  totals.sums.keys.original = json.at("keys_original");
+  totals.sums.keys.kept = json.at("keys_kept");
   totals.avg_compression_ratio = json.at("avg_compression_ratio");
   totals.attended_density = json.at("attended_density");
-  totals.peak_keys = json.at("peak_keys");
+  totals.sums.keys.peak = json.at("peak_keys");
   totals.cache_bytes_end = json.at("cache_bytes_end");
   totals.peak_cache_bytes = json.at("peak_cache_bytes");
   return totals;
@@ -64,8 +64,8 @@ MethodResult method_of(const Json& json) {
   for (const Json& row : json.at("per_sample")) {
     SampleRow sample;
     sample.sample = SampleIndex(row.at(0));
-    sample.n_scored = row.at(1);
-    sample.total_nll = row.at(2);
+    sample.numbers.n_tokens = row.at(1).get<std::int64_t>() + 1;
+    sample.numbers.total_nll = row.at(2);
     method.per_sample.push_back(sample);
   }
   for (const Json& failed : json.at("failed"))

@@ -99,7 +99,7 @@ class TiledEngine : public Engine {
       } else if (const auto& unit = *std::get<0>(entry); unit.failed) {
         outcomes.emplace_back(unit.failure);
       } else {
-        outcomes.emplace_back(result_of(unit));
+        outcomes.emplace_back(finished(unit));
         // Its share of the time that all took, by the time that threads spent on it.
         std::get<UnitResult>(outcomes.back()).seconds = seconds * static_cast<double>(unit.busy_ns) / busy_ns;
       }
@@ -107,16 +107,11 @@ class TiledEngine : public Engine {
     return outcomes;
   }
 
-  static UnitResult result_of(const UnitInFlight<T>& unit) {
-    UnitResult result;
-    result.unit.sample = unit.sample.index;
-    result.n_tokens = unit.n_tokens();
-    for (std::size_t i = 0; i < unit.log_sums.size(); ++i) {
-      result.token_nll.push_back(unit.log_sums[i].value() - unit.target_logits[i]);
-      result.total_nll += result.token_nll.back();
-    }
-    result.keys = unit.ledger.counts();
-    return result;
+  static UnitResult finished(const UnitInFlight<T>& unit) {
+    std::vector<double> token_nll;
+    for (std::size_t i = 0; i < unit.log_sums.size(); ++i)
+      token_nll.push_back(unit.log_sums[i].value() - unit.target_logits[i]);
+    return result_of(unit.sample, std::move(token_nll), unit.ledger);
   }
 
   void tabulate_rotations(std::int64_t n_positions) {

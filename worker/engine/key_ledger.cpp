@@ -1,6 +1,7 @@
 #include "worker/engine/key_ledger.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "common/errors.h"
@@ -17,8 +18,8 @@ KeyLedger::KeyLedger(const Chunking& chunking, const MethodSpec& method, std::in
       n_kept_at_(static_cast<std::size_t>(chunking.n_tokens), 0) {
   if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
     end_compressible_ -= threshold->sliding_window_size;
-  counts_.n_layers = n_layers;
-  counts_.n_kv_heads = n_kv_heads;
+  kept_.n_layers = n_layers;
+  kept_.n_kv_heads = n_kv_heads;
   counts_.original = chunking.n_tokens * n_layers * n_kv_heads;
   counts_.compressible =
       std::max<std::int64_t>(0, end_compressible_ - first_compressible_) * n_layers * n_kv_heads;
@@ -36,15 +37,14 @@ void KeyLedger::add_head(std::span<const DeathTime> deaths) {
     ++n_kept_at_[static_cast<std::size_t>(j)];
     if (j >= first_compressible_ && j < end_compressible_) ++counts_.compressible_kept;
   }
-  counts_.kept_per_head.push_back(n_kept);
+  counts_.kept += n_kept;
+  kept_.per_head.push_back(n_kept);
 }
 
 KeyCounts KeyLedger::counts() const {
-  const auto n_heads = counts_.n_layers * counts_.n_kv_heads;
-  require(std::ssize(counts_.kept_per_head) == n_heads, "the keys of every head are counted, once");
+  const auto n_heads = kept_.n_layers * kept_.n_kv_heads;
+  require(std::ssize(kept_.per_head) == n_heads, "the keys of every head are counted, once");
   auto counts = counts_;
-  for (std::int64_t j = 0; j < chunking_.n_tokens; ++j)
-    counts.kept_by_position[position_bin(j, chunking_.n_tokens)] += n_kept_at_[static_cast<std::size_t>(j)];
   std::int64_t n_dead = 0;  // before the chunk, all heads
   for (std::int64_t e = 0; e < chunking_.n_events(); ++e) {
     const auto [begin, end] = chunking_.event(e);
@@ -57,6 +57,24 @@ KeyCounts KeyLedger::counts() const {
     n_dead += n_dying_[static_cast<std::size_t>(e)];
   }
   return counts;
+}
+
+KeptKeys KeyLedger::kept() const {
+  auto kept = kept_;
+  for (std::int64_t j = 0; j < chunking_.n_tokens; ++j)
+    kept.by_position[position_bin(j, chunking_.n_tokens)] += n_kept_at_[static_cast<std::size_t>(j)];
+  return kept;
+}
+
+UnitResult result_of(const Sample& sample, std::vector<double> token_nll, const KeyLedger& ledger) {
+  UnitResult result;
+  result.unit.sample = sample.index;
+  result.numbers.n_tokens = std::ssize(sample.ids);
+  for (const double nll : token_nll) result.numbers.total_nll += nll;
+  result.numbers.keys = ledger.counts();
+  result.kept = ledger.kept();
+  result.token_nll = std::move(token_nll);
+  return result;
 }
 
 }  // namespace kvcompare

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "common/data/sample.h"
 #include "common/run/method_spec.h"
 #include "common/run/unit_result.h"
 #include "presses/policy/death_times.h"
@@ -19,16 +20,23 @@ class KeyLedger {
   // Heads in order: all of layer 0, then all of layer 1, ... deaths: [n_tokens]
   void add_head(std::span<const DeathTime> deaths);
 
-  // When all heads are there.
+  // Both when all heads are there.
   KeyCounts counts() const;
+  KeptKeys kept() const;
 
  private:
   const Chunking chunking_;
   std::int64_t first_compressible_;
   std::int64_t end_compressible_;
   KeyCounts counts_;
+  KeptKeys kept_;
   std::vector<std::int64_t> n_dying_;    // [n_events], all heads
   std::vector<std::int64_t> n_kept_at_;  // [n_tokens], heads that keep the position
 };
+
+// The result of a sample whose heads are all counted; the seconds and the method's place are left to the
+// caller.
+//   token_nll : [n_tokens - 1], nats
+UnitResult result_of(const Sample& sample, std::vector<double> token_nll, const KeyLedger& ledger);
 
 }  // namespace kvcompare

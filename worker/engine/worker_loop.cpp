@@ -29,10 +29,10 @@ void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
 }
 
 Message answer(UnitOutcome outcome, bool with_token_nll) {
-  if (auto* failure = std::get_if<UnitFailure>(&outcome)) return Failure{std::move(*failure)};
+  if (auto* failure = std::get_if<UnitFailure>(&outcome)) return std::move(*failure);
   auto result = std::get<UnitResult>(std::move(outcome));
   if (!with_token_nll) result.token_nll = {};
-  return Result{std::move(result)};
+  return result;
 }
 
 class ComputedLog {

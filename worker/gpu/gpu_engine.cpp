@@ -1,3 +1,5 @@
+#include "worker/gpu/gpu_engine.h"
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -12,7 +14,6 @@
 #include "worker/devices/device_stream.h"
 #include "worker/engine/batch_work.h"
 #include "worker/gpu/attention_check.h"
-#include "worker/gpu/gpu_engine.h"
 #include "worker/gpu/gpu_unit.h"
 #include "worker/gpu/layers_under_way.h"
 #include "worker/gpu/out_of_memory.h"
@@ -120,7 +121,8 @@ class GpuEngine : public Engine {
     std::vector<EngineOutcome> outcomes;
     for (auto& place : places) {
       if (auto* result = std::get_if<UnitResult>(&place.outcome))
-        result->seconds = seconds * static_cast<double>(result->n_tokens) / static_cast<double>(n_tokens);
+        result->seconds =
+            seconds * static_cast<double>(result->numbers.n_tokens) / static_cast<double>(n_tokens);
       outcomes.push_back(std::move(place.outcome));
     }
     return outcomes;

@@ -116,12 +116,7 @@ void GpuUnit::predict(const at::Tensor& final_norm, const at::Tensor& lm_head) {
 
 UnitResult GpuUnit::result(const DeathObserver& observe_deaths) {
   if (schedule_) schedule_->check();
-  UnitResult result;
-  result.unit.sample = sample_.index;
-  result.n_tokens = n_;
   const auto* nll = b_.nll_of_host.const_data_ptr<float>();
-  result.token_nll.assign(nll, nll + n_ - 1);
-  for (const double token : result.token_nll) result.total_nll += token;
   const auto* death = b_.all_deaths.const_data_ptr<DeathTime>();
   for (std::int64_t l = 0; l < config_.n_layers; ++l)
     for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, death += n_) {
@@ -129,8 +124,7 @@ UnitResult GpuUnit::result(const DeathObserver& observe_deaths) {
       ledger_.add_head(row);
       if (observe_deaths) observe_deaths(LayerIndex(l), h, row);
     }
-  result.keys = ledger_.counts();
-  return result;
+  return result_of(sample_, std::vector<double>(nll, nll + n_ - 1), ledger_);
 }
 
 at::Tensor GpuUnit::deaths() const { return front_of(b_.deaths, {config_.n_kv_heads, n_}); }

@@ -29,20 +29,20 @@ class StepwiseRun {
                          .rope = model.rope()};
     for (std::int64_t l = 0; l < config.n_layers; ++l) caches_.emplace_back(press, unit);
     result_.unit.sample = sample.index;
-    result_.n_tokens = static_cast<std::int64_t>(sample.ids.size());
-    result_.keys.n_layers = config.n_layers;
-    result_.keys.n_kv_heads = config.n_kv_heads;
+    result_.numbers.n_tokens = static_cast<std::int64_t>(sample.ids.size());
+    result_.kept.n_layers = config.n_layers;
+    result_.kept.n_kv_heads = config.n_kv_heads;
   }
 
   UnitResult to_the_end(BatchWork& work) && {
     const auto& config = model_.config();
-    for (std::int64_t begin = 0; begin < result_.n_tokens; begin += options_.chunk_size) {
-      const auto end = std::min(begin + options_.chunk_size, result_.n_tokens);
+    for (std::int64_t begin = 0; begin < result_.numbers.n_tokens; begin += options_.chunk_size) {
+      const auto end = std::min(begin + options_.chunk_size, result_.numbers.n_tokens);
       pass_chunk(begin, end);
       work.done(static_cast<double>(config.n_layers) * layer_operations(config, begin, end) +
                 head_operations(config, end - begin));
     }
-    for (const double nll : result_.token_nll) result_.total_nll += nll;
+    for (const double nll : result_.token_nll) result_.numbers.total_nll += nll;
     count_what_is_left();
     return std::move(result_);
   }
@@ -59,7 +59,7 @@ class StepwiseRun {
       caches_[l].evict({.n_previous = begin, .n = end});
       report_alive(layer, end);
     }
-    const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.n_tokens)));
+    const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.numbers.n_tokens)));
     result_.token_nll.insert(result_.token_nll.end(), nll.begin(), nll.end());
   }
 
@@ -70,37 +70,42 @@ class StepwiseRun {
 
   // Most keys at once: before the event of the chunk that is about to enter.
   void count_peak(std::int64_t n_tokens) {
-    auto n_cached = n_tokens * result_.keys.n_layers * result_.keys.n_kv_heads;
+    auto n_cached = n_tokens * result_.kept.n_layers * result_.kept.n_kv_heads;
     for (const auto& cache : caches_) n_cached += cache.n_alive();
-    result_.keys.peak = std::max(result_.keys.peak, n_cached);
+    result_.numbers.keys.peak = std::max(result_.numbers.keys.peak, n_cached);
   }
 
   // Query i of the chunk sees what is cached and the chunk up to itself.
   void count_attended(const LayerCache& cache, std::int64_t begin, std::int64_t end) {
-    auto& keys = result_.keys;
-    const auto n_withheld = keys.n_kv_heads * begin - cache.n_alive();  // from each query of the chunk
+    auto& keys = result_.numbers.keys;
+    const auto n_heads = result_.kept.n_kv_heads;
+    const auto n_withheld = n_heads * begin - cache.n_alive();  // from each query of the chunk
     for (std::int64_t i = begin; i < end; ++i) {
-      keys.attendable += keys.n_kv_heads * (i + 1);
-      keys.attended += keys.n_kv_heads * (i + 1) - n_withheld;
-      if (i + 1 < result_.n_tokens) keys.withheld_from_scored += n_withheld;
+      keys.attendable += n_heads * (i + 1);
+      keys.attended += n_heads * (i + 1) - n_withheld;
+      if (i + 1 < result_.numbers.n_tokens) keys.withheld_from_scored += n_withheld;
     }
   }
 
   void count_what_is_left() {
-    auto& keys = result_.keys;
+    const auto n_tokens = result_.numbers.n_tokens;
+    auto& keys = result_.numbers.keys;
+    auto& kept = result_.kept;
+    const auto n_heads = kept.n_layers * kept.n_kv_heads;
     const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy);
     const auto first = sinks_of(method_);
-    const auto last = result_.n_tokens - (threshold ? threshold->sliding_window_size : 0);
-    keys.original = result_.n_tokens * keys.n_layers * keys.n_kv_heads;
-    keys.compressible = std::max<std::int64_t>(0, last - first) * keys.n_layers * keys.n_kv_heads;
+    const auto last = n_tokens - (threshold ? threshold->sliding_window_size : 0);
+    keys.original = n_tokens * n_heads;
+    keys.compressible = std::max<std::int64_t>(0, last - first) * n_heads;
     for (const auto& cache : caches_)
       for (const auto& head : cache.heads()) {
         const auto& positions = head.positions;
-        keys.kept_per_head.push_back(positions.size(0));
+        keys.kept += positions.size(0);
+        kept.per_head.push_back(positions.size(0));
         const auto bins =
-            positions.mul(kPositionBins).floor_divide(result_.n_tokens).bincount({}, kPositionBins).cpu();
+            positions.mul(kPositionBins).floor_divide(n_tokens).bincount({}, kPositionBins).cpu();
         for (std::int64_t b = 0; b < kPositionBins; ++b)
-          keys.kept_by_position[static_cast<std::size_t>(b)] += bins[b].item<std::int64_t>();
+          kept.by_position[static_cast<std::size_t>(b)] += bins[b].item<std::int64_t>();
         keys.compressible_kept += (positions.ge(first) & positions.lt(last)).sum().item<std::int64_t>();
       }
   }

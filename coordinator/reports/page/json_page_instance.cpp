@@ -24,7 +24,7 @@ OrderedJson json_failures(const MethodResult& method) {
 
 OrderedJson json_nll(const MethodResult& method, const std::vector<SampleIndex>& samples) {
   std::map<SampleIndex, double> nll;
-  for (const SampleRow& row : method.per_sample) nll.emplace(row.sample, row.total_nll);
+  for (const SampleRow& row : method.per_sample) nll.emplace(row.sample, row.numbers.total_nll);
   auto list = OrderedJson::array();
   for (const SampleIndex sample : samples) {
     const auto at = nll.find(sample);

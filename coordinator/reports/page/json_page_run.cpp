@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "coordinator/json/json_model_shape.h"
+#include "coordinator/json/json_fields.h"
 #include "coordinator/json/json_numerics.h"
 #include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/json_inputs.h"
@@ -22,7 +22,7 @@ namespace {
 std::map<SampleIndex, std::int64_t> lengths_of(const Comparison& comparison) {
   std::map<SampleIndex, std::int64_t> lengths;
   for (const MethodResult& method : comparison.methods)
-    for (const SampleRow& row : method.per_sample) lengths.emplace(row.sample, row.n_scored);
+    for (const SampleRow& row : method.per_sample) lengths.emplace(row.sample, row.numbers.n_scored());
   return lengths;
 }
 
@@ -118,9 +118,9 @@ void put_what_was_compared(OrderedJson& json, const PageRun& run) {
   json["fingerprint"] = comparison.fingerprint;
   json["flags"] = json_flags(comparison.spec);
   json["inputs"] = json_inputs(comparison);
-  json["model"] = json_model_shape(comparison.model);
+  json["model"] = json_value(comparison.model);
   json["numerics"] = OrderedJson::array();
-  for (const Numerics& numerics : comparison.numerics) json["numerics"].push_back(json_numerics(numerics));
+  for (const Numerics& numerics : comparison.numerics) json["numerics"].push_back(json_value(numerics));
   json["sessions"] = OrderedJson::array();
   for (const Session& session : run.sessions) json["sessions"].push_back(json_page_session(session));
   json["rerun"] = shell_command({"kvcompare", "rerun", run.name});

@@ -51,7 +51,7 @@ void work(Messenger& messenger, const Answer& answer, std::int64_t n_tokens_at_o
 
 Message done(const Assignment& assign) {
   EXPECT_EQ(assign.sample.index, assign.unit.sample);
-  return Result{imaginary_result({.sample = assign.unit.sample.value, .method = assign.unit.method.value})};
+  return imaginary_result({.sample = assign.unit.sample.value, .method = assign.unit.method.value});
 }
 
 std::vector<Sample> samples(std::int64_t n) {
@@ -130,7 +130,7 @@ TEST_F(CoordinatorLoop, WritesEveryUnitOnceFromWorkersThatTakeSeveral) {
 
 TEST_F(CoordinatorLoop, RetriesAUnitThatFailsOnce) {
   const auto evaluated = run(1, 1, [](const Assignment& assign, int n_seen) -> Message {
-    if (n_seen == 1) return Failure{{assign.unit, "by chance"}};
+    if (n_seen == 1) return UnitFailure{assign.unit, "by chance"};
     return done(assign);
   });
   EXPECT_EQ(evaluated.n_evaluated, 3);
@@ -145,7 +145,7 @@ TEST_F(CoordinatorLoop, RetriesAUnitThatFailsOnce) {
 TEST_F(CoordinatorLoop, KeepsTheReasonOfAUnitThatAlwaysFails) {
   const UnitId failing{SampleIndex(1), MethodIndex(1)};
   const auto evaluated = run(2, 2, [&](const Assignment& assign, int) -> Message {
-    if (assign.unit == failing) return Failure{{assign.unit, "always"}};
+    if (assign.unit == failing) return UnitFailure{assign.unit, "always"};
     return done(assign);
   });
   EXPECT_FALSE(evaluated.interrupted);
@@ -303,7 +303,7 @@ TEST(PlanUnits, LeavesOutSamplesWithNothingToPredictAndWhatIsKnown) {
   const UnitId done{SampleIndex(0), MethodIndex(0)}, tried{SampleIndex(0), MethodIndex(1)},
       quarantined{SampleIndex(3), MethodIndex(0)}, fresh{SampleIndex(3), MethodIndex(1)};
   UnitTable known;
-  known[done].summary = UnitSummary{};
+  known[done].summary = UnitNumbers{};
   known[done].n_failed = 1;
   known[tried].n_failed = 2;
   known[quarantined].n_failed = 3;

@@ -19,24 +19,23 @@ struct ImaginaryUnit {
 inline UnitResult imaginary_result(const ImaginaryUnit& unit) {
   UnitResult result;
   result.unit = {SampleIndex(unit.sample), MethodIndex(unit.method)};
-  result.n_tokens = unit.n_tokens;
-  result.total_nll = unit.total_nll;
+  result.numbers = {.n_tokens = unit.n_tokens,
+                    .total_nll = unit.total_nll,
+                    .keys = {.original = unit.n_tokens,
+                             .kept = unit.n_tokens - unit.n_evicted,
+                             .attended = unit.n_tokens * (unit.n_tokens + 1) / 2 - unit.n_withheld,
+                             .attendable = unit.n_tokens * (unit.n_tokens + 1) / 2,
+                             .withheld_from_scored = unit.n_withheld,
+                             .compressible = unit.n_tokens,
+                             .compressible_kept = unit.n_tokens - unit.n_evicted,
+                             .peak = unit.n_tokens}};
   // Of the default max_length. All is in the first bin: n_tokens is small.
   result.nll_by_position = {.bin_width = nll_bin_width(RunSpec{}.max_length),
                             .total_nll = {unit.total_nll},
                             .n_scored = {unit.n_tokens - 1}};
-  result.keys.n_layers = 1;
-  result.keys.n_kv_heads = 1;
-  result.keys.original = unit.n_tokens;
-  result.keys.kept_per_head = {unit.n_tokens - unit.n_evicted};
+  result.kept = {.n_layers = 1, .n_kv_heads = 1, .per_head = {unit.n_tokens - unit.n_evicted}};
   for (std::int64_t j = unit.n_evicted; j < unit.n_tokens; ++j)
-    ++result.keys.kept_by_position[position_bin(j, unit.n_tokens)];
-  result.keys.attendable = unit.n_tokens * (unit.n_tokens + 1) / 2;
-  result.keys.attended = result.keys.attendable - unit.n_withheld;
-  result.keys.withheld_from_scored = unit.n_withheld;
-  result.keys.compressible = unit.n_tokens;
-  result.keys.compressible_kept = unit.n_tokens - unit.n_evicted;
-  result.keys.peak = unit.n_tokens;
+    ++result.kept.by_position[position_bin(j, unit.n_tokens)];
   return result;
 }
 

@@ -1,8 +1,11 @@
 #include "common/messages/messages.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "tests/support/unit_result_changes.h"
 
 namespace kvcompare {
 namespace {
@@ -45,6 +48,67 @@ TEST(Messages, WorkDoneArrivesWithItsUnitAndShare) {
   const auto received = std::get<WorkDone>(decode(encode(WorkDone{first, 0.625})));
   EXPECT_EQ(received.first, first);
   EXPECT_EQ(received.share, 0.625);
+}
+
+// The list of changes is not that by which messages are written.
+TEST(Messages, CarryEveryValueOfAResult) {
+  const auto original = result_of_distinct_values();
+  EXPECT_EQ(std::get<UnitResult>(decode(encode(original))), original);
+  for (const auto& change : changes_of_a_result()) {
+    auto changed = original;
+    change.apply(changed);
+    ASSERT_NE(changed, original) << change.name;
+    EXPECT_EQ(std::get<UnitResult>(decode(encode(changed))), changed) << change.name;
+  }
+}
+
+// Every value of each message is one that no default has.
+TEST(Messages, CarryEveryValueOfEveryOtherMessage) {
+  const MethodSpec method{"name",
+                          "display",
+                          ScoreThreshold{-1.5, 7},
+                          {{"n_sink", std::int64_t{-1}},
+                           {"seed", std::uint64_t{1} << 63},
+                           {"share", 0.5},
+                           {"is_on", true},
+                           {"is_off", false},
+                           {"a_scorer", "hash"}},
+                          false};
+  const Assign assign{{{{SampleIndex(1), MethodIndex(2)}, {SampleIndex(3), {4, 5}}, method}}, true, 6};
+  const auto assigned = std::get<Assign>(decode(encode(assign)));
+  ASSERT_EQ(assigned.units.size(), 1u);
+  EXPECT_EQ(assigned.units[0].unit, assign.units[0].unit);
+  EXPECT_EQ(assigned.units[0].sample.index, SampleIndex(3));
+  EXPECT_EQ(assigned.units[0].sample.ids, (std::vector<TokenId>{4, 5}));
+  EXPECT_EQ(assigned.units[0].method, method);
+  EXPECT_TRUE(assigned.with_token_nll);
+  EXPECT_EQ(assigned.nll_bin_width, 6);
+
+  const Numerics numerics{"a", "b", "c", "d", "e", "f"};
+  EXPECT_EQ(std::get<Hello>(decode(encode(Hello{"", "", 0, "", "", numerics}))).numerics, numerics);
+  const auto failure =
+      std::get<UnitFailure>(decode(encode(UnitFailure{{SampleIndex(1), MethodIndex(2)}, "why"})));
+  EXPECT_EQ(failure.unit, (UnitId{SampleIndex(1), MethodIndex(2)}));
+  EXPECT_EQ(failure.reason, "why");
+  EXPECT_EQ(std::get<Acknowledge>(decode(encode(Acknowledge{3}))).n, 3);
+  const auto failed = std::get<WorkerFailed>(decode(encode(WorkerFailed{ExitCode::kOutput, "why"})));
+  EXPECT_EQ(failed.code, ExitCode::kOutput);
+  EXPECT_EQ(failed.reason, "why");
+  const auto abort = std::get<Abort>(decode(encode(Abort{ExitCode::kBadInput, "why"})));
+  EXPECT_EQ(abort.code, ExitCode::kBadInput);
+  EXPECT_EQ(abort.reason, "why");
+  EXPECT_TRUE(std::holds_alternative<Stop>(decode(encode(Stop{}))));
+  EXPECT_TRUE(std::holds_alternative<Goodbye>(decode(encode(Goodbye{}))));
+}
+
+TEST(Messages, WithAByteThatIsNeitherTrueNorFalseAreRefused) {
+  const auto yes = encode(Assign{{}, true, 0}), no = encode(Assign{{}, false, 0});
+  const auto place = static_cast<std::size_t>(std::ranges::mismatch(yes, no).in1 - yes.begin());
+  ASSERT_LT(place, yes.size());
+  auto neither = yes;
+  neither[place] = 2;
+  EXPECT_TRUE(std::get<Assign>(decode(yes)).with_token_nll);
+  EXPECT_THROW(decode(neither), InvariantError);
 }
 
 TEST(Messages, ACutOneIsRefused) {

@@ -121,7 +121,7 @@ TEST(Growth, OfAJournalGivesKnownUnitsTheirNewPlaces) {
   EXPECT_EQ(journal.units().size(), 2u);
   EXPECT_EQ(journal.units().at(unit(3, 2)).summary.value().total_nll, 5);
   EXPECT_EQ(journal.units().at(unit(11, 1)).summary.value().total_nll, 6);
-  EXPECT_EQ(journal.read_unit(unit(3, 2)).total_nll, 5);
+  EXPECT_EQ(journal.read_unit(unit(3, 2)).numbers.total_nll, 5);
   EXPECT_EQ(journal.read_unit(unit(3, 2)).unit, unit(3, 2));
   EXPECT_THAT(journal.contradictions(), testing::ElementsAre(unit(3, 2)));
   EXPECT_EQ(journal.header().identity, grown.identity);

@@ -13,6 +13,7 @@
 #include "tests/support/parameters.h"
 #include "tests/support/same_counts.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/unit_result_changes.h"
 #include "tests/unit/coordinator/unit_results.h"
 
 namespace kvcompare {
@@ -125,12 +126,12 @@ TEST_F(JournalFile, ReadsBackWhatWasWritten) {
   EXPECT_EQ(journal.sessions()[0].end.value().evaluate_seconds, 1.5);
   EXPECT_TRUE(journal.sessions()[0].end->interrupted);
   EXPECT_EQ(journal.units().at(unit(2, 1)).summary.value().total_nll, 0.1 + 0.2);
-  EXPECT_EQ(journal.units().at(unit(2, 1)).summary->keys_kept, 3);
+  EXPECT_EQ(journal.units().at(unit(2, 1)).summary->keys.kept, 3);
   EXPECT_EQ(journal.units().at(unit(3)).n_failed, 1);
   EXPECT_EQ(journal.units().at(unit(3)).reason, "not a number");
   const auto whole = journal.read_unit(unit(2, 1)), written = std::get<UnitResult>(success(2, 1).outcome);
-  expect_same_counts(whole.keys, written.keys);
-  EXPECT_EQ(whole.total_nll, written.total_nll);
+  expect_same_counts(whole, written);
+  EXPECT_EQ(whole.numbers.total_nll, written.numbers.total_nll);
   EXPECT_EQ(whole.seconds, 0.125);
 }
 
@@ -138,12 +139,94 @@ TEST_F(JournalFile, KeepsNllOfTokensToTheLastBit) {
   auto attempt = success(0);
   const std::vector<double> nll{0.1, 1e-310, 1.7976931348623157e308};
   std::get<UnitResult>(attempt.outcome).token_nll = nll;
-  std::get<UnitResult>(attempt.outcome).total_nll = nll[2];
+  std::get<UnitResult>(attempt.outcome).numbers.total_nll = nll[2];
   std::get<UnitResult>(attempt.outcome).nll_by_position.total_nll = {nll[2]};
   auto header = example_header();
   header.spec.save_token_nll = true;
   JournalWriter(path_, header).append(attempt);
   EXPECT_EQ(Journal(path_).read_unit(unit(0)).token_nll, nll);
+}
+
+// The list of changes is not that by which records are written.
+TEST(JournalRecord, HoldsEveryValueOfAResult) {
+  const auto read_back = [](const UnitResult& result) {
+    const auto [line, record] =
+        record_of_json(json_of_record(Attempt{result, "a", 1, Rank(1), "h", "cpu"}, 7));
+    auto read = std::get<UnitResult>(std::get<Attempt>(record).outcome);
+    read.unit.method = result.unit.method;  // the journal names the instance instead
+    return read;
+  };
+  const auto original = result_of_distinct_values();
+  EXPECT_EQ(read_back(original), original);
+  for (const auto& change : changes_of_a_result()) {
+    auto changed = original;
+    change.apply(changed);
+    ASSERT_NE(changed, original) << change.name;
+    const bool is_value = change.carried == Carried::kEverywhere;
+    EXPECT_EQ(values_text(changed) != values_text(original), is_value) << change.name;
+    if (change.name == "kept") changed.numbers.keys.kept = original.numbers.keys.kept;  // per_head tells it
+    EXPECT_EQ(read_back(changed), changed) << change.name;
+  }
+}
+
+TEST(JournalRecord, HoldsEveryValueOfASession) {
+  const auto time = std::chrono::sys_seconds(std::chrono::seconds(1'700'000'000));
+  const auto read_back = [](const JournalRecord& record) {
+    return record_of_json(json_of_record(record, 7)).record;
+  };
+  const Session session{.started = time,
+                        .host = "a",
+                        .kvcompare_version = "b",
+                        .libtorch_version = "c",
+                        .compiler = "d",
+                        .command_line = {"e", "f"},
+                        .n_processes = 2,
+                        .n_workers = 3,
+                        .device = "g",
+                        .n_threads = 4,
+                        .load_seconds = 0.5};
+  [[maybe_unused]] const auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12] =
+      session;  // no more members
+  const auto read = std::get<Session>(read_back(session));
+  EXPECT_EQ(read.started, time);
+  EXPECT_EQ(read.host, "a");
+  EXPECT_EQ(read.kvcompare_version, "b");
+  EXPECT_EQ(read.libtorch_version, "c");
+  EXPECT_EQ(read.compiler, "d");
+  EXPECT_EQ(read.command_line, session.command_line);
+  EXPECT_EQ(read.n_processes, 2);
+  EXPECT_EQ(read.n_workers, 3);
+  EXPECT_EQ(read.device, "g");
+  EXPECT_EQ(read.n_threads, 4);
+  EXPECT_EQ(read.load_seconds, 0.5);
+  const auto end = std::get<SessionEnd>(read_back(
+      SessionEnd{.finished = time, .evaluate_seconds = 1.5, .n_evaluated = 2, .interrupted = true}));
+  EXPECT_EQ(end.finished, time);
+  EXPECT_EQ(end.evaluate_seconds, 1.5);
+  EXPECT_EQ(end.n_evaluated, 2);
+  EXPECT_TRUE(end.interrupted);
+}
+
+TEST(JournalRecord, RefusesANumberThatIsNotWhole) {
+  const auto text = json_of_record(Attempt{result_of_distinct_values(), "a", 1, Rank(1), "h", "cpu"}, 7);
+  for (const std::string count : {"attended", "n_kv_heads", "bin_width"}) {
+    auto other = text;
+    const auto place = other.find("\"" + count + "\":") + count.size() + 3;
+    other.insert(place, "1.5,\"ignored\":");
+    EXPECT_THROW(record_of_json(other), std::invalid_argument) << count;
+  }
+}
+
+// A journal that kvcompare 0.1.0 wrote when version 3 was new: a run that grew.
+TEST(JournalRecord, OfVersion3IsReadAndWrittenToTheByte) {
+  const auto file = std::filesystem::path(KVCOMPARE_JOURNALS) / "version_3.jsonl";
+  const Journal journal(file);
+  EXPECT_EQ(journal.n_units(), 8);
+  EXPECT_EQ(journal.n_settled(), 8);
+  EXPECT_EQ(journal.sessions().size(), 2u);
+  EXPECT_THAT(journal.header().skipped, testing::ElementsAre(SampleIndex(1)));
+  EXPECT_EQ(journal.units().at(unit(2, 1)).summary.value().keys.kept, 48);
+  EXPECT_EQ(journal.intact_text(), file_contents(file));
 }
 
 TEST_F(JournalFile, TakesTextThatIsNoUtf8) {
@@ -213,7 +296,7 @@ TEST_F(JournalFile, SalvagedKeepsEveryOtherLineAndTheDamagedFile) {
   EXPECT_EQ(file_contents(path_.string() + ".damaged"), damaged);
   const Journal again(path_);
   EXPECT_EQ(again.units().size(), 5u);
-  EXPECT_EQ(again.read_unit(unit(4)).total_nll, 0.1 + 0.2);
+  EXPECT_EQ(again.read_unit(unit(4)).numbers.total_nll, 0.1 + 0.2);
 }
 
 TEST_F(JournalFile, WithoutOneOfItsLinesIsRefusedUnlessSalvaged) {

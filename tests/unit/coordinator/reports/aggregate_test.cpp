@@ -21,7 +21,7 @@ UnitTable table(const std::vector<ImaginaryUnit>& units) {
   UnitTable result;
   for (const auto& unit : units) {
     const auto unit_result = imaginary_result(unit);
-    result[unit_result.unit].summary = summary_of(unit_result);
+    result[unit_result.unit].summary = unit_result.numbers;
   }
   return result;
 }
@@ -45,22 +45,22 @@ TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
   const auto& random = comparison.methods[1];
   ASSERT_TRUE(random.totals);
   EXPECT_EQ(random.totals->total_tokens, 10);
-  EXPECT_EQ(random.totals->total_nll, 20);
+  EXPECT_EQ(random.totals->sums.total_nll, 20);
   EXPECT_EQ(random.totals->avg_nll, 2);
   EXPECT_DOUBLE_EQ(random.totals->perplexity, std::exp(2.0));
-  EXPECT_EQ(random.totals->keys_original, 12);
-  EXPECT_EQ(random.totals->keys_kept, 6);
+  EXPECT_EQ(random.totals->sums.keys.original, 12);
+  EXPECT_EQ(random.totals->sums.keys.kept, 6);
   EXPECT_EQ(random.totals->keys_discarded(), 6);
   EXPECT_EQ(random.totals->avg_compression_ratio, 0.5);
   EXPECT_DOUBLE_EQ(random.totals->attended_density, (10 + 36 - 10) / 46.0);
   EXPECT_EQ(random.totals->compressible_density, 0.5);
-  EXPECT_EQ(random.totals->peak_keys, 8);
+  EXPECT_EQ(random.totals->sums.keys.peak, 8);
   EXPECT_THAT(comparison.skipped, testing::ElementsAre(SampleIndex(1)));
   ASSERT_EQ(random.per_sample.size(), 2u);
   EXPECT_EQ(random.per_sample[1].sample, SampleIndex(2));
-  EXPECT_EQ(random.per_sample[1].n_scored, 7);
-  EXPECT_EQ(random.per_sample[1].keys_kept, 4);
-  EXPECT_DOUBLE_EQ(random.per_sample[1].attended_density, 27 / 36.0);
+  EXPECT_EQ(random.per_sample[1].numbers.n_scored(), 7);
+  EXPECT_EQ(random.per_sample[1].numbers.keys.kept, 4);
+  EXPECT_DOUBLE_EQ(random.per_sample[1].numbers.attended_density(), 27 / 36.0);
 }
 
 TEST(Aggregate, CountsTheBytesOfKeysAndValuesInTheNumberFormatOfTheRun) {
@@ -88,11 +88,11 @@ TEST(Aggregate, SumsInDataSetOrder) {
   UnitTable units;
   for (const std::int64_t s : {2, 0, 3, 1}) {
     const auto result = imaginary_result({.sample = s, .total_nll = nll[static_cast<std::size_t>(s)]});
-    units[result.unit].summary = summary_of(result);
+    units[result.unit].summary = result.numbers;
   }
   auto one_method = header();
   one_method.spec.methods.pop_back();
-  EXPECT_EQ(aggregate(one_method, units).methods[0].totals->total_nll, 3);
+  EXPECT_EQ(aggregate(one_method, units).methods[0].totals->sums.total_nll, 3);
 }
 
 TEST(Aggregate, LeavesOutTheTotalsOfAMethodWithAFailedUnit) {

@@ -1,5 +1,7 @@
 #include "tests/unit/coordinator/reports/example_comparison.h"
 
+#include "tests/unit/coordinator/reports/sample_row.h"
+
 namespace kvcompare {
 namespace {
 
@@ -9,17 +11,14 @@ constexpr double kRandomPerplexity = 12.182493960703473;  // e^2.5
 MethodResult baseline() {
   MethodResult method;
   method.spec = {"baseline", "Baseline", KeepAll{}, {}};
-  method.totals = Totals{.total_nll = 16,
+  method.totals = Totals{.sums = {.total_nll = 16, .keys = {.original = 40, .kept = 40, .peak = 24}},
                          .total_tokens = 8,
                          .avg_nll = 2,
                          .perplexity = kBaselinePerplexity,
-                         .keys_original = 40,
-                         .keys_kept = 40,
                          .avg_compression_ratio = 0,
                          .attended_density = 1,
-                         .compressible_density = 1.0,
-                         .peak_keys = 24};
-  method.per_sample = {{SampleIndex(0), 3, 6.5, 16, 16, 1, 16}, {SampleIndex(2), 5, 9.5, 24, 24, 1, 24}};
+                         .compressible_density = 1.0};
+  method.per_sample = {row(0, 3, 6.5, {16, 16, 40, 40, 16}), row(2, 5, 9.5, {24, 24, 84, 84, 24})};
   method.seconds = 4;
   return method;
 }
@@ -27,18 +26,14 @@ MethodResult baseline() {
 MethodResult random() {
   MethodResult method;
   method.spec = {"random", "Random", RatioBudget{0.5}, {}};
-  method.totals = Totals{.total_nll = 20,
+  method.totals = Totals{.sums = {.total_nll = 20, .keys = {.original = 40, .kept = 20, .peak = 14}},
                          .total_tokens = 8,
                          .avg_nll = 2.5,
                          .perplexity = kRandomPerplexity,
-                         .keys_original = 40,
-                         .keys_kept = 20,
                          .avg_compression_ratio = 0.5,
                          .attended_density = 0.75,
-                         .compressible_density = std::nullopt,
-                         .peak_keys = 14};
-  method.per_sample = {{SampleIndex(0), 3, 0.1 + 0.2, 16, 8, 0.7, 10},
-                       {SampleIndex(2), 5, 19.7, 24, 12, 0.8, 14}};
+                         .compressible_density = std::nullopt};
+  method.per_sample = {row(0, 3, 0.1 + 0.2, {16, 8, 28, 40, 10}), row(2, 5, 19.7, {24, 12, 68, 85, 14})};
   method.seconds = 0;
   return method;
 }
@@ -46,7 +41,7 @@ MethodResult random() {
 MethodResult kvzap() {
   MethodResult method;
   method.spec = {"kvzap", "KVzap", ScoreThreshold{-7, 128}, {}};
-  method.per_sample = {{SampleIndex(0), 3, 7, 16, 9, 0.9, 12}};
+  method.per_sample = {row(0, 3, 7, {16, 9, 36, 40, 12})};
   method.failed = {{SampleIndex(2), "NLL of token 3 is not finite", 3}};
   method.seconds = 1.5;
   return method;

@@ -13,8 +13,8 @@ MethodResult instance(const std::string& name, const std::string& label, std::in
   method.spec = {name, name, RatioBudget{}, {}};
   method.label = label;
   method.totals.emplace();
-  method.totals->keys_original = 1000;
-  method.totals->keys_kept = kept_of_1000;
+  method.totals->sums.keys.original = 1000;
+  method.totals->sums.keys.kept = kept_of_1000;
   return method;
 }
 
@@ -97,9 +97,9 @@ TEST(PlainWords, GiveTheReasonWhereThereIsNoInterval) {
 
 TEST(PlainWords, DoNotRoundToAllOrNothing) {
   auto comparison = sweep();
-  comparison.methods[1].totals->keys_kept = 998;
+  comparison.methods[1].totals->sums.keys.kept = 998;
   EXPECT_THAT(plain_words(comparison, 1), ::testing::StartsWith("keeps 99.8 % of the keys"));
-  comparison.methods[1].totals->keys_kept = 4;
+  comparison.methods[1].totals->sums.keys.kept = 4;
   EXPECT_THAT(plain_words(comparison, 1), ::testing::StartsWith("keeps 0.4 % of the keys"));
 }
 

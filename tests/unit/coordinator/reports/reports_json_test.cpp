@@ -76,7 +76,7 @@ TEST(DetailedJson, PredictedTokensOfTheSamplesAddUpToTotalTokens) {
 TEST(DetailedJson, DoublesReadBackExactly) {
   Comparison comparison = example_comparison();
   for (const double value : {0.1 + 0.2, 1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.12345679, 1e23}) {
-    comparison.methods[1].per_sample[0].total_nll = value;
+    comparison.methods[1].per_sample[0].numbers.total_nll = value;
     EXPECT_EQ(detailed(comparison)["results"][1]["per_sample"][0]["total_nll"].get<double>(), value);
   }
 }

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "tests/unit/coordinator/reports/sample_row.h"
+
 namespace kvcompare {
 namespace {
 
@@ -13,20 +15,18 @@ MethodResult instance(const MethodSpec& spec, const std::string& label, double f
   const double avg_nll = (first_nll + second_nll) / 8;
   const auto kept = kept_of_16 + kept_of_24;
   MethodResult method{.spec = spec, .label = label};
-  method.totals = Totals{.total_nll = first_nll + second_nll,
+  method.totals = Totals{.sums = {.total_nll = first_nll + second_nll,
+                                  .keys = {.original = 40, .kept = kept, .peak = kept_of_24 + 4}},
                          .total_tokens = 8,
                          .avg_nll = avg_nll,
                          .perplexity = std::exp(avg_nll),
-                         .keys_original = 40,
-                         .keys_kept = kept,
                          .avg_compression_ratio = static_cast<double>(40 - kept) / 40,
                          .attended_density = static_cast<double>(kept + 4) / 44,
                          .compressible_density = static_cast<double>(kept) / 40,
-                         .peak_keys = kept_of_24 + 4,
                          .cache_bytes_end = kept * kBytesOfKey,
                          .peak_cache_bytes = (kept_of_24 + 4) * kBytesOfKey};
-  method.per_sample = {{SampleIndex(0), 3, first_nll, 16, kept_of_16, 0.7, kept_of_16 + 4, 28, 40},
-                       {SampleIndex(2), 5, second_nll, 24, kept_of_24, 0.8, kept_of_24 + 4, 67, 84}};
+  method.per_sample = {row(0, 3, first_nll, {16, kept_of_16, 28, 40, kept_of_16 + 4}),
+                       row(2, 5, second_nll, {24, kept_of_24, 68, 85, kept_of_24 + 4})};
   method.nll_by_position = {
       .bin_width = 2, .total_nll = {1.5, first_nll, second_nll - 1.5}, .n_scored = {2, 4, 2}};
   method.kept_per_head = {kept_of_16, 0, kept_of_24 - 1, 1};
@@ -112,7 +112,7 @@ Comparison swept_comparison() {
                         instance(streaming_llm(0.75), "StreamingLLM 0.75", 8, 12, 4, 6),
                         instance(kvzap, "KVzap τ -6", 7.5, 10.9, 9, 13),
                         {.spec = random, .label = "Random"}};
-  comparison.methods[4].per_sample = {{SampleIndex(0), 3, 7, 16, 8, 0.7, 12, 28, 40}};
+  comparison.methods[4].per_sample = {row(0, 3, 7, {16, 8, 28, 40, 12})};
   comparison.methods[4].failed = {{SampleIndex(2), "NLL of token 3 is not finite", 3}};
   for (const MethodResult& method : comparison.methods) comparison.spec.methods.push_back(method.spec);
   comparison.statistics = statistics();

@@ -27,7 +27,7 @@ std::vector<Warning> warnings(JournalHeader header, const EvictionPolicy& policy
                             .method = method,
                             .n_tokens = n_tokens,
                             .n_evicted = method == 0 ? 0 : std::min<std::int64_t>(n_evicted, n_tokens)});
-      units[result.unit].summary = summary_of(result);
+      units[result.unit].summary = result.numbers;
     }
   return warnings_of(header, units);
 }

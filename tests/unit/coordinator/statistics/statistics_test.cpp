@@ -21,10 +21,9 @@ MethodResult instance(double ratio, const std::vector<double>& nll, std::int64_t
   method.spec = {"random", "Random", RatioBudget{ratio}, {}};
   for (std::size_t s = 0; s < nll.size(); ++s)
     method.per_sample.push_back({.sample = SampleIndex(static_cast<std::int64_t>(s)),
-                                 .n_scored = kTokens,
-                                 .total_nll = nll[s],
-                                 .attended = attended,
-                                 .attendable = kAttendable});
+                                 .numbers = {.n_tokens = kTokens + 1,
+                                             .total_nll = nll[s],
+                                             .keys = {.attended = attended, .attendable = kAttendable}}});
   method.totals = Totals{};
   method.totals->attended_density = static_cast<double>(attended) / static_cast<double>(kAttendable);
   return method;
@@ -203,7 +202,7 @@ TEST(Statistics, DoNotDependOnThreads) {
   Comparison comparison;
   comparison.methods = {instance(0, nll_of(30)), instance(0.6, nll_of(30), 40),
                         instance(0.2, nll_of(30), 80)};
-  for (std::size_t s = 0; s < 30; ++s) comparison.methods[1].per_sample[s].total_nll += std::sin(s);
+  for (std::size_t s = 0; s < 30; ++s) comparison.methods[1].per_sample[s].numbers.total_nll += std::sin(s);
   const auto one = statistics_of(comparison, {0.5}, 1);
   for (const int n_threads : {0, 2, 7}) {
     const auto several = statistics_of(comparison, {0.5}, n_threads);

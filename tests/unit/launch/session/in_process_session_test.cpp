@@ -29,21 +29,19 @@ class FakeEngine : public Engine {
     fail_();
     UnitResult result;
     const auto n = std::ssize(sample.ids);
-    result.n_tokens = n;
     result.token_nll.assign(static_cast<std::size_t>(n - 1), 1.0);
-    result.total_nll = static_cast<double>(n - 1);
-    result.keys = {.n_layers = 1,
-                   .n_kv_heads = 1,
-                   .original = n,
-                   .kept_per_head = {n},
-                   .kept_by_position = {},
-                   .attended = n * (n + 1) / 2,
-                   .attendable = n * (n + 1) / 2,
-                   .withheld_from_scored = 0,
-                   .compressible = n,
-                   .compressible_kept = n,
-                   .peak = n};
-    result.keys.kept_by_position[0] = n;
+    result.numbers = {.n_tokens = n,
+                      .total_nll = static_cast<double>(n - 1),
+                      .keys = {.original = n,
+                               .kept = n,
+                               .attended = n * (n + 1) / 2,
+                               .attendable = n * (n + 1) / 2,
+                               .withheld_from_scored = 0,
+                               .compressible = n,
+                               .compressible_kept = n,
+                               .peak = n}};
+    result.kept = {.n_layers = 1, .n_kv_heads = 1, .per_head = {n}};
+    result.kept.by_position[0] = n;
     return result;
   }
 

@@ -18,22 +18,20 @@ namespace {
 // Counts of a sample of 4 tokens in one layer of two heads; two keys evicted after the third token.
 UnitResult consistent_result() {
   UnitResult result;
-  result.n_tokens = 4;
   result.token_nll = {1, 2, 0.5};
-  result.total_nll = 3.5;
-  result.keys = {.n_layers = 1,
-                 .n_kv_heads = 2,
-                 .original = 8,
-                 .kept_per_head = {4, 2},
-                 .kept_by_position = {},
-                 .attended = 18,
-                 .attendable = 20,
-                 .withheld_from_scored = 0,
-                 .compressible = 8,
-                 .compressible_kept = 6,
-                 .peak = 6};
-  result.keys.kept_by_position[0] = 4;
-  result.keys.kept_by_position[48] = 2;
+  result.numbers = {.n_tokens = 4,
+                    .total_nll = 3.5,
+                    .keys = {.original = 8,
+                             .kept = 6,
+                             .attended = 18,
+                             .attendable = 20,
+                             .withheld_from_scored = 0,
+                             .compressible = 8,
+                             .compressible_kept = 6,
+                             .peak = 6}};
+  result.kept = {.n_layers = 1, .n_kv_heads = 2, .per_head = {4, 2}};
+  result.kept.by_position[0] = 4;
+  result.kept.by_position[48] = 2;
   return result;
 }
 
@@ -65,7 +63,7 @@ TEST(Evaluator, GivesTheResultItsUnitAndTime) {
     return untimed;
   }));
   EXPECT_EQ(result.unit, kUnit);
-  EXPECT_EQ(result.total_nll, 3.5);
+  EXPECT_EQ(result.numbers.total_nll, 3.5);
   EXPECT_GE(result.seconds, 0);
 }
 
@@ -146,17 +144,18 @@ TEST_P(CheckConservation, CatchesACountThatDoesNotAddUp) {
 INSTANTIATE_TEST_SUITE_P(EachLaw, CheckConservation,
                          testing::ValuesIn(std::vector<std::pair<const char*, Change>>{
                              {"nll", [](auto& r) { r.token_nll.pop_back(); }},
-                             {"original", [](auto& r) { ++r.keys.original; }},
-                             {"heads", [](auto& r) { r.keys.kept_per_head.push_back(1); }},
-                             {"kept", [](auto& r) { r.keys.kept_per_head[0] = 5; }},
-                             {"negative", [](auto& r) { r.keys.kept_per_head[1] = -1; }},
-                             {"position", [](auto& r) { ++r.keys.kept_by_position[1]; }},
-                             {"attendable", [](auto& r) { ++r.keys.attendable; }},
-                             {"attended", [](auto& r) { r.keys.attended = 21; }},
-                             {"withheld", [](auto& r) { r.keys.withheld_from_scored = 3; }},
-                             {"compressible_kept", [](auto& r) { r.keys.compressible_kept = 7; }},
-                             {"peak_low", [](auto& r) { r.keys.peak = 5; }},
-                             {"peak_high", [](auto& r) { r.keys.peak = 9; }},
+                             {"original", [](auto& r) { ++r.numbers.keys.original; }},
+                             {"sum", [](auto& r) { ++r.numbers.keys.kept; }},
+                             {"heads", [](auto& r) { r.kept.per_head.push_back(1); }},
+                             {"kept", [](auto& r) { r.kept.per_head[0] = 5; }},
+                             {"negative", [](auto& r) { r.kept.per_head[1] = -1; }},
+                             {"position", [](auto& r) { ++r.kept.by_position[1]; }},
+                             {"attendable", [](auto& r) { ++r.numbers.keys.attendable; }},
+                             {"attended", [](auto& r) { r.numbers.keys.attended = 21; }},
+                             {"withheld", [](auto& r) { r.numbers.keys.withheld_from_scored = 3; }},
+                             {"compressible_kept", [](auto& r) { r.numbers.keys.compressible_kept = 7; }},
+                             {"peak_low", [](auto& r) { r.numbers.keys.peak = 5; }},
+                             {"peak_high", [](auto& r) { r.numbers.keys.peak = 9; }},
                          }),
                          [](const auto& test) { return test.param.first; });
 

@@ -33,11 +33,12 @@ TEST(KeyLedger, CountsASampleOfChunksOfOneByHand) {
   KeyLedger ledger({.n_tokens = 4, .chunk_size = 1}, method_of(RatioBudget{}, 1), 1, 1);
   ledger.add_head(Deaths{kNever, 1, kNever, 3});
   const auto counts = ledger.counts();
-  EXPECT_EQ(counts.n_layers, 1);
-  EXPECT_EQ(counts.n_kv_heads, 1);
+  const auto kept = ledger.kept();
+  EXPECT_EQ(kept.n_layers, 1);
+  EXPECT_EQ(kept.n_kv_heads, 1);
   EXPECT_EQ(counts.original, 4);
-  EXPECT_THAT(counts.kept_per_head, ElementsAre(2));
-  EXPECT_EQ(counts.kept(), 2);
+  EXPECT_THAT(kept.per_head, ElementsAre(2));
+  EXPECT_EQ(counts.kept, 2);
   EXPECT_EQ(counts.attendable, 10);
   EXPECT_EQ(counts.attended, 8);
   EXPECT_EQ(counts.withheld_from_scored, 1);  // of query 2; query 3 predicts nothing
@@ -57,11 +58,12 @@ TEST(KeyLedger, CountsASampleWithAShortLastChunkByHand) {
   ledger.add_head(Deaths{kNever, 0, 1, kNever, 1, kNever, 2});
   ledger.add_head(Deaths(7, kNever));
   const auto counts = ledger.counts();
-  EXPECT_EQ(counts.n_layers, 1);
-  EXPECT_EQ(counts.n_kv_heads, 2);
+  const auto kept = ledger.kept();
+  EXPECT_EQ(kept.n_layers, 1);
+  EXPECT_EQ(kept.n_kv_heads, 2);
   EXPECT_EQ(counts.original, 14);
-  EXPECT_THAT(counts.kept_per_head, ElementsAre(3, 7));
-  EXPECT_EQ(counts.kept(), 10);
+  EXPECT_THAT(kept.per_head, ElementsAre(3, 7));
+  EXPECT_EQ(counts.kept, 10);
   EXPECT_EQ(counts.attendable, 2 * 28);
   EXPECT_EQ(counts.attended, 2 * 28 - 3 - 3);
   EXPECT_EQ(counts.withheld_from_scored, 3);   // the last query's 3 do not count
@@ -75,7 +77,7 @@ TEST(KeyLedger, HasItsPeakBeforeTheEventThatEvictsMost) {
   KeyLedger ledger({.n_tokens = 9, .chunk_size = 3}, method_of(RatioBudget{}, 0), 2, 1);
   for (int layer = 0; layer < 2; ++layer) ledger.add_head(Deaths{1, 1, 1, 1, 1, kNever, 2, 2, 2});
   EXPECT_EQ(ledger.counts().peak, 2 * 6);
-  EXPECT_EQ(ledger.counts().kept(), 2);
+  EXPECT_EQ(ledger.counts().kept, 2);
 }
 
 TEST(KeyLedger, MissesNothingThatDiesAfterTheLastToken) {
@@ -87,7 +89,7 @@ TEST(KeyLedger, MissesNothingThatDiesAfterTheLastToken) {
     EXPECT_EQ(counts.attendable, 15);
     EXPECT_EQ(counts.withheld_from_scored, 0);
     EXPECT_EQ(counts.peak, 5);
-    EXPECT_EQ(counts.kept(), 1);
+    EXPECT_EQ(counts.kept, 1);
   }
 }
 
@@ -124,23 +126,26 @@ struct Case {
   std::vector<Deaths> heads;
 };
 
-KeyCounts recount(const Case& c) {
+UnitResult recount(const Case& c) {
   const auto t = c.chunking.n_tokens, chunk_size = c.chunking.chunk_size;
   const auto* threshold = std::get_if<ScoreThreshold>(&c.policy);
   const auto window = threshold != nullptr ? threshold->sliding_window_size : 0;
-  KeyCounts counts;
-  counts.n_layers = c.n_layers;
-  counts.n_kv_heads = c.n_kv_heads;
+  UnitResult result;
+  auto& counts = result.numbers.keys;
+  auto& kept = result.kept;
+  kept.n_layers = c.n_layers;
+  kept.n_kv_heads = c.n_kv_heads;
   std::vector<std::int64_t> cached(static_cast<std::size_t>(t), 0);  // by event
   for (const Deaths& deaths : c.heads) {
-    counts.kept_per_head.push_back(std::count(deaths.begin(), deaths.end(), kNever));
+    kept.per_head.push_back(std::count(deaths.begin(), deaths.end(), kNever));
+    counts.kept += kept.per_head.back();
     for (std::int64_t j = 0; j < t; ++j) {
       const auto death = deaths[static_cast<std::size_t>(j)];
       ++counts.original;
-      for (std::size_t bin = 0; bin < counts.kept_by_position.size(); ++bin)
+      for (std::size_t bin = 0; bin < kept.by_position.size(); ++bin)
         if (const auto b = static_cast<std::int64_t>(bin);
             death == kNever && b * t <= 64 * j && 64 * j < (b + 1) * t)
-          ++counts.kept_by_position[bin];
+          ++kept.by_position[bin];
       if (c.n_sink <= j && j < t - window) {
         ++counts.compressible;
         if (death == kNever) ++counts.compressible_kept;
@@ -158,7 +163,7 @@ KeyCounts recount(const Case& c) {
     }
   }
   counts.peak = *std::max_element(cached.begin(), cached.end());
-  return counts;
+  return result;
 }
 
 Case random_case(std::mt19937_64& generator) {
@@ -195,11 +200,12 @@ TEST(KeyLedger, AgreesWithARecountOfRandomDeaths) {
     const auto c = random_case(generator);
     KeyLedger ledger(c.chunking, method_of(c.policy, c.n_sink), c.n_layers, c.n_kv_heads);
     for (const Deaths& deaths : c.heads) ledger.add_head(deaths);
-    const auto counts = ledger.counts();
-    const auto expected = recount(c);
+    UnitResult counted;
+    counted.numbers.keys = ledger.counts();
+    counted.kept = ledger.kept();
     SCOPED_TRACE("round " + std::to_string(round) + ": " + std::to_string(c.chunking.n_tokens) +
                  " tokens in chunks of " + std::to_string(c.chunking.chunk_size));
-    expect_same_counts(counts, expected);
+    expect_same_counts(counted, recount(c));
     ASSERT_FALSE(HasFailure());
   }
 }

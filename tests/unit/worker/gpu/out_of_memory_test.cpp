@@ -22,7 +22,7 @@ using Calls = std::vector<std::pair<std::size_t, std::int64_t>>;  // unit, rows
 
 UnitResult result_of(std::int64_t n) {
   UnitResult result;
-  result.n_tokens = n;
+  result.numbers.n_tokens = n;
   return result;
 }
 
@@ -93,10 +93,10 @@ TEST(AnswerOutOfMemory, RunsThoseAloneThatMemoryDidNotSufficeFor) {
   const auto outcomes =
       answer_out_of_memory(std::move(together), {.first = 512, .smallest = 64}, device.alone());
   EXPECT_EQ(device.calls, (Calls{{1, 512}, {3, 512}}));
-  EXPECT_EQ(std::get<UnitResult>(outcomes[0]).n_tokens, 100);
-  EXPECT_EQ(std::get<UnitResult>(outcomes[1]).n_tokens, 1);
+  EXPECT_EQ(std::get<UnitResult>(outcomes[0]).numbers.n_tokens, 100);
+  EXPECT_EQ(std::get<UnitResult>(outcomes[1]).numbers.n_tokens, 1);
   EXPECT_EQ(reason(outcomes[2]), "a score is NaN");
-  EXPECT_EQ(std::get<UnitResult>(outcomes[3]).n_tokens, 3);
+  EXPECT_EQ(std::get<UnitResult>(outcomes[3]).numbers.n_tokens, 3);
 }
 
 TEST(AnswerOutOfMemory, FailsAUnitNamingTheSizesAndGoesOnWithTheOthers) {
@@ -105,13 +105,13 @@ TEST(AnswerOutOfMemory, FailsAUnitNamingTheSizesAndGoesOnWithTheOthers) {
       answer_out_of_memory({lacking(), lacking(), lacking()}, {.first = 256, .smallest = 64}, device.alone());
   EXPECT_EQ(device.calls,
             (Calls{{0, 256}, {0, 128}, {0, 64}, {1, 256}, {1, 128}, {1, 64}, {2, 256}, {2, 128}, {2, 64}}));
-  EXPECT_EQ(std::get<UnitResult>(outcomes[0]).n_tokens, 0);
+  EXPECT_EQ(std::get<UnitResult>(outcomes[0]).numbers.n_tokens, 0);
   EXPECT_EQ(reason(outcomes[1]),
             "out of memory, alone and in blocks of 64 rows: the unit needs SIZES(1, 64); CUDA out of memory. "
             "Tried to "
             "allocate 2.00 GiB.");
   EXPECT_EQ(kind_of(std::get<std::exception_ptr>(outcomes[1])), FailureKind::kMemory);
-  EXPECT_EQ(std::get<UnitResult>(outcomes[2]).n_tokens, 2);
+  EXPECT_EQ(std::get<UnitResult>(outcomes[2]).numbers.n_tokens, 2);
 }
 
 TEST(AnswerOutOfMemory, LetsALostDeviceBeWhatItIs) {

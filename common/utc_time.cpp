@@ -1,4 +1,4 @@
-#include "coordinator/journal/session.h"
+#include "common/utc_time.h"
 
 #include <array>
 #include <ctime>

@@ -1,0 +1,35 @@
+#include "common/run/unit_numbers.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+
+#include "common/fields.h"
+
+namespace kvcompare {
+namespace {
+
+template <class Numbers>
+void add_members(Numbers& sums, const Numbers& unit) {
+  const auto to = members_of(sums);
+  const auto from = members_of(unit);
+  const auto add_one = [](const UnitNumber& field, auto& sum, const auto& number) {
+    if constexpr (HasFields<decltype(sum)>)
+      add_members(sum, number);
+    else if (field.over_samples == OverSamples::kLargest)
+      sum = std::max(sum, number);
+    else
+      sum += number;
+  };
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (add_one(Numbers::kFields[I], std::get<I>(to), std::get<I>(from)), ...);
+  }
+  (std::make_index_sequence<Numbers::kFields.size()>{});
+}
+
+}  // namespace
+
+void add(UnitNumbers& sums, const UnitNumbers& unit) { add_members(sums, unit); }
+
+}  // namespace kvcompare

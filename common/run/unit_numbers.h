@@ -1,0 +1,73 @@
+// The numbers of an evaluated unit. Messages, the journal, the table of units, sums over samples,
+// samples.csv, detailed_results.json and results.h5 take them from the structs below. A new number is a new
+// member and its line in kFields, and nothing else but the code that computes it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace kvcompare {
+
+// The files that hold a number of a unit. Each value stands for its own file and those before it.
+enum class ShownIn {
+  kJournal,
+  kHdf5,     // results.h5, /units
+  kSamples,  // samples.csv, and per_sample in detailed_results.json
+};
+
+enum class OverSamples { kSum, kLargest };
+
+// What is said of a member of the structs below.
+struct UnitNumber {
+  const char* name = "";    // its key in the journal; empty if it follows from what else stands there
+  const char* column = "";  // its name in the files that show it
+  const char* unit = "";    // of measurement
+  ShownIn shown_in = ShownIn::kSamples;
+  OverSamples over_samples = OverSamples::kSum;
+};
+
+inline constexpr UnitNumber kGroup{};  // a struct with numbers of its own
+
+// Counts of keys of one sample, over all layers and KV heads. Definitions: docs/semantics.md, section 4.
+struct KeyCounts {
+  std::int64_t original = 0;              // n_tokens * n_layers * n_kv_heads
+  std::int64_t kept = 0;                  // alive after the last event
+  std::int64_t attended = 0;              // keys seen by all queries
+  std::int64_t attendable = 0;            // keys they would have seen without eviction
+  std::int64_t withheld_from_scored = 0;  // attendable - attended of the queries whose prediction is scored
+  std::int64_t compressible = 0;          // keys with n_sink <= j < n_tokens - window
+  std::int64_t compressible_kept = 0;
+  std::int64_t peak = 0;  // most keys cached at once
+
+  static constexpr std::array kFields{
+      UnitNumber{"original", "keys_original", "keys"},
+      UnitNumber{"", "keys_kept", "keys"},  // the sum of kept_per_head
+      UnitNumber{"attended", "attended", "query-key pairs", ShownIn::kHdf5},
+      UnitNumber{"attendable", "attendable", "query-key pairs", ShownIn::kHdf5},
+      UnitNumber{"withheld_from_scored", "withheld_from_scored", "query-key pairs", ShownIn::kJournal},
+      UnitNumber{"compressible", "compressible", "keys", ShownIn::kHdf5},
+      UnitNumber{"compressible_kept", "compressible_kept", "keys", ShownIn::kHdf5},
+      UnitNumber{"peak", "peak_keys", "keys", ShownIn::kSamples, OverSamples::kLargest}};
+  friend bool operator==(const KeyCounts&, const KeyCounts&) = default;
+};
+
+struct UnitNumbers {
+  std::int64_t n_tokens = 0;  // of the sample, after truncation
+  double total_nll = 0;       // nats: the sum of token_nll, in order
+  KeyCounts keys{};
+
+  static constexpr std::array kFields{UnitNumber{"n_tokens", "n_tokens", "tokens", ShownIn::kHdf5},
+                                      UnitNumber{"total_nll", "total_nll", "nats"}, kGroup};
+  friend bool operator==(const UnitNumbers&, const UnitNumbers&) = default;
+
+  std::int64_t n_scored() const { return n_tokens - 1; }  // predicted tokens: all but the first
+  // Share of the (query, key) pairs that are computed; not a number if there are no pairs.
+  double attended_density() const {
+    return static_cast<double>(keys.attended) / static_cast<double>(keys.attendable);
+  }
+};
+
+// Adds a sample's numbers to those of samples before it.
+void add(UnitNumbers& sums, const UnitNumbers& unit);
+
+}  // namespace kvcompare
