@@ -44,7 +44,7 @@ Outcome run(GpuWeights& weights, const Sample& sample, FloatProducts products) {
     outcome.deaths.emplace_back(head.begin(), head.end());
   };
   const auto engine = make_gpu_engine(weights, {}, {.observe_deaths = observe, .feature_products = products});
-  outcome.nll = engine->run(sample, make_method_spec(*find_method("expected_attention"), spec)).total_nll;
+  outcome.nll = engine->run(sample, make_method_spec(*find_method("expected_attention"), spec)).numbers.total_nll;
   return outcome;
 }
 

@@ -450,7 +450,7 @@ TEST_P(OwnPress, ThatDecidesOnTheHostOrForAWholeLayerAgreesWithAPrunedCache) {
 }
 
 TEST_P(OwnPress, ThatSharesABudgetKeepsMoreInOneHeadThanInAnother) {
-  const auto kept = run(GetParam(), "shared_budget").keys.kept_per_head;
+  const auto kept = run(GetParam(), "shared_budget").kept.per_head;
   EXPECT_GT(std::ranges::max(kept), std::ranges::min(kept));
 }
 

@@ -167,8 +167,10 @@ TEST_F(TiledEngine, IsNearFloat64InFloat32) {
   for (const auto& sample : samples_)
     for (const auto& method : methods_) {
       if (method.name == "expected_attention" || method.name == "observed_attention") continue;
-      const auto expected = make_engine(EngineKind::kStepwise, exact, 1)->run(sample, method).total_nll;
-      EXPECT_NEAR(engine(loaded_, 2)->run(sample, method).total_nll, expected, 1e-4 * std::abs(expected))
+      const auto expected =
+          make_engine(EngineKind::kStepwise, exact, 1)->run(sample, method).numbers.total_nll;
+      EXPECT_NEAR(engine(loaded_, 2)->run(sample, method).numbers.total_nll, expected,
+                  1e-4 * std::abs(expected))
           << method.name;
     }
 }
