@@ -4,6 +4,7 @@
 // the unit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -71,17 +72,29 @@ class DriftingScorer {
     virtual at::Tensor score(std::int64_t n, std::int64_t kv_head, const AliveKeys& alive) const = 0;
   };
 
-  // One KV head of one layer whose tokens are all known: asked for blocks of events, in order.
+  // One KV head of one layer whose tokens are all known: asked for blocks of events, in order. First it is
+  // told the events of a block, then the keys, then it is asked for scores. What can be computed after either
+  // step is cut into tasks that do not touch each other; each is run once, on any thread, before the next
+  // step. The events of a block, and their tasks, may come while scores of the block before are still asked
+  // for.
   class Head {
    public:
     virtual ~Head() = default;
     // Events after n[0] < n[1] < ... tokens follow, all later than those of the block before.
+    virtual void start_events(std::span<const std::int64_t> n) = 0;
+    virtual std::size_t n_event_tasks() const { return 0; }
+    virtual void run_event_task(std::size_t /*task*/) {}
     //   candidates : positions of the keys that may be asked for, ascending, all < n.back()
-    virtual void start_block(std::span<const std::int64_t> n, std::span<const std::int32_t> candidates) = 0;
+    virtual void start_keys(std::span<const std::int32_t> candidates) = 0;
+    virtual std::size_t n_key_tasks() const { return 0; }
+    virtual void run_key_task(std::size_t /*task*/) {}
     // At event `event` of the block.
-    //   alive  : [n_alive], ascending indices into candidates
+    //   alive  : [n_alive], ascending indices into candidates, of keys with a position < n[event]
     //   scores : [n_alive], written
     virtual void score(std::size_t event, std::span<const std::int32_t> alive, std::span<double> scores) = 0;
+
+    // Both steps, on this thread.
+    void start_block(std::span<const std::int64_t> n, std::span<const std::int32_t> candidates);
   };
 
   virtual ~DriftingScorer() = default;

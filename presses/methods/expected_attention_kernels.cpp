@@ -68,8 +68,9 @@ void rotate_covariance(const double* scatter, std::size_t d_head, double factor,
   }
 }
 
-void key_products(const double* k, std::size_t d_head, double* products) {
-  const D d;
+template <class T>
+void key_products(const T* k, std::size_t d_head, T* products) {
+  const hn::ScalableTag<T> d;
   const auto h = d_head / 2;
   for (std::size_t a = 0; a < h; ++a) {
     const auto length = h - a;
@@ -86,9 +87,10 @@ void key_products(const double* k, std::size_t d_head, double* products) {
 }
 
 // z -= log-sum-exp of z
-void log_softmax(double* z, std::size_t n) {
-  const D d;
-  auto highest = hn::Set(d, -std::numeric_limits<double>::infinity());
+template <class T>
+void log_softmax(T* z, std::size_t n) {
+  const hn::ScalableTag<T> d;
+  auto highest = hn::Set(d, -std::numeric_limits<T>::infinity());
   const auto lowest = highest;
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
     highest = hn::Max(highest, inside_or(d, load(lanes, d, z + i), lanes, lowest));
@@ -105,10 +107,11 @@ void log_softmax(double* z, std::size_t n) {
   });
 }
 
-void log_mean_softmax(double* z, std::size_t n_heads, std::size_t n, double* scores) {
-  const D d;
+template <class T>
+void log_mean_softmax(T* z, std::size_t n_heads, std::size_t n, T* scores) {
+  const hn::ScalableTag<T> d;
   for (std::size_t head = 0; head < n_heads; ++head) log_softmax(z + head * n, n);
-  const auto log_heads = hn::Set(d, std::log(static_cast<double>(n_heads)));
+  const auto log_heads = hn::Set(d, static_cast<T>(std::log(static_cast<double>(n_heads))));
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
     auto score = load(lanes, d, z + i);
     if (n_heads > 1) {
@@ -125,17 +128,33 @@ void log_mean_softmax(double* z, std::size_t n_heads, std::size_t n, double* sco
   });
 }
 
+void key_products_float(const float* k, std::size_t d_head, float* products) {
+  key_products(k, d_head, products);
+}
+void key_products_double(const double* k, std::size_t d_head, double* products) {
+  key_products(k, d_head, products);
+}
+void log_mean_softmax_float(float* z, std::size_t n_heads, std::size_t n, float* scores) {
+  log_mean_softmax(z, n_heads, n, scores);
+}
+void log_mean_softmax_double(double* z, std::size_t n_heads, std::size_t n, double* scores) {
+  log_mean_softmax(z, n_heads, n, scores);
+}
+
 }  // namespace kvcompare::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include <algorithm>
 #include <vector>
 
 namespace kvcompare {
 HWY_EXPORT(add_query);
 HWY_EXPORT(rotate_covariance);
-HWY_EXPORT(key_products);
-HWY_EXPORT(log_mean_softmax);
+HWY_EXPORT(key_products_float);
+HWY_EXPORT(key_products_double);
+HWY_EXPORT(log_mean_softmax_float);
+HWY_EXPORT(log_mean_softmax_double);
 
 void add_query(std::span<const double> q, double n, std::span<double> mean, std::span<double> scatter) {
   thread_local std::vector<double> deviation;
@@ -149,12 +168,19 @@ void rotate_covariance(std::span<const double> scatter, double factor, std::span
   (scatter.data(), 2 * cos.size(), factor, cos.data(), sin.data(), rotated.data());
 }
 
+void key_products(std::span<const float> k, std::span<float> products) {
+  HWY_DYNAMIC_DISPATCH(key_products_float)(k.data(), k.size(), products.data());
+}
 void key_products(std::span<const double> k, std::span<double> products) {
-  HWY_DYNAMIC_DISPATCH(key_products)(k.data(), k.size(), products.data());
+  HWY_DYNAMIC_DISPATCH(key_products_double)(k.data(), k.size(), products.data());
 }
 
+void log_mean_softmax(std::span<float> z, std::size_t n_heads, std::span<double> scores) {
+  HWY_DYNAMIC_DISPATCH(log_mean_softmax_float)(z.data(), n_heads, scores.size(), z.data());
+  std::copy_n(z.begin(), scores.size(), scores.begin());
+}
 void log_mean_softmax(std::span<double> z, std::size_t n_heads, std::span<double> scores) {
-  HWY_DYNAMIC_DISPATCH(log_mean_softmax)(z.data(), n_heads, scores.size(), scores.data());
+  HWY_DYNAMIC_DISPATCH(log_mean_softmax_double)(z.data(), n_heads, scores.size(), scores.data());
 }
 
 }  // namespace kvcompare

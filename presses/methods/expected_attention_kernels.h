@@ -1,5 +1,6 @@
-// The inner loops of expected_attention over a whole sequence, float64, by Google Highway (the best
-// instruction set of the machine is chosen at run time).
+// The inner loops of expected_attention over a whole sequence, by Google Highway (the best instruction set of
+// the machine is chosen at run time). Statistics of queries are float64; keys and forms have the precision of
+// the scores.
 //
 // A symmetric matrix S of d_head channels, and the products k_i k_j of a key with itself, are held as the
 // pairs that a rotation acts on: with h = d_head / 2, for a = 0 ... h-1 four rows of h - a numbers each,
@@ -24,11 +25,14 @@ void rotate_covariance(std::span<const double> scatter, double factor, std::span
                        std::span<const double> sin, std::span<double> rotated);
 
 // products: [n_pair_products]
+void key_products(std::span<const float> k, std::span<float> products);
 void key_products(std::span<const double> k, std::span<double> products);
 
-// scores[j] = log(mean over the heads of softmax over j of z[head][j]), in the log domain throughout.
+// scores[j] = log(mean over the heads of softmax over j of z[head][j]), in the log domain throughout, with
+// the precision of z.
 //   z      : [n_heads, n], overwritten
 //   scores : [n]
+void log_mean_softmax(std::span<float> z, std::size_t n_heads, std::span<double> scores);
 void log_mean_softmax(std::span<double> z, std::size_t n_heads, std::span<double> scores);
 
 }  // namespace kvcompare

@@ -9,7 +9,7 @@ void decide_layer(DeathSchedule& schedule, const PressNeeds& needs, const LayerV
   for (auto* tensor : {&layer.raw_q, &layer.q, &layer.k, &layer.v})
     if (tensor->defined()) *tensor = tensor->cpu();
   layer.device = at::kCPU;
-  for (std::int64_t part = 0; part < schedule.n_parts(); ++part) schedule.decide(part, layer, deaths);
+  run_all(*schedule.decide(layer, deaths));
 }
 
 }  // namespace kvcompare

@@ -14,6 +14,7 @@
 #include "presses/needs.h"
 #include "presses/policy/death_times.h"
 #include "presses/rope.h"
+#include "presses/rounds.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -37,8 +38,8 @@ struct UnitShape {
   const Rope& rope;  // outlives what is started with it
 };
 
-// Of one unit, for its layers in order. An engine shows all tokens of a layer, then has all parts decided,
-// then goes on with the next layer.
+// Of one unit, for its layers in order. An engine shows all tokens of a layer, then runs all rounds that
+// decide it, then goes on with the next layer.
 class DeathSchedule {
  public:
   virtual ~DeathSchedule() = default;
@@ -46,13 +47,11 @@ class DeathSchedule {
   // Some tokens of the layer. Each token is shown once, in any order; several threads may show some at once.
   virtual void see(const LayerView& /*tile*/) {}
 
-  // Parts of a layer can be decided in any order, and by several threads at once.
-  virtual std::int64_t n_parts() const { return 1; }
-
-  // Writes the death times that belong to this part; all parts together write all.
+  // Rounds that write the death times of all keys. Cheap: the work is in the tasks. The rounds of one layer
+  // alone are at work at a time.
   //   layer : all tokens, on the CPU in any precision
-  // Throws std::domain_error if a score that counts is NaN.
-  virtual void decide(std::int64_t part, const LayerView& layer, const LayerDeathTimes& deaths) = 0;
+  // A task throws std::domain_error if a score that counts is NaN.
+  virtual std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) = 0;
 };
 
 // Of one layer of one sample.
@@ -82,7 +81,7 @@ class LayerPress {
 };
 
 // A layer whose tokens are all in `view`, on any device: shows them at once, copies to the host what decide()
-// reads, and decides part by part. deaths lie on the host.
+// reads, and decides on this thread. deaths lie on the host.
 void decide_layer(DeathSchedule& schedule, const PressNeeds& needs, const LayerView& view,
                   const LayerDeathTimes& deaths);
 

@@ -41,7 +41,6 @@ at::Tensor joined(const at::Tensor& old, const at::Tensor& fresh, std::int64_t d
 class HeadSchedule : public DeathSchedule {
  public:
   HeadSchedule(const HeadPolicy& policy, const UnitShape& unit) : policy_(policy), unit_(unit) {}
-  std::int64_t n_parts() const override { return unit_.n_kv_heads; }
 
  protected:
   // What of the layer belongs to a KV head; undefined where the layer's is.
@@ -55,6 +54,13 @@ class HeadSchedule : public DeathSchedule {
         .raw_q = queries(layer.raw_q), .q = queries(layer.q), .k = of_head(layer.k), .v = of_head(layer.v)};
   }
 
+  // A round of a task a KV head.
+  template <class F>
+  std::unique_ptr<Rounds> each_head(F f) const {
+    return one_round(static_cast<std::size_t>(unit_.n_kv_heads),
+                     [f](std::size_t head) { f(static_cast<std::int64_t>(head)); });
+  }
+
   const HeadPolicy& policy_;
   const UnitShape unit_;
 };
@@ -62,8 +68,8 @@ class HeadSchedule : public DeathSchedule {
 class KeepAllSchedule : public HeadSchedule {
  public:
   using HeadSchedule::HeadSchedule;
-  void decide(std::int64_t part, const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
-    std::ranges::fill(deaths.of_head(part), kNever);
+  std::unique_ptr<Rounds> decide(const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
+    return each_head([deaths](std::int64_t h) { std::ranges::fill(deaths.of_head(h), kNever); });
   }
 };
 
@@ -78,10 +84,12 @@ class FixedHeadSchedule : public HeadSchedule {
     scores_.narrow(1, tile.first_position, tile.n_tokens).copy_(scorer_.score(tile));
   }
 
-  void decide(std::int64_t part, const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
-    const auto* first = scores_.const_data_ptr<double>() + part * scores_.stride(0);
-    schedule_fixed(policy_.policy, policy_.n_sink, unit_.chunking,
-                   {first, static_cast<std::size_t>(unit_.chunking.n_tokens)}, deaths.of_head(part));
+  std::unique_ptr<Rounds> decide(const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
+    return each_head([this, deaths](std::int64_t h) {
+      const auto* first = scores_.const_data_ptr<double>() + h * scores_.stride(0);
+      schedule_fixed(policy_.policy, policy_.n_sink, unit_.chunking,
+                     {first, static_cast<std::size_t>(unit_.chunking.n_tokens)}, deaths.of_head(h));
+    });
   }
 
  private:
@@ -94,9 +102,12 @@ class DriftingHeadSchedule : public HeadSchedule {
   DriftingHeadSchedule(const DriftingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
       : HeadSchedule(policy, unit), scorer_(scorer) {}
 
-  void decide(std::int64_t part, const LayerView& layer, const LayerDeathTimes& deaths) override {
-    const auto head = scorer_.start_head(unit_.rope, head_of(layer, part));
-    schedule_drifting(policy_.policy, policy_.n_sink, unit_.chunking, *head, deaths.of_head(part));
+  std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
+    std::vector<DriftingHead> heads;
+    for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
+      heads.push_back({[this, layer, h] { return scorer_.start_head(unit_.rope, head_of(layer, h)); },
+                       deaths.of_head(h)});
+    return drifting_rounds(policy_.policy, policy_.n_sink, unit_.chunking, std::move(heads));
   }
 
  private:
@@ -108,9 +119,11 @@ class ObservingHeadSchedule : public HeadSchedule {
   ObservingHeadSchedule(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
       : HeadSchedule(policy, unit), scorer_(scorer) {}
 
-  void decide(std::int64_t part, const LayerView& layer, const LayerDeathTimes& deaths) override {
-    schedule_observing(policy_.policy, policy_.n_sink, unit_.chunking, scorer_, head_of(layer, part),
-                       deaths.of_head(part));
+  std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
+    std::vector<ObservingHead> heads;
+    for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
+      heads.push_back({[this, layer, h] { return head_of(layer, h); }, deaths.of_head(h)});
+    return observing_rounds(policy_.policy, policy_.n_sink, unit_.chunking, scorer_, std::move(heads));
   }
 
  private:

@@ -107,7 +107,8 @@ class SecondDrifting : public DriftingScorer {
     }
   };
   class OfHead : public Head {
-    void start_block(std::span<const std::int64_t> /*n*/, std::span<const std::int32_t> candidates) override {
+    void start_events(std::span<const std::int64_t> /*n*/) override {}
+    void start_keys(std::span<const std::int32_t> candidates) override {
       candidates_.assign(candidates.begin(), candidates.end());
     }
     void score(std::size_t /*event*/, std::span<const std::int32_t> alive,
@@ -181,7 +182,10 @@ class SharedBudget : public LayerPress {
   class Schedule : public DeathSchedule {
    public:
     explicit Schedule(const UnitShape& unit) : unit_(unit) {}
-    void decide(std::int64_t /*part*/, const LayerView& layer, const LayerDeathTimes& deaths) override {
+    std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
+      return one_round(1, [this, layer, deaths](std::size_t) { decide_all(layer, deaths); });
+    }
+    void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const {
       EXPECT_FALSE(layer.q.defined() || layer.v.defined());
       const auto scores = layer.k.select(2, 0).to(at::kDouble).contiguous();
       for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h) std::ranges::fill(deaths.of_head(h), kNever);
@@ -240,7 +244,10 @@ class LastQueries : public LayerPress {
   class Schedule : public DeathSchedule {
    public:
     explicit Schedule(const UnitShape& unit) : unit_(unit) {}
-    void decide(std::int64_t /*part*/, const LayerView& layer, const LayerDeathTimes& deaths) override {
+    std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
+      return one_round(1, [this, layer, deaths](std::size_t) { decide_all(layer, deaths); });
+    }
+    void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const {
       const auto group = unit_.n_heads / unit_.n_kv_heads;
       const auto k = layer.k.to(at::kDouble).repeat_interleave(group, 0);
       const auto scale = 1 / std::sqrt(static_cast<double>(k.size(2)));

@@ -125,11 +125,10 @@ class Batch {
       each(Phase::kProjections, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
         project(LayerIndex(l), *layer, lane, unit, t.begin);
       });
-      each(Phase::kSchedules, schedule_parts_,
-           [&](auto&, auto& unit, const Tile& t) { schedule(LayerIndex(l), unit, t.part); });
+      schedule(LayerIndex(l));
       account(LayerIndex(l));
       each(Phase::kAttention, attention_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        interval_attention_tile(heads_of(unit), t.part, t.begin, lane.attention);
+        interval_attention_tile(heads_of(unit), t.kv_head, t.begin, lane.attention);
       });
       each(Phase::kMlp, row_tiles_,
            [&](auto& lane, auto& unit, const Tile& t) { finish_layer(*layer, lane, unit, t.begin); });
@@ -150,15 +149,19 @@ class Batch {
  private:
   struct Tile {
     UnitInFlight<T>* unit;
-    std::int64_t part;   // KV head, or part of a schedule
+    std::int64_t kv_head;
     std::int64_t begin;  // first token
+  };
+  struct Task {
+    UnitInFlight<T>* unit;
+    Rounds* rounds;
+    std::size_t task;
   };
 
   void list_tiles() {
     const auto group = config_.n_heads / config_.n_kv_heads;
     for (auto* unit : units_) {
       for (std::int64_t i = 0; i < unit->n_tokens(); i += rows_in_tile_) row_tiles_.push_back({unit, 0, i});
-      for (std::int64_t p = 0; p < unit->schedule->n_parts(); ++p) schedule_parts_.push_back({unit, p, 0});
       for (std::int64_t h = 0; h < config_.n_kv_heads; ++h)
         for (std::int64_t i = 0; i < unit->n_tokens(); i += n_queries_in_tile(group))
           attention_tiles_.push_back({unit, h, i});
@@ -167,9 +170,9 @@ class Batch {
     std::ranges::stable_sort(attention_tiles_, std::greater(), &Tile::begin);
   }
 
-  // f(lane, unit, tile) for the tiles of all units that have not failed.
-  template <class F>
-  void each(Phase phase, const std::vector<Tile>& tiles, F f) {
+  // f(lane, unit, tile) for the tiles, or tasks, of all units that have not failed.
+  template <class Piece, class F>
+  void each(Phase phase, const std::vector<Piece>& tiles, F f) {
     team_.for_each(tiles.size(), [&](std::size_t thread, std::size_t t) {
       auto& lane = lanes_[thread];
       auto& unit = *tiles[t].unit;
@@ -251,22 +254,40 @@ class Batch {
       std::copy_n(qkv, d, row<T>(unit.v, h) + position * d);
   }
 
-  void schedule(LayerIndex layer, UnitInFlight<T>& unit, std::int64_t part) const {
-    unit.schedule->decide(part, what_is_needed(whole_layer(layer, unit), unit.needs.layer),
-                          {.first = unit.deaths.template mutable_data_ptr<std::int32_t>(),
-                           .n_kv_heads = config_.n_kv_heads,
-                           .n_tokens = unit.n_tokens()});
+  // The rounds of all units side by side.
+  void schedule(LayerIndex layer) {
+    std::vector<std::unique_ptr<Rounds>> rounds;
+    for (auto* unit : units_) rounds.push_back(unit->failed ? nullptr : rounds_of(layer, *unit));
+    while (true) {
+      std::vector<Task> tasks;
+      for (std::size_t u = 0; u < units_.size(); ++u)
+        for (std::size_t t = 0; rounds[u] && t < rounds[u]->n_tasks(); ++t)
+          tasks.push_back({units_[u], rounds[u].get(), t});
+      if (tasks.empty()) return;
+      each(Phase::kSchedules, tasks, [](auto&, auto&, const Task& t) { t.rounds->run(t.task); });
+      for (std::size_t u = 0; u < units_.size(); ++u) {
+        if (units_[u]->failed) rounds[u].reset();
+        if (rounds[u] && rounds[u]->n_tasks() > 0) rounds[u]->next_round();
+      }
+    }
+  }
+
+  std::unique_ptr<Rounds> rounds_of(LayerIndex layer, UnitInFlight<T>& unit) const {
+    return unit.schedule->decide(what_is_needed(whole_layer(layer, unit), unit.needs.layer),
+                                 {.first = unit.deaths.template mutable_data_ptr<std::int32_t>(),
+                                  .n_kv_heads = config_.n_kv_heads,
+                                  .n_tokens = unit.n_tokens()});
   }
 
   // All tokens. Views alone: nothing is copied.
   LayerView whole_layer(LayerIndex layer, const UnitInFlight<T>& unit) const {
-    const auto heads = [&](const at::Tensor& x) {
-      return x.defined() ? x.unflatten(1, {-1, config_.head_dim}).transpose(0, 1) : x;
+    const auto heads = [&](const at::Tensor& x, bool is_needed) {
+      return is_needed ? x.unflatten(1, {-1, config_.head_dim}).transpose(0, 1) : at::Tensor();
     };
     return {.hidden = {},
-            .raw_q = heads(unit.raw_q),
+            .raw_q = heads(unit.raw_q, unit.needs.layer.raw_q),
             .raw_k = {},
-            .q = heads(unit.q),
+            .q = heads(unit.q, unit.needs.layer.q),
             .k = unit.k,
             .v = unit.v,
             .n_kv_heads = config_.n_kv_heads,
@@ -350,7 +371,7 @@ class Batch {
   const TiledOptions& options_;
   std::vector<UnitInFlight<T>*> units_;
   std::map<SampleIndex, at::Tensor> embedded_;
-  std::vector<Tile> row_tiles_, schedule_parts_, attention_tiles_;
+  std::vector<Tile> row_tiles_, attention_tiles_;
 };
 
 }  // namespace kvcompare

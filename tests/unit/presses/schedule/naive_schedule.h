@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "common/run/method_spec.h"
 #include "tests/property/random_model.h"
 
@@ -131,6 +133,47 @@ inline std::string to_text(const Shape& shape) {
             std::to_string(threshold->sliding_window_size);
   return text + ", " + std::to_string(shape.n_tokens) + " tokens in chunks of " +
          std::to_string(shape.chunk_size) + ", sinks " + std::to_string(shape.n_sink);
+}
+
+// That every event of these deaths is the definition's, given the events before, but for scores closer than
+// tolerance: rounding may decide between those.
+inline void expect_close_calls_only(const Shape& shape, const Scores& scores_at,
+                                    const std::vector<std::int32_t>& deaths, double tolerance) {
+  std::int32_t event = 0;
+  std::int64_t n_previous = 0;
+  for (const auto n : ends(shape.n_tokens, shape.chunk_size)) {
+    std::vector<std::int64_t> alive, dead;
+    for (std::int64_t j = 0; j < n; ++j) {
+      if (deaths[size(j)] >= event) alive.push_back(j);
+      if (deaths[size(j)] == event) dead.push_back(j);
+    }
+    const auto scores = scores_at(n, alive);
+    const auto expected = dying(shape.policy, shape.n_sink, n_previous, n, alive, scores);
+    const auto score = [&](std::int64_t j) {
+      return scores[size(std::ranges::find(alive, j) - alive.begin())];
+    };
+    const auto contains = [](const std::vector<std::int64_t>& list, std::int64_t j) {
+      return std::ranges::find(list, j) != list.end();
+    };
+    if (const auto* threshold = std::get_if<ScoreThreshold>(&shape.policy)) {
+      for (const auto j : alive) {
+        if (contains(expected, j) == contains(dead, j)) continue;
+        ASSERT_NEAR(score(j), threshold->threshold, tolerance) << "key " << j << " at " << n;
+      }
+      for (const auto j : dead) ASSERT_TRUE(j >= shape.n_sink && j < n - threshold->sliding_window_size);
+    } else {
+      ASSERT_EQ(dead.size(), expected.size()) << "at " << n;
+      for (const auto j : dead) ASSERT_GE(j, shape.n_sink);
+      double limit = -std::numeric_limits<double>::infinity();  // highest of those that should die
+      for (const auto j : expected) limit = std::max(limit, score(j));
+      for (const auto j : alive) {
+        if (contains(expected, j) == contains(dead, j)) continue;
+        ASSERT_NEAR(score(j), limit, tolerance) << "key " << j << " at " << n;
+      }
+    }
+    n_previous = n;
+    ++event;
+  }
 }
 
 }  // namespace kvcompare::naive

@@ -92,46 +92,11 @@ Deaths naive_deaths_of(const naive::Shape& shape, const WholeHead& head) {
                          [&](std::int64_t n, const Positions& alive) { return attention.scores(n, alive); });
 }
 
-// That every event of these deaths is the definition's, given the events before, but for scores closer than
-// tolerance: rounding may decide between those.
-void expect_close_calls_only(const naive::Shape& shape, const WholeHead& head, const Deaths& deaths,
-                             double tolerance) {
+void expect_close_calls_only(const naive::Shape& shape, const WholeHead& head, const Deaths& deaths) {
   NaiveObservedAttention attention(head);
-  DeathTime event = 0;
-  std::int64_t n_previous = 0;
-  for (const auto n : naive::ends(shape.n_tokens, shape.chunk_size)) {
-    Positions alive, dying;
-    for (std::int64_t j = 0; j < n; ++j) {
-      if (deaths[naive::size(j)] >= event) alive.push_back(j);
-      if (deaths[naive::size(j)] == event) dying.push_back(j);
-    }
-    const auto scores = attention.scores(n, alive);
-    const auto expected = naive::dying(shape.policy, shape.n_sink, n_previous, n, alive, scores);
-    const auto score = [&](std::int64_t j) {
-      return scores[naive::size(std::ranges::find(alive, j) - alive.begin())];
-    };
-    const auto contains = [](const Positions& list, std::int64_t j) {
-      return std::ranges::find(list, j) != list.end();
-    };
-    if (const auto* threshold = std::get_if<ScoreThreshold>(&shape.policy)) {
-      for (const auto j : alive) {
-        if (contains(expected, j) == contains(dying, j)) continue;
-        ASSERT_NEAR(score(j), threshold->threshold, tolerance) << "key " << j << " at " << n;
-      }
-      for (const auto j : dying) ASSERT_TRUE(j >= shape.n_sink && j < n - threshold->sliding_window_size);
-    } else {
-      ASSERT_EQ(dying.size(), expected.size()) << "at " << n;
-      for (const auto j : dying) ASSERT_GE(j, shape.n_sink);
-      double limit = -std::numeric_limits<double>::infinity();  // highest of those that should die
-      for (const auto j : expected) limit = std::max(limit, score(j));
-      for (const auto j : alive) {
-        if (contains(expected, j) == contains(dying, j)) continue;
-        ASSERT_NEAR(score(j), limit, tolerance) << "key " << j << " at " << n;
-      }
-    }
-    n_previous = n;
-    ++event;
-  }
+  naive::expect_close_calls_only(
+      shape, [&](std::int64_t n, const Positions& alive) { return attention.scores(n, alive); }, deaths,
+      2e-5);
 }
 
 WholeHead uniform_head(std::int64_t n_tokens, at::ScalarType type) {
@@ -243,7 +208,7 @@ TEST_P(ScheduleObserving, IsTheDefinitionEventByEvent) {
             random_head(group, n_tokens, d_head, naive::one_of<double>(generator_, {0.5, 1.5, 3}));
         const auto deaths = deaths_of(shape, head);
         if (is_float)
-          expect_close_calls_only(shape, head, deaths, 2e-5);
+          expect_close_calls_only(shape, head, deaths);
         else
           ASSERT_EQ(deaths, naive_deaths_of(shape, head));
         if (HasFatalFailure()) return;

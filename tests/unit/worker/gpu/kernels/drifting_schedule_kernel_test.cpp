@@ -361,7 +361,7 @@ template <class T>
 std::vector<DeathTime> deaths_of_presses(const Inputs<T>& inputs, std::int64_t kv_head) {
   const auto& shape = inputs.shape;
   std::vector<DeathTime> deaths(size(shape.n_tokens));
-  schedule_drifting(shape.policy(), shape.n_sink, shape.chunking(), *start_head(inputs, kv_head), deaths);
+  schedule_drifting(shape.policy(), shape.n_sink, shape.chunking(), start_head(inputs, kv_head), deaths);
   return deaths;
 }
 
