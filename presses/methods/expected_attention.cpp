@@ -14,9 +14,8 @@
 #include "presses/scorer.h"
 
 namespace kvcompare {
-namespace {
 
-void visit_parameters(auto& parameters, const auto& visit) {
+static void visit_parameters(auto& parameters, const auto& visit) {
   visit(parameters.n_sink, sink_flag());
   visit(parameters.n_future_positions, {.name = "n_future_positions",
                                         .unit = "tokens",
@@ -28,6 +27,8 @@ void visit_parameters(auto& parameters, const auto& visit) {
   visit(parameters.use_vnorm,
         {.name = "use_vnorm", .help = "expected_attention: weight a key by the norm of its value."});
 }
+
+namespace {
 
 class ExpectedAttentionLayer : public DriftingScorer::Layer {
  public:

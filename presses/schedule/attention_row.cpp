@@ -85,7 +85,7 @@ void add_to(double* to, AllLanes, hn::ScalableTag<float> d, hn::Vec<hn::Scalable
                to + i);
 }
 void add_to(double* to, FirstLanes lanes, hn::ScalableTag<float> d, hn::Vec<hn::ScalableTag<float>> v) {
-  HWY_ALIGN float copy[HWY_MAX_BYTES / sizeof(float)];
+  HWY_ALIGN float copy[HWY_MAX_BYTES / sizeof(float)] = {};
   hn::Store(v, d, copy);
   for (std::size_t lane = 0; lane < lanes.n; ++lane) to[lane] += static_cast<double>(copy[lane]);
 }
