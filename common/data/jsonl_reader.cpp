@@ -95,7 +95,7 @@ JsonlReader::JsonlReader(const std::filesystem::path& path, std::optional<std::s
 
 std::optional<JsonlRecord> JsonlReader::next() {
   std::string text;
-  if (line_ == 0 && file_.peek() == '\0') text.push_back('\0');  // as /dev/zero
+  if (line_ == 0 && file_.peek() == '\0') text.push_back('\0');  // /dev/zero
   while (!text.empty() || std::getline(file_, text)) {
     if (++line_ == 1) {
       if (text.size() == 1 && text[0] == '\0') {
