@@ -4,8 +4,8 @@
 namespace kvcompare {
 
 // Runs before the libraries initialise themselves, because those open files and look for the working
-// directory. So it calls nothing but the kernel. - Opens standard descriptors that are closed on /dev/null.
-// Otherwise the next file to be opened would take
+// directory. So it calls nothing but the kernel.
+// - Opens standard descriptors that are closed on /dev/null. Otherwise the next file to be opened would take
 //   their numbers, and printed text would be written into it.
 // - Ends the process with a message if the working directory has been deleted. Otherwise MKL, in libtorch,
 //   would end the process with a message that names another cause.

@@ -44,7 +44,7 @@ UnitFailure failure_of(UnitId unit, const std::string& device, const std::except
 Evaluator::Evaluator(std::unique_ptr<Engine> engine, std::string device)
     : engine_(std::move(engine)), device_(std::move(device)) {}
 
-// What an engine throws instead of giving it as an outcome is that of all units.
+// If run_together throws, every unit of the batch gets that exception as its outcome.
 std::vector<EngineOutcome> Evaluator::run(std::span<const EngineTask> tasks) {
   try {
     auto outcomes = engine_->run_together(tasks);

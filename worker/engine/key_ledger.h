@@ -16,10 +16,11 @@ class KeyLedger {
   KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers,
             std::int64_t n_kv_heads);
 
-  // Heads in order: all of layer 0, then all of layer 1, ... deaths: [n_tokens]
+  // Adds a KV head. Heads must be added in order: all of layer 0, then all of layer 1, ...
+  //   deaths : [n_tokens]
   void add_head(std::span<const DeathTime> deaths);
 
-  // When all heads are there.
+  // To be called when all heads have been added.
   KeyCounts counts() const;
 
  private:
@@ -28,7 +29,7 @@ class KeyLedger {
   std::int64_t end_compressible_;
   KeyCounts counts_;
   std::vector<std::int64_t> n_dying_;    // [n_events], all heads
-  std::vector<std::int64_t> n_kept_at_;  // [n_tokens], heads that keep the position
+  std::vector<std::int64_t> n_kept_at_;  // [n_tokens], number of heads that keep the position
 };
 
 }  // namespace kvcompare
