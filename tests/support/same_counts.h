@@ -1,4 +1,4 @@
-// Expects two counts of keys to be equal, and names what is not.
+// Expects two counts of keys to be equal, and names the fields that differ.
 #pragma once
 
 #include <gtest/gtest.h>
