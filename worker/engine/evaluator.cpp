@@ -28,7 +28,7 @@ UnitOutcome check_numbers(UnitResult result) {
                                       std::to_string(*bad) + "); a wider --dtype may help"};
 }
 
-// Throws what is not to be blamed on the unit.
+// Returns the failure of the unit. Rethrows an exception that is not the unit's fault.
 UnitFailure failure_of(UnitId unit, const std::string& device, const std::exception_ptr& thrown) {
   const auto kind = kind_of(thrown);
   if (kind == FailureKind::kUnit || kind == FailureKind::kMemory) return {unit, text_of(thrown)};
