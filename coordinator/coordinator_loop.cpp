@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPollInterval{100};
-constexpr std::size_t kMostAtOnce = 1024;  // outcomes that are written before the disk is waited for
+constexpr std::size_t kMostAtOnce = 1024;  // the most outcomes that are written before one sync
 
 class Coordinator {
  public:
@@ -74,7 +74,7 @@ class Coordinator {
     } else if (auto* failure = std::get_if<UnitFailure>(&message)) {
       write(from, std::move(*failure));
     } else if (std::holds_alternative<Goodbye>(message)) {
-      // What this worker has sent is written, but does not count yet.
+      // The results of this worker are written but not synced, so they do not count yet.
       acknowledge();
       scheduler_.worker_gone(from);
       estimate_.worker_gone(from);
@@ -121,7 +121,7 @@ class Coordinator {
     }
   }
 
-  // Only what is on the disk counts.
+  // A result counts only when it is on the disk.
   void acknowledge() {
     if (written_.empty()) return;
     journal_.sync();
@@ -182,10 +182,10 @@ class Coordinator {
 
   struct Worker {
     Hello hello;
-    int numerics = 0;  // place in the journal
+    int numerics = 0;  // its place in the journal
   };
 
-  // An outcome that the journal holds and the scheduler does not know of yet.
+  // An outcome that is in the journal, but not yet reported to the scheduler.
   struct Written {
     Rank from;
     UnitId unit;
@@ -203,9 +203,9 @@ class Coordinator {
   const Clock::time_point started_ = Clock::now();
   SameModel same_model_;
   SameNumerics same_numerics_;
-  std::map<Rank, Worker> workers_;  // that have said hello
-  std::vector<Rank> waiting_;       // of them, for the others to say it too
-  std::size_t n_gone_ = 0;          // of them
+  std::map<Rank, Worker> workers_;  // those that have said hello
+  std::vector<Rank> waiting_;       // those of them that wait until the others have said hello
+  std::size_t n_gone_ = 0;          // how many of them have left
   std::vector<Written> written_;
   Evaluated evaluated_;
   std::optional<Clock::time_point> first_dispatch_;

@@ -1,5 +1,5 @@
-// The coordinator's side of the protocol in common/messages/messages.h: hands out units, and writes what
-// comes back into the journal before it counts.
+// The coordinator's side of the protocol in common/messages/messages.h. It hands out units, and writes every
+// result to the journal before the result counts.
 #pragma once
 
 #include <chrono>
@@ -21,40 +21,40 @@ namespace kvcompare {
 struct Work {
   const std::vector<Sample>& samples;
   const std::vector<MethodSpec>& methods;
-  std::vector<PlannedUnit> units;  // that are still to be evaluated
-  std::string model{};             // SHA-256 of the model that every worker must have read
-  std::string device_type{};       // that every worker must compute on; see check_same_device_type
-  std::int64_t max_length = 0;     // tokens of a sample at most: what bins of positions depend on
+  std::vector<PlannedUnit> units;  // the units that are still to be evaluated
+  std::string model{};             // SHA-256 of the model; every worker must have read this model
+  std::string device_type{};       // every worker must compute on this; see check_same_device_type
+  std::int64_t max_length = 0;     // the most tokens of a sample; the bins of positions depend on it
   bool save_token_nll = false;
-  std::vector<Numerics> numerics{};  // that the journal tells of
+  std::vector<Numerics> numerics{};  // the kinds of arithmetic that the journal names
   MixedHardware mixed_hardware = MixedHardware::kRefuse;
 };
 
 struct Evaluated {
-  bool interrupted = false;      // units are left
-  std::int64_t n_evaluated = 0;  // attempts, failed ones included
-  double seconds = 0;            // wall, first unit dispatched to last one done
+  bool interrupted = false;      // true: some units were not evaluated
+  std::int64_t n_evaluated = 0;  // attempts, including failed ones
+  double seconds = 0;            // wall time, from handing out the first unit to the end of the last
 };
 
 struct CoordinatorHooks {
-  // Called often; decides itself what to show.
+  // Called often; decides itself when to show something.
   std::function<void(std::int64_t n_settled, const Outlook&)> progress;
-  std::function<bool()> stop_requested;  // true: no new unit
+  std::function<bool()> stop_requested;  // true: no new unit is handed out
   std::function<void()> begins{};        // called once, before the first unit is handed out
   std::function<void()>
-      give_up{};  // called if units are still under way stop_grace after a stop was requested
-  // Called after a stop if all workers but those that are still getting ready have left. Loading may take
-  // minutes, and there is nothing that it would be good for. Ends the process; absent: they are waited for.
+      give_up{};  // called if units are still being evaluated stop_grace after a stop was requested
+  // Called after a stop, once the only workers left are those that are still loading. Loading may take
+  // minutes and would be of no use, so this ends the process. If absent, the coordinator waits for these
+  // workers.
   std::function<void(const Evaluated& so_far)> leave_loading{};
   std::chrono::seconds stop_grace{120};
 };
 
-// No unit is handed out before all workers have said hello: what is wrong with one of them is told before
-// anything is computed.
-// Until every unit is evaluated or has failed for good (kMaxAttempts), or a stop is requested.
-// Returns when each of the n_workers workers has said hello, been told to stop, and said goodbye.
-// Runs on the calling thread; throws what the messenger and the journal throw, and the error of a worker that
-// cannot go on.
+// Hands out units until every unit is evaluated or has failed in every attempt (kMaxAttempts), or until a
+// stop is requested. No unit is handed out before all workers have said hello, so an error of one of them is
+// reported before anything is computed. Returns when each of the n_workers workers has said hello, has been
+// told to stop, and has said goodbye. Runs on the calling thread. Throws what the messenger and the journal
+// throw, and the error of a worker that cannot continue.
 Evaluated coordinate(Messenger& messenger, int n_workers, const Work& work, JournalWriter& journal,
                      const CoordinatorHooks& hooks);
 

@@ -1,5 +1,5 @@
-// The coordinator's side of the collection of targets (common/messages/messages.h): hands out prompts, and
-// gives what comes back to whoever keeps it.
+// The coordinator's side of the collection of targets (common/messages/messages.h). It hands out prompts, and
+// passes what comes back to a function that stores it.
 #pragma once
 
 #include <chrono>
@@ -17,33 +17,35 @@
 namespace kvcompare {
 
 struct CollectionHooks {
-  std::function<void(const PromptTargets&)> keep;                   // durably, before it returns
-  std::function<void(std::int64_t n_done, double share)> progress;  // called often; share: of all tokens
-  std::function<bool()> stop_requested;                             // true: no new prompt
+  std::function<void(const PromptTargets&)> keep;                   // must have stored the targets durably
+                                                                    // when it returns
+  std::function<void(std::int64_t n_done, double share)> progress;  // called often; share: of the tokens of
+                                                                    // all prompts
+  std::function<bool()> stop_requested;                             // true: no new prompt is handed out
 };
 
 class PromptCollection {
  public:
-  // What every worker must have.
+  // What every worker must agree with.
   struct Required {
-    std::string model;          // SHA-256 of the model that it has read
-    std::string device_type{};  // that it computes on; see check_same_device_type
+    std::string model;          // SHA-256 of the model that the worker must have read
+    std::string device_type{};  // the worker must compute on this; see check_same_device_type
     MixedHardware mixed_hardware = MixedHardware::kRefuse;
   };
 
-  // The messenger outlives it.
+  // The messenger must outlive this object.
   PromptCollection(Messenger& messenger, int n_workers, Required required);
 
-  // Until the targets of every prompt are kept, or a stop is requested and those under way are kept.
-  // False if prompts are left. Throws what the messenger and `keep` throw, the error of a worker that cannot
-  // go on, CheckpointError if a worker has read another model, and ConfigError if it computes on a device of
-  // another type.
+  // Hands out prompts until the targets of every prompt are stored. If a stop is requested, hands out no
+  // more, and waits until those already handed out are stored. Returns false if prompts are left. Throws what
+  // the messenger and `keep` throw, the error of a worker that cannot continue, CheckpointError if a worker
+  // has read another model, and ConfigError if it computes on a device of another type.
   bool collect(const std::vector<RepeatedPrompt>& prompts, const CollectionHooks& hooks);
 
-  // All workers have said hello: none is still loading.
+  // True once all workers have said hello, so none is still loading.
   bool all_are_ready() const { return std::ssize(workers_) == n_workers_; }
 
-  // Answers the workers' signs of life for a while, though there is nothing to do for them.
+  // Answers the workers' heartbeats for a while, although there is no work for them.
   void idle(std::chrono::milliseconds duration);
 
   // Tells the workers to stop, and waits until they have said goodbye.
@@ -53,10 +55,10 @@ class PromptCollection {
   struct Worker {
     Rank rank;
     std::int64_t n_tokens_at_once = 0;
-    std::size_t n_in_hand = 0;  // prompts
+    std::size_t n_in_hand = 0;  // prompts handed out to it
   };
 
-  std::optional<Envelope> receive(std::chrono::milliseconds timeout);  // throws the error of a worker
+  std::optional<Envelope> receive(std::chrono::milliseconds timeout);  // throws if a worker reports an error
   void welcome(Rank from, const Hello& hello);
   void take(const Envelope& envelope, const CollectionHooks& hooks);
   void hand_out(const std::vector<RepeatedPrompt>& prompts);
@@ -66,8 +68,8 @@ class PromptCollection {
   std::string device_type_;
   SameModel same_model_;
   SameNumerics same_numerics_;
-  std::vector<Worker> workers_;  // that have said hello
-  std::size_t next_ = 0;         // prompt to hand out
+  std::vector<Worker> workers_;  // those that have said hello
+  std::size_t next_ = 0;         // the next prompt to hand out
   std::int64_t n_done_ = 0;
 };
 

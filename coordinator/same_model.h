@@ -9,12 +9,12 @@
 
 namespace kvcompare {
 
-// Whether all workers compute with the model that the coordinator has read. A worker says which files it has
-// read, or which weights it has on its device, or both. Those that were sent their weights by others have
-// read no file: theirs must be the weights of those that have.
+// Checks that all workers compute with the model that the coordinator has read. A worker reports which files
+// it has read, or which weights it has on its device, or both. A worker that received its weights from others
+// has read no file, so its weights must be those of the workers that have.
 class SameModel {
  public:
-  // model: SHA-256 of what the coordinator has read.
+  // model : SHA-256 of the model that the coordinator has read
   explicit SameModel(std::string model) : model_(std::move(model)) {}
 
   // Throws CheckpointError if the worker has read another model than the coordinator, or has other weights
@@ -29,7 +29,7 @@ class SameModel {
   };
 
   std::string model_;
-  std::optional<Reported> first_;  // that told its weights
+  std::optional<Reported> first_;  // the first worker that reported its weights
 };
 
 }  // namespace kvcompare

@@ -11,18 +11,18 @@ namespace kvcompare {
 
 enum class MixedHardware { kRefuse, kAdmit };
 
-// Whether all workers of a run, those of earlier sessions included, compute with the same arithmetic.
+// Checks that all workers of a run, including those of earlier sessions, compute with the same arithmetic.
 class SameNumerics {
  public:
-  // known: of the units that the journal holds, each under its place there.
+  // known : the arithmetic of the units in the journal, in the order of the journal's records
   SameNumerics(const std::vector<Numerics>& known, MixedHardware mixed);
 
   struct Admitted {
-    int place = 0;  // of the worker's Numerics among all that are known
+    int place = 0;  // which of all known Numerics the worker has
     bool is_new = false;
   };
-  // Throws ConfigError naming both machines and what differs, if the worker's Numerics are not those that are
-  // known, and mixed hardware is refused.
+  // Throws ConfigError, naming both machines and what differs, if mixed hardware is refused and the worker's
+  // Numerics are not the known ones.
   Admitted admit(Rank from, const Hello& hello);
 
  private:

@@ -13,7 +13,7 @@
 namespace kvcompare::demo {
 namespace {
 
-// How a fact is told and asked for: NAME + told + VALUE, question[0] + NAME + question[1].
+// How a fact is told, NAME + told + VALUE, and asked for, question[0] + NAME + question[1].
 struct Relation {
   Words (*values)();
   std::string_view told;
@@ -58,7 +58,7 @@ class Writer {
     random_.shuffle(std::span(free_names_));
   }
 
-  // A passage of about n_words pieces.
+  // Returns a passage of about n_words pieces.
   Document passage(int n_words) {
     words("Here begins the record");
     mark(".");
@@ -77,7 +77,7 @@ class Writer {
   }
 
  private:
-  // Pieces of a text: its words, each with the space before it, and its punctuation marks.
+  // Appends the pieces of a text: its words, each with the space before it, and its punctuation marks.
   void words(std::string_view text) {
     std::size_t begin = 0;
     while (begin < text.size()) {

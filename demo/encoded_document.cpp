@@ -8,7 +8,7 @@ EncodedDocument DocumentEncoder::encode(const Document& document) {
     encoded.ids.insert(encoded.ids.end(), ids.begin(), ids.end());
     encoded.is_answer.insert(encoded.is_answer.end(), ids.size(), is_answer ? 1 : 0);
   };
-  append(tokenizer_.encode(""), false);  // what the tokenizer puts first
+  append(tokenizer_.encode(""), false);  // the tokens that the tokenizer puts at the beginning
   for (const Piece& piece : document) {
     auto [known, is_new] = ids_of_piece_.try_emplace(piece.text);
     if (is_new) known->second = tokenizer_.encode(piece.text, Tokenizer::SpecialTokens::kOmit);

@@ -1,4 +1,4 @@
-// Documents as the model sees them.
+// Turns documents into token ids.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,12 @@
 namespace kvcompare::demo {
 
 struct EncodedDocument {
-  std::vector<TokenId> ids;     // those of Tokenizer::encode(text_of(document))
-  std::vector<char> is_answer;  // of each token
+  std::vector<TokenId> ids;     // equal to Tokenizer::encode(text_of(document))
+  std::vector<char> is_answer;  // for each token
 };
 
-// Pieces are tokenised once each: the demo's tokenizer never joins two of them in a token.
+// Tokenises each distinct piece once. This is right because the demo's tokenizer never joins two pieces in
+// one token.
 class DocumentEncoder {
  public:
   explicit DocumentEncoder(Tokenizer tokenizer) : tokenizer_(std::move(tokenizer)) {}

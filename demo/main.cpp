@@ -1,4 +1,4 @@
-// kvcompare_demo: the corpus of the demo, and its model.
+// kvcompare_demo: makes the documents of the demo, and trains its model.
 #include <cstdint>
 #include <exception>
 #include <filesystem>

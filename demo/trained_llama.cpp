@@ -27,14 +27,15 @@ constexpr AdamWOptions kOptimiser{.beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0
 
 std::string layer_prefix(std::int64_t layer) { return "model.layers." + std::to_string(layer) + "."; }
 
-// x : [n_rows, n_heads, n_tokens, head_dim]; the halves of a head's channels are turned against each other.
+// Applies RoPE, which rotates the two halves of a head's channels against each other.
+//   x : [n_rows, n_heads, n_tokens, head_dim]
 at::Tensor rotated(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const std::vector<at::Tensor> halves = x.chunk(2, -1);
   return x * cos + at::cat({-halves[1], halves[0]}, -1) * sin;
 }
 
-// Embeddings have size 1, so that a token is not drowned in what the first layers add; with the head tied to
-// them the final norm begins small.
+// Embeddings start with size 1, so that a token is not lost among what the first layers add. The head is tied
+// to the embeddings, so the final norm starts small.
 NamedTensors random_weights(const LlamaShape& shape, std::uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   NamedTensors weights;
@@ -44,7 +45,8 @@ NamedTensors random_weights(const LlamaShape& shape, std::uint64_t seed) {
     weights.emplace_back(name, value.set_requires_grad(true));
   };
   const double in = 1 / std::sqrt(static_cast<double>(shape.hidden_size));
-  const double residual = 1 / std::sqrt(2.0 * static_cast<double>(shape.n_layers));  // two additions a layer
+  const double residual = 1 / std::sqrt(2.0 * static_cast<double>(shape.n_layers));  // each layer adds to the
+                                                                                     // stream twice
   add("model.embed_tokens.weight", {shape.vocab_size, shape.hidden_size}, 1);
   for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
     const std::string prefix = layer_prefix(layer);

@@ -1,5 +1,5 @@
-// A small Llama as a function that can be differentiated.
-// Layout and names of the weights are those of Hugging Face (LlamaForCausalLM, tied embeddings).
+// A small Llama as a function that can be differentiated. Layout and names of the weights are those of
+// Hugging Face (LlamaForCausalLM, tied embeddings).
 #pragma once
 
 #include <cstdint>
@@ -27,19 +27,19 @@ struct LlamaShape {
 
 class TrainedLlama {
  public:
-  // Random weights by seed.
+  // Makes random weights from the seed.
   TrainedLlama(const LlamaShape& shape, std::uint64_t seed);
 
   const NamedTensors& weights() const { return optimiser_.weights(); }  // float32
 
-  // Cross-entropy of the next token, in nats: [n_rows, n_tokens - 1], float32.
+  // Returns the cross-entropy of the next token, in nats: [n_rows, n_tokens - 1], float32.
   //   ids       : [n_rows, n_tokens], int64
   //   positions : [n_tokens], int64, ascending, below max_positions
   at::Tensor nll(const at::Tensor& ids, const at::Tensor& positions) const;
 
   AdamW& optimiser() { return optimiser_; }
 
-  // config.json and model.safetensors (bfloat16) as transformers has them.
+  // Writes config.json and model.safetensors (bfloat16) in the layout of transformers.
   void export_model(const std::filesystem::path& folder) const;
 
  private:

@@ -24,7 +24,7 @@ constexpr double kFinalShare = 0.05;       // of the learning rate
 constexpr double kAnswerWeight = 4;        // of a token that is an answer, in the loss
 constexpr std::int64_t kReportEvery = 50;  // steps
 constexpr std::uint64_t kGapSeed =
-    1 << 20;  // added to the seed: gaps are not drawn from the documents' streams
+    1 << 20;  // added to the seed, so that gaps are drawn from another stream than the documents
 
 struct Batch {
   at::Tensor ids;        // [n_rows, n_tokens], int64
@@ -71,7 +71,7 @@ double learning_rate(const TrainingOptions& options, std::int64_t step, std::int
   return options.learning_rate * cosine_decay(progress, kFinalShare);
 }
 
-// What a step was like.
+// The results of one step.
 struct StepReport {
   double answers, others;  // mean NLL
   double norm;             // of the gradient
@@ -87,7 +87,7 @@ StepReport train_step(TrainedLlama& model, const Batch& batch, double rate) {
   return {mean_where(batch.is_answer), mean_where(batch.is_answer.logical_not()), norm};
 }
 
-// Means since the last line.
+// Means since the last printed line.
 struct Report {
   StepReport sums{0, 0, 0};
   std::int64_t n_steps = 0, n_tokens = 0;

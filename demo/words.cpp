@@ -5,7 +5,7 @@
 namespace kvcompare::demo {
 namespace {
 
-// One array from a list of words.
+// Makes one array from a list of words.
 template <class... Word>
 constexpr std::array<std::string_view, sizeof...(Word)> list(Word... words) {
   return {std::string_view(words)...};

@@ -1,4 +1,4 @@
-// The vocabulary of the corpus. Every word is meant to become one token of the demo's tokenizer.
+// The words of the corpus. Each is meant to become one token of the demo's tokenizer.
 #pragma once
 
 #include <span>
@@ -8,7 +8,7 @@ namespace kvcompare::demo {
 
 using Words = std::span<const std::string_view>;
 
-// What facts are about, and what they bind to it.
+// The words that facts are about, and the words that facts connect to them.
 Words names();
 Words cities();
 Words jobs();
@@ -16,9 +16,9 @@ Words animals();
 Words foods();
 Words colours();
 Words instruments();
-Words things();  // the items of lists too
+Words things();  // also the items of lists
 
-// What the sentences between the facts are made of.
+// The words of the sentences between the facts.
 Words adjectives();
 Words people();     // "miller", as in "the old miller"
 Words verbs();      // past tense, without an object: "waited"

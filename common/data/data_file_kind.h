@@ -1,4 +1,4 @@
-// What a file is that is no JSON Lines file, in words that say how to convert it.
+// Recognises a data file that is not JSON Lines, and says how to convert it.
 #pragma once
 
 #include <string>
@@ -6,15 +6,16 @@
 
 namespace kvcompare {
 
-// "is compressed with gzip; expected ...; `gzip -dc FILE > NEW.jsonl` converts it": of a file whose first
-// bytes are those of another format. Empty if they are not.
+// Says of which other format the first bytes of a file are, and how to convert the file: "is compressed with
+// gzip; expected ...; `gzip -dc FILE > NEW.jsonl` converts it". Returns an empty text if the bytes are not
+// known to be of another format.
 std::string foreign_format(std::string_view first_bytes, const std::string& file);
 
-// What is probably wrong with the file whose first line is not valid JSON, as the end of a message: "; ...".
-// Empty if nothing is known.
+// For a file whose first line is not valid JSON: what is probably wrong with the file, as the end of a
+// message ("; ..."). Empty if nothing is known.
 std::string hint_for_first_line(std::string_view line, const std::string& file);
 
-// The same of a line that is not valid JSON, wherever it stands.
+// The same for a line that is not valid JSON, anywhere in the file.
 std::string hint_for_line(std::string_view line, std::string_view problem);
 
 }  // namespace kvcompare

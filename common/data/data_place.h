@@ -1,4 +1,4 @@
-// One line of a data set, for messages.
+// The place of a line in a data set, for messages.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ void check_vocabulary(const std::vector<TokenId>& ids, std::optional<std::int64_
                std::to_string(*vocab_size) + "; was the text tokenised for another model?");
 }
 
-// Of one line: its ids, or what is wrong with it.
+// What became of one line: its ids, or what is wrong with it.
 struct Tokenised {
   std::vector<TokenId> ids;
   std::exception_ptr error;
@@ -54,7 +54,7 @@ class DatasetReader {
     while (std::ssize(dataset_.samples) < wanted) {
       const auto block = next_block(std::min(kBlock, wanted - std::ssize(dataset_.samples)));
       add(block, tokenised(block));
-      if (refused_) std::rethrow_exception(refused_);  // the lines ahead of it were in order
+      if (refused_) std::rethrow_exception(refused_);  // all lines before the refused one were good
       if (block.empty()) break;
     }
     if (dataset_.samples.empty() && wanted > 0)
@@ -64,7 +64,7 @@ class DatasetReader {
   }
 
  private:
-  static constexpr std::int64_t kBlock = 1024;  // lines in memory beside their ids
+  static constexpr std::int64_t kBlock = 1024;  // lines whose text is in memory at once
 
   std::vector<JsonlRecord> next_block(std::int64_t n) {
     std::vector<JsonlRecord> block;
@@ -86,7 +86,8 @@ class DatasetReader {
 
   bool may_skip(const DataError& error) const { return options_.skip_bad_lines && error.line > 0; }
 
-  // After an error that ends the run, the lines that no thread has begun stay empty: they follow it.
+  // An error that ends the run leaves the lines that no thread has begun empty. They follow the bad line, so
+  // they do not matter.
   std::vector<Tokenised> tokenised(const std::vector<JsonlRecord>& block) const {
     std::vector<Tokenised> lines(block.size());
     std::atomic<std::size_t> next = 0;
@@ -97,7 +98,7 @@ class DatasetReader {
         } catch (const DataError& error) {
           lines[i].error = std::current_exception();
           if (!may_skip(error)) next = block.size();
-        } catch (...) {  // not of this line alone: the others would meet it too
+        } catch (...) {  // an error of the tokenizer, not of the line: other lines would have it too
           lines[i].error = std::current_exception();
           next = block.size();
         }
@@ -148,7 +149,7 @@ class DatasetReader {
   const std::string file_;
   JsonlReader reader_;
   Dataset dataset_;
-  std::exception_ptr refused_;  // of the line after the block
+  std::exception_ptr refused_;  // the error of the line after the block
 };
 
 }  // namespace
@@ -156,7 +157,7 @@ class DatasetReader {
 Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
                      std::optional<std::int64_t> vocab_size) {
   auto dataset = DatasetReader(options, encode, vocab_size).read();
-  // Lines are read before those ahead of them are tokenised.
+  // Lines are read before earlier lines are tokenised, so errors do not come in order.
   std::ranges::sort(dataset.bad_lines, {}, &BadLine::line);
   return dataset;
 }

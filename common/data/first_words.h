@@ -1,4 +1,4 @@
-// How the samples of a data set begin, for readers who want to recognise them.
+// The first words of each sample, so that readers of a report recognise the samples.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,14 @@
 namespace kvcompare {
 
 struct FirstWordsOptions {
-  std::filesystem::path path;             // of the data set
+  std::filesystem::path path;             // the data set
   std::optional<std::string> text_field;  // as in DatasetOptions
-  std::vector<std::int64_t> bad_lines;    // that are no sample, ascending
+  std::vector<std::int64_t> bad_lines;    // lines that hold no sample, ascending
   std::int64_t n_samples = 0;
 };
 
-// At most kMostBytesOfText of each text, cut between characters; nothing of a sample of token ids.
-// Throws DataError if the file cannot be read, or a line is bad that is not among bad_lines.
+// Returns at most kMostBytesOfText bytes of each text, cut between characters, and nothing for a sample of
+// token ids. Throws DataError if the file cannot be read, or if a line is bad that is not among bad_lines.
 std::map<SampleIndex, std::string> first_words(const FirstWordsOptions& options);
 
 inline constexpr std::size_t kMostBytesOfText = 96;

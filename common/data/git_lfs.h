@@ -1,4 +1,5 @@
-// The text that git leaves in the place of a large file which was not fetched.
+// How a Git LFS pointer begins: the small text file that git leaves in the place of a large file that was not
+// fetched.
 #pragma once
 
 #include <string_view>

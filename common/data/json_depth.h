@@ -1,4 +1,4 @@
-// How deeply the values of a JSON text are nested, found without parsing it.
+// Finds out how deeply the values of a JSON text are nested, without parsing the text.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,8 @@
 
 namespace kvcompare {
 
-// The byte (1-based) at which an array or object opens that lies inside of `most` others.
+// Returns the byte (1-based) at which an array or object opens inside of `most` others; absent if there is
+// none.
 std::optional<std::size_t> nested_deeper_than(std::string_view json, int most);
 
 }  // namespace kvcompare

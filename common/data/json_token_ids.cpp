@@ -9,7 +9,7 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr std::int64_t kNotScored = -100;  // what PyTorch's cross_entropy ignores
+constexpr std::int64_t kNotScored = -100;  // the label that PyTorch's cross_entropy ignores
 
 class TokenIdsReader {
  public:
@@ -47,7 +47,7 @@ class TokenIdsReader {
     end_ = std::ssize(ids_);
   }
 
-  // Empty if the field is not there.
+  // Null if the field is absent.
   const json* beside(const std::string& name) const {
     if (!has_value(line_.object, name)) return nullptr;
     const json& value = line_.object.at(name);
@@ -113,7 +113,7 @@ class TokenIdsReader {
   const JsonLine& line_;
   const DataPlace& place_;
   std::vector<TokenId> ids_;
-  std::int64_t first_ = 0, end_ = 0;  // of the ids, those that are the sample
+  std::int64_t first_ = 0, end_ = 0;  // the sample is ids [first_, end_)
 };
 
 }  // namespace

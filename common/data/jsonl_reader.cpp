@@ -20,7 +20,7 @@ using json = nlohmann::json;
 constexpr const char* kIdsField = "input_ids";
 constexpr const char* kDefaultTextField = "text";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr std::size_t kShownBytes = 60;  // of the name of a field
+constexpr std::size_t kShownBytes = 60;  // of a field's name, in a message
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
@@ -40,7 +40,8 @@ bool same_but_for_case(std::string_view a, std::string_view b) {
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-// A field that differs from the wanted one in case only; else the only one that is a string; else "".
+// The field that the user probably means: one that differs from the wanted name in case only; else the only
+// field that holds a string; else "".
 std::string likely_field(const json& object, const std::string& wanted) {
   std::vector<std::string> strings;
   for (const auto& [name, value] : object.items()) {
@@ -51,7 +52,7 @@ std::string likely_field(const json& object, const std::string& wanted) {
   return strings.size() == 1 ? strings.front() : "";
 }
 
-// What the line holds instead, and what to do about it.
+// Says what the line holds instead, and what the user can do about it.
 std::string remedy_without_sample(const json& object, const std::string& text_field) {
   for (const char* chat : {"messages", "conversations"})
     if (has_value(object, chat))
@@ -94,7 +95,7 @@ JsonlReader::JsonlReader(const std::filesystem::path& path, std::optional<std::s
 
 std::optional<JsonlRecord> JsonlReader::next() {
   std::string text;
-  if (line_ == 0 && file_.peek() == '\0') text.push_back('\0');  // /dev/zero has no end of the line
+  if (line_ == 0 && file_.peek() == '\0') text.push_back('\0');  // /dev/zero
   while (!text.empty() || std::getline(file_, text)) {
     if (++line_ == 1) {
       if (text.size() == 1 && text[0] == '\0') {

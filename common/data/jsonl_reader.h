@@ -1,4 +1,4 @@
-// The lines of a data set, before text is tokenised.
+// Reads the lines of a data set, before text is tokenised.
 #pragma once
 
 #include <cstdint>
@@ -12,28 +12,28 @@
 
 namespace kvcompare {
 
-// One line that is not blank: text or ids.
+// One line that is not blank. It holds either text or ids.
 struct JsonlRecord {
   std::int64_t line = 0;  // 1-based
   std::optional<std::string> text;
   std::optional<std::vector<TokenId>> ids;
 };
 
-// Lines whose ids were taken although one could expect their text.
+// How many lines had their ids used although a user might expect their text to be used.
 struct IdsForText {
-  std::int64_t n_beside_text = 0;        // the line holds text too, and no field was named
-  std::int64_t n_without_the_field = 0;  // a field was named, and the line lacks it
+  std::int64_t n_beside_text = 0;        // the line holds text too, and the user named no field
+  std::int64_t n_without_the_field = 0;  // the user named a field, and the line lacks it
 };
 
-// What the user is told of them: a sentence each, or none.
+// The warnings for the user about such lines: at most one sentence for each of the two cases.
 std::vector<std::string> warnings_of(const IdsForText& taken, const std::optional<std::string>& text_field);
 
-// Reads one line at a time. Throws DataError with file and line.
+// Reads one line at a time. Throws DataError naming file and line.
 class JsonlReader {
  public:
   // text_field: as in DatasetOptions
   JsonlReader(const std::filesystem::path& path, std::optional<std::string> text_field);
-  std::optional<JsonlRecord> next();  // empty at the end of the file
+  std::optional<JsonlRecord> next();  // absent at the end of the file
   const IdsForText& ids_for_text() const { return ids_for_text_; }
 
  private:
@@ -44,7 +44,7 @@ class JsonlReader {
   std::optional<std::string> text_field_;
   std::ifstream file_;
   std::int64_t line_ = 0;
-  bool is_first_ = true;  // no line was parsed yet
+  bool is_first_ = true;  // no line has been parsed yet
   IdsForText ids_for_text_;
 };
 

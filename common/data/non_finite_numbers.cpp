@@ -8,7 +8,7 @@
 namespace kvcompare {
 namespace {
 
-// How many bytes of the text's start a number is that JSON or double does not have; 0 if it is none.
+// If the text begins with a number that JSON or double does not have, the number's length in bytes; else 0.
 std::size_t non_finite_size(std::string_view text) {
   for (const std::string_view name : {"NaN", "Infinity", "-Infinity"})
     if (text.starts_with(name)) return name.size();

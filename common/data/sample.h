@@ -1,4 +1,4 @@
-// One line of the data set, tokenised; and one that is none.
+// A sample, which is one tokenised line of the data set; and a bad line, which is not a sample.
 #pragma once
 
 #include <cstdint>

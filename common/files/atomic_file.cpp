@@ -20,7 +20,7 @@ namespace {
 std::string last_error() { return std::strerror(errno); }
 }  // namespace
 
-// An open file under a temporary name, that removes itself unless it was renamed.
+// An open file under a temporary name. The file is removed with the object, unless it was renamed.
 class StagedFiles::File {
  public:
   explicit File(const fs::path& target) : target_(target) {
@@ -85,12 +85,13 @@ void sync_folder(const fs::path& path) {
   const int status = ::fsync(descriptor);
   const int error = errno;
   ::close(descriptor);
-  // Some network file systems cannot sync a folder; there the rename is as durable as it gets.
+  // Some network file systems cannot sync a folder. There a rename is as durable as it can be.
   if (status != 0 && error != EINVAL && error != ENOTSUP)
     throw OutputError(folder.string(), std::string("cannot sync the folder: ") + std::strerror(error));
 }
 
-// Where the bytes go: a link's target. Refuses what a rename would wrongly replace (a folder, a device).
+// The path that is really written: the target of a link. Refuses a target that a rename would wrongly replace
+// (a folder, a device).
 fs::path resolve_target(const fs::path& path) {
   if (!path.has_filename()) throw OutputError(path.string(), "names a folder; give a file");
   std::error_code error;
@@ -131,7 +132,7 @@ void StagedFiles::sync() {
 }
 
 void StagedFiles::publish() {
-  std::set<fs::path> folders;  // another than folder_ where a symbolic link leads there
+  std::set<fs::path> folders;  // differs from folder_ where a symbolic link leads to another folder
   for (const auto& file : files_) {
     file->rename_to_target();
     folders.insert(file->folder());

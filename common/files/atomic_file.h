@@ -1,4 +1,4 @@
-// Files that are there whole or not at all, also after a crash of the machine.
+// Writes files so that each is either complete or absent, even after a crash of the machine.
 #pragma once
 
 #include <filesystem>
@@ -9,26 +9,26 @@
 
 namespace kvcompare {
 
-// Replaces the file at `path` by `contents`: a temporary file in the same folder is written, synced, renamed,
-// and the folder synced. Readers see the old file or the new one. A symbolic link is followed.
-// Throws OutputError; no temporary file is left then, and the old file is as it was unless the very last
-// step, the syncing of the folder, failed.
+// Replaces the file at `path` by `contents`. It writes a temporary file in the same folder, syncs it, renames
+// it, and syncs the folder. A reader sees either the old file or the new one. A symbolic link is followed.
+// Throws OutputError. In this case no temporary file is left, and the old file is unchanged, unless the very
+// last step, the syncing of the folder, failed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 
-// Several files of one folder that are written first and replaced then: what stops the writing leaves the old
-// ones as they were. Throws OutputError.
+// Several files of one folder. All are written before the first old file is replaced, so an error while
+// writing leaves all old files as they were. Throws OutputError.
 class StagedFiles {
  public:
   explicit StagedFiles(std::filesystem::path folder);
-  ~StagedFiles();  // removes what was not published
+  ~StagedFiles();  // removes the files that were not published
 
   void write(const std::string& name, std::string_view contents);
 
-  // An empty file for the caller to fill.
+  // Creates an empty file for the caller to fill, and returns its temporary path.
   std::filesystem::path add(const std::string& name);
 
-  void sync();     // all of them
-  void publish();  // puts them in place, in the order they were added
+  void sync();     // syncs all files
+  void publish();  // puts the files in place, in the order they were added
 
  private:
   class File;

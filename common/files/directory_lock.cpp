@@ -24,7 +24,7 @@ std::string this_run() {
          std::to_string(std::time(nullptr)) + " (seconds since 1970)\n";
 }
 
-// 0, or the error.
+// Returns 0, or the error number.
 int lock(int descriptor, std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {

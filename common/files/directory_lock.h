@@ -1,4 +1,4 @@
-// One writer per output directory.
+// Lets only one process write into an output folder.
 #pragma once
 
 #include <chrono>
@@ -7,12 +7,12 @@
 namespace kvcompare {
 
 // Holds FOLDER/LOCK, a file that names host, process and start time of the run that writes into the folder.
-// The lock (flock) ends with the object or the process, however that dies; the file stays.
+// The lock (flock) ends with the object or the process, however the process dies. The file stays.
 class DirectoryLock {
  public:
-  // Makes the folder if it is not there. Throws OutputError if that, or writing into it, is impossible, and
-  // DirectoryInUse naming the other run if there is one.
-  // patience: how long to wait for a run that is just ending.
+  // Makes the folder if it does not exist. Throws OutputError if the folder cannot be made or written to, and
+  // DirectoryInUse, naming the other run, if another run holds the lock.
+  //   patience : how long to wait for a run that is just ending
   explicit DirectoryLock(const std::filesystem::path& folder, std::chrono::milliseconds patience = {});
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;

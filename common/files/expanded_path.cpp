@@ -18,7 +18,8 @@ bool is_of_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// Of the user with this name; of this one if it is empty. Absent if nobody knows.
+// The home folder of the user with this name, or of the current user if the name is empty. Absent if it is
+// not known.
 std::optional<std::string> home_of(const std::string& user) {
   if (user.empty())
     if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home;
@@ -41,7 +42,7 @@ std::string value_of(const std::string& name, const std::string& path, const std
   return value;
 }
 
-// `$` that no name follows stands for itself.
+// A `$` without a name after it stands for itself.
 std::string with_variables(const std::string& path, const std::string& origin) {
   std::string result;
   for (std::size_t at = 0; at < path.size();) {

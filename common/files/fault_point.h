@@ -1,17 +1,17 @@
-// Named places where a fault can be made to happen, to test what follows from it. They do so in programs
-// built with KVCOMPARE_FAULTS=ON alone (fault_point_on.cpp); in every other program they are empty
-// (fault_point_off.cpp).
+// Named places in the code where a test can make a fault happen. They do so only in programs built with
+// KVCOMPARE_FAULTS=ON (fault_point_on.cpp). In every other program they are empty (fault_point_off.cpp).
 //
-// KVCOMPARE_FAULT=POINT:N:ACTION lets ACTION happen at the N-th time that the process comes by POINT:
+// KVCOMPARE_FAULT=POINT:N:ACTION makes ACTION happen when the process passes POINT for the N-th time:
 //   kill9          the process is killed
 //   stop           the process sends itself SIGUSR1
-//   throw          InvariantError
-//   enospc, eio    OutputError as if the disk were full or broken
-//   fail_unit      std::domain_error, which at in_unit fails that unit alone
-//   device_lost    at in_unit: what is thrown when the memory of a GPU is damaged
-// N = 0: every time.
-// KVCOMPARE_FAULT_LOG names a file that gets a line for each fault that has happened; a fault that has its
-// line there does not happen again, so a run that is started anew gets by.
+//   throw          throws InvariantError
+//   enospc, eio    throws OutputError as if the disk were full or broken
+//   fail_unit      throws std::domain_error, which at in_unit makes only that unit fail
+//   device_lost    at in_unit: throws what is thrown when the memory of a GPU is damaged
+// N = 0 means every time.
+//
+// KVCOMPARE_FAULT_LOG names a file that gets a line for each fault that has happened. A fault with a line in
+// this file does not happen again, so a run that is started again can complete.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +34,8 @@ inline constexpr std::string_view kFaultPoints[] = {"after_lock",
 
 void fault_point(std::string_view name);
 
-// Of a write of n_bytes, as many as are to be written before the fault at `name`; n_bytes if none is due.
+// How many bytes of a write of n_bytes are to be written before the fault at `name` happens; n_bytes if no
+// fault is due.
 std::size_t bytes_before_fault(std::string_view name, std::size_t n_bytes);
 
 }  // namespace kvcompare

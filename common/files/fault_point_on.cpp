@@ -100,7 +100,7 @@ std::string line_of(const Fault& fault) {
   return fault.point + ":" + std::to_string(fault.nth) + ":" + fault.action;
 }
 
-// At the n-th passage of the point.
+// Whether the fault is due when its point is passed for the n-th time.
 bool is_due(const Fault& fault, int nth) {
   return fault.nth == 0 || (nth == fault.nth && !has_happened(line_of(fault)));
 }

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What cannot be looked at (a name too long, a folder without permission) is not there.
+// A path that cannot be examined (a name too long, a folder without permission) counts as absent.
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -24,7 +24,7 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-// Unset and empty are the same. ~ and $VAR are expanded, as huggingface_hub has it.
+// An unset variable and an empty one are the same. ~ and $VAR are expanded, as in huggingface_hub.
 std::optional<fs::path> folder_from_environment(const char* variable) {
   const char* value = std::getenv(variable);
   if (value == nullptr || *value == '\0') return std::nullopt;

@@ -1,4 +1,4 @@
-// Where a model lies on this machine.
+// Finds the folder of a model on this machine.
 #pragma once
 
 #include <filesystem>
@@ -6,10 +6,10 @@
 
 namespace kvcompare {
 
-// `name` is a folder, or a Hugging Face hub id "org/name" looked up in the hub's cache on this machine
-// (HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, ~/.cache, in this order), branch main.
-// Nothing is downloaded. The folder holds a config.json. Throws ConfigError(flag) with the download command
-// if there is none.
+// `name` is a folder, or an id "org/name" of the Hugging Face hub. An id is looked up in the hub's cache on
+// this machine (HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, ~/.cache, in this order),
+// branch main. Nothing is downloaded. The folder returned holds a config.json. Throws ConfigError(flag), with
+// the command that downloads the model, if there is none.
 std::filesystem::path resolve_model(const std::string& flag, const std::string& name);
 
 }  // namespace kvcompare

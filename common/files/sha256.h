@@ -1,4 +1,4 @@
-// SHA-256, as 64 lower-case hexadecimal digits.
+// SHA-256 hashes, as 64 lower-case hexadecimal digits.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@ class Sha256 {
   ~Sha256();
 
   void add(std::string_view bytes);
-  std::string hex();  // of all that was added; the last call
+  std::string hex();  // the hash of everything that was added; must be the last call
 
  private:
   struct Context;
@@ -24,8 +24,8 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 
-// Throws CheckpointError if the file cannot be read, InvariantError if it was stopped: whoever stops a hash
-// must not ask for it.
+// Throws CheckpointError if the file cannot be read. Throws InvariantError if `stop` was requested, because
+// whoever stops a hash must not ask for it.
 std::string sha256_of_file(const std::filesystem::path& path, const std::stop_token& stop = {});
 
 }  // namespace kvcompare

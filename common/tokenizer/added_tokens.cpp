@@ -31,14 +31,15 @@ std::size_t white_space_end(std::string_view text, std::size_t begin) {
 
 AddedToken token_from_json(const JsonNode& node) {
   node.allow_keys({"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
-  node.at("special").boolean();  // matters to decoding only
+  node.at("special").boolean();  // only decoding uses it
   AddedToken token{node.at("id").token_id(), node.at("content").string(), node.at("single_word").boolean(),
                    node.at("lstrip").boolean(), node.at("rstrip").boolean()};
   if (token.content.empty()) node.at("content").fail("an empty added token is not supported");
   return token;
 }
 
-// Hands out ids as Hugging Face does, whatever the file says, and holds the file to it.
+// Computes the ids that Hugging Face would give to the added tokens, whatever the file says, and checks that
+// the file says the same.
 class IdCheck {
  public:
   explicit IdCheck(const Bpe& model) : model_(&model), next_(static_cast<std::uint32_t>(model.n_tokens())) {}

@@ -1,4 +1,5 @@
-// The "added_tokens" of tokenizer.json: texts that become one id before anything else looks at them.
+// The "added_tokens" of tokenizer.json: texts that become one id each before any other part of the tokenizer
+// sees them.
 #pragma once
 
 #include <array>
@@ -20,24 +21,25 @@ class JsonNode;
 struct AddedToken {
   std::uint32_t id;
   std::string content;
-  bool single_word;  // only where no word character touches it
-  bool lstrip;       // takes the white space before it along
-  bool rstrip;       // takes the white space behind it along
+  bool single_word;  // matches only where no word character is next to it
+  bool lstrip;       // includes the white space before it
+  bool rstrip;       // includes the white space after it
 };
 
-// A part of a text: an added token, or text in between (no id).
+// A part of a text: an added token, or the text between two of them, which has no id.
 struct Segment {
   Span span;
   std::optional<std::uint32_t> id;
 };
 
-// Finds tokens in a text, the leftmost first and of those the longest. O(text × longest token).
+// Finds added tokens in a text: the leftmost first, and of those at the same place the longest. O(text ×
+// longest token).
 class AddedTokenMatcher {
  public:
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
-  // Parts in order. As in Hugging Face, a token whose rstrip reaches over the next token leaves that one in
-  // place, so spans may overlap there.
+  // Returns the parts in order. As in Hugging Face, a token whose rstrip reaches over the next token leaves
+  // that token in place, so spans may overlap there.
   std::vector<Segment> find_all(std::string_view text, MatchWorkspace& workspace) const;
 
  private:
@@ -61,14 +63,14 @@ class AddedTokenMatcher {
 
 class AddedTokens {
  public:
-  // Ids must be those that Hugging Face would give: of the vocabulary for a token in it, else the next free
-  // one; anything else is a CheckpointError.
+  // The ids must be those that Hugging Face would give: a token of the vocabulary has its id there, any other
+  // token the next free id. Throws CheckpointError otherwise.
   static AddedTokens from_json(const JsonNode& node, const Bpe& model, const Normalizer& normalizer,
                                MatchWorkspace& workspace);
   AddedTokens();
 
-  const AddedTokenMatcher& raw() const { return raw_; }                // looked for in the text as it came
-  const AddedTokenMatcher& normalized() const { return normalized_; }  // looked for behind the normalizer
+  const AddedTokenMatcher& raw() const { return raw_; }                // found before normalizing
+  const AddedTokenMatcher& normalized() const { return normalized_; }  // found after normalizing
   std::optional<std::uint32_t> largest_id() const { return largest_id_; }
 
  private:

@@ -161,7 +161,8 @@ std::uint32_t Bpe::unknown_id() const {
 }
 
 // Fills workspace.ids_ with the characters of the piece. As in Hugging Face's BPE, an unknown character is
-// written only when a known one or the end follows: bytes of a byte_fallback overtake it.
+// written only when a known character or the end follows, so bytes of a byte_fallback may be written before
+// it.
 void Bpe::spell(std::string_view piece, BpeWorkspace& workspace) const {
   workspace.ids_.clear();
   bool unknown_waits = false;

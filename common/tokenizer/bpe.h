@@ -1,5 +1,5 @@
-// The "model" of tokenizer.json: byte-pair encoding, over characters or over byte-level characters.
-// Source: Sennrich et al., arXiv 1508.07909; options as in Hugging Face tokenizers' BPE.
+// The "model" of tokenizer.json: byte-pair encoding, over characters or over byte-level characters. Source:
+// Sennrich et al., arXiv 1508.07909; options as in Hugging Face tokenizers' BPE.
 #pragma once
 
 #include <array>
@@ -19,11 +19,11 @@ namespace kvcompare {
 
 class JsonNode;
 
-// What a tokenization writes to; one per thread, and always used with the same Bpe.
+// The memory that a tokenization works in. Each thread has its own, and always uses it with the same Bpe.
 class BpeWorkspace {
  private:
   friend class Bpe;
-  std::vector<std::uint32_t> ids_;  // of the characters of the piece
+  std::vector<std::uint32_t> ids_;  // ids of the piece's characters
   SymbolMerger merger_;
   WordCache cache_;
 };
@@ -33,9 +33,10 @@ class Bpe {
   // Throws CheckpointError naming the key, or the merge whose parts or result are not in the vocabulary.
   static Bpe from_json(const JsonNode& node);
 
-  // Tokens of one piece, valid until the next call with this workspace. O(n log n) in the bytes of the piece.
-  // A character that is neither in the vocabulary nor spelt by byte_fallback becomes unk_token, or vanishes
-  // where the model has none. Throws CheckpointError if unk_token is needed but not in the vocabulary.
+  // Returns the tokens of one piece, valid until the next call with this workspace. O(n log n) in the bytes
+  // of the piece. A character that is not in the vocabulary, and that byte_fallback does not spell in bytes,
+  // becomes unk_token. If the model has no unk_token the character disappears. Throws CheckpointError if
+  // unk_token is needed but not in the vocabulary.
   std::span<const std::uint32_t> tokenize(std::string_view piece, BpeWorkspace& workspace) const;
 
   std::optional<std::uint32_t> id_of(std::string_view token) const;
@@ -59,8 +60,9 @@ class Bpe {
   std::uint32_t unknown_id() const;
 
   std::unordered_map<std::string, std::uint32_t, StringHash, std::equal_to<>> ids_;
-  std::vector<std::int64_t> character_ids_;   // [0x10000] id of a character of the basic plane, -1: none
-  std::array<std::int64_t, 256> byte_ids_{};  // id of "<0xNN>", -1: none
+  std::vector<std::int64_t> character_ids_;   // [0x10000], the id of each character of the basic plane; -1:
+                                              // none
+  std::array<std::int64_t, 256> byte_ids_{};  // the id of "<0xNN>"; -1: none
   MergeTable merges_;
   std::uint32_t largest_id_ = 0;
   std::string file_;

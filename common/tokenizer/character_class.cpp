@@ -42,7 +42,8 @@ bool is_script_name(std::string_view name) {
          });
 }
 
-// Alphabetic, M, Nd and Pc; the circled and squared letters are Alphabetic but symbols by category.
+// Alphabetic, M, Nd and Pc. The circled and squared letters are listed apart: they are Alphabetic, but
+// symbols by category.
 std::string word_properties() {
   std::string items;
   for (const char* category : {"L", "M", "Nd", "Nl", "Pc"}) items += *class_of_property(category);
@@ -61,10 +62,10 @@ std::optional<std::string> class_of_property(std::string_view property) {
   return std::nullopt;
 }
 
-// White_Space; PCRE2's \s also holds U+180E.
+// White_Space. PCRE2's \s would also hold U+180E.
 std::string class_of_space() { return "\\t-\\r\\x{85}\\p{Z}"; }
 
-// Oniguruma's table has all numbers of Latin-1 in \w beside the properties.
+// Beside the properties, Oniguruma's \w holds all numbers of Latin-1.
 std::string class_of_word() { return word_properties() + "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"; }
 
 std::string class_of_digit() { return *class_of_property("Nd"); }

@@ -1,4 +1,4 @@
-// Buffers and word caches of encode, kept between calls and lent to one call at a time.
+// Buffers and word caches for encode. They are kept between calls, and each is lent to one call at a time.
 #pragma once
 
 #include <memory>

@@ -13,7 +13,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr int kMaxDepth = 64;  // a tokenizer's parts are read recursively
+constexpr int kMaxDepth = 64;  // parts of a tokenizer are read recursively, so the depth must be bounded
 
 std::string read_text(const std::filesystem::path& file) {
   std::error_code ignored;

@@ -1,4 +1,4 @@
-// A JSON file of a tokenizer, whole in memory.
+// Reads a whole JSON file of a tokenizer into memory.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,8 @@
 
 namespace kvcompare {
 
-// Throws CheckpointError with file and place if the file cannot be read, is no JSON, or is nested too deeply.
+// Throws CheckpointError naming file and place if the file cannot be read, is not JSON, or is nested too
+// deeply.
 nlohmann::json read_json_file(const std::filesystem::path& file);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// A value of a JSON file that knows its place, so that every complaint names file and key.
+// A value of a JSON file together with its place, so that every error message names file and key.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 
 namespace kvcompare {
 
-// Refers to the parsed document and the file name; both must outlive it. All members throw CheckpointError.
+// Refers to the parsed document and the file name, which must both outlive the node. All members throw
+// CheckpointError.
 class JsonNode {
  public:
   JsonNode(const std::string& file, const nlohmann::json& document) : file_(&file), value_(&document) {}
@@ -35,16 +36,16 @@ class JsonNode {
 
   bool boolean_or(std::string_view key, bool otherwise) const;
 
-  // Refuses every other key of this object by name.
+  // Throws, naming the key, if this object has any other key.
   void allow_keys(std::initializer_list<std::string_view> keys) const;
 
  private:
-  struct Place;  // where a value stands in the one that holds it; the text is made when it is asked for
+  struct Place;  // the place of a value inside its parent; the text is made only when it is needed
   JsonNode(const JsonNode& parent, std::string key, const nlohmann::json* value);
   const nlohmann::json& object() const;
 
   const std::string* file_;
-  std::shared_ptr<const Place> place_;  // null for the document; shared with the values inside of this one
+  std::shared_ptr<const Place> place_;  // null for the document; shared with the values inside of this value
   const nlohmann::json* value_;
 };
 

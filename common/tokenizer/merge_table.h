@@ -1,4 +1,4 @@
-// The merges of a BPE model: a pair of token ids -> its rank and the id it becomes.
+// The merges of a BPE model. Each maps a pair of token ids to its rank and to the id of the merged token.
 #pragma once
 
 #include <cstddef>
@@ -9,16 +9,16 @@
 namespace kvcompare {
 
 struct Merge {
-  std::uint32_t rank;  // lower merges first
-  std::uint32_t id;    // of the merged token
+  std::uint32_t rank;  // the pair of lowest rank merges first
+  std::uint32_t id;    // the merged token
 };
 
-// Open addressing with linear probing, at most half full.
+// A hash table with open addressing and linear probing, at most half full.
 class MergeTable {
  public:
   explicit MergeTable(std::size_t n_merges);
 
-  // A pair that is there already takes the new rank.
+  // If the pair is there already, it takes the new rank.
   void insert(std::uint32_t left, std::uint32_t right, Merge merge);
 
   // nullptr if the pair does not merge.
@@ -31,7 +31,8 @@ class MergeTable {
   }
 
  private:
-  static constexpr std::uint64_t kFree = ~std::uint64_t{0};  // no pair: ids are below 2^31
+  static constexpr std::uint64_t kFree = ~std::uint64_t{0};  // no pair has this key, because ids are below
+                                                             // 2^31
   struct Slot {
     std::uint64_t key = kFree;
     Merge merge{};

@@ -85,7 +85,7 @@ NormalizedText replace_matches(const NormalizedText& input, const std::vector<Sp
   };
   for (const Span& match : matches) {
     copy_until(match.begin);
-    // New text stands where the last replaced byte stood.
+    // New text takes the place of the last replaced byte.
     const bool in_head = input.head_bytes > 0 && match.end <= input.head_bytes;
     append(content, in_head ? content.size() : 0);
     copied = match.end;

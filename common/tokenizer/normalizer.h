@@ -13,10 +13,9 @@ namespace kvcompare {
 
 class JsonNode;
 
-// A stretch of text on its way to the model.
-//   head_bytes : leading bytes that stand for the first character of the input; 0 if the stretch starts
-//   later.
-//                Metaspace's prepend_scheme "first" asks for it.
+// A part of a text, between two added tokens.
+//   head_bytes : how many of its leading bytes stand for the first character of the input; 0 if the part
+//                starts later. Metaspace's prepend_scheme "first" needs to know.
 struct NormalizedText {
   std::string text;
   std::size_t head_bytes = 0;
@@ -25,14 +24,14 @@ struct NormalizedText {
 struct UnicodeNormalizer {
   UnicodeForm form;
 };
-struct Prepend {  // nothing is put before an empty text
+struct Prepend {  // nothing is prepended to an empty text
   std::string text;
 };
 struct Replace {
   Pattern pattern;
-  std::string content;  // literal: $1 means nothing
+  std::string content;  // taken literally: $1 has no meaning
 };
-struct Strip {  // White_Space
+struct Strip {  // strips characters with the property White_Space
   bool left;
   bool right;
 };
@@ -43,17 +42,17 @@ class Normalizer {
   // Throws CheckpointError naming a type or key that is not supported.
   static Normalizer from_json(const JsonNode& node);
 
-  Normalizer() = default;  // leaves the text as it is
+  Normalizer() = default;  // does not change the text
   NormalizedText apply(NormalizedText input, MatchWorkspace& workspace) const;
 
  private:
   using Step = std::variant<UnicodeNormalizer, Prepend, Replace, Strip, Lowercase>;
   void add_from_json(const JsonNode& node);
 
-  std::vector<Step> steps_;  // in order; a Sequence is flattened
+  std::vector<Step> steps_;  // in order; a Sequence is flattened into its steps
 };
 
-// Replaces the given matches; head_bytes follows.
+// Replaces the given matches, and adapts head_bytes to the new text.
 NormalizedText replace_matches(const NormalizedText& input, const std::vector<Span>& matches,
                                std::string_view content);
 

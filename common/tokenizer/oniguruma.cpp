@@ -28,7 +28,7 @@ class Translation : private PatternReader {
   }
 
  private:
-  enum class Item { kNone, kClass, kHyphen, kOther };  // of a bracket expression
+  enum class Item { kNone, kClass, kHyphen, kOther };  // kinds of items of a bracket expression
   struct Group {
     std::size_t out_begin;  // where the group starts in out_
     bool caseless_outside;
@@ -178,7 +178,7 @@ class Translation : private PatternReader {
   }
 
   std::string negated_items(std::string_view escape_text) {
-    if (escape_text == "\\S") return "\\S\\x{180E}";  // White_Space ended to hold U+180E in Unicode 6.3
+    if (escape_text == "\\S") return "\\S\\x{180E}";  // White_Space has not held U+180E since Unicode 6.3
     if (escape_text == "\\D") return "\\D";
     if (escape_text == "\\W" || escape_text == "\\H")
       refuse(std::string(escape_text) + " in a bracket expression");
@@ -259,7 +259,7 @@ class Translation : private PatternReader {
   // ---- quantifiers ----
 
   struct Interval {
-    std::string text;  // as PCRE2 writes it
+    std::string text;  // in PCRE2's syntax
     bool fixed;        // {n}
   };
 
@@ -277,7 +277,7 @@ class Translation : private PatternReader {
 
   void interval_quantifier() {
     const Interval interval = take_interval();
-    if (next_is("+")) {  // greedy repetition of the interval, not PCRE2's possessive interval
+    if (next_is("+")) {  // in Oniguruma this repeats the interval; in PCRE2 it would make it possessive
       out_.insert(atom_, "(?:");
       out_ += interval.text + ")+";
       ++at_;
@@ -307,9 +307,9 @@ class Translation : private PatternReader {
   std::string out_;
   std::vector<Group> groups_;
   bool caseless_ = false;
-  std::size_t atom_ = kNoAtom;  // where in out_ the thing a quantifier would repeat starts
+  std::size_t atom_ = kNoAtom;  // where in out_ the part begins that a quantifier would repeat
   Item previous_item_ = Item::kOther;
-  char last_letter_ = 0;  // lower-cased ASCII letter just before, in a caseless part
+  char last_letter_ = 0;  // the lower-cased ASCII letter just before, in a caseless part
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
-// tokenizer.json holds regexes in Oniguruma's syntax (the engine of Hugging Face tokenizers); PCRE2 reads
-// some of it differently without saying so.
+// Translates regular expressions of Oniguruma to PCRE2. tokenizer.json holds them in the syntax of Oniguruma,
+// the engine of Hugging Face tokenizers. PCRE2 would read some of it with another meaning, and without an
+// error.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace kvcompare {
 
-// The same pattern for Regex::compile. Throws std::invalid_argument naming the construct if there is no exact
-// equivalent here (class intersections, inline options in mid-pattern, \K, \R, \X, callouts, ...).
+// Returns the same pattern for Regex::compile. Throws std::invalid_argument naming the construct if PCRE2 has
+// no exact equivalent (class intersections, inline options in mid-pattern, \K, \R, \X, callouts, ...).
 // Source: Oniguruma doc/RE (syntax) and doc/SYNTAX.md (ONIG_SYNTAX_ONIGURUMA); PCRE2 pcre2pattern(3).
 std::string pcre2_from_oniguruma(std::string_view pattern);
 

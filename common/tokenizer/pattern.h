@@ -19,8 +19,8 @@ class Pattern {
       const std::string& pattern);  // Oniguruma's syntax; std::invalid_argument if not understood
   static Pattern from_json(const JsonNode& node);
 
-  // Non-overlapping matches from left to right. An empty match right behind the previous match does not
-  // count.
+  // Returns the non-overlapping matches from left to right. An empty match right after the previous match
+  // does not count.
   std::vector<Span> find_all(std::string_view text, MatchWorkspace& workspace) const;
 
  private:

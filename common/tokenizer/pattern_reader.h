@@ -1,4 +1,4 @@
-// A cursor over a regular expression in Oniguruma's syntax, and what its escapes mean.
+// A cursor over a regular expression in Oniguruma's syntax. It translates escapes.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@ class PatternReader {
  protected:
   explicit PatternReader(std::string_view pattern) : in_(pattern) {}
 
-  // std::invalid_argument: this construct cannot be written for PCRE2.
+  // Throws std::invalid_argument: this construct cannot be written for PCRE2.
   [[noreturn]] void refuse(const std::string& what) const;
 
   bool next_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
@@ -21,10 +21,10 @@ class PatternReader {
     bool negated;
   };
 
-  // With at_ on a backslash; at_ moves behind the escape. std::nullopt, and at_ stays, if it is of another
-  // kind.
+  // Called with at_ on a backslash. If the escape is of the kind asked for, at_ moves past it; else the
+  // result is absent, and at_ does not move.
   std::optional<ClassEscape> class_escape(bool caseless);  // \s \S \w \W \d \D \h \H \p{..} \P{..}
-  std::optional<std::string> escaped_character();          // as PCRE2 writes it
+  std::optional<std::string> escaped_character();          // in PCRE2's syntax
 
   std::string_view in_;
   std::size_t at_ = 0;

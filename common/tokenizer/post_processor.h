@@ -1,4 +1,5 @@
-// The "post_processor" of tokenizer.json: TemplateProcessing, ByteLevel (changes offsets only), Sequence.
+// The "post_processor" of tokenizer.json: TemplateProcessing, Sequence, and ByteLevel (which changes offsets
+// only).
 #pragma once
 
 #include <cstdint>

@@ -15,8 +15,8 @@ namespace {
 constexpr const char* kGpt2Words =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-// GPT-2's bytes_to_unicode: visible Latin-1 stands for itself, the other bytes for U+0100, U+0101, ... in
-// order.
+// GPT-2's bytes_to_unicode: visible characters of Latin-1 stand for themselves, and the other bytes are
+// written as U+0100, U+0101, ... in order.
 struct ByteCharacters {
   std::array<char, 512> utf8;  // two bytes each
   std::array<unsigned char, 256> n_bytes;
@@ -48,7 +48,7 @@ void append_byte_characters(std::string& out, std::string_view bytes) {
   out.resize(static_cast<std::size_t>(to - out.data()));
 }
 
-// Leading bytes of the piece that stand for the first character of the input.
+// How many leading bytes of the piece stand for the first character of the input.
 std::size_t head_of(const Pieces& pieces, const Span& span) {
   return std::clamp(pieces.head_bytes, span.begin, span.end) - span.begin;
 }
@@ -163,7 +163,7 @@ ByteLevel byte_level_from_json(const JsonNode& node) {
   return step;
 }
 
-// Files older than tokenizers 0.16 say add_prefix_space, newer ones prepend_scheme, some both.
+// Files older than tokenizers 0.16 have add_prefix_space, newer ones prepend_scheme, and some have both.
 PrependScheme prepend_scheme_from_json(const JsonNode& node) {
   const bool never_by_flag = !node.boolean_or("add_prefix_space", true);
   const std::optional<JsonNode> scheme = node.find("prepend_scheme");

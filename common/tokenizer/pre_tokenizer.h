@@ -15,33 +15,33 @@ namespace kvcompare {
 
 class JsonNode;
 
-// Consecutive pieces of one buffer; a piece is never empty.
+// Consecutive pieces of one buffer. No piece is empty.
 struct Pieces {
   std::string text;
-  std::vector<Span> spans;     // ascending, may leave gaps
-  std::size_t head_bytes = 0;  // of text, as in NormalizedText
+  std::vector<Span> spans;     // ascending; there may be gaps between them
+  std::size_t head_bytes = 0;  // as in NormalizedText, for `text`
 
   std::string_view piece(const Span& span) const {
     return std::string_view(text).substr(span.begin, span.end - span.begin);
   }
 };
 
-// Also what Digits is: a Split at numbers (\p{N}).
+// Digits is a Split too, at numbers (\p{N}).
 struct Split {
   Pattern pattern;
   SplitBehavior behavior;
   Delimiters delimiters;
 };
 
-// Bytes become printable characters (GPT-2's table).
+// Replaces bytes by printable characters (GPT-2's table).
 struct ByteLevel {
   bool add_prefix_space;
-  std::vector<Split> words;  // GPT-2's word pattern, or none with "use_regex": false
+  std::vector<Split> words;  // GPT-2's word pattern; none with "use_regex": false
 };
 
 enum class PrependScheme { kAlways, kFirst, kNever };
 
-// Spaces become `replacement`; cut in front of each with `split`.
+// Replaces spaces by `replacement`; with `split` it also cuts the text before each of them.
 struct Metaspace {
   std::string replacement;  // one character
   PrependScheme prepend;
@@ -53,14 +53,14 @@ class PreTokenizer {
   // Throws CheckpointError naming a type or key that is not supported.
   static PreTokenizer from_json(const JsonNode& node);
 
-  PreTokenizer() = default;  // one piece
+  PreTokenizer() = default;  // the whole text is one piece
   Pieces apply(NormalizedText input, MatchWorkspace& workspace) const;
 
  private:
   using Step = std::variant<Split, ByteLevel, Metaspace>;
   void add_from_json(const JsonNode& node);
 
-  std::vector<Step> steps_;  // in order; a Sequence is flattened
+  std::vector<Step> steps_;  // in order; a Sequence is flattened into its steps
 };
 
 }  // namespace kvcompare

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kJitStackStartBytes = std::size_t{32} << 10;
 constexpr std::size_t kJitStackMaxBytes = std::size_t{16} << 20;
-// Steps back that a match may take: a limit that Oniguruma, which Hugging Face uses, has as well.
+// How often a match may backtrack. Oniguruma, which Hugging Face uses, has such a limit as well.
 constexpr std::uint32_t kMatchLimit = 10'000'000;
 constexpr std::uint32_t kHeapLimitKib = std::uint32_t{1} << 20;
 
@@ -50,7 +50,7 @@ struct MatchWorkspace::State {
 
   pcre2_match_data* data;
   pcre2_match_context* context;
-  pcre2_jit_stack* jit_stack;  // null where PCRE2 was built without JIT
+  pcre2_jit_stack* jit_stack;  // null if PCRE2 was built without JIT
 };
 
 MatchWorkspace::MatchWorkspace() : state_(std::make_unique<State>()) {}
@@ -98,7 +98,8 @@ std::optional<Span> Regex::find(std::string_view subject, std::size_t from, Matc
     result = pcre2_jit_match(code_->code, as_subject(subject), subject.size(), from, PCRE2_NO_UTF_CHECK,
                              state.data, state.context);
   }
-  if (result == PCRE2_ERROR_JIT_STACKLIMIT) {  // the interpreter keeps its backtracking points on the heap
+  if (result == PCRE2_ERROR_JIT_STACKLIMIT) {  // the interpreter keeps its backtracking points on the heap,
+                                               // so it needs no such stack
     result = pcre2_match(code_->code, as_subject(subject), subject.size(), from,
                          PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, state.data, state.context);
   }

@@ -12,7 +12,7 @@ struct Part {
   bool delimiter;
 };
 
-// Matches and the gaps between them, in order. An empty match stays: it separates its neighbours.
+// Matches and the gaps between them, in order. An empty match is kept, because it separates its neighbours.
 std::vector<Part> parts_of(std::span<const Span> matches, std::size_t text_bytes, Delimiters delimiters) {
   const bool match_delimits = delimiters == Delimiters::kMatches;
   std::vector<Part> parts;

@@ -1,4 +1,4 @@
-// What becomes of the delimiters when a text is split: the "behavior" of Split.
+// What Split does with the delimiters at which it cuts a text: the "behavior" of Split.
 #pragma once
 
 #include <span>
@@ -21,9 +21,9 @@ enum class SplitBehavior {
 
 SplitBehavior split_behavior_from_json(const JsonNode& node);
 
-enum class Delimiters { kMatches, kGaps };  // kGaps: "invert", what lies between the matches is the delimiter
+enum class Delimiters { kMatches, kGaps };  // kGaps ("invert"): the text between matches is the delimiter
 
-// Cuts [0, text_bytes) at the matches. Empty pieces are left out.
+// Cuts [0, text_bytes) at the matches, and leaves out empty pieces.
 std::vector<Span> split_at(std::span<const Span> matches, std::size_t text_bytes, Delimiters delimiters,
                            SplitBehavior behavior);
 

@@ -47,7 +47,7 @@ SymbolMerger::Candidate SymbolMerger::take_best() {
   return best;
 }
 
-// False if one of the two symbols is not what it was.
+// False, without a merge, if one of the two symbols has changed since the candidate was found.
 bool SymbolMerger::apply(const Candidate& candidate) {
   Symbol& left = at(position_of(candidate));
   if (!left.alive || left.id != candidate.left || left.next < 0) return false;

@@ -9,11 +9,11 @@
 
 namespace kvcompare {
 
-// Always merges the pair of lowest rank, the leftmost of equals, until no pair merges. A priority queue over
-// a linked list: O(n log n). One per thread.
+// Merges the pair of lowest rank, and of several the leftmost, until no pair merges. It uses a priority queue
+// over a linked list: O(n log n). Each thread has its own.
 class SymbolMerger {
  public:
-  // The tokens that `ids` become; valid until the next call.
+  // Returns the tokens that `ids` become, valid until the next call.
   std::span<const std::uint32_t> merge(std::span<const std::uint32_t> ids, const MergeTable& merges);
 
  private:
@@ -25,7 +25,8 @@ class SymbolMerger {
   };
   struct Candidate {
     std::uint64_t rank_and_position;  // rank << 32 | position of the left symbol
-    std::uint32_t left;               // ids when the candidate was found; stale if they are others now
+    std::uint32_t left;               // the two ids when the candidate was found; it is stale if they have
+                                      // changed
     std::uint32_t right;
     std::uint32_t merged;
   };

@@ -22,7 +22,7 @@ namespace kvcompare {
 namespace {
 
 std::filesystem::path tokenizer_file(const std::filesystem::path& folder_or_file) {
-  std::error_code ignored;  // what cannot be looked at is told when it is read
+  std::error_code ignored;  // a path that cannot be examined gives an error when it is read
   if (std::filesystem::is_directory(folder_or_file, ignored)) return folder_or_file / "tokenizer.json";
   return folder_or_file;
 }
@@ -58,7 +58,8 @@ struct Tokenizer::Parts {
   mutable EncodeWorkspaces workspaces;
 };
 
-// Text without raw added tokens: normalize, then look for the normalized ones.
+// Encodes text in which the raw added tokens have been found already: normalizes it, then finds the added
+// tokens that are matched after normalizing.
 void Tokenizer::Parts::encode_segment(NormalizedText text, EncodeWorkspace& workspace,
                                       std::vector<TokenId>& ids) const {
   const NormalizedText normal = normalizer.apply(std::move(text), workspace.match);

@@ -1,4 +1,4 @@
-// Text -> token ids, as a model's own tokenizer.json says.
+// Turns text into token ids, as a model's own tokenizer.json says.
 #pragma once
 
 #include <cstdint>
@@ -11,29 +11,31 @@
 
 namespace kvcompare {
 
-// Gives the ids that Hugging Face `tokenizers` gives. What a file asks for and this class does not do is
-// refused by name when it is loaded. Of the file's other keys: "decoder" is for the way back and not looked
-// at; "truncation" and "padding" are not applied, as transformers does not apply them to tokenizer(text)
-// either: a sample is cut by max_length alone.
+// Gives the same ids as Hugging Face `tokenizers`. If a file asks for something that this class does not do,
+// loading the file throws and names it. Of the other keys of the file, "decoder" is ignored, because it is
+// for turning ids into text. "truncation" and "padding" are not applied, because transformers does not apply
+// them to tokenizer(text) either; only max_length cuts a sample.
 class Tokenizer {
  public:
-  // Reads FOLDER/tokenizer.json, or the file itself. A tokenizer.json is refused where the files beside it
-  // would make transformers give other ids (tokenizer_config.h). Throws CheckpointError naming file, key and
-  // what is accepted.
+  // Reads FOLDER/tokenizer.json, or the file itself. Refuses a tokenizer.json if the files beside it would
+  // make transformers give other ids (tokenizer_config.h). Throws CheckpointError naming file, key and what
+  // is accepted.
   static Tokenizer load(const std::filesystem::path& folder_or_file);
 
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  // What the post-processor adds. Special tokens written in the text are recognised with either.
+  // Whether the post-processor adds its special tokens. Special tokens that stand in the text are recognised
+  // in either case.
   enum class SpecialTokens { kAdd, kOmit };
 
-  // Several threads may encode at once. `utf8` must be valid UTF-8 (checked: InvariantError with the byte
-  // offset; who reads texts from a file complains with its line before). O(n log n) in the bytes of the text.
+  // Several threads may encode at once. O(n log n) in the bytes of the text. `utf8` must be valid UTF-8; else
+  // InvariantError with the byte offset. Callers that read texts from files check UTF-8 themselves, so that
+  // they can name the line.
   std::vector<TokenId> encode(std::string_view utf8, SpecialTokens special = SpecialTokens::kAdd) const;
 
-  // Largest id that encode can give, plus one.
+  // The largest id that encode can give, plus one.
   std::int64_t vocab_size() const;
 
  private:

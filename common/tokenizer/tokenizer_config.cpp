@@ -20,7 +20,7 @@ constexpr const char* kRemedy =
     "; to have it in tokenizer.json too, in Python: "
     "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)";
 
-// A neighbour file of tokenizer.json; an empty object if it is not there.
+// A file beside tokenizer.json; an empty object if the file does not exist.
 struct Neighbour {
   explicit Neighbour(const std::filesystem::path& path) : file(path.string()), document(json::object()) {
     std::error_code ignored;
@@ -32,7 +32,7 @@ struct Neighbour {
   json document;
 };
 
-// The components of a part of tokenizer.json, those inside of sequences too.
+// The components of a part of tokenizer.json, including those inside of sequences.
 std::vector<json> components(const json& part, const char* list) {
   if (!part.is_object()) return {};
   if (!part.contains(list)) return {part};
@@ -67,7 +67,7 @@ void check_prefix_space(const JsonNode& config, const JsonNode& tokenizer) {
                              : "is false, but tokenizer.json puts a space before a text; accepted: true");
 }
 
-// The special tokens before and after the text, as the post-processor has them.
+// The special tokens that the post-processor puts before and after the text.
 struct Template {
   bool before = false;
   bool after = false;
@@ -108,7 +108,7 @@ class KnownTokens {
       by_content_.emplace(token.at("content").string(), token.value());
   }
 
-  // `node`: a token named in another file, as a text or an object with "content" and options.
+  // `node`: a token that another file names, as a text or as an object with "content" and options.
   void check(const JsonNode& node, std::optional<std::uint64_t> id = std::nullopt) const {
     const std::string& content = node.is_string() ? node.string() : node.at("content").string();
     check(node, content, id);
@@ -177,7 +177,7 @@ void refuse_what_changes_ids(const std::filesystem::path& folder, const JsonNode
   check_named_tokens(config, known);
   if (const auto decoder = config.find("added_tokens_decoder")) {
     check_decoder(*decoder, known);
-    return;  // then transformers does not look at the older files
+    return;  // then transformers does not read the older files
   }
   const Neighbour map(folder / "special_tokens_map.json");
   check_named_tokens(map.root(), known);

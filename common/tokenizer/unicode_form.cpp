@@ -12,9 +12,10 @@
 namespace kvcompare {
 namespace {
 
-constexpr char32_t kFirstCombining = 0x300;  // every text below is in NFC
+constexpr char32_t kFirstCombining = 0x300;  // a text whose characters are all below is in NFC
 
-// A character that NFC leaves alone whatever stands before it (sufficient, not necessary).
+// True if NFC never changes this character, whatever stands before it. False does not mean that NFC changes
+// it.
 bool inert_in_nfc(char32_t c) {
   if (c < kFirstCombining) return true;
   if (c >= 0x1100 && c <= 0x11FF) return false;  // conjoining Jamo

@@ -1,4 +1,4 @@
-// Unicode normalisation forms (UAX #15) with the characters of Unicode 9.0, by utf8proc.
+// Applies the Unicode normalisation forms (UAX #15) with the characters of Unicode 9.0, by utf8proc.
 #pragma once
 
 #include <string>

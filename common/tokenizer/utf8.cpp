@@ -10,7 +10,7 @@ unsigned char byte_at(std::string_view text, std::size_t i) { return static_cast
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
-// Length announced by a lead byte; 0 for a byte that cannot lead.
+// The length that a lead byte announces; 0 for a byte that cannot lead.
 std::size_t sequence_length(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead >= 0xC2 && lead <= 0xDF) return 2;
@@ -19,7 +19,7 @@ std::size_t sequence_length(unsigned char lead) {
   return 0;
 }
 
-// The second byte rules out overlong forms (E0, F0), surrogates (ED) and values above U+10FFFF (F4).
+// The second byte decides whether a form is overlong (E0, F0), a surrogate (ED) or above U+10FFFF (F4).
 bool second_byte_allowed(unsigned char lead, unsigned char second) {
   if (lead == 0xE0) return second >= 0xA0;
   if (lead == 0xED) return second <= 0x9F;

@@ -8,7 +8,7 @@
 
 namespace kvcompare {
 
-// Byte offset of the first malformed sequence, if there is one.
+// The byte offset of the first malformed sequence; absent if there is none.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 
 struct CodePoint {
@@ -24,7 +24,7 @@ CodePoint decode_utf8_before(std::string_view text, std::size_t end);
 
 std::string encode_utf8(char32_t value);
 
-// Bytes of the first character; 0 if text is empty.
+// The number of bytes of the first character; 0 if the text is empty.
 std::size_t first_character_bytes(std::string_view text);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// Remembers the tokens of short words: natural text repeats them.
+// Remembers the tokens of short words, because natural text repeats words.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace kvcompare {
 
-// Direct-mapped and of fixed size (about 2.5 MB): a new word drives out the one in its place.
+// Direct-mapped and of fixed size (about 2.5 MB): a new word replaces the word that had its place.
 class WordCache {
  public:
   WordCache();
 
-  // Valid until the next insert.
+  // The result is valid until the next insert.
   std::optional<std::span<const std::uint32_t>> find(std::string_view word) const;
 
   // Does nothing for a word of more than 31 bytes or 8 tokens.

@@ -1,4 +1,4 @@
-// The comparison as every report takes it. Made by aggregate.h.
+// The comparison as plain data. Every report is made from it; aggregate.h makes it.
 #pragma once
 
 #include <cstdint>
@@ -50,11 +50,13 @@ struct Totals {
   }
 };
 
-// A method with its parameters: an instance.
+// The result of an instance, which is a method with its parameters.
 struct MethodResult {
   MethodSpec spec;
-  std::string label{};  // short, unique in the run, made of what differs: "StreamingLLM 0.75", "KVzap τ -6"
-  std::optional<Totals> totals{};  // absent if a unit failed: a part of the samples compares with nothing
+  std::string label{};  // short and unique in the run, made of what differs: "StreamingLLM 0.75", "KVzap τ
+                        // -6"
+  std::optional<Totals> totals{};  // absent if a unit failed, because a part of the samples compares with
+                                   // nothing
   std::vector<SampleRow> per_sample{};        // in data-set order, failed and skipped ones left out
   std::vector<FailedUnit> failed{};           // in data-set order
   double seconds = 0;                         // sum over units
@@ -66,20 +68,20 @@ struct MethodResult {
 struct Warning {
   std::string code;      // "truncated", "one_chunk", ...
   std::string text;      // what, how often, and what to do about it
-  std::string method{};  // its label; empty if it is of all
+  std::string method{};  // the label of the instance; empty if it concerns all
   std::int64_t n_samples = 0;
 };
 
 struct Comparison {
   RunSpec spec;
-  std::string fingerprint;  // of all that can change a number, see fingerprint.h
+  std::string fingerprint;  // of everything that can change a number, see fingerprint.h
   ModelShape model{};
   Places places{};
   InputHashes inputs{};
-  std::vector<Numerics> numerics{};  // of the units that count, each once
+  std::vector<Numerics> numerics{};  // the arithmetic of the units that count, each kind once
   std::int64_t n_samples = 0;        // in the data set, after max_samples
   std::vector<SampleIndex> skipped;  // shorter than two tokens: nothing to predict
-  std::vector<BadLine> bad_lines{};  // of the data set, left out with skip_bad_lines
+  std::vector<BadLine> bad_lines{};  // lines of the data set that skip_bad_lines left out
   Truncation truncated{};
   std::vector<Warning> warnings{};
   std::vector<MethodResult> methods{};  // [0] is the baseline

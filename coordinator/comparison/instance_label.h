@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// What reports call an instance.
+// The short name of an instance in reports.
 inline const std::string& label_of(const MethodResult& method) {
   return method.label.empty() ? method.spec.display_name : method.label;
 }

@@ -32,7 +32,8 @@ std::string shown(const std::string& flag, const std::string& value) {
   return flag + " " + value;
 }
 
-// What instances of one method have in a parameter, "" where they do not use it.
+// The values that the instances of one method have for each parameter; "" for an instance that does not use
+// it.
 using Values = std::map<std::string, std::set<std::string>>;
 
 Values values_of(const std::vector<Parameters>& instances) {
@@ -59,7 +60,7 @@ std::vector<std::string> instance_labels(const std::vector<MethodSpec>& methods)
   for (const auto& method : methods) {
     auto label = method.display_name;
     for (const auto& [flag, value] : parameters_of(method))
-      // The parameters of a policy tell which one it is.
+      // "policy" is left out, because the policy's parameters show which one it is.
       if (flag != "policy" && values.at(method.name).at(flag).size() > 1) label += " " + shown(flag, value);
     labels.push_back(std::move(label));
   }

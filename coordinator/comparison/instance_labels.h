@@ -1,4 +1,4 @@
-// Short names of the instances of a run.
+// Makes short names for the instances of a run.
 #pragma once
 
 #include <string>
@@ -8,8 +8,9 @@
 
 namespace kvcompare {
 
-// [methods]. The display name alone where a run has one instance of a method, else with the parameters in
-// which the method's instances differ: "StreamingLLM 0.75 n_sink 8", "KVzap τ -6". Each once.
+// Returns a name for each method of the list. The name is the display name alone if the run has one instance
+// of the method. Otherwise the parameters in which the method's instances differ are added: "StreamingLLM
+// 0.75 n_sink 8", "KVzap τ -6". No two names are equal.
 std::vector<std::string> instance_labels(const std::vector<MethodSpec>& methods);
 
 }  // namespace kvcompare

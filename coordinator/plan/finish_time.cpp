@@ -8,9 +8,10 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kFewPerWorker = 8;  // beyond, a unit is at most an eighth of what a worker still has
+constexpr std::int64_t kFewPerWorker = 8;  // beyond this, a unit is at most an eighth of a worker's remaining
+                                           // work
 
-// All workers end together, but for those that are busy for longer anyway.
+// The time at which all workers end together, except for those that are busy for longer anyway.
 double level(std::vector<BusyWorker> workers, double work) {
   std::ranges::sort(workers, {}, &BusyWorker::free_at);
   double rate = 0, until = workers.front().free_at;

@@ -1,4 +1,4 @@
-// When workers that share what is left are through with it.
+// Predicts when workers that share the remaining units will be done.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +7,20 @@
 namespace kvcompare {
 
 struct BusyWorker {
-  double free_at = 0;   // seconds from now, when it is through with what it has in hand
-  double slowness = 1;  // seconds that it takes for a second of work
+  double free_at = 0;   // seconds from now until it has finished its current units
+  double slowness = 1;  // how many seconds it needs for one second of work
 };
 
-// Units that take about as long as each other.
+// A group of units that take about equally long.
 struct WaitingUnits {
   std::int64_t n = 0;
-  double work = 0;  // seconds of all together, on a worker of slowness 1
+  double work = 0;  // seconds for all units of the group, on a worker of slowness 1
 };
 
-// Seconds until the last worker is through. Few units are dealt out one by one, the longest first, to whoever
-// ends with them soonest; of many only the sum counts, because their ends then meet.
-//   workers : one at least
+// Returns the seconds until the last worker is done. If there are few units, they are dealt out one by one,
+// the longest first, each to the worker that finishes it soonest. If there are many, only the sum of their
+// work counts, because then all workers end at nearly the same time.
+//   workers : at least one
 double finish_time(std::vector<BusyWorker> workers, std::vector<WaitingUnits> waiting);
 
 }  // namespace kvcompare

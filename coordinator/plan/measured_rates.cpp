@@ -7,11 +7,11 @@
 namespace kvcompare {
 namespace {
 
-constexpr double kPrior = 0.2;  // units: so much is needed to believe that a factor is another than 1
-constexpr double kEnough = 4;   // more units of a group weigh no more
-constexpr int kSweeps = 20;     // over methods and lengths in turn; the last ones change nothing to speak of
+constexpr double kPrior = 0.2;  // in units; how many it takes to believe that a factor is not 1
+constexpr double kEnough = 4;   // units of a group beyond this number add no weight
+constexpr int kSweeps = 20;     // over methods and lengths in turn; the last sweeps change almost nothing
 
-// Mean of values, one of which is 0 with weight kPrior.
+// A mean of values that includes the value 0 with the weight kPrior.
 struct ShrunkMean {
   double sum = 0, weight = kPrior;
   void add(double value, double w) {
@@ -96,7 +96,7 @@ void MeasuredRates::fit_factors() {
   }
 }
 
-// Of the nearest length that was measured.
+// The factor of the nearest length that was measured.
 double MeasuredRates::factor_of_length(int length) const {
   const auto above = lengths_.lower_bound(length);
   if (above == lengths_.begin()) return above->second;

@@ -1,4 +1,4 @@
-// A unit that is to be evaluated, as far as its planning goes.
+// What planning needs to know of a unit that is to be evaluated.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBarWidth = 30;    // if there is room
+constexpr std::size_t kBarWidth = 30;    // characters, if there is room
 constexpr std::size_t kShortestBar = 8;  // a shorter one shows nothing
 constexpr std::size_t kBrackets = 3;     // around the bar, with the space behind it
 constexpr std::size_t kAnyWidth = 1000;
@@ -26,7 +26,7 @@ constexpr auto kFirstLine = 2s;
 
 std::string two_digits(std::int64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
 
-// Empty, or text that goes on after a comma.
+// Empty, or text that continues after a comma.
 std::string share_text(const ProgressState& state) {
   const auto percent = static_cast<int>(100 * state.outlook.share + kRounding);
   return state.n_total > 0 ? ", " + std::to_string(percent) + " %" : "";
@@ -107,7 +107,7 @@ void Progress::write(std::chrono::steady_clock::time_point now) {
   if (style_ == Style::kBar) draw_bar();
 }
 
-// A terminal begins a new line when its last column is written to: the bar leaves that one free.
+// A terminal begins a new line when its last column is written to, so the bar leaves this column free.
 void Progress::draw_bar() {
   const auto width = width_();
   const std::size_t room = width ? *width - std::min<std::size_t>(*width, 1) : kAnyWidth;

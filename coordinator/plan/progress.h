@@ -1,4 +1,4 @@
-// How far the run is, told to whoever watches stderr: a bar on a terminal, now and then a line elsewhere.
+// Shows on stderr how far the run is: as a bar on a terminal, and as a line now and then elsewhere.
 #pragma once
 
 #include <chrono>
@@ -22,13 +22,14 @@ struct ProgressState {
 // "0:07", "12:34", "1:02:03"
 std::string duration_text(std::chrono::duration<double> duration);
 
-// "12/140 units, 9 %, elapsed 0:30, ETA 5:20"; the percentage is that of the work.
+// "12/140 units, 9 %, elapsed 0:30, ETA 5:20". The percentage is that of the work, not of the units.
 std::string progress_line(const ProgressState& state);
 
 // The same behind a bar of `bar_width` characters: "[###-----] 12/140 ..."
 std::string progress_bar(const ProgressState& state, std::size_t bar_width);
 
-// As much of it as `width` characters hold: the bar gets shorter, then it goes; then less is said beside it.
+// The same for a terminal of `width` columns. If there is not enough room the bar is shortened, then left
+// out, and then the text is shortened.
 std::string fitted_progress(const ProgressState& state, std::size_t width);
 
 std::optional<std::size_t> stderr_width();
@@ -39,9 +40,9 @@ class Progress {
   enum class Style { kBar, kLines, kNothing };
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
   using Width =
-      std::function<std::optional<std::size_t>()>;  // of the terminal; asked for whenever a bar is drawn
+      std::function<std::optional<std::size_t>()>;  // the terminal's width, asked whenever a bar is drawn
 
-  // The clock starts now. `stream` outlives this.
+  // Starts the clock. `stream` must outlive this object.
   Progress(std::ostream& stream, Style style, std::int64_t n_total,
            Clock clock = std::chrono::steady_clock::now, Width width = stderr_width);
 
@@ -49,9 +50,10 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Writes if the last text is old enough: a bar 0.1 s, lines 10 s. The first line comes after 2 s.
+  // Writes if the last text is old enough: 0.1 s for a bar, 10 s for lines. The first line comes after 2 s.
   void update(std::int64_t n_done, const Outlook& outlook);
-  // Where work goes on at an even pace, so that the seconds left follow from its share.
+  // The same for work that proceeds at an even pace, so that the seconds left follow from the share that is
+  // done.
   void update(std::int64_t n_done, double share);
   void finish();  // writes the last state and ends the line; once
 

@@ -11,10 +11,10 @@ namespace kvcompare {
 namespace {
 
 constexpr double kThinkInterval = 0.1;  // seconds
-// An end is shown after so much work, or so many seconds, whatever comes first.
+// An end is shown after this share of the work, or after this many seconds, whichever comes first.
 constexpr double kLeastShare = 0.02;
 constexpr double kLeastSeconds = 3;
-// The end that is shown follows the one that is expected with this delay, of the seconds that are left.
+// The shown end follows the expected end with a delay, which is this share of the seconds left.
 constexpr double kDelayShare = 0.02;
 constexpr double kLeastDelay = 0.5, kMostDelay = 20;  // seconds
 
@@ -51,8 +51,8 @@ void RunEstimate::assigned(Rank rank, const std::vector<UnitId>& units, double n
   }
 }
 
-// Of another batch than that under way: it was sent before the last results, or the first of its units has
-// been reported.
+// A report on another batch than the current one is ignored. Either it was sent before the last results, or
+// the first unit of its batch has been reported.
 void RunEstimate::work_done(Rank rank, UnitId first, double share, double now) {
   const auto worker = workers_.find(rank);
   if (worker == workers_.end() || worker->second.batches.empty()) return;
@@ -84,7 +84,7 @@ void RunEstimate::unit_failed(Rank rank, UnitId id, bool for_good, double now) {
   end_batch(worker, now);
 }
 
-// What it still had in hand was not evaluated.
+// The worker did not evaluate the units that it still had.
 void RunEstimate::worker_gone(Rank worker) { workers_.erase(worker); }
 
 RunEstimate::Batch& RunEstimate::take_from_batch(Worker& worker, const Unit& unit) {
@@ -101,8 +101,8 @@ void RunEstimate::end_batch(Worker& worker, double now) {
   worker.began = now;
 }
 
-// Messages and the journal take time, too: what the batch took by the clock is shared out by the seconds that
-// its units report. Where units have failed it is not known how long they took.
+// The wall time of a batch includes messages and the journal. It is shared out among the units in proportion
+// to the seconds that they report. If units failed, it is not known how long they took.
 void RunEstimate::measure(Worker& worker, const Batch& batch, double wall) {
   double reported = 0;
   for (const auto& [unit, seconds] : batch.done) reported += seconds;
@@ -133,7 +133,7 @@ double RunEstimate::expected_seconds(const std::vector<Unit>& units) const {
   return sum;
 }
 
-// The time since a batch began belongs to its units in proportion to what is expected of them.
+// The time since the batch began is shared out among its units in proportion to their expected seconds.
 void RunEstimate::measure_what_is_under_way() {
   rates_.forget_guesses();
   for (const auto& [rank, worker] : workers_) {
@@ -151,7 +151,7 @@ void RunEstimate::measure_what_is_under_way() {
   rates_.update();
 }
 
-// The further the batch has come, the more its own pace counts.
+// The more of the batch is done, the more its own pace counts.
 double RunEstimate::seconds_of_batch_left(const Worker& worker, double now) const {
   if (worker.batches.empty()) return 0;
   const auto& batch = worker.batches.front();
@@ -188,7 +188,7 @@ void RunEstimate::think(double now) {
     waiting.push_back({waiting_[g].n, waiting_[g].cost * rates_.of(g)});
     left += waiting.back().work;
   }
-  // Not 1 before the last unit is settled.
+  // The share does not reach 1 before the last unit is settled.
   outlook_.share = std::clamp(done / (done + left), outlook_.share, 0.999);
   show(finish_time(std::move(busy), std::move(waiting)), now);
 }

@@ -1,5 +1,5 @@
-// How far a run is, and how long it will go on: by predicted work, not by units. A pure state machine, as the
-// scheduler is: it is told what happens and when.
+// Estimates how far a run is and when it will end, by predicted work and not by counting units. Like the
+// scheduler it is a pure state machine: it has no clock, and is told what happens and when.
 #pragma once
 
 #include <cstdint>
@@ -14,28 +14,29 @@
 
 namespace kvcompare {
 
-// What is shown.
+// The estimate that is shown.
 struct Outlook {
-  double share = 0;  // of the work, from 0 to 1; never less than before; 1 at the end only
-  std::optional<double> seconds_left{};  // absent as long as too little is known, and at the end
+  double share = 0;  // of the work, from 0 to 1; never decreases, and is 1 only at the end
+  std::optional<double> seconds_left{};  // absent while too little is known, and at the end
 };
 
-// A unit takes predicted cost x rate. Rates are measured, of each method and length; where a method or a
-// length was not measured yet, the nearest that was stands in. What is done of a batch under way is measured
-// as well, so a run of a single batch has a rate. Only units of this session count: what an earlier one has
-// done is no part of the work.
+// A unit is expected to take its predicted cost times a rate. Rates are measured for each method and length.
+// If a method or a length has not been measured yet, the nearest measured one stands in for it. The part of a
+// batch that is done counts as a measurement too, so even a run of a single batch has a rate. Only units of
+// this session count as work; what earlier sessions did is not part of it.
 class RunEstimate {
  public:
   explicit RunEstimate(const std::vector<PlannedUnit>& units);
 
-  // Events. now: seconds since any moment, never less than before.
+  // Events.
+  //   now : seconds since some fixed moment; never decreases
   void assigned(Rank worker, const std::vector<UnitId>& units, double now);
   void work_done(Rank worker, UnitId first, double share, double now);  // see WorkDone
   void unit_done(Rank worker, UnitId unit, double seconds, double now);
   void unit_failed(Rank worker, UnitId unit, bool for_good, double now);
   void worker_gone(Rank worker);
 
-  // May be asked often: it thinks anew ten times a second.
+  // May be called often. The estimate is computed again at most ten times a second.
   Outlook outlook(double now);
 
  private:
@@ -53,18 +54,18 @@ class RunEstimate {
   };
 
   struct Batch {
-    std::vector<Unit> units;  // not yet reported
+    std::vector<Unit> units;  // those not yet reported
     std::vector<Report> done;
     bool has_failures = false;
-    double share = 0;  // done, when it was told last
+    double share = 0;  // the share that was reported last as done
     double told_at = 0;
   };
 
   struct Worker {
-    std::deque<Batch> batches;  // the one under way, and the next
-    double began = 0;           // the one under way
-    double actual = 0;          // seconds of units done
-    double expected = 0;        // of the same, by the rates that were known
+    std::deque<Batch> batches;  // the one being evaluated, and the next
+    double began = 0;           // when the current one began
+    double actual = 0;          // seconds that its finished units took
+    double expected = 0;        // seconds expected for them by the rates known then
   };
 
   struct Waiting {
@@ -88,10 +89,10 @@ class RunEstimate {
   std::vector<Waiting> waiting_;  // by group
   std::map<Rank, Worker> workers_;
   std::int64_t n_left_ = 0;      // units not settled
-  double seconds_done_ = 0;      // of settled units, on a worker of slowness 1
-  std::optional<double> began_;  // first assignment
+  double seconds_done_ = 0;      // of settled units, for a worker of slowness 1
+  std::optional<double> began_;  // when the first assignment was made
   std::optional<double> thought_at_;
-  std::optional<double> end_;  // as shown last
+  std::optional<double> end_;  // the end as shown last
   double shown_at_ = 0;
   Outlook outlook_;
 };

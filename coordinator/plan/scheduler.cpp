@@ -11,11 +11,14 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::size_t kMostAssignments = 2;  // the one under way and the next
+constexpr std::size_t kMostAssignments = 2;  // the current one and the next
 constexpr auto kNone = UnitQueues::kNone;
-constexpr double kSlow = 3;               // times as slow as the fastest: more than a wrong estimate
-constexpr double kSmall = 0.1;            // of a worker's part of what is left: a unit that is no matter
-constexpr double kShareOfTheRest = 0.25;  // of a worker's part of what is left: no assignment is larger
+constexpr double kSlow = 3;               // a worker is slow if it is this many times slower than the
+                                          // fastest; a wrong estimate is less
+constexpr double kSmall = 0.1;            // a unit is small if it is at most this share of a worker's part of
+                                          // the work left
+constexpr double kShareOfTheRest = 0.25;  // an assignment is at most this share of a worker's part of the
+                                          // work left
 
 std::vector<PlannedUnit> by_id(std::vector<PlannedUnit> units) {
   std::ranges::sort(units, {}, &PlannedUnit::unit);
@@ -43,7 +46,7 @@ Scheduler::UnitIndex Scheduler::find(UnitId unit) const {
 
 int Scheduler::n_attempts(UnitId unit) const { return attempts_[static_cast<std::size_t>(find(unit))].n; }
 
-// Of the mean of all methods; 1 as long as nothing is known.
+// The rate of the method relative to the mean of all methods; 1 while nothing is known.
 double Scheduler::factor(MethodIndex method) const {
   const auto& measured = methods_[static_cast<std::size_t>(method.value)];
   double actual = 0, predicted = 0;
@@ -55,20 +58,20 @@ double Scheduler::factor(MethodIndex method) const {
   return (measured.actual / measured.predicted) / (actual / predicted);
 }
 
-// Seconds for a cost of 1. Of a worker that has not shown it yet: that of the others.
+// Seconds for a cost of 1. A worker that has not been measured yet is assumed to be as fast as the others.
 double Scheduler::speed(const Worker& worker) const {
   const auto& known = worker.measured.predicted > 0 ? worker.measured : all_;
   return known.predicted > 0 ? known.actual / known.predicted : 1;
 }
 
-// At most, since how far it has come is not known.
+// An upper bound, because it is not known how far the worker is with its current assignment.
 double Scheduler::busy_seconds(const Worker& worker) const {
   double busy_cost = 0;
   for (const auto& assignment : worker.assignments) busy_cost += assignment.cost;
   return busy_cost * speed(worker);
 }
 
-// If all workers could share what is left to the last moment.
+// The time until the end if all workers could share the rest of the work evenly.
 double Scheduler::seconds_to_the_end() const {
   double busy = 0, rate = 0;  // cost, and cost a second
   for (const auto& [rank, worker] : workers_) {
@@ -88,7 +91,7 @@ void Scheduler::worker_ready(Rank worker, std::int64_t n_tokens_at_once) {
   place->second.n_tokens_at_once = n_tokens_at_once;
 }
 
-// The worker is through with the unit, whatever came of it.
+// The worker has reported the unit, as done or as failed.
 void Scheduler::settle_report(Rank worker, UnitIndex unit) {
   const auto found = workers_.find(worker);
   require(found != workers_.end(), "a worker reported a unit before it was ready");
@@ -154,7 +157,8 @@ std::vector<SchedulerAction> Scheduler::take_actions() {
   return actions;
 }
 
-// To an idle worker other than the one it failed on; to that one only if no other is here.
+// Assigns units that have failed: each to an idle worker other than the one that it failed on, and to that
+// one only if there is no other.
 bool Scheduler::assign_retries(std::vector<SchedulerAction>& actions) {
   for (auto retry = retries_.begin(); retry != retries_.end(); ++retry) {
     const auto failed_on = attempts_[static_cast<std::size_t>(*retry)].failed_on;
@@ -171,7 +175,7 @@ bool Scheduler::assign_retries(std::vector<SchedulerAction>& actions) {
   return false;
 }
 
-// Idle workers first, then those that have nothing in hand.
+// Assigns to idle workers first, then to those that hold no next assignment.
 void Scheduler::assign_waiting(std::vector<SchedulerAction>& actions) {
   for (std::size_t n = 0; n < kMostAssignments; ++n)
     for (const auto& [rank, worker] : workers_)
@@ -180,7 +184,7 @@ void Scheduler::assign_waiting(std::vector<SchedulerAction>& actions) {
       !waiting_.is_empty() && !workers_.empty() &&
       std::ranges::all_of(workers_, [](const auto& w) { return w.second.assignments.empty(); });
   if (!is_stuck) return;
-  // Everybody would leave it to another: the fastest takes it.
+  // Each worker would leave the unit to another one, so the fastest takes it.
   const auto fastest =
       std::ranges::min_element(workers_, {}, [&](const auto& entry) { return speed(entry.second); });
   give(fastest->first, {waiting_.cheapest()}, actions);
@@ -197,7 +201,7 @@ void Scheduler::assign_to(Rank rank, std::vector<SchedulerAction>& actions) {
   if (const auto units = choose(worker); !units.empty()) give(rank, units, actions);
 }
 
-// Of the first method that nothing is known of, and nobody is finding out about.
+// A unit of the first method that has not been measured, and of which no unit is being measured.
 Scheduler::UnitIndex Scheduler::first_of_a_method() {
   for (std::size_t m = 0; m < methods_.size(); ++m) {
     if (std::exchange(methods_[m].is_tried, true)) continue;
@@ -207,8 +211,8 @@ Scheduler::UnitIndex Scheduler::first_of_a_method() {
   return kNone;
 }
 
-// The most costly units that do not make the run longer on this worker; none if they are better left to
-// another. They are marked as taken.
+// Chooses the most expensive units that do not make the run longer if this worker takes them. Chooses none if
+// other workers should take them. The chosen units are marked as taken.
 std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
   const auto most_cost = (seconds_to_the_end() - busy_seconds(worker)) / speed(worker);
   const auto costliest = waiting_.costliest_within(std::numeric_limits<double>::infinity());
@@ -236,9 +240,9 @@ Scheduler::UnitIndex Scheduler::first_for(const Worker& worker, double most_cost
   const auto costliest = waiting_.costliest_within(std::numeric_limits<double>::infinity());
   const bool is_idle = worker.assignments.empty();
   if (is_idle && !another_is_sooner(worker, costliest)) return costliest;
-  // Estimates may be wrong, and by more if a worker is slow: it is given nothing that is to take it longer
-  // than half of the time that is left, or than the longest unit, which has to be waited for anyway, takes
-  // another.
+  // Estimates may be wrong, and more so for a slow worker. So a slow worker gets no unit that would take it
+  // longer than half of the time left, or longer than the longest unit, which has to be waited for anyway,
+  // takes another worker.
   const auto fastest = std::ranges::min(workers_ | std::views::values |
                                         std::views::transform([&](const auto& w) { return speed(w); }));
   const auto slowness = speed(worker) / fastest;

@@ -1,4 +1,5 @@
-// Who evaluates what: a pure state machine, events in, actions out; no clock, no messages, no tensors.
+// Decides which worker evaluates which unit. It is a pure state machine: events go in, actions come out, and
+// it has no clock, messages or tensors.
 #pragma once
 
 #include <cstdint>
@@ -25,55 +26,60 @@ using SchedulerAction = std::variant<AssignUnits, StopWorker>;
 
 enum class FailureVerdict { kRetry, kQuarantine };
 
-// Longest unit first, so that what is left at the end is small. A worker has the next units in hand while it
-// evaluates, so that it never waits for a message; but neither that, nor how slow it is, may make the run
-// longer than leaving them to the others would. How long a unit takes is
+// The longest unit goes first, so that little is left to wait for at the end. A worker holds its next units
+// while it evaluates the current ones, so that it never waits for a message. But a worker gets units only if
+// this does not make the run longer than leaving them to the other workers would. The time of a unit is taken
+// to be
 //     seconds = speed of the worker x factor of the method x predicted cost
-// with speeds and factors learned from the seconds measured. As long as every unit is small beside what is
-// left for a worker, and for a worker that is alone, any order ends at the same time: then the longest
-// samples come first, each under all methods, so that soon something is known of each method and the end can
-// be foretold. The first unit of a worker and of a method is a short one, so that a slow worker is known as
-// such before it is given a long unit, and a slow method before its long units are left for last.
+// Speeds and factors are learned from measured seconds.
+//
+// If every unit is small compared with the work left for a worker, or if there is only one worker, any order
+// ends at the same time. Then the longest samples come first, each under all methods, so that every method is
+// soon measured and the end can be predicted.
+//
+// The first unit of a worker, and the first of a method, is a short one. So a slow worker is recognised
+// before it gets a long unit, and a slow method before its long units are left for last.
 class Scheduler {
  public:
   Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Events. Each is followed by take_actions().
+  // Events. The caller calls take_actions() after each.
   void worker_ready(Rank worker, std::int64_t n_tokens_at_once);  // 0: one unit at a time
   void unit_done(Rank worker, UnitId unit, double seconds);
   FailureVerdict unit_failed(Rank worker, UnitId unit);
-  void worker_gone(Rank worker);  // after it was stopped; what it still had in hand was not evaluated
-  void stop();                    // no unit is assigned any more; workers are stopped at once
+  void worker_gone(Rank worker);  // after it was stopped; it did not evaluate the units it still had
+  void stop();                    // no more units are assigned, and workers are stopped at once
 
-  // What follows from the events so far; each action is given once. A worker has at most two assignments: the
-  // one it evaluates and the next. Each makes up at most n_tokens_at_once, or is one unit. A unit that failed
-  // runs alone, on another worker if there is one. A worker is stopped when nothing is left for it.
+  // Returns the actions that follow from the events so far; each action is returned once. A worker has at
+  // most two assignments: the one that it evaluates, and the next. An assignment is one unit, or several with
+  // at most n_tokens_at_once tokens in all. A unit that has failed is assigned alone, to another worker if
+  // there is one. A worker is stopped when nothing is left for it.
   std::vector<SchedulerAction> take_actions();
 
-  bool finished() const { return n_gone_ == n_workers_; }  // every worker, the latest too, came and went
+  bool finished() const { return n_gone_ == n_workers_; }  // every worker, even the latest, has come and gone
   std::int64_t n_units() const { return std::ssize(units_); }
-  std::int64_t n_settled() const { return n_settled_; }  // done or quarantined
-  int n_attempts(UnitId unit) const;                     // those of earlier runs included, and one under way
+  std::int64_t n_settled() const { return n_settled_; }  // evaluated, or given up after the last attempt
+  int n_attempts(UnitId unit) const;                     // includes those of earlier runs, and a current one
 
  private:
   using UnitIndex = UnitQueues::Index;  // into units_
 
   struct Attempts {
-    int n = 0;           // those of earlier runs included
-    Rank failed_on{-1};  // worker of the last failed one
+    int n = 0;           // includes those of earlier runs
+    Rank failed_on{-1};  // the worker of the last failed attempt
   };
 
   struct Measured {
     double actual = 0;
     double predicted = 0;
-    bool is_tried = false;  // a unit has been given, to measure it
+    bool is_tried = false;  // a unit has been assigned in order to measure it
   };
 
   struct Assignment {
-    std::set<UnitIndex> units;  // not yet reported
-    double cost = 0;            // of these, corrected
+    std::set<UnitIndex> units;  // those not yet reported
+    double cost = 0;            // of these units, corrected
   };
 
   struct Worker {
@@ -102,11 +108,11 @@ class Scheduler {
   void give(Rank worker, const std::vector<UnitIndex>& units, std::vector<SchedulerAction>& actions);
 
   std::vector<PlannedUnit> units_;  // ascending by id
-  std::vector<Attempts> attempts_;  // of each
-  UnitQueues waiting_;              // retries not included
+  std::vector<Attempts> attempts_;  // of each unit
+  UnitQueues waiting_;              // does not include retries
   std::vector<Measured> methods_;   // seconds at speed 1; by method
   std::deque<UnitIndex> retries_;
-  std::map<Rank, Worker> workers_;  // that are here
+  std::map<Rank, Worker> workers_;  // those that have come and not gone
   Measured all_;                    // seconds of all units
 
   std::int64_t n_settled_ = 0;

@@ -13,7 +13,8 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::uint64_t kHeldOutStream = ~std::uint64_t{0};  // the others are indices of samples
+constexpr std::uint64_t kHeldOutStream = ~std::uint64_t{0};  // a number that is no index of a sample, for a
+                                                             // random stream of its own
 
 RepeatedPrompt prompt_of(const Sample& sample, const PlanInputs& inputs, const KvzapTrainingSpec& spec) {
   const auto& ids = sample.ids;

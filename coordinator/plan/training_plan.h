@@ -1,4 +1,4 @@
-// Which prompts a surrogate of KVzap is trained on, and what of them is looked at.
+// Decides on which prompts a surrogate of KVzap is trained, and at which of their positions.
 #pragma once
 
 #include <cstdint>
@@ -16,26 +16,26 @@ namespace kvcompare {
 
 struct TrainingPlan {
   std::vector<RepeatedPrompt> prompts;  // in data-set order
-  std::set<SampleIndex> held_out;       // of them
+  std::set<SampleIndex> held_out;       // those that are held out
 };
 
 struct PlanInputs {
   std::string data_path;               // for messages
-  const std::vector<Sample>& samples;  // cut at max_tokens
-  std::vector<TokenId> begin;          // what the tokenizer puts before a text: not repeated
-  std::vector<TokenId> request;        // the repeat prompt
+  const std::vector<Sample>& samples;  // cut off at max_tokens
+  std::vector<TokenId> begin;          // ids that the tokenizer puts before a text; they are not repeated
+  std::vector<TokenId> request;        // ids of the request to repeat
   std::int64_t d_model = 0;
 };
 
-// Throws DataError if there are not two prompts of min_tokens, or fewer positions to fit to than d_model; it
-// says how much is there and how much is needed.
+// Throws DataError if there are fewer than two prompts of min_tokens, or fewer positions to fit to than
+// d_model. The message says how much there is and how much is needed.
 TrainingPlan plan_training(const PlanInputs& inputs, const KvzapTrainingSpec& spec);
 
-// All that can change a weight of the surrogate.
+// Everything that can change a weight of the surrogate.
 struct TrainingInputs {
   InputHashes hashes;
   Versions versions;
-  std::optional<Numerics> numerics{};  // that it computes with; absent if they may differ
+  std::optional<Numerics> numerics{};  // the arithmetic of the training; absent if it may differ
   std::string dtype;
   std::string device_type;
 };

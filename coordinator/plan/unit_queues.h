@@ -1,4 +1,4 @@
-// The units that no worker has been given yet, arranged so that the next one is found fast.
+// The units that have not been assigned yet, arranged so that the next one is found fast.
 #pragma once
 
 #include <cstdint>
@@ -12,34 +12,35 @@ namespace kvcompare {
 
 class UnitQueues {
  public:
-  using Index = std::int32_t;  // a place in the units that this was made of
+  using Index = std::int32_t;  // an index into the units given to the constructor
   static constexpr Index kNone = -1;
 
-  // All of them wait.
-  //   units  : outlive this
-  //   factor : that the planned cost of a method's units is to be multiplied with, as far as it is known now
+  // All units are waiting at first.
+  //   units  : must outlive this object
+  //   factor : by how much the planned cost of a method's units must be multiplied, as far as is known now
   UnitQueues(std::span<const PlannedUnit> units, std::function<double(MethodIndex)> factor);
 
   bool is_empty() const { return n_ == 0; }
   bool is_waiting(Index unit) const { return is_waiting_[static_cast<std::size_t>(unit)]; }
   std::size_t n_methods() const { return queues_.size(); }
-  double cost(Index unit) const;  // corrected by the factor of its method
-  double total_cost() const;      // of all that wait, corrected
+  double cost(Index unit) const;  // multiplied by the factor of its method
+  double total_cost() const;      // of all waiting units, corrected
 
   void take(Index unit);
 
-  // Each kNone if there is none.
+  // These return kNone if there is no such unit.
   Index cheapest();
   Index cheapest_of(MethodIndex method);
-  Index costliest_within(double most_cost);  // the most costly of a cost of at most that
-  Index of_the_longest_sample();             // of several the first
+  Index costliest_within(double most_cost);  // the most expensive unit of at most this cost
+  Index of_the_longest_sample();             // the first if there are several
 
  private:
-  // Units of a method, most costly first. Those before `first` were taken; those after it may have been.
+  // Units of one method, most expensive first. Units before `first` have been taken; units after it may have
+  // been.
   struct Queue {
     std::vector<Index> units;
     std::size_t first = 0;
-    double cost = 0;  // of all that wait, as planned
+    double cost = 0;  // of all waiting units, as planned
   };
 
   const PlannedUnit& planned(Index unit) const { return units_[static_cast<std::size_t>(unit)]; }

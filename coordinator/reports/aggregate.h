@@ -1,5 +1,5 @@
-// From units to the comparison. Sums run in data-set order in double precision, so they do not depend on who
-// evaluated what or when.
+// Makes the comparison from the results of units. Sums run in data-set order in double precision, so they do
+// not depend on which worker evaluated a unit, or when.
 #pragma once
 
 #include <functional>
@@ -12,20 +12,21 @@
 
 namespace kvcompare {
 
-// units: every one of the run is settled.
+//   units : every unit of the run, each done or failed for good
 Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                      const std::vector<Numerics>& numerics = {});
 
-// Fills in what only whole units tell: NLL by position, kept keys by head. In data-set order.
-//   read_unit : the whole result of a unit that succeeded
+// Adds what the summaries of units do not hold: NLL by position, and kept keys by head. Reads units in
+// data-set order.
+//   read_unit : returns the whole result of a unit that succeeded
 void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>& read_unit);
 
-// A method must do what its counts say. Throws InvariantError if, against the baseline,
-//   - it withheld keys from scored queries, yet its NLL is the baseline's bit for bit in every such sample,
-//   and one
-//     is long enough to show it: 1 % of its (query, key) pairs were withheld (a few of little weight may
-//     drown in rounding);
-//   - it withheld none in a sample, yet its NLL there differs.
+// Checks that a method does what its counts say. Throws InvariantError if one of these holds, compared with
+// the baseline:
+//   - The method withheld keys from scored queries, yet its NLL equals the baseline's bit for bit in each
+//     such sample. At least one such sample must be clear enough: 1 % of its (query, key) pairs were
+//     withheld. (The effect of a few pairs of little weight may vanish in rounding.)
+//   - The method withheld no key in a sample, yet its NLL there differs.
 // Samples with a failed unit are left out.
 void check_effect(const RunSpec& spec, const UnitTable& units);
 

@@ -1,4 +1,4 @@
-// How far a method's perplexity is from the baseline's.
+// How much a method's perplexity differs from the baseline's.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ struct BaselineDelta {
   double ppl_delta_pct = 0;  // 100 * ppl_delta / baseline
 };
 
-// Empty unless both have a finite perplexity.
+// Absent unless both have a finite perplexity.
 std::optional<BaselineDelta> baseline_delta(const Comparison& comparison, const MethodResult& method);
 
 }  // namespace kvcompare

@@ -1,5 +1,5 @@
-// The numbers of all instances as people read them, a text a cell: what the tables on stdout, in summary.md
-// and in table.tex show.
+// The numbers of all instances as text for people, one text for each cell. The tables on stdout, in
+// summary.md and in table.tex show it.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace kvcompare {
 
-// Titles of columns.
+// Titles of the columns.
 namespace column {
 inline constexpr const char* kPerplexity = "Perplexity";
 inline constexpr const char* kPplDelta = "Δ";
@@ -24,7 +24,7 @@ inline constexpr const char* kPeakCache = "Peak cache";
 }  // namespace column
 
 inline constexpr const char* kNoValue = "-";
-// Behind a ΔNLL: the instance cannot be told from the baseline.
+// Marks a ΔNLL: the instance cannot be told apart from the baseline.
 inline constexpr const char* kNotDistinguishable = "~";
 
 struct ComparisonGrid {
@@ -32,14 +32,14 @@ struct ComparisonGrid {
   std::vector<std::vector<std::string>> rows;  // [Comparison::methods][titles]
 };
 
-// A value that does not exist is kNoValue; a perplexity beyond the range of double is "overflow", that of an
-// instance with a failed unit "failed". Columns of statistics and bytes are left out if they hold no value.
+// A missing value is kNoValue. A perplexity beyond the range of double is "overflow", and that of an instance
+// with a failed unit "failed". Columns of statistics and bytes are left out if all their values are missing.
 ComparisonGrid comparison_grid(const Comparison& comparison);
 
-// There is an interval, and it does not tell the instance from the baseline.
+// True if there is an interval that does not tell the instance apart from the baseline.
 bool is_not_distinguishable(const Comparison& comparison, std::size_t method);
 
-// Why no instance has an interval; empty if one has, or if statistics were not made.
+// Why no instance has an interval. Empty if one has, or if no statistics were computed.
 std::string why_no_intervals(const Comparison& comparison);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// Tables as comma-separated values: quoting by RFC 4180, UTF-8, lines that end with a line feed.
+// Writes tables as comma-separated values: quoted as in RFC 4180, UTF-8, lines end with a line feed.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,17 @@
 
 namespace kvcompare {
 
-// In quotes if it holds a comma, a quote or a line break.
+// The text, in quotes if it holds a comma, a quote or a line break.
 std::string csv_field(const std::string& text);
 
-// Fields of a number that read back exactly, empty if it is absent; of an interval two, its ends.
+// The field of a number, with digits that read back exactly; empty if the number is absent. An interval has
+// two fields, its ends.
 std::vector<std::string> csv_fields(const Measured<double>& number);
 std::vector<std::string> csv_fields(const Measured<std::int64_t>& number);
 std::vector<std::string> csv_fields(const Measured<Interval>& interval);
 
-// fields: not quoted yet.
+// A line of the table.
+//   fields : not quoted yet
 std::string csv_line(const std::vector<std::string>& fields);
 
 }  // namespace kvcompare

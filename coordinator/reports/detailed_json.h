@@ -1,4 +1,5 @@
-// detailed_results.json: the configuration, every count and every sample. Nothing in it depends on the clock.
+// detailed_results.json: the configuration, every count and every sample. The file does not depend on the
+// clock.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What sweeps cost at equal density, arranged: a row a sweep, a column a density.
+// The cost of sweeps at equal density as a grid: one row for each sweep, one column for each density.
 #pragma once
 
 #include <string>
@@ -10,14 +10,15 @@ namespace kvcompare {
 
 struct EqualDensityGrid {
   struct Row {
-    std::string label;                   // of the sweep
-    std::vector<const AtDensity*> at{};  // [densities]; null where nothing is known
+    std::string label;                   // the name of the sweep
+    std::vector<const AtDensity*> at{};  // [densities]; null where there is no value
   };
-  std::vector<double> densities;  // as asked for, each once
+  std::vector<double> densities;  // in the order asked for, each once
   std::vector<Row> rows;          // in the order in which the sweeps first occur
 };
 
-// Points into `statistics`. No rows if there is no sweep, or none reaches any of the densities.
+// The grid points into `statistics`. It has no rows if there is no sweep, or if no sweep reaches any of the
+// densities.
 EqualDensityGrid equal_density_grid(const Statistics& statistics);
 
 }  // namespace kvcompare

@@ -8,9 +8,9 @@
 
 namespace kvcompare {
 
-// ΔNLL of sweeps at equal density, below an empty line: a line a sweep, a column a density. Without intervals
-// where the terminal has no room for them, and nothing but a remark where it has none for the table. Empty if
-// no sweep reaches any of the densities.
+// The ΔNLL of sweeps at equal density as text, after an empty line: one line for each sweep, one column for
+// each density. On a narrow terminal the intervals are left out; on a very narrow one a remark takes the
+// place of the table. Empty if no sweep reaches any of the densities.
 std::string equal_density_table(const Statistics& statistics, std::optional<std::size_t> width);
 
 }  // namespace kvcompare

@@ -6,11 +6,11 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::size_t kNarrowest = 4;  // room for the indentation and something beside it
+constexpr std::size_t kNarrowest = 4;  // room for the indentation and some text
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
 
-// Bytes of the first n characters.
+// The number of bytes of the first n characters.
 std::size_t bytes_of(const std::string& text, std::size_t n) {
   for (std::size_t i = 0; i < text.size(); ++i)
     if (begins_character(text[i]) && n-- == 0) return i;

@@ -1,4 +1,4 @@
-// Text for a terminal that is narrower than its lines.
+// Breaks lines for a terminal that is narrower than the text.
 #pragma once
 
 #include <cstddef>
@@ -6,11 +6,11 @@
 
 namespace kvcompare {
 
-// Characters of UTF-8 text, each taken to be one column wide.
+// The number of characters of UTF-8 text. Each is taken to be one column wide.
 std::size_t display_width(const std::string& text);
 
-// Each line that is longer than `width` is broken between words, and goes on indented by two. A word that is
-// longer than a line, a path perhaps, is broken where the line ends.
+// Breaks each line that is longer than `width` between words, and indents its rest by two columns. A single
+// word that is longer than a line, such as a path, is broken at the end of the line.
 std::string fitted_lines(const std::string& text, std::size_t width);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// Instances of one method together, as tables show them.
+// Groups the instances of one method, as tables show them.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +11,14 @@ namespace kvcompare {
 
 struct InstanceGroup {
   std::string method_name;          // as reported: "StreamingLLM"
-  std::vector<std::size_t> places;  // in Comparison::methods, in their order
+  std::vector<std::size_t> places;  // places in Comparison::methods, in their order
 };
 
 // In the order in which the methods first occur.
 std::vector<InstanceGroup> instance_groups(const Comparison& comparison);
 
-// What the label says beyond the name of the method: of "KVzap τ -6" it is "τ -6". The label itself where it
-// says no more, or does not begin with the name.
+// What the label says beyond the name of the method: "τ -6" for "KVzap τ -6". The whole label if it says
+// nothing more, or does not begin with the name.
 std::string setting_of(const MethodResult& method);
 
 }  // namespace kvcompare

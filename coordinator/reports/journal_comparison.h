@@ -1,4 +1,4 @@
-// From a journal to the comparison that reports are made of.
+// Makes the comparison, from which all reports are made, from a journal.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,9 @@
 
 namespace kvcompare {
 
-// Sums, what only whole units tell, and statistics. Every unit of the run is settled.
-//   at_density : where sweeps are compared; absent: where the run asked for it
-// Throws DataError for a journal that changes while it is read.
+// Reads every unit of the journal and computes sums and statistics. Every unit of the run must be done or
+// failed for good. Throws DataError if the journal changes while it is read.
+//   at_density : where to compare sweeps; absent: where the run asked for it
 Comparison comparison_of(const Journal& journal,
                          const std::optional<std::vector<double>>& at_density = std::nullopt);
 

@@ -4,8 +4,8 @@
 
 namespace kvcompare {
 
-// The text as Markdown shows it, in a cell of a table too: what Markdown or HTML gives a meaning is escaped,
-// line breaks become spaces.
+// Escapes a text so that Markdown shows it as it is, even in a cell of a table. Characters with a meaning in
+// Markdown or HTML are escaped, and line breaks become spaces.
 std::string markdown_text(const std::string& text);
 
 }  // namespace kvcompare

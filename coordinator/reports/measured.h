@@ -1,4 +1,4 @@
-// A number as a report has it: there, or absent for a reason.
+// A number of a report: either a value, or the reason why there is none.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ struct Measured {
 
 inline constexpr const char* kNotComputed = "not computed";
 
-// why_not: counts if there is no value.
+//   why_not : the reason; used only if there is no value
 template <class Value>
 Measured<Value> measured(const std::optional<Value>& value, const std::string& why_not) {
   if (value) return {value, {}};

@@ -7,8 +7,8 @@
 namespace kvcompare {
 namespace {
 
-constexpr double kHuge = 1e6;     // from here on in powers of ten
-constexpr double kSmall = 0.001;  // below four decimals would show little
+constexpr double kHuge = 1e6;     // from here on written with powers of ten
+constexpr double kSmall = 0.001;  // below this, four decimals would show little
 
 std::string formatted(const char* format, double value) {
   const int length = std::snprintf(nullptr, 0, format, value);

@@ -1,4 +1,4 @@
-// Numbers as people read them, in tables of any kind.
+// Writes numbers for people, in tables of any kind.
 #pragma once
 
 #include <cstdint>

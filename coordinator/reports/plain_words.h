@@ -1,4 +1,4 @@
-// What the numbers of an instance say, as a reader would say it. On the page and in summary.md.
+// Says in words what the numbers of an instance mean, for the page and summary.md.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace kvcompare {
 
-// Half a sentence without a full stop: "keeps 26 % of the keys, costs 0.021 ± 0.010 nats a token; not
-// distinguishable from ExpectedAttention 0.5". Of the baseline, of an instance with failed samples, and of
-// one without an interval it says so. It says "not distinguishable" of the baseline or of other instances
-// where their differences are there and are not Difference::is_different.
+// Returns half a sentence without a full stop: "keeps 26 % of the keys, costs 0.021 ± 0.010 nats a token; not
+// distinguishable from ExpectedAttention 0.5". For the baseline, an instance with failed samples, or one
+// without an interval, the text says that. An instance is called "not distinguishable" from another one, or
+// from the baseline, if their difference is known and Difference::is_different does not hold for it.
 //   method : place in Comparison::methods
 std::string plain_words(const Comparison& comparison, std::size_t method);
 

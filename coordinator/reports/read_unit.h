@@ -6,7 +6,8 @@
 
 namespace kvcompare {
 
-// The whole result of a unit that succeeded: counts by head and position, NLLs by token with save_token_nll.
+// Returns the whole result of a unit that succeeded: counts by head and position, and NLLs by token if
+// save_token_nll is on.
 using ReadUnit = std::function<UnitResult(UnitId)>;
 
 }  // namespace kvcompare

@@ -1,5 +1,5 @@
-// results.csv: a row an instance, the baseline first, with every parameter and every number in a column of
-// its own. Nothing in it depends on the clock.
+// results.csv: one row for each instance, the baseline first, with a column for every parameter and every
+// number. The file does not depend on the clock.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// run.json: all that differs between two runs of the same comparison.
+// run.json: everything that may differ between two runs of the same comparison, such as dates and hosts.
 #pragma once
 
 #include <string>

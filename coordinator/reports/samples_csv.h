@@ -1,5 +1,5 @@
-// samples.csv: a row a sample under an instance, in data-set order, instance by instance. Skipped samples are
-// left out. Nothing in it depends on the clock.
+// samples.csv: one row for each sample under each instance; instance by instance, and within an instance in
+// data-set order. Skipped samples are left out. The file does not depend on the clock.
 #pragma once
 
 #include <string>

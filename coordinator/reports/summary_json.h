@@ -1,4 +1,4 @@
-// comparison_summary.json: each method against the baseline. Nothing in it depends on the clock.
+// comparison_summary.json: each instance compared with the baseline. The file does not depend on the clock.
 #pragma once
 
 #include <string>

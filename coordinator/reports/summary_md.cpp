@@ -35,7 +35,7 @@ std::string table_of(const std::vector<Cells>& rows) {
   return text;
 }
 
-// Enough of it to tell files apart.
+// Enough of the hash to tell files apart.
 std::string short_hash(const std::string& hash) { return hash.substr(0, 16); }
 
 std::string samples_text(const Comparison& comparison) {

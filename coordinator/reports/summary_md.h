@@ -1,5 +1,5 @@
-// summary.md: the comparison on one page, in Markdown. Nothing in it depends on the clock, or on where model
-// and data lie.
+// summary.md: the comparison on one page, in Markdown. The file depends neither on the clock nor on where
+// model and data are.
 #pragma once
 
 #include <string>

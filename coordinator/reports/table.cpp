@@ -15,12 +15,12 @@
 namespace kvcompare {
 namespace {
 
-// The least important first.
+// Columns that may be left out, the least important first.
 const std::vector<std::string> kMayBeLeftOut{column::kAvgNll,   column::kAttended,    column::kPeakKeys,
                                              column::kPplDelta, column::kPeakCache,   column::kPplDeltaPct,
                                              column::kKept,     column::kNllInterval, column::kNllDelta};
 
-// Where some values bear a mark, the others end where these do.
+// If some values of a column have a mark, pads the others so that their digits end in the same place.
 void align_marks(ComparisonGrid& grid) {
   const auto at = std::ranges::find(grid.titles, column::kNllDelta) - grid.titles.begin();
   if (at == std::ssize(grid.titles)) return;
@@ -64,7 +64,7 @@ std::string heading(const Comparison& comparison) {
          (spec.device_type.empty() ? "" : ", " + spec.device_type) + "\n\n";
 }
 
-// What the marks mean, and why there are no intervals.
+// Explains the marks, and says why there are no intervals.
 std::string legend(const Comparison& comparison) {
   std::string text;
   for (std::size_t place = 0; place < comparison.methods.size() && text.empty(); ++place)

@@ -11,11 +11,11 @@
 namespace kvcompare {
 namespace {
 
-// Of the columns, those that a paper's page has room for.
+// The columns for which a paper's page has room.
 const std::vector<std::string> kShown{column::kPerplexity, column::kNllDelta, column::kNllInterval,
                                       column::kKept,       column::kAttended, column::kPeakCache};
 
-// "1.5e+300" as 1.5 \cdot 10^{300}, wherever it stands in the text.
+// Writes "1.5e+300" as 1.5 \cdot 10^{300}, wherever it stands in the text.
 std::string with_powers_of_ten(const std::string& text) {
   std::string result;
   for (std::size_t i = 0; i < text.size();) {
@@ -30,7 +30,7 @@ std::string with_powers_of_ten(const std::string& text) {
   return result;
 }
 
-// Numbers as mathematics, so that their signs are; units and words as text.
+// Writes numbers as mathematics, so that their signs are printed well, and units and words as text.
 std::string tex_cell(std::string cell) {
   if (cell == kNoValue) return "--";
   const bool is_marked = cell.ends_with(kNotDistinguishable);

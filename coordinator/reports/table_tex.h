@@ -1,5 +1,5 @@
 // table.tex: the table of results as a LaTeX tabular, to be read by \input into a document with
-// \usepackage{booktabs}. Nothing in it depends on the clock.
+// \usepackage{booktabs}. The file does not depend on the clock.
 #pragma once
 
 #include <string>

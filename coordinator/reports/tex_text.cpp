@@ -30,7 +30,7 @@ constexpr std::array kSpellings{
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-// The character that `text` begins with, and its bytes; one byte that is no UTF-8 is U+FFFD.
+// The first character of `text`, and its number of bytes. A byte that is not valid UTF-8 counts as U+FFFD.
 std::pair<char32_t, std::size_t> first_character(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   if (lead < 0x80) return {lead, 1};
@@ -45,7 +45,7 @@ std::pair<char32_t, std::size_t> first_character(std::string_view text) {
   return {character, n};
 }
 
-// Letters with accents that every LaTeX makes of UTF-8: À to ÿ but for ð, þ, their capitals and ÷.
+// Letters with accents that every LaTeX understands in UTF-8: À to ÿ except ð, þ, their capitals and ÷.
 bool is_latin_letter(char32_t c) {
   return c >= 0xC0 && c <= 0xFF && c != 0xD0 && c != 0xDE && c != 0xF0 && c != 0xF7 && c != 0xFE;
 }

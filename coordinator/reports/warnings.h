@@ -1,5 +1,5 @@
-// What a reader of the numbers must know beside them: samples that were cut, and settings under which a
-// method did not do what its name says. Made from the journal alone.
+// Finds what a reader of the numbers must know: samples that were cut off, and settings under which a method
+// did not do what its name says. The journal alone is read for this.
 #pragma once
 
 #include <vector>
@@ -10,12 +10,14 @@
 
 namespace kvcompare {
 
-// One of a kind and method, in a fixed order. From units without a result only those that the header tells.
-//   numerics : that the units which count were computed with, each once
+// Returns at most one warning of each kind for each method, in a fixed order. Of units without a result only
+// what the header says is known.
+//   numerics : the arithmetic of the units that count, each kind once
 std::vector<Warning> warnings_of(const JournalHeader& header, const UnitTable& units,
                                  const std::vector<Numerics>& numerics = {});
 
-// There are so many pairs of instances for so few samples that none can be called different.
+// Returns a warning if there are so many pairs of instances, for so few samples, that none can be called
+// different.
 std::vector<Warning> warnings_of_pairs(const Comparison& comparison);
 
 }  // namespace kvcompare

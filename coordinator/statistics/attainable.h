@@ -1,4 +1,4 @@
-// What the sign-flip test can show at all.
+// What the sign-flip test can show at best with a given number of samples.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,11 @@
 
 namespace kvcompare {
 
-// Of n samples that all agree 2 of 2^n flips are as extreme; and no p-value is below that of kResamples flips
-// of which none is.
+// The smallest p-value that n samples can have. If all samples agree, 2 of the 2^n sign patterns are as
+// extreme as theirs. With kResamples flips no p-value is smaller than that of no flip being as extreme.
 double smallest_p_value(std::int64_t n_samples);
 
-// Whether Holm's correction for so many pairs lets any of them be called different, however much the samples
+// Whether any pair can be called different after Holm's correction for this many pairs, even if all samples
 // agree.
 bool pairs_can_differ(const Comparison& comparison);
 

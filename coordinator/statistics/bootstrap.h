@@ -1,5 +1,5 @@
-// The samples drawn anew, many times, the same draws for all methods; and what two methods differ by then.
-// Definition: docs/semantics.md, "Statistics".
+// Draws the samples of a run anew, many times, with the same draws for all methods, and tells how much two
+// methods differ in each resample. Definition: docs/semantics.md, "Statistics".
 #pragma once
 
 #include <cstdint>
@@ -11,22 +11,24 @@
 
 namespace kvcompare {
 
-// Methods are named by their place in SampleSums::methods, and have no failed unit. Safe to ask from several
-// threads.
+// Methods are given by their place in SampleSums::methods, and must have no failed unit. Several threads may
+// call the const members.
 class Bootstrap {
  public:
-  // Keeps a reference to the columns: at least one sample.
+  // Keeps a reference to the columns, which must have at least one sample.
   Bootstrap(const SummedColumns& columns, int n_threads);
 
-  // Of the difference a - b, nats a token.
+  // The interval of the difference a - b, in nats a token.
   Interval interval(std::size_t a, std::size_t b) const;
 
-  // Of the difference of perplexities. Absent if a resample has one that is too large for a double.
+  // The interval of the difference of perplexities. Absent if a resample has a perplexity that is too large
+  // for a double.
   std::optional<Interval> ppl_interval(std::size_t a, std::size_t b) const;
 
-  // In one resample.
+  // Values in one resample.
   double difference(std::size_t a, std::size_t b, std::size_t resample) const;  // nats a token
-  double attended_density(std::size_t method, std::size_t resample) const;      // of those with densities
+  double attended_density(std::size_t method, std::size_t resample) const;      // only for methods with
+                                                                                // densities
 
  private:
   const SummedColumns& columns_;

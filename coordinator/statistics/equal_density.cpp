@@ -11,7 +11,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr double kMostLeftOut = 0.05;  // share of the resamples in which a sweep may miss the density
+constexpr double kMostLeftOut = 0.05;  // in this share of the resamples a sweep may miss the density
 
 std::string three_digits(double value) {
   std::array<char, 32> buffer;
@@ -26,7 +26,7 @@ double density_of(const Comparison& comparison, MethodIndex m) {
   return comparison.methods[place(m)].totals->attended_density;
 }
 
-// Those that have totals, by density.
+// The sweep's points that have totals, by density.
 std::vector<MethodIndex> points_of(const Comparison& comparison, const Sweep& sweep) {
   std::vector<MethodIndex> points;
   for (const auto m : sweep.points)

@@ -1,4 +1,4 @@
-// Methods compared where they read the same share of the keys. Definition: docs/semantics.md, "Statistics".
+// Compares methods where they read the same share of the keys. Definition: docs/semantics.md, "Statistics".
 #pragma once
 
 #include <vector>
@@ -9,13 +9,13 @@
 
 namespace kvcompare {
 
-// By density as asked for, then by sweep; without intervals.
-//   columns : of the comparison
+// Returns rows by density in the order asked for, then by sweep, without intervals.
+//   columns : those of the comparison
 std::vector<AtDensity> equal_density(const Comparison& comparison, const SummedColumns& columns,
                                      const std::vector<Sweep>& sweeps, const std::vector<double>& densities);
 
-// The interval of a row that has a value, or why there is none.
-//   bootstrap : of the comparison, with the densities of the sweep's points
+// Adds the interval of a row that has a value, or the reason why there is none.
+//   bootstrap : that of the comparison, with the densities of the sweep's points
 void add_interval(AtDensity& row, const Bootstrap& bootstrap);
 
 }  // namespace kvcompare

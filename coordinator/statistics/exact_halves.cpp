@@ -7,8 +7,8 @@
 namespace kvcompare {
 namespace {
 
-// The power of two whose multiples add up exactly: a difference of two sums has no more of it than a double
-// has digits.
+// The exponent of the power of two whose multiples add up exactly: a difference of two sums has at most as
+// many digits above it as a double has.
 int exponent_of_grain(const std::vector<std::vector<double>>& columns) {
   double largest = 0;
   for (const auto& column : columns)

@@ -14,7 +14,7 @@ namespace {
 void start(std::vector<std::jthread>& threads, std::int64_t n, const std::function<void()>& run) {
   try {
     while (std::ssize(threads) < n) threads.emplace_back(run);
-  } catch (const std::system_error&) {  // no more of them: those that there are do all of it
+  } catch (const std::system_error&) {  // the system gives no more threads; those that exist do all the work
   }
 }
 

@@ -1,4 +1,4 @@
-// The interval of the bootstrap.
+// The interval that the bootstrap takes from its resamples.
 #pragma once
 
 #include <span>
@@ -8,7 +8,7 @@
 namespace kvcompare {
 
 // From the 2.5 to the 97.5 percentile, linear between order statistics. Reorders the values.
-//   values : at least one, none of them NaN
+//   values : at least one; none is NaN
 Interval middle_95_percent(std::span<double> values);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// Why a number of the statistics is not there, as reports say it.
+// The reasons why a number of the statistics is missing, as reports state them.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What the statistics are made of: sums of every sample under every method.
+// The numbers from which all statistics are computed: sums over each sample under each method.
 #pragma once
 
 #include <cstdint>

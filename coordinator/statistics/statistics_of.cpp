@@ -76,7 +76,7 @@ std::vector<Difference> differences(const std::vector<std::size_t>& instances, c
   return rows;
 }
 
-// Calls fill(row, place of the row) for those that nothing stands against.
+// Calls fill(row, place of the row) for the rows that have no reason against it.
 template <class Row, class Fill>
 void fill_open(std::vector<Row>& rows, int n_threads, const Fill& fill) {
   in_parallel(std::ssize(rows), n_threads, [&](std::int64_t i) {

@@ -1,4 +1,4 @@
-// What is summed over the samples, as columns of numbers, and which column is whose.
+// The numbers that are summed over samples, as columns, and which column belongs to which method.
 #pragma once
 
 #include <span>
@@ -12,12 +12,12 @@ namespace kvcompare {
 class SummedColumns {
  public:
   struct OfMethod {
-    std::size_t high = 0, low = 0;  // of the NLL, see exact_halves.h
+    std::size_t high = 0, low = 0;  // the two parts of the NLL, see exact_halves.h
     std::size_t attended = 0, attendable = 0;
   };
   static constexpr std::size_t kScored = 0;
 
-  //   with_density : methods whose attended and attendable keys are wanted, too
+  //   with_density : the methods whose attended and attendable keys are needed too
   SummedColumns(const SampleSums& sums, std::span<const std::size_t> with_density);
 
   std::span<const std::vector<double>> all() const { return columns_; }
@@ -25,7 +25,7 @@ class SummedColumns {
   std::int64_t n_samples() const { return std::ssize(columns_[kScored]); }
   const OfMethod& of(std::size_t method) const { return of_method_[method]; }
 
-  // Nats, over all samples as they are; and under the weights of a resample.
+  // In nats, over all samples once; and with the weights of a resample.
   double nll_difference(std::size_t a, std::size_t b) const;
   double nll_difference(std::size_t a, std::size_t b, const WeightedSums& sums, std::size_t resample) const;
 

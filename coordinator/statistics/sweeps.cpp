@@ -10,7 +10,7 @@ namespace kvcompare {
 namespace {
 
 struct Group {
-  MethodSpec spec;   // its strength is 0
+  MethodSpec spec;   // with its strength set to 0
   std::string name;  // of that instance
   std::vector<MethodIndex> points;
 };

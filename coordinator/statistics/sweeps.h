@@ -16,8 +16,9 @@ struct Sweep {
   std::vector<MethodIndex> points;  // at least two, in the order of the run
 };
 
-// By the first point. The strength is a ratio's compression_ratio, a threshold's threshold.
-//   methods : of the run, [0] the baseline, which is in no sweep
+// Returns the sweeps in the order of their first points. How strongly an instance evicts is its
+// compression_ratio under a ratio policy, and its threshold under a threshold policy.
+//   methods : of the run; [0] is the baseline, which is in no sweep
 std::vector<Sweep> sweeps_of(const std::vector<MethodSpec>& methods);
 
 }  // namespace kvcompare

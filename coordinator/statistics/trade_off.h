@@ -1,4 +1,4 @@
-// The curve of a sweep: what a density costs.
+// The curve of a sweep: the cost in NLL at each attended density.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,8 @@ struct TradeOffPoint {
   double avg_nll_delta = 0;  // nats a token
 };
 
-// Linear between the neighbouring points; absent beyond the ends. Points of one density count as one, whose
-// cost is their mean. Takes the points in any order.
+// The cost at a density, linear between the neighbouring points; absent beyond the ends. Points of the same
+// density count as one point with the mean of their costs. The points may come in any order.
 std::optional<double> cost_at(double density, std::span<const TradeOffPoint> points);
 
 }  // namespace kvcompare

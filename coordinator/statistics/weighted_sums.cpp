@@ -10,11 +10,11 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 0;  // key of all draws
-constexpr std::size_t kWide = 4;             // columns, and resamples, that are summed at once
-constexpr std::size_t kWords = 256;  // random ones made at once, so that the compiler makes vectors of them
+constexpr std::uint64_t kBootstrapSeed = 0;  // the key of all draws
+constexpr std::size_t kWide = 4;             // how many columns, and how many resamples, are summed at once
+constexpr std::size_t kWords = 256;          // random words made at once, so that the compiler can vectorise
 
-// kWide numbers of each sample side by side: [n_samples][kWide].
+// kWide numbers for each sample, side by side: [n_samples][kWide].
 using Block = std::vector<std::array<double, kWide>>;
 
 // Calls use(i, word) for the words of the counters (high << 64) + i, 0 <= i < n.
@@ -28,7 +28,8 @@ void for_words(std::uint64_t high, std::size_t n, const Use& use) {
   }
 }
 
-// int(u * n) of the uniform number u that the word is; in whole numbers, and doubles give the same.
+// int(u * n), where u is the uniform number that the word stands for. Computed in whole numbers; doubles
+// would give the same result.
 std::size_t drawn(std::uint32_t word, std::size_t n) {
   return static_cast<std::size_t>((static_cast<std::uint64_t>(word >> 8) * n) >> 24);
 }
@@ -40,7 +41,7 @@ void set_weights(Weights weights, std::size_t resample, std::size_t lane, Block&
     for_words(resample, n, [&](std::size_t, std::uint32_t word) { ++block[drawn(word, n)][lane]; });
   } else {
     const auto flip =
-        static_cast<std::uint64_t>(kResamples) + resample;  // apart from the draws of the bootstrap
+        static_cast<std::uint64_t>(kResamples) + resample;  // counters that the bootstrap does not use
     for_words(flip, n, [&](std::size_t s, std::uint32_t word) { block[s][lane] = word >> 31 ? 1 : -1; });
   }
 }

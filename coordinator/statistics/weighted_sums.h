@@ -9,14 +9,14 @@
 namespace kvcompare {
 
 enum class Weights {
-  kTimesDrawn,  // as many draws with replacement as there are samples: how often each was drawn
+  kTimesDrawn,  // how often each sample is drawn, in as many draws with replacement as there are samples
   kSigns,       // 1 or -1
 };
 
 class WeightedSums {
  public:
   //   columns : [n_columns][n_samples]
-  // All columns are summed with the same weights, those of as many resamples as n_resamples says.
+  // All columns are summed with the same weights, once for each of n_resamples resamples.
   WeightedSums(Weights weights, std::span<const std::vector<double>> columns, std::int64_t n_resamples,
                int n_threads);
 

@@ -35,7 +35,7 @@ std::string devices_of(const Job& job) {
 ExitCode run_alone(const CompareCommand& command) {
   const auto& options = command.options;
   const int n_threads = options.threads.value_or(usable_cores().n);
-  use_threads_of_libtorch(n_threads);  // for loading; a worker sets its own
+  use_threads_of_libtorch(n_threads);  // for loading; a worker sets its own number
   Coordination run(command, n_threads);
   if (run.n_units() > 0) {
     tell_memory_plan(run.job(), options, run.longest_sample(), 1);
@@ -50,7 +50,7 @@ ExitCode run_alone(const CompareCommand& command) {
                    // Worker threads cannot be stopped.
                    [] { std::_Exit(static_cast<int>(ExitCode::kInterrupted)); });
     } catch (const DeviceLost& error) {
-      // Nothing on that device can be freed any more, and no worker on another is to be waited for.
+      // Nothing on the failed device can be freed any more, and workers on other devices are not waited for.
       report_error(error.what());
       std::_Exit(static_cast<int>(error.exit_code()));
     }
@@ -58,7 +58,7 @@ ExitCode run_alone(const CompareCommand& command) {
   return run.finish();
 }
 
-// Rank 0. What goes wrong before the workers are through ends all ranks.
+// Rank 0's part. An error before the workers are done ends all ranks.
 ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, MpiMessenger& remote,
                           const PlaceOnHost& place) {
   const auto& options = command.options;

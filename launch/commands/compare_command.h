@@ -1,4 +1,4 @@
-// kvcompare compare: the main job.
+// kvcompare compare: runs a comparison, which is the program's main job.
 #pragma once
 
 #include "common/exit_code.h"

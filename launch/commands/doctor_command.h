@@ -1,4 +1,4 @@
-// kvcompare doctor: what of this machine the program can use, and what is missing.
+// kvcompare doctor: says what the program can use on this machine, and what is missing.
 #pragma once
 
 #include "common/exit_code.h"
@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// Under mpirun one table for all ranks. kUsage if something is wrong that the main job needs.
+// Under mpirun prints one table for all ranks. Returns kUsage if something is wrong that the main job needs.
 ExitCode run_doctor(const DoctorCommand& command);
 
 }  // namespace kvcompare

@@ -1,5 +1,5 @@
-// What kvcompare doctor says of the GPUs of a host, of what a program needs to use them, and of the devices
-// that a run would choose.
+// What kvcompare doctor says about the GPUs of a host, about what a program needs to use them, and about the
+// devices that a run would choose.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ Finding cuda_driver(const GpuFacts& facts);
 Finding gpu(int index);
 Finding nccl();
 
-// request: as --device.
+//   request : as in --device
 Finding devices(const std::string& request, const GpuFacts& facts);
 
 }  // namespace kvcompare::doctor

@@ -1,4 +1,4 @@
-// What kvcompare doctor looks at on a host beside its GPUs and the output folder.
+// What kvcompare doctor examines on a host, apart from its GPUs and the output folder.
 #pragma once
 
 #include "launch/commands/doctor_findings.h"

@@ -1,4 +1,4 @@
-// What kvcompare doctor says of the folder that results would go to.
+// What kvcompare doctor says about the folder for results.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,7 @@
 
 namespace kvcompare::doctor {
 
-// Writes, syncs and locks there as a run would; leaves nothing behind.
+// Writes, syncs and locks in the folder as a run would, and leaves nothing behind.
 Finding output_folder(const std::filesystem::path& folder);
 
 }  // namespace kvcompare::doctor

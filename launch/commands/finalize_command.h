@@ -1,4 +1,4 @@
-// kvcompare finalize OUT: all outputs again, from the journal alone.
+// kvcompare finalize OUT: makes all outputs again, from the journal alone.
 #pragma once
 
 #include "common/exit_code.h"

@@ -1,4 +1,5 @@
-// The coordinator's part of a training, whoever the workers are: from the command to the surrogate's files.
+// The coordinator's part of a training, from the command to the surrogate's files. It is the same whether the
+// workers are threads or processes.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +18,14 @@
 
 namespace kvcompare {
 
-// OUT/training.json  what the training is of; at the end, how well it went
-// OUT/targets/       a file a prompt; OUT/layers/: a file a layer. Both are removed at the end.
-// OUT/COMPLETE       written last but for that
+//   OUT/training.json  what is trained, and on what; at the end, how well it went
+//   OUT/targets/       one file for each prompt; removed at the end
+//   OUT/layers/        one file for each layer; removed at the end
+//   OUT/COMPLETE       written last, before these folders are removed
 class KvzapTraining {
  public:
-  // Locks the folder, reads model configuration and data set, plans, and sees what is there already.
+  // Locks the folder, reads model configuration and data set, plans the training, and finds out what the
+  // folder holds already.
   KvzapTraining(const TrainKvzapCommand& command, int n_threads);
 
   const Job& job() const { return job_; }
@@ -30,19 +33,19 @@ class KvzapTraining {
   MixedHardware mixed_hardware() const {
     return command_.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse;
   }
-  bool is_complete() const { return is_complete_; }  // by an earlier run
+  bool is_complete() const { return is_complete_; }  // an earlier run has completed it
   bool needs_workers() const { return !missing_.empty(); }
 
-  // Gathers the targets that are still missing. False if it was told to stop.
+  // Collects the targets that are still missing. Returns false if a stop was requested.
   bool collect(PromptCollection& collection);
 
-  // Fits every layer on another thread.
-  //   meanwhile : called again and again by this thread; returns after a tenth of a second or so. What it
-  //               throws is thrown at once; the fit then goes on until the process ends
-  //   returns   : absent if it was told to stop
+  // Fits every layer, on another thread.
+  //   meanwhile : this thread calls it again and again; it must return after about a tenth of a second. If it
+  //               throws, the exception is thrown at once, and the fit goes on until the process ends
+  //   returns   : absent if a stop was requested
   std::optional<FittedLayers> fit(const std::function<void()>& meanwhile);
 
-  // Writes the surrogate and prints how well it does.
+  // Writes the surrogate and prints how well it predicts.
   ExitCode finish(const FittedLayers& fitted);
 
  private:
@@ -60,11 +63,11 @@ class KvzapTraining {
   InputHashes hashes_;
   TrainingPlan plan_;
   Identity identity_;
-  std::vector<RepeatedPrompt> missing_;  // whose targets are not there yet
+  std::vector<RepeatedPrompt> missing_;  // prompts whose targets are missing
   bool is_complete_ = false;
 };
 
-// Of model and data: as a job without methods. Throws as read_job.
+// The model and data of the command, as a job without methods. Throws as read_job does.
 Job training_job(const TrainKvzapCommand& command);
 
 }  // namespace kvcompare

@@ -5,9 +5,9 @@
 
 namespace kvcompare {
 
-// Makes what people look at once more, from the journals of complete runs: of one run all of it, of several a
-// page that shows them side by side. Throws ConfigError for a folder without a run that is complete,
-// DataError for a journal that is damaged or of another version, OutputError.
+// kvcompare report: makes the reports for people again, from the journals of complete runs. For one run it
+// makes all of them, for several a page that shows the runs side by side. Throws ConfigError for a folder
+// without a complete run, DataError for a journal that is damaged or of another version, and OutputError.
 ExitCode run_report(const ReportCommand& command);
 
 }  // namespace kvcompare

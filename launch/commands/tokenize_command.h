@@ -1,4 +1,4 @@
-// kvcompare tokenize: texts to token ids.
+// kvcompare tokenize: turns texts into token ids.
 #pragma once
 
 #include "common/exit_code.h"

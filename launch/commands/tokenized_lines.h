@@ -1,4 +1,4 @@
-// A data set of texts as a data set of token ids.
+// Turns a data set of texts into a data set of token ids.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +9,9 @@
 
 namespace kvcompare {
 
-// A line {"input_ids":[...]} for each line of `input` that is not blank, in order: the sample that a
-// comparison would make of the line, not truncated. Text goes through `encode`. Throws DataError for a bad
-// line.
+// Returns a line {"input_ids":[...]} for each line of `input` that is not blank, in order. The ids are those
+// of the sample that a comparison would make of the line, not truncated. `encode` turns text into ids. Throws
+// DataError for a bad line.
 std::string tokenized_lines(const std::filesystem::path& input, const std::optional<std::string>& text_field,
                             const Encode& encode);
 

@@ -51,7 +51,8 @@ void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPla
   }
 }
 
-// Of a process that is alone: one a GPU, or one with all threads on the CPU. job outlives them.
+// The workers of a process without other ranks: one for each GPU, or one with all threads on the CPU. The job
+// must outlive them.
 std::vector<LocalWorker> make_prompt_workers(const Job& job, const std::string& model, int n_threads) {
   std::vector<LocalWorker> workers;
   for (const auto& device : job.devices)
@@ -108,7 +109,7 @@ ExitCode run_alone(const TrainKvzapCommand& command) {
   return fitted ? training.finish(*fitted) : interrupted();
 }
 
-// Rank 0. The others wait for the end of the fit without a load: it is rank 0's alone.
+// Rank 0's part. The other ranks wait for the end of the fit without work, because rank 0 alone fits.
 ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi, MpiMessenger& remote,
                           const PlaceOnHost& place) {
   const auto& options = command.options;

@@ -1,4 +1,4 @@
-// kvcompare train_kvzap: a surrogate of KVzap for a model.
+// kvcompare train_kvzap: trains a surrogate of KVzap for a model.
 #pragma once
 
 #include "common/exit_code.h"
@@ -6,9 +6,9 @@
 
 namespace kvcompare {
 
-// Alone, or as one of several ranks: the prompts are shared out, rank 0 keeps their targets and fits the
-// surrogate. Prints the held-out R2 of each layer. kInterrupted if it was told to stop; what is done is kept
-// for --resume.
+// Runs in one process, or as one of several ranks. All ranks compute targets of prompts; rank 0 stores the
+// targets and fits the surrogate. Prints the held-out R2 of each layer. Returns kInterrupted after a stop;
+// what is done is kept for --resume.
 ExitCode run_train_kvzap(const TrainKvzapCommand& command);
 
 }  // namespace kvcompare

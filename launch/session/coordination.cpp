@@ -27,10 +27,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// As a program that is started elsewhere would find it.
+// The path as a program that is started in another folder would find it.
 std::string absolute(const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return path;  // the id of a model
+  if (!std::filesystem::exists(path, error)) return path;  // then it is the id of a model
   const auto full = std::filesystem::absolute(path, error);
   return error ? path : full.lexically_normal().string();
 }
@@ -70,8 +70,8 @@ void check_and_tell(const JournalHeader& header) {
                 : ", " + counted(std::ssize(header.bad_lines), "bad line") + " left out"));
 }
 
-// Told at once, not at the end: a stop that mpirun passes on leaves a rank one second (SIGTERM, then
-// SIGKILL).
+// Says at once, and not only at the end, that the stop was noticed: if mpirun passes the stop on, a rank has
+// only one second between SIGTERM and SIGKILL.
 bool heeded_stop(bool& has_told) {
   if (stop_signalled() && !std::exchange(has_told, true))
     log_warning(
@@ -159,7 +159,7 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
       .leave_loading =
           [&](const Evaluated& so_far) {
             journal_end(so_far);
-            finish();  // tells what is done
+            finish();  // says what has been done
             end();
           },
       .stop_grace = std::chrono::seconds(command_.options.stop_grace)};
@@ -175,8 +175,8 @@ void Coordination::journal_end(const Evaluated& evaluated) {
 }
 
 ExitCode Coordination::finish() {
-  only_note_stop();                           // reports are written whole
-  folder_.record_growth(*journal_, header_);  // if there was no unit to begin with
+  only_note_stop();                           // reports must not be left half written
+  folder_.record_growth(*journal_, header_);  // in case there was no unit to evaluate
   return publish(folder_.path(), command_.options.report_text ? Texts::kShow : Texts::kOmit);
 }
 

@@ -1,4 +1,5 @@
-// The coordinator's part of a run, whoever the workers are: from the command to the reports.
+// The coordinator's part of a run, from the command to the reports. It is the same whether the workers are
+// threads or processes.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,8 @@ namespace kvcompare {
 
 class Coordination {
  public:
-  // Locks the output folder, reads job and data, opens the journal, and plans what is still to be evaluated.
+  // Locks the output folder, reads job and data, opens the journal, and plans which units are still to be
+  // evaluated.
   Coordination(const CompareCommand& command, int n_threads);
 
   const Job& job() const { return job_; }
@@ -23,7 +25,7 @@ class Coordination {
   std::size_t n_units() const { return work_.units.size(); }  // still to be evaluated
   std::int64_t longest_sample() const;                        // tokens
 
-  // Who works on it, for run.json.
+  // The processes and workers of the run, for run.json.
   struct Crew {
     int n_processes = 1;
     int n_workers = 1;
@@ -31,9 +33,9 @@ class Coordination {
     std::string device;
   };
 
-  // Evaluates the units.
-  //   end : ends the process, and the other ranks if there are any. Called when a stop was asked for and
-  //         either units go on too long, or only workers that are still loading are left
+  // Has the units evaluated by the workers.
+  //   end : ends this process, and the other ranks if there are any. Called after a stop was asked for, if
+  //         units go on for too long, or if only workers that are still loading are left
   void evaluate(Messenger& messenger, const Crew& crew, const std::function<void()>& end);
 
   // Writes the reports and prints the table.

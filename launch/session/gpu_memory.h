@@ -1,4 +1,4 @@
-// What the log says before the run about the memory of its GPUs (worker/gpu/memory_plan.h).
+// Tells in the log, before the run, how the memory of its GPUs will be used (worker/gpu/memory_plan.h).
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace kvcompare {
 
-// A line in the log if the GPU engine is to run. Uses no GPU: what other processes have there is not known.
+// Writes a line to the log if the GPU engine is to run. Uses no GPU, so it is not known what other processes
+// have there. Throws ConfigError if the weights do not fit.
 //   longest   : tokens of the longest sample
-//   n_sharing : ranks on the first GPU
-// Throws ConfigError if the weights do not fit.
+//   n_sharing : number of ranks on the first GPU
 void tell_memory_plan(const Job& job, const RunOptions& options, std::int64_t longest, int n_sharing);
 
 }  // namespace kvcompare

@@ -13,7 +13,7 @@ namespace {
 
 void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   try {
-    at::set_num_threads(1);  // holds for this thread: what computes with several has its own
+    at::set_num_threads(1);  // for this thread only; an engine that computes with several threads has its own
     const auto messenger = exchange.endpoint(rank);
     worker(*messenger);
   } catch (...) {
@@ -21,7 +21,7 @@ void work(InProcessExchange& exchange, Rank rank, const LocalWorker& worker) {
   }
 }
 
-// So that no worker goes on waiting for a coordinator that is no more.
+// Ends the workers, so that none waits for a coordinator that no longer exists.
 struct CoordinatorEnded : std::exception {
   const char* what() const noexcept override { return "the coordinator has ended"; }
 };
@@ -34,7 +34,8 @@ LocalWorker evaluating_worker(std::function<ReadyWorker()> get_ready, std::files
     try {
       run_worker(messenger, *ready.evaluator, ready.hello, computed_log);
     } catch (const DeviceLost&) {
-      // What it holds cannot be given back to a device that fails; the process is about to end.
+      // The evaluator's memory cannot be returned to a device that has failed, so it is leaked. The process
+      // is about to end.
       static_cast<void>(ready.evaluator.release());
       throw;
     }

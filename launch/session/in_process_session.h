@@ -1,4 +1,4 @@
-// Workers as threads of this process, and the coordinator on the calling thread.
+// Runs workers as threads of this process, with the coordinator on the calling thread.
 #pragma once
 
 #include <filesystem>
@@ -18,15 +18,15 @@ struct ReadyWorker {
   std::unique_ptr<Evaluator> evaluator;
 };
 
-// What a worker does from its first message to its last, on a thread of its own.
+// Everything that a worker does, from its first message to its last, on its own thread.
 using LocalWorker = std::function<void(Messenger&)>;
 
-// One that evaluates units. get_ready is called on the worker's own thread; what it holds is kept.
+// A worker that evaluates units. It calls get_ready on its own thread, and keeps the result until it ends.
 LocalWorker evaluating_worker(std::function<ReadyWorker()> get_ready,
                               std::filesystem::path computed_log = {});
 
-// Starts the workers, as ranks 1 ... n; they end with the object. One that dies makes the coordinator's
-// endpoint throw what it threw.
+// Starts the workers as ranks 1 ... n. They end with the object. If a worker throws, the coordinator's
+// endpoint throws the same exception.
 class LocalWorkers {
  public:
   explicit LocalWorkers(const std::vector<LocalWorker>& workers);

@@ -24,7 +24,7 @@
 namespace kvcompare {
 namespace {
 
-// Reads the tokenizer when the first text asks for it: a data set of ids needs none.
+// Reads the tokenizer when the first text needs it, because a data set of ids needs none.
 class LazyTokenizer {
  public:
   explicit LazyTokenizer(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -37,7 +37,7 @@ class LazyTokenizer {
   bool was_used() const { return tokenizer_.has_value(); }
 
  private:
-  // A failure is remembered: what cannot be read once is not read again for every text.
+  // A failure is remembered, so that a tokenizer that cannot be read is not read again for every text.
   void load() {
     try {
       tokenizer_ = Tokenizer::load(folder_);
@@ -52,14 +52,15 @@ class LazyTokenizer {
   std::exception_ptr failure_;
 };
 
-// The hash of a model, computed on other threads. It is given up if this object ends before it was asked for.
+// Computes the hash of a model on other threads. If this object ends before the hash was asked for, the hash
+// is given up.
 class HashBeside {
  public:
   explicit HashBeside(const std::filesystem::path& folder)
       : hash_(std::async(std::launch::async, model_hash, folder, stop_.get_token())) {}
   HashBeside(const HashBeside&) = delete;
   HashBeside& operator=(const HashBeside&) = delete;
-  ~HashBeside() { stop_.request_stop(); }  // then the future waits
+  ~HashBeside() { stop_.request_stop(); }  // the future's destructor then waits
 
   std::string get() { return hash_.get(); }
 
@@ -81,7 +82,7 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
   warn_beyond_positions(longest, "the longest sample", config);
 }
 
-// Two names of one scorer would be two names of the same instances.
+// Throws if two names mean the same scorer, because that would make two names for the same instances.
 void refuse_equal(const std::map<std::string, std::string>& scorers, const std::vector<MethodSpec>& methods) {
   const auto flag_of = [&](const std::string& place) -> std::string {
     for (const auto& method : methods)

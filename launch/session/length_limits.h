@@ -1,4 +1,5 @@
-// How many tokens a model takes: more than its sliding window is refused, more than it was made for is told.
+// Checks how many tokens a model takes. A sample longer than its sliding window is refused. A sample longer
+// than it was made for causes a warning.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +9,17 @@
 
 namespace kvcompare {
 
-// What is too long, and what to do about it.
+// What is too long, and what the user can do about it.
 struct TooLong {
   std::string what;
   std::string remedy;
 };
 
-// Throws DataError if the model has an active sliding window that is shorter.
+// Throws DataError if the model has an active sliding window that is shorter than n_tokens.
 void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
                           const TooLong& told);
 
-// A line in the log if the model was made for fewer.
+// Writes a warning to the log if the model was made for fewer tokens.
 void warn_beyond_positions(std::int64_t n_tokens, const std::string& what, const ModelConfig& config);
 
 }  // namespace kvcompare

@@ -19,11 +19,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kNow{0};
-constexpr std::chrono::seconds kFarewell{5};  // for messages to be delivered at the end
-constexpr int kThreadsOfMpi = 3;              // that Open MPI starts for itself
-const Rank kLocalWorker{1};                   // in the exchange inside a process
+constexpr std::chrono::seconds kFarewell{5};  // time for messages to be delivered at the end
+constexpr int kThreadsOfMpi = 3;              // threads that Open MPI starts for itself
+const Rank kLocalWorker{1};                   // its number in the exchange inside a process
 
-// A pause that a message from within the process ends.
+// Waits for `pause`, or until a message from within the process arrives.
 std::optional<Envelope> wait_for_local(Messenger& local, std::chrono::microseconds pause) {
   if (pause >= std::chrono::milliseconds(1))
     return local.receive(std::chrono::floor<std::chrono::milliseconds>(pause));
@@ -91,7 +91,7 @@ class WorkerRank {
   WorkerRank(MpiEnvironment& environment, MpiMessenger& remote, const LocalWorker& worker)
       : environment_(environment), remote_(remote), local_({worker}) {}
 
-  // Until the worker has said goodbye, or rank 0 that all is over.
+  // Returns when the worker has said goodbye, or when rank 0 has said that all is over.
   ExitCode run() {
     for (Backoff backoff;;) {
       bool has_moved = false;
@@ -111,7 +111,7 @@ class WorkerRank {
   }
 
  private:
-  // A worker that has died says so, once.
+  // If the worker has thrown, returns its error as a message, once.
   std::optional<Envelope> from_worker(std::chrono::microseconds pause) {
     try {
       if (!has_failed_) {
@@ -137,7 +137,7 @@ class WorkerRank {
     return ExitCode::kComplete;
   }
 
-  // Does not wait for the worker thread, which may be computing.
+  // Ends the process without waiting for the worker thread, which may be computing.
   [[noreturn]] void end(ExitCode code) {
     remote_.send(kCoordinator, Goodbye{});
     if (!remote_.flush(kFarewell)) environment_.abort(code);
@@ -168,7 +168,7 @@ ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWor
 ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
   require_threads(n_threads_beside_main(options.threads.value_or(1)) + kThreadsOfMpi);
   MpiEnvironment mpi;
-  // Rank 0 knows whether there is something to lose, and ends the others.
+  // A stop is only noted here. Rank 0 knows whether there is something to lose, and ends the others.
   if (mpi.rank() > 0) only_note_stop();
   MpiMessenger remote(mpi, {.silence = std::chrono::seconds(options.rank_timeout),
                             .first_silence = std::chrono::seconds(options.start_timeout)});
@@ -194,7 +194,8 @@ void while_others_wait(MpiEnvironment& environment, MpiMessenger& remote, const 
     report_error(error.what());
     end_other_ranks(environment, remote, error);
     environment.finalize();
-    std::_Exit(static_cast<int>(error.exit_code()));  // not waiting for a worker thread that may be computing
+    std::_Exit(static_cast<int>(error.exit_code()));  // without waiting for a worker thread that may be
+                                                      // computing
   }
 }
 

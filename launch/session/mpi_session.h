@@ -1,5 +1,5 @@
-// Coordinator and workers as MPI processes. Each has its main thread for messages, so that it answers while
-// another thread computes.
+// Runs coordinator and workers as MPI processes. The main thread of each process passes messages, so that it
+// answers while another thread computes.
 #pragma once
 
 #include <functional>
@@ -11,11 +11,12 @@
 
 namespace kvcompare {
 
-// Rank 0's side: the coordinator's endpoint to its own worker thread, if it has one, and to the other ranks.
-// Workers are numbered from 1, the local one first.
+// Rank 0's side: the coordinator's messenger to its own worker thread, if it has one, and to the other ranks.
+// Workers are numbered from 1, the local worker first.
 class CoordinatorSession : public Messenger {
  public:
-  // local: of at most one worker. All outlive the session.
+  //   local : at most one worker
+  // All arguments must outlive the session.
   CoordinatorSession(const MpiEnvironment& environment, MpiMessenger& remote, LocalWorkers* local);
 
   int n_workers() const;
@@ -32,27 +33,27 @@ class CoordinatorSession : public Messenger {
   LocalWorkers* local_;
 };
 
-// Rank 0 cannot go on: all other ranks learn why, and end. Returns when they have; ends them at once if they
-// do not within a few seconds.
+// Ends all other ranks when rank 0 cannot continue, and tells them why. Returns when they have ended. Ends
+// them at once if they do not end within a few seconds.
 void end_other_ranks(const MpiEnvironment& environment, MpiMessenger& remote, const Error& error);
 
-// Another rank's side: passes messages between rank 0 and a worker thread until the work is done. What the
-// worker throws is told to rank 0, which then ends all ranks. Returns when the work is done; where it ends
-// otherwise, the process ends here.
+// Another rank's side: passes messages between rank 0 and a worker thread until the work is done. If the
+// worker throws, rank 0 is told, and ends all ranks. Returns when the work is done. In every other case it
+// ends this process and does not return.
 ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWorker& worker);
 
 // What the ranks of a run do.
 struct RankRoles {
-  // Rank 0's. Throws Error only after end_other_ranks or when the others have ended.
+  // What rank 0 does. Throws Error only after end_other_ranks, or when the others have ended.
   std::function<ExitCode(MpiEnvironment&, MpiMessenger&, const PlaceOnHost&)> coordinate;
-  std::function<LocalWorker(const MpiEnvironment&, const PlaceOnHost&)> worker;  // another rank's
+  std::function<LocalWorker(const MpiEnvironment&, const PlaceOnHost&)> worker;  // what another rank does
 };
 
-// This process as one of several that mpirun or srun started; from MPI_Init to MPI_Finalize.
+// Runs this process as one of several that mpirun or srun started, from MPI_Init to MPI_Finalize.
 ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles);
 
-// Rank 0's work as long as others wait for it: what it throws is told to all ranks, and ends them and this
-// one.
+// Runs `work` on rank 0 while the other ranks wait for it. If it throws, rank 0 sends the error to all ranks,
+// and every process exits with the error's code.
 void while_others_wait(MpiEnvironment& environment, MpiMessenger& remote, const std::function<void()>& work);
 
 }  // namespace kvcompare

@@ -18,10 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// When mpirun was killed its processes live on for a second.
+// After mpirun was killed, its processes live on for a second.
 constexpr std::chrono::seconds kPatience{5};
 
-// The marker first: results without it do not count.
+// The marker is removed first, because results without it do not count.
 constexpr std::array kFiles{kCompleteMarker,
                             "comparison_summary.json",
                             "detailed_results.json",
@@ -35,7 +35,7 @@ constexpr std::array kFiles{kCompleteMarker,
                             "journal.jsonl",
                             "journal.jsonl.damaged"};
 
-// What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
+// A path that cannot be examined counts as existing; whoever opens it then says why it cannot be read.
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error) || error;
@@ -70,7 +70,7 @@ OutputFolder::OutputFolder(const RunOptions& options)
   const auto found = first_result_in(path_);
   if (!found) return;
   if (!options.resume) {
-    // A run that ended before its first unit was evaluated has nothing to lose.
+    // If a run ended before its first unit was evaluated, there is nothing to lose.
     if (*found == "journal.jsonl" && Journal(journal_path(path_)).units().empty()) return;
     throw ConfigError("output_dir",
                       path_.string() + " holds " + *found +

@@ -1,4 +1,4 @@
-// The folder that a run writes into: who may write, what is there already, and the journal.
+// The folder that a run writes into: the lock, what the folder holds already, and the journal.
 #pragma once
 
 #include <filesystem>
@@ -14,29 +14,31 @@ namespace kvcompare {
 
 class OutputFolder {
  public:
-  // Locks the folder, which is made if it is not there, and reads the journal of an earlier run.
-  // Throws ConfigError("output_dir") if there are results or a journal and the run is neither to be resumed
-  // nor overwritten, DirectoryInUse, OutputError, DataError for a damaged journal.
+  // Locks the folder, and makes it if it does not exist. Reads the journal of an earlier run. Throws
+  // ConfigError("output_dir") if the folder holds results or a journal, and the command neither resumes nor
+  // overwrites. Throws DirectoryInUse, OutputError, and DataError for a damaged journal.
   explicit OutputFolder(const RunOptions& options);
 
   const std::filesystem::path& path() const { return path_; }
 
-  // The run is as it was begun, or asks for more: what is known gets its place there.
-  //   data_hash : of the first so many samples
-  // Throws ConfigError("resume") naming what has changed, old and new, or is not asked for any more.
+  // Checks that the command continues the run in the folder, or asks for more, and takes over the units that
+  // are known.
+  //   data_hash : returns the hash of the first so many samples
+  // Throws ConfigError("resume") naming what has changed, with old and new value, or what is no longer asked
+  // for.
   void go_on_with(const JournalHeader& header, const std::function<std::string(std::int64_t)>& data_hash);
 
-  // What is known of the units; nothing if the run begins.
+  // What is known of the units; empty if the run is new.
   const UnitTable& known() const;
 
-  // With which arithmetic they were computed, by place in the journal.
+  // The arithmetic that computed them, in the order of the journal's records.
   std::vector<Numerics> numerics() const;
 
-  // Begins the journal, or goes on with it; what was damaged or torn is left out of it from now on.
+  // Begins the journal, or continues it. Damaged or incomplete lines are left out of it from now on.
   std::unique_ptr<JournalWriter> open_journal(const JournalHeader& header) const;
 
-  // If the run has grown, the journal says so from now on, and its results are no longer complete. To be
-  // called when nothing but a unit can fail any more: a folder that has grown never goes back.
+  // If the run has grown, writes this into the journal, so that its results are no longer complete. Must be
+  // called only when nothing but a unit can fail any more, because growth cannot be undone.
   void record_growth(JournalWriter& journal, const JournalHeader& header);
 
  private:
@@ -44,7 +46,7 @@ class OutputFolder {
 
   std::filesystem::path path_;
   DirectoryLock lock_;
-  std::optional<Journal> so_far_;  // of a run that is resumed
+  std::optional<Journal> so_far_;  // the journal of a run that is resumed
   bool has_grown_ = false;
 };
 

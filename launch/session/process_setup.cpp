@@ -20,11 +20,11 @@ constexpr std::string_view kNoWorkingDirectory =
 
 }  // namespace
 
-// Sanitizers are not ready yet either.
+// The sanitizers are not initialised yet at this point.
 [[gnu::no_sanitize("address", "undefined", "thread")]] void prepare_process() noexcept {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
     if (::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
-    // The lowest number that is free is this one.
+    // open() takes the lowest free number, which is this descriptor.
     if (::open("/dev/null", O_RDWR) != descriptor) end(ExitCode::kInternal);
   }
   char path[PATH_MAX];  // NOLINT(modernize-avoid-c-arrays)

@@ -1,18 +1,18 @@
-// What the program needs of its process before it does anything else, whatever started it.
+// Prepares the process before the program does anything else.
 #pragma once
 
 namespace kvcompare {
 
-// Runs before the libraries initialise themselves, since those open files and look for the working directory:
-// calls nothing but the kernel.
-// - Standard descriptors that are closed are opened on /dev/null. The next file to be opened would take their
-//   numbers, and what is printed would be written into it.
-// - Ends the process with a message if the working directory has been deleted: MKL, in libtorch, would end it
-//   with a message that names another cause.
+// Runs before the libraries initialise themselves, because those open files and look for the working
+// directory. So it calls nothing but the kernel.
+// - Opens standard descriptors that are closed on /dev/null. Otherwise the next file to be opened would take
+//   their numbers, and printed text would be written into it.
+// - Ends the process with a message if the working directory has been deleted. Otherwise MKL, in libtorch,
+//   would end the process with a message that names another cause.
 void prepare_process() noexcept;
 
-// A write to a pipe that nobody reads, or beyond the limit on file sizes, fails instead of ending the
-// process.
+// Makes a write fail, instead of ending the process, if nobody reads the pipe, or if the limit on file sizes
+// is reached.
 void let_writes_fail();
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// How a command tells how far it is.
+// Chooses how a command shows its progress.
 #pragma once
 
 #include "common/run/run_options.h"

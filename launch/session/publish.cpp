@@ -22,7 +22,7 @@
 namespace kvcompare {
 namespace {
 
-// The table is printed even where the files cannot be written: the numbers have cost hours.
+// The table is printed even if the files cannot be written, because the numbers have cost hours.
 void write_and_print(const std::filesystem::path& folder, const Comparison& comparison,
                      const Journal& journal, Texts texts) {
   try {

@@ -15,7 +15,8 @@ Error as_error(const std::exception& thrown) {
   if (dynamic_cast<const std::bad_alloc*>(&thrown))
     return {ExitCode::kInternal, std::string("the memory does not suffice (") + thrown.what() + ")"};
   if (const auto* error = dynamic_cast<const std::system_error*>(&thrown))
-    if (error->code() == std::errc::resource_unavailable_try_again)  // what std::thread throws
+    if (error->code() == std::errc::resource_unavailable_try_again)  // std::thread throws this if no thread
+                                                                     // can be started
       return {ExitCode::kInternal,
               "no further thread can be started: " + std::string(error->what()) + "; " + limits_of_threads()};
   return {ExitCode::kInternal, thrown.what()};

@@ -1,4 +1,4 @@
-// Why the program ends, whatever was thrown: one line on stderr, and an exit code.
+// Reports why the program ends, whatever was thrown: one line on stderr, and an exit code.
 #pragma once
 
 #include <exception>
@@ -7,10 +7,11 @@
 
 namespace kvcompare {
 
-// An Error as it is. Any other exception, of the standard library or of another one, is an internal error.
+// Returns an Error as it is. Any other exception, of the standard library or of another library, becomes an
+// internal error.
 Error as_error(const std::exception& thrown);
 
-// On stderr.
+// Writes the message to stderr.
 void report_error(const char* what);
 
 }  // namespace kvcompare

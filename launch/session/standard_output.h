@@ -1,12 +1,12 @@
-// Results for stdout.
+// Prints results to stdout.
 #pragma once
 
 #include <string>
 
 namespace kvcompare {
 
-// Throws OutputError if stdout does not take all of it. A reader that has gone away, as `head` does, has read
-// what it wanted: that is no error.
+// Throws OutputError if stdout does not take the whole text. It is no error if the reader of a pipe has
+// ended, as `head` does, because the reader has read what it wanted.
 void print(const std::string& text);
 
 }  // namespace kvcompare

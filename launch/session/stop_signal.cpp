@@ -13,10 +13,11 @@
 namespace kvcompare {
 namespace {
 
-// What a signal handler can reach; it may run on any thread.
+// The state that a signal handler can reach. The handler may run on any thread.
 // NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<bool> stop_was_signalled = false;
-std::atomic<const char*> last_words = nullptr;  // of a process that a stop ends at once; null: it is noted
+std::atomic<const char*> last_words = nullptr;  // the text when a stop ends the process at once; null: a stop
+                                                // is only noted
 // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free,
               "only then may a signal handler use them");
@@ -32,7 +33,7 @@ void note_or_end(int) {
   if (const char* words = last_words) end_now(words);
 }
 
-// A stop that has come while it was only noted is not forgotten.
+// A stop that came while stops were only noted still counts.
 void set_last_words(const char* words) {
   last_words = words;
   if (words && stop_was_signalled) end_now(words);

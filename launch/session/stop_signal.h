@@ -1,25 +1,26 @@
-// SIGINT, SIGTERM and SIGUSR1 as a clean stop: no new unit is begun. Before the first unit there is nothing
-// that could be lost, and a stop ends the process at once, whatever the process is waiting for. A second
-// SIGINT or SIGTERM ends it at once in any case.
+// Makes SIGINT, SIGTERM and SIGUSR1 a clean stop: no new unit begins. Before the first unit nothing can be
+// lost, so a stop ends the process at once, whatever the process is waiting for. A second SIGINT or SIGTERM
+// always ends the process at once.
 #pragma once
 
 namespace kvcompare {
 
-// Process-wide; once, before threads are started. From now on such a signal ends the process with exit code
-// 75.
+// For the whole process; to be called once, before threads are started. From now on such a signal ends the
+// process with exit code 75.
 void install_stop_signals();
 
-// What stderr is told when a stop ends the process at once. Of ranks that mpirun or srun started together,
-// rank 0 alone says it. words: a line with its line break, in static storage.
+// Sets the text for stderr when a stop ends the process at once. If mpirun or srun started several ranks,
+// only rank 0 sets it.
+//   words : a line with its line break, in static storage
 void end_at_once_on_stop(const char* words);
 
-// From now on a stop is only noted: see stop_signalled.
+// From now on a stop is only noted; see stop_signalled.
 void only_note_stop();
 
 bool stop_signalled();
 
-// What must not be left half done: a stop that comes while this object lives ends the process when the object
-// ends.
+// Protects work that must not be left half done. If a stop comes while the object lives, the process ends
+// when the object ends.
 class StopDeferred {
  public:
   StopDeferred();

@@ -1,4 +1,4 @@
-// --report_text: the first words of the samples, where the data still lies.
+// Reads the first words of the samples for --report_text, from the place where the data was.
 #pragma once
 
 #include <map>
@@ -10,7 +10,7 @@ namespace kvcompare {
 
 using TextsOfSamples = std::map<SampleIndex, std::string>;
 
-// Of the run's data set. Nothing, and a warning in the log, if it cannot be read any more.
+// Reads the run's data set. If it can no longer be read, returns nothing, and writes a warning to the log.
 TextsOfSamples texts_of_samples(const JournalHeader& header);
 
 }  // namespace kvcompare

@@ -40,7 +40,7 @@ void require_threads(int n) {
   try {
     for (int i = 0; i < n; ++i) threads.emplace_back([&] { all_have_come.wait(); });
   } catch (const std::system_error& error) {
-    // The limits are read while those that came are there: they count as in use.
+    // The limits are read while the threads that were started still exist, so that they count as in use.
     const auto message = "this run needs " + std::to_string(n) +
                          " threads beside the main one, and the system gives " +
                          std::to_string(threads.size()) + " (" + error.what() +
@@ -53,7 +53,7 @@ void require_threads(int n) {
 
 void use_threads_of_libtorch(int n) {
   require_threads(n_threads_beside_main(n));
-  at::set_num_threads(1);  // its first call makes pthreadpool's threads, which nothing here uses
+  at::set_num_threads(1);  // the first call makes the threads of pthreadpool, which nothing here uses
   at::set_num_threads(n);
 }
 

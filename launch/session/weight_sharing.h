@@ -1,5 +1,6 @@
-// Whether the ranks of a run share the reading of weights: one a host reads, NCCL brings them to all. Agreed
-// over MPI before any rank loads, so that nobody waits in NCCL for a rank that does not come.
+// Lets the ranks of a run agree whether they share the reading of weights: one rank on each host reads, and
+// NCCL sends the weights to all. They agree over MPI before any rank loads, so that no rank waits in NCCL for
+// one that does not come.
 #pragma once
 
 #include <optional>
@@ -14,31 +15,33 @@
 
 namespace kvcompare {
 
-// What a rank tells the others of itself.
+// What a rank tells the others about itself.
 struct SharingOffer {
   bool computes = false;
-  bool is_first_of_host = false;  // of those that compute
-  bool wants = false;             // it is to compute on a GPU, and --weight_broadcast is not off
-  std::string why_not{};          // that cannot be for it; empty: it can
-  std::string checkpoint{};       // SHA-256 over what has to be the same: config.json, tensors, dtype
+  bool is_first_of_host = false;  // the first computing rank of its host
+  bool wants = false;             // it computes on a GPU, and --weight_broadcast is not off
+  std::string why_not{};          // why it cannot share; empty if it can
+  std::string checkpoint{};       // SHA-256 over what must be the same on all ranks: config.json, tensors,
+                                  // dtype
 };
 
 std::string encode(const SharingOffer& offer);
 SharingOffer decode_offer(const std::string& text);
 
-// What each of them concludes.
+// What every rank concludes from the offers.
 struct Sharing {
   bool is_agreed = false;
-  std::string why_not;             // if a rank wants it; else empty
-  std::vector<int> compute_ranks;  // ranks of MPI, ascending
-  std::vector<int> readers;        // positions in compute_ranks: the first of each host
+  std::string why_not;             // why weights are not shared although a rank wants it; else empty
+  std::vector<int> compute_ranks;  // MPI ranks, ascending
+  std::vector<int> readers;        // indices into compute_ranks: the first of each host
 };
 
-// offers: by rank of MPI.
+//   offers : by MPI rank
 Sharing decide_sharing(std::span<const SharingOffer> offers);
 
-// Collective over all ranks, and waits for nothing but MPI. This rank's place in a communicator of NCCL, or
-// absent: it reads for itself. What keeps a rank from starting at all is not told here but when it starts.
+// Collective over all ranks; waits for MPI only. Returns this rank's place in a communicator of NCCL, or
+// nothing if the rank reads for itself. Errors that stop a rank (no GPU, a bad model) are not reported here;
+// the rank reports them when it loads.
 std::optional<NcclPlace> agree_on_sharing(const MpiEnvironment& mpi, const RunSpec& spec,
                                           const RunOptions& options, const PlaceOnHost& place, bool computes);
 

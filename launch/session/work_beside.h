@@ -1,4 +1,4 @@
-// Long work on a thread of its own, while the calling thread does something else.
+// Does long work on another thread while the calling thread does something else.
 #pragma once
 
 #include <atomic>
@@ -11,15 +11,15 @@
 
 namespace kvcompare {
 
-// work(n_done) on another thread; meanwhile(n_done) on this one, again and again until the work is done.
-//   work    : owns what it uses: it outlives the call if `meanwhile` throws
-//   returns : what the work returns; throws what it throws
-// What `meanwhile` throws is thrown at once, without waiting for the work, which may take hours.
+// Calls work(n_done) on another thread, and meanwhile(n_done) on this thread, again and again, until the work
+// is done. Returns what the work returns; throws what it throws. If `meanwhile` throws, its exception is
+// thrown at once, without waiting for the work, which may take hours.
+//   work : must own what it uses, because it outlives the call if `meanwhile` throws
 template <class Value, class Work, class Meanwhile>
 Value while_another_thread_works(Work work, const Meanwhile& meanwhile) {
   auto n_done = std::make_shared<std::atomic<std::int64_t>>(0);
   std::packaged_task<Value()> task([work = std::move(work), n_done] { return work(*n_done); });
-  auto value = task.get_future();  // unlike that of std::async it does not wait when it is destroyed
+  auto value = task.get_future();  // unlike a future of std::async, it does not wait when it is destroyed
   std::thread(std::move(task)).detach();
   while (value.wait_for(std::chrono::seconds(0)) != std::future_status::ready) meanwhile(n_done->load());
   return value.get();

@@ -19,7 +19,7 @@
 namespace kvcompare {
 namespace {
 
-// A model that the first of the workers that use it loads.
+// A model that several workers use; the first one that needs it loads it.
 class SharedModel {
  public:
   LoadedModel& get(const Job& job, const c10::Device& device, const RunOptions& options,
@@ -141,7 +141,7 @@ LocalWorker make_rank_worker(const Job& job, const RunOptions& options, const st
 }
 
 LocalWorker make_remote_worker(const RunSpec& spec, const RunOptions& options, const RankPlace& place) {
-  // The job lives as long as the worker that is made of it.
+  // The worker owns the job from which it is made.
   const auto job = std::make_shared<Job>();
   return evaluating_worker(
       [job, spec, options, place, model = std::make_shared<SharedModel>()] {

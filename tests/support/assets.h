@@ -1,4 +1,4 @@
-// Test data that is not part of the project.
+// Finds test data that is not part of the project.
 #pragma once
 
 #include <cstdlib>
@@ -16,6 +16,6 @@ inline std::optional<std::filesystem::path> test_assets() {
 
 }  // namespace kvcompare
 
-// Leaves the test as skipped, with the reason, where there is no such folder.
+// Skips the test, with the reason, if there is no such folder.
 #define KVCOMPARE_SKIP_WITHOUT_ASSETS() \
   if (!kvcompare::test_assets()) GTEST_SKIP() << "KVCOMPARE_TEST_ASSETS is not set"

@@ -1,4 +1,4 @@
-// The exception that an action ends with, for tests that look into it.
+// Returns the exception with which an action ends, for tests that examine it.
 #pragma once
 
 #include <stdexcept>
@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// Rethrows any other exception; fails the test (by throwing) if there is none.
+// Rethrows an exception of another type. Fails the test, by throwing, if there is no exception.
 template <class Exception, class Action>
 Exception error_of(Action&& action) {
   try {

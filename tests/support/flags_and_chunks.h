@@ -1,4 +1,4 @@
-// What a test of an engine varies: the flags of methods, and the chunk size.
+// What tests of engines vary: the flags of methods, and the chunk size.
 #pragma once
 
 #include <cstdint>

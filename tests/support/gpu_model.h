@@ -1,4 +1,4 @@
-// A checkpoint as the GPU engine takes it: on the CPU for emulated kernels, or on a GPU.
+// A checkpoint in the form that the GPU engine needs: on the CPU for emulated kernels, or on a GPU.
 #pragma once
 
 #include <filesystem>

@@ -35,7 +35,7 @@ class TokenizerFile {
   std::filesystem::path folder_;
 };
 
-// A byte-pair model with one token a character of "abc ▁-12" and the merges "a b", "ab c".
+// A byte-pair model with one token for each character of "abc ▁-12", and the merges "a b" and "ab c".
 inline nlohmann::json small_tokenizer() {
   nlohmann::json document = {{"version", "1.0"},          {"truncation", nullptr},
                              {"padding", nullptr},        {"added_tokens", nlohmann::json::array()},

@@ -1,5 +1,5 @@
-// How tests run kernels: emulated on the CPU (emulated_kernel_run.cpp), or on a GPU (cuda_kernel_run.cpp).
-// What a kernel reads and writes is in a KernelVector, which the host sees as well, between runs.
+// Runs kernels in tests: emulated on the CPU (emulated_kernel_run.cpp), or on a GPU (cuda_kernel_run.cpp). A
+// kernel reads and writes KernelVectors, which the host can access too between runs.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 
 namespace kvcompare {
 
-// Where kernels compute: the CPU, or the first GPU.
+// The device on which kernels run: the CPU, or the first GPU.
 c10::Device kernel_device();
 
-// Aligned to 256 bytes.
+// Allocates memory, aligned to 256 bytes.
 void* allocate_kernel_memory(std::size_t n_bytes);
 void free_kernel_memory(void* memory) noexcept;
 
@@ -39,11 +39,11 @@ KernelVector<T> kernel_copy(const std::vector<T, Allocator>& values) {
   return {values.begin(), values.end()};
 }
 
-// From the emulation, which knows its memory: throws if a word of the task looks like the address of anything
-// else. On a GPU, which may even read such memory, nothing.
+// In the emulation, throws if a word of the task looks like the address of memory that was not allocated
+// here. On a GPU, which may read other memory too, this checks nothing.
 void require_kernel_memory(const void* task, std::size_t n_bytes);
 
-// When all kernels are done; throws what went wrong on a GPU.
+// Returns when all kernels are done. Throws if something went wrong on a GPU.
 void finish_kernels();
 
 // Runs kernel(task) to its end.
@@ -56,12 +56,12 @@ void run_kernel(Task task, const Kernel& kernel) {
   finish_kernels();
 }
 
-// From now on emulated warps run in descending order, as far as barriers let them. On a GPU, where no order
-// is certain, nothing: there a second run shows whether one mattered.
+// From now on emulated warps run in descending order, as far as barriers allow. On a GPU no order is certain,
+// so there this changes nothing, and a second run shows whether the order mattered.
 void set_reverse_warps(bool reverse);
 
-// Emulated kernels from now on find a device of this compute capability (90: 9.0). A GPU has its own.
-// Returns whether kernels find one of this.
+// Makes emulated kernels find a device of this compute capability (90: 9.0). A GPU keeps its own. Returns
+// whether kernels now find this one.
 bool set_compute_capability(int tenfold);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// A checkpoint as the engines take it, read from its folder by the product's own code, on the CPU.
+// A checkpoint in the form that engines need, read from its folder by the program's own code, on the CPU.
 #pragma once
 
 #include <filesystem>

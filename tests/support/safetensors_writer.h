@@ -1,4 +1,4 @@
-// Writes .safetensors files for tests, by hand: shares no code with the reader.
+// Writes .safetensors files for tests. It shares no code with the reader that it tests.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ std::string bytes_of(std::span<const T> values) {
   return bytes;
 }
 
-// A file with this header text and this data section, whatever they hold.
+// Writes a file with this header text and this data section, even if they are invalid.
 inline void write_safetensors_bytes(const std::filesystem::path& path, const std::string& header,
                                     const std::string& data) {
   std::ofstream file(path, std::ios::binary);
@@ -35,7 +35,7 @@ inline void write_safetensors_bytes(const std::filesystem::path& path, const std
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
-// The tensors in the order given. The header is padded so that the data section is 8-byte aligned.
+// Writes the tensors in the order given. The header is padded so that the data section is 8-byte aligned.
 inline void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors) {
   std::string header = "{";
   std::string data;

@@ -1,4 +1,4 @@
-// Expects all counts of two results to be equal, and names what is not.
+// Expects all counts of two results to be equal, and names those that differ.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// For tests of SIMD kernels: every instruction set of this machine, and arrays with nothing after them.
+// For tests of SIMD kernels: runs them with every instruction set of this machine, and on arrays with no
+// readable memory after them.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +30,7 @@ void on_every_simd_target(F f) {
   choose(0);
 }
 
-// A copy of an array that ends where its page ends; the next page cannot be touched.
+// A copy of an array that ends where its page ends; reading the next page crashes.
 template <class T>
 class FencedArray {
  public:

@@ -1,4 +1,4 @@
-// A tiny decoder checkpoint, written tensor by tensor, with values that tell the tensors apart.
+// A tiny decoder checkpoint, written tensor by tensor, whose values differ from tensor to tensor.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +35,7 @@ inline ModelConfig small_config() {
   return config;
 }
 
-// Written out, not taken from expected_tensors.
+// The shapes are written out here and not taken from expected_tensors, which is under test.
 inline std::map<std::string, std::vector<std::int64_t>> small_shapes() {
   std::map<std::string, std::vector<std::int64_t>> shapes{
       {"model.embed_tokens.weight", {7, 6}}, {"model.norm.weight", {6}}, {"lm_head.weight", {7, 6}}};
@@ -53,7 +53,7 @@ inline std::map<std::string, std::vector<std::int64_t>> small_shapes() {
   return shapes;
 }
 
-// The i-th value of the tensor: exact in every dtype, different from tensor to tensor.
+// The i-th value of the tensor. It is exact in every dtype and differs from tensor to tensor.
 inline float value_at(const std::string& name, std::int64_t i) {
   std::int64_t offset = 0;
   for (const char c : name) offset += c;

@@ -1,5 +1,5 @@
-// Small random-weight checkpoints in Hugging Face's layout, made by the tests themselves: the same bytes on
-// every machine, so that numbers of another program for the same checkpoint can be committed (tests/golden).
+// Writes small checkpoints with random weights in Hugging Face's layout. The bytes are the same on every
+// machine, so that another program's numbers for the same checkpoint can be committed (tests/golden).
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct TinyModelSpec {
   std::int64_t layers = 3;
   std::int64_t heads = 4;
   std::int64_t kv_heads = 2;
-  std::int64_t head_dim = 12;  // stored in config.json only where it is not hidden / heads
+  std::int64_t head_dim = 12;  // stored in config.json only if it is not hidden / heads
   TinyRope rope = TinyRope::kDefault;
   RopeKeys rope_keys = RopeKeys::kRopeScaling;
   TinyHead head = TinyHead::kOwn;
@@ -38,8 +38,8 @@ struct TinyModelSpec {
   Storage storage = Storage::kF32;
   std::int64_t n_shards = 1;
   TinyScorer scorer = TinyScorer::kMlp;
-  std::int64_t n_samples = 3;  // and a sample of one token after the first
-  std::int64_t n_tokens = 44;  // of the first; each later one is 9 shorter
+  std::int64_t n_samples = 3;  // plus a sample of one token after the first
+  std::int64_t n_tokens = 44;  // tokens of the first sample; each later one is 9 shorter
 };
 
 struct TinyModelPreset {
@@ -50,14 +50,14 @@ struct TinyModelPreset {
 // The models that goldens exist for.
 std::span<const TinyModelPreset> tiny_model_presets();
 
-// Throws std::invalid_argument with the names that exist.
+// Throws std::invalid_argument with the names that exist, if there is no such preset.
 const TinyModelSpec& tiny_model_preset(std::string_view name);
 
 // Writes config.json, model.safetensors (or shards and their index), scorer/ (a KVzap surrogate) and
 // data.jsonl into the folder. Returns the FNV-1a hash of all weights, the scorer's included, 16 hex digits.
 std::string write_tiny_model(const std::filesystem::path& folder, const TinyModelSpec& spec);
 
-// Only a KVzap surrogate for a model of that shape, into the folder. Returns the hash of its weights.
+// Writes only a KVzap surrogate for a model of that shape into the folder. Returns the hash of its weights.
 std::string write_tiny_scorer(const std::filesystem::path& folder, const TinyModelSpec& spec);
 
 // The samples of data.jsonl, in order.

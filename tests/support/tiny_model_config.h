@@ -1,4 +1,4 @@
-// config.json of a tiny model and of its KVzap surrogate.
+// Writes config.json of a tiny model and of its KVzap surrogate.
 #pragma once
 
 #include <string>

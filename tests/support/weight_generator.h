@@ -1,5 +1,5 @@
-// Pseudo-random weights whose bytes are the same on every machine: integers, exact sums and correctly rounded
-// operations only, no libm.
+// Makes pseudo-random weights whose bytes are the same on every machine. It uses only integers, exact sums
+// and correctly rounded operations, and no libm.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,13 @@ class WeightGenerator {
   WeightGenerator(std::uint64_t seed, std::string_view name);
 
   std::uint64_t next_integer();  // uniform
-  double next_normal();          // Irwin-Hall: the sum of twelve uniforms, less 6
+  double next_normal();          // Irwin-Hall: the sum of twelve uniform numbers, minus 6
 
  private:
   std::uint64_t state_;
 };
 
-// mean + scale * z, n of them.
+// n numbers mean + scale * z.
 struct Distribution {
   float mean = 0;
   double scale = 1;

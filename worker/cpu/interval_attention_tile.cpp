@@ -157,7 +157,8 @@ class Tile {
     }
   }
 
-  // Of kKeys keys; beyond the last key they are of that, and not used. Apart, so that it has all registers.
+  // Logits of kKeys keys. Past the end, the last key is repeated and its results are ignored. Not inlined, so
+  // that the loop gets all registers.
   template <std::size_t kN>
   HWY_NOINLINE void dot_products(std::size_t row, std::size_t key) {
     const D d;

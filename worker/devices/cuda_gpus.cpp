@@ -9,7 +9,8 @@
 namespace kvcompare {
 namespace {
 
-// worker/engine/failure_kind.cpp has these as numbers, because a program built without CUDA compiles it too.
+// worker/engine/failure_kind.cpp holds these as numbers, because it is also compiled in a program built
+// without CUDA.
 static_assert(cudaErrorMemoryAllocation == 2 && cudaErrorECCUncorrectable == 214 &&
               cudaErrorIllegalAddress == 700 && cudaErrorLaunchFailure == 719 && cudaErrorUnknown == 999);
 
@@ -17,7 +18,7 @@ void check(cudaError_t status) {
   if (status != cudaSuccess) throw CudaError(status, "", cudaGetErrorString(status));
 }
 
-// Makes it the GPU of this thread.
+// Makes a GPU the current one of this thread, as long as the object lives.
 class OnGpu {
  public:
   explicit OnGpu(int index) {
@@ -52,7 +53,7 @@ std::optional<CudaRuntime> cuda_runtime() {
   check(cudaRuntimeGetVersion(&runtime.version));
   const auto status = cudaGetDeviceCount(&runtime.n_gpus);
   if (status == cudaSuccess) return runtime;
-  static_cast<void>(cudaGetLastError());  // it is told here, and nobody else is to come by it
+  static_cast<void>(cudaGetLastError());  // the error is reported here; no later call may find it
   runtime.status = status;
   runtime.status_text = cudaGetErrorString(status);
   runtime.n_gpus = 0;
@@ -83,7 +84,7 @@ void try_gpu(int index) {
   try {
     write_and_read();
   } catch (...) {
-    static_cast<void>(cudaDeviceReset());  // the error is told already
+    static_cast<void>(cudaDeviceReset());  // the error is being reported already
     throw;
   }
   check(cudaDeviceReset());

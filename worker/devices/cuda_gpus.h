@@ -1,5 +1,5 @@
-// What CUDA's runtime says of the GPUs. cuda_gpus.cpp asks it; in a program built without CUDA
-// cuda_gpus_none.cpp stands for it. GPUs are numbered from 0 among those that are visible
+// What CUDA's runtime says about the GPUs. cuda_gpus.cpp asks the runtime; in a program built without CUDA,
+// cuda_gpus_none.cpp takes its place. GPUs are numbered from 0 among those that are visible
 // (CUDA_VISIBLE_DEVICES).
 #pragma once
 
@@ -11,7 +11,7 @@ namespace kvcompare {
 
 struct CudaRuntime {
   int version = 0;          // 13000: CUDA 13.0
-  int status = 0;           // of counting the GPUs; 0: good
+  int status = 0;           // result of counting the GPUs; 0: success
   std::string status_text;  // what CUDA calls it
   int n_gpus = 0;
 };
@@ -25,18 +25,19 @@ struct Gpu {
   int minor = 0;
   std::int64_t total_bytes = 0;
 };
-// Uses no memory of the GPU. The functions below throw CudaError.
+// Describes a GPU without using its memory. This function and those below throw CudaError.
 Gpu describe_gpu(int index);
 
-// Of the GPU, whoever uses it. Begins to use it: that takes some hundred megabytes.
+// The memory of the GPU, counting what all processes use. Begins to use the GPU, which takes some hundred
+// megabytes.
 struct GpuMemory {
   std::int64_t free_bytes = 0;
   std::int64_t total_bytes = 0;
 };
 GpuMemory memory_of_gpu(int index);
 
-// Writes to its memory and reads that again. Afterwards this process has nothing on the GPU any more,
-// whatever it had: for programs that do nothing else with it.
+// Writes to the GPU's memory and reads the memory back. Afterwards this process has nothing on the GPU any
+// more, whatever it had before, so only programs that do nothing else with the GPU may call it.
 void try_gpu(int index);
 
 }  // namespace kvcompare

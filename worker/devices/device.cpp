@@ -46,7 +46,7 @@ c10::Device numbered_gpu(const std::string& request, std::optional<int> num_gpus
 
 }  // namespace
 
-// Where no GPU is asked for, their driver is not either: it may be broken.
+// If no GPU is asked for, the driver is not asked either, because it may be broken.
 std::vector<c10::Device> choose_devices(const std::string& request, std::optional<int> num_gpus) {
   auto devices = choose_devices(request, num_gpus, request == "cpu" ? GpuFacts{} : gpu_facts());
   for (const auto& device : devices)

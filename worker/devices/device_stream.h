@@ -1,5 +1,5 @@
-// Streams and events of any device. On the CPU a call returns when its work is done: there is one stream, and
-// an event is always past.
+// Streams and events for any device. On the CPU there is one stream, a call returns when its work is done,
+// and an event has always happened.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -8,19 +8,21 @@
 
 namespace kvcompare {
 
-// One of its own, as far as the device has some left (libtorch has 32 a GPU).
+// Returns a new stream, as long as the device has some left (libtorch has 32 for each GPU).
 c10::Stream new_stream(const c10::Device& device);
 
 class StreamEvent {
  public:
   explicit StreamEvent(const c10::Device& device) : is_on_cpu_(device.is_cpu()), event_(device.type()) {}
 
-  // It is past when what is queued on the stream until now is done. Instead of what was recorded before.
+  // The event happens when everything that is now queued on the stream is done. Replaces an earlier
+  // recording.
   void record(const c10::Stream& stream) {
     if (!is_on_cpu_) event_.record(stream);
   }
 
-  // What is queued on the stream from now on begins when the event is past. Past if never recorded.
+  // Makes the stream wait: work queued on it from now on begins when the event has happened. An event that
+  // was never recorded counts as having happened.
   void hold_up(const c10::Stream& stream) const {
     if (!is_on_cpu_) event_.block(stream);
   }

@@ -7,10 +7,10 @@
 namespace kvcompare {
 namespace {
 
-// cudaError_t, whose values do not change.
+// Values of cudaError_t, which never change.
 constexpr int kStubLibrary = 34, kInsufficientDriver = 35, kNoDevice = 100;
 
-// Of libcuda, without the toolkit. It is not closed: CUDA's runtime uses it too.
+// Asks libcuda, without the toolkit. The library is not closed, because CUDA's runtime uses it too.
 void ask_driver(GpuFacts& facts) {
   void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   if (!driver) return;

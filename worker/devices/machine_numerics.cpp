@@ -10,7 +10,7 @@
 namespace kvcompare {
 namespace {
 
-// Between `before` and the next of `ends`; empty if `before` is not in the text.
+// The text between `before` and the next of `ends`; empty if `before` does not occur.
 std::string between(const std::string& text, const std::string& before, const char* ends) {
   const auto at = text.find(before);
   if (at == std::string::npos) return "";
@@ -18,7 +18,7 @@ std::string between(const std::string& text, const std::string& before, const ch
   return text.substr(begin, text.find_first_of(ends, begin) - begin);
 }
 
-// Of the first processor in /proc/cpuinfo: "model name\t: Intel ...".
+// The value for the first processor in /proc/cpuinfo: "model name\t: Intel ...".
 std::string cpuinfo_value(const std::string& cpuinfo, const std::string& key) {
   const auto value = between("\n" + cpuinfo, "\n" + key + "\t", "\n");
   return value.empty() ? "" : value.substr(value.find_first_not_of("\t :"));

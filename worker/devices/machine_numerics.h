@@ -9,10 +9,10 @@
 
 namespace kvcompare {
 
-// instruction_set: what the engine says of itself (Engine::instruction_set).
+//   instruction_set : what Engine::instruction_set returns
 Numerics machine_numerics(const c10::Device& device, const std::string& instruction_set);
 
-// Of the libtorch that is loaded: "2.11.0"; "unknown" if it does not say.
+// The version of the libtorch that is loaded: "2.11.0"; "unknown" if it does not say.
 std::string loaded_libtorch_version();
 
 // "Intel(R) Xeon(R) Processor (family 6, model 143)"; "unknown" if the system does not say.

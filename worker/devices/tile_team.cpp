@@ -12,8 +12,9 @@
 namespace kvcompare {
 namespace {
 
-// MKL finds out at its first product, and its first logarithm, which instructions the machine has. Threads
-// that ask while another is finding out might be served by other instructions, so with other last bits.
+// At its first product and its first logarithm, MKL finds out which instructions the machine has. Threads
+// that call MKL while another one is finding out might be served by other instructions, which give other last
+// bits. So one thread calls MKL first.
 void let_libraries_look_at_the_machine() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -63,7 +64,7 @@ void TileTeam::for_each(std::size_t n_tiles, const Work& work) {
 
 void TileTeam::help(std::size_t thread) {
   {
-    const std::scoped_lock lock(mutex_);  // it also writes what is common to all threads
+    const std::scoped_lock lock(mutex_);  // the call also writes state that all threads share
     at::set_num_threads(1);
   }
   n_ready_.fetch_add(1);
@@ -78,7 +79,7 @@ void TileTeam::help(std::size_t thread) {
 }
 
 void TileTeam::take_tiles(std::size_t thread) {
-  const c10::InferenceMode no_autograd;  // holds for one thread
+  const c10::InferenceMode no_autograd;  // holds for this thread only
   try {
     for (auto tile = next_tile_.fetch_add(1); tile < n_tiles_; tile = next_tile_.fetch_add(1))
       (*work_)(thread, tile);

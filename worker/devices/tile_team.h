@@ -1,7 +1,7 @@
-// Threads that share work cut in tiles, or any other pieces that do not touch each other. Who computes a tile
-// is decided by who is free; a tile is computed by one thread from first to last, so its numbers do not
-// depend on that. (at::parallel_for would cut by the number of threads, and libtorch's own products inside a
-// tile as well.)
+// A team of threads that shares work which is cut into tiles, or into other independent pieces. Any free
+// thread takes the next tile. One thread computes a tile from start to end, so the numbers do not depend on
+// which thread does. (at::parallel_for would cut the work by the number of threads, and so would libtorch's
+// own products inside a tile.)
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,8 @@ namespace kvcompare {
 
 class TileTeam {
  public:
-  // Starts n_threads - 1 threads; the caller of for_each is the other one. On all of them libtorch computes
-  // with one thread from now on.
+  // Starts n_threads - 1 threads; the caller of for_each is the last one. From now on libtorch computes with
+  // one thread on each of them.
   explicit TileTeam(int n_threads);
   ~TileTeam();
   TileTeam(const TileTeam&) = delete;
@@ -27,8 +27,8 @@ class TileTeam {
   std::size_t n_threads() const { return helpers_.size() + 1; }
 
   using Work = std::function<void(std::size_t thread, std::size_t tile)>;
-  // work(thread, tile) for all tiles in [0, n_tiles), low numbers first. Returns when all are done; then
-  // throws what the first of them to throw threw. Called by the thread that made the team.
+  // Calls work(thread, tile) for all tiles in [0, n_tiles), low numbers first. Returns when all are done. If
+  // calls throw, throws the first exception then. Only the thread that made the team may call this.
   void for_each(std::size_t n_tiles, const Work& work);
 
  private:
@@ -39,7 +39,7 @@ class TileTeam {
   const Work* work_ = nullptr;  // null: the team is to end
   std::size_t n_tiles_ = 0;
   std::atomic<std::size_t> next_tile_{0};
-  std::atomic<std::uint32_t> round_{0};    // for_each calls so far; a helper waits for the next
+  std::atomic<std::uint32_t> round_{0};    // number of for_each calls so far; helpers wait for the next
   std::atomic<std::uint32_t> n_ready_{0};  // helpers that have begun
   std::atomic<std::uint32_t> n_busy_{0};   // helpers that have not finished the round
   std::mutex mutex_;

@@ -13,7 +13,8 @@ double as_double(std::int64_t n) { return static_cast<double>(n); }
 }  // namespace
 
 double layer_operations(const ModelConfig& c, std::int64_t begin, std::int64_t end) {
-  const auto heads = 2 * (c.n_heads + c.n_kv_heads) * c.head_dim;  // channels of q, k, v and of what o reads
+  const auto heads = 2 * (c.n_heads + c.n_kv_heads) * c.head_dim;  // channels of q, k, v, and of the input of
+                                                                   // o
   const auto n_weights = as_double(c.hidden_size) * as_double(heads + 3 * c.intermediate_size);
   const auto n_pairs = (as_double(end) * as_double(end + 1) - as_double(begin) * as_double(begin + 1)) / 2;
   return kPerWeight * n_weights * as_double(end - begin) +

@@ -1,4 +1,4 @@
-// How much of the units that an engine was given together is done, told to whoever watches.
+// Tells an observer how much of a batch of units an engine has computed.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 
 namespace kvcompare {
 
-// Floating-point operations, roughly: matrix products, and attention over all keys, as if none were evicted.
+// The numbers of floating-point operations below are rough: matrix products, and attention over all keys, as
+// if no key were evicted.
 
 // Of one layer, for tokens [begin, end) of a sample.
 double layer_operations(const ModelConfig& config, std::int64_t begin, std::int64_t end);
@@ -22,12 +23,12 @@ double all_operations(const ModelConfig& config, std::span<const EngineTask> tas
 
 class BatchWork {
  public:
-  //   observer : may be empty; outlives this
-  //   total    : work of all units, in any unit of work; positive
+  //   observer : may be empty; must outlive this object
+  //   total    : the work of all units, in any unit of work; positive
   BatchWork(const WorkObserver& observer, double total) : observer_(observer), total_(total) {}
 
-  // So much more is done, in the same unit. What is done twice, because memory did not suffice the first
-  // time, does not take the share beyond 1.
+  // Adds work that is done, in the same unit of work. Work that is done twice, because memory did not suffice
+  // the first time, does not raise the share above 1.
   void done(double work);
 
  private:

@@ -1,4 +1,5 @@
-// What an engine that computes death times tells about them; tests compare them with the stepwise engine's.
+// Lets tests observe the death times that an engine computes. They compare them with those of the stepwise
+// engine.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 
 namespace kvcompare {
 
-// Told when the keys of a KV head die, [n_tokens]; head by head, layer by layer.
+// Called with the death times of the keys of one KV head, [n_tokens]; head by head, layer by layer.
 using DeathObserver = std::function<void(LayerIndex, std::int64_t kv_head, std::span<const DeathTime>)>;
 
 }  // namespace kvcompare

@@ -1,5 +1,6 @@
-// An engine evaluates one unit: a sample under a method. Its result is a function of weights, sample
-// (ids and index), method and chunk size alone: no clock, rank, thread count, order or neighbour is in it.
+// An engine evaluates units; a unit is one sample under one method. The result depends only on the weights,
+// the sample (ids and index), the method and the chunk size. It does not depend on clock, rank, thread count,
+// order, or the other units of a batch.
 #pragma once
 
 #include <cstdint>
@@ -17,40 +18,42 @@
 
 namespace kvcompare {
 
-// What an engine is asked for; both outlive the call.
+// What an engine is asked to evaluate. Both objects must outlive the call.
 struct EngineTask {
   const Sample* sample;
   const MethodSpec* method;
 };
 
-// What run() returns or throws.
+// Either what run() returns, or what it throws.
 using EngineOutcome = std::variant<UnitResult, std::exception_ptr>;
 
-// Told how much of the work of a run_together is done: a share from 0 to 1 that only grows. Called by the
-// thread of run_together, after each layer or chunk at the latest.
+// Called with the share of a run_together that is done, from 0 to 1, never decreasing. The thread of
+// run_together calls it, at the latest after each layer or chunk.
 using WorkObserver = std::function<void(double share)>;
 
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  // From the next run on; whoever watches changes no number.
+  // Sets the observer from the next run on. An observer changes no number.
   void observe_work(WorkObserver observer) { observer_ = std::move(observer); }
 
-  // sample.ids: at least two. `unit.method` of the result is left to the caller.
-  // Throws std::domain_error if a score, or what it is made of, is not a number.
+  // Evaluates one unit. The caller fills in `unit.method` of the result. Throws std::domain_error if a score,
+  // or a number that a score is made of, is NaN.
+  //   sample.ids : at least two
   UnitResult run(const Sample& sample, const MethodSpec& method);
 
-  // Several units, in the order given. Each outcome is that of a run alone, bit for bit but for its seconds.
+  // Evaluates several units and returns their outcomes in the same order. Each outcome is the same as if the
+  // unit had run alone, bit for bit, except for its seconds.
   virtual std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) = 0;
 
-  // As many tokens as are worth running together; 0: one unit at a time.
+  // How many tokens are worth running together; 0: one unit at a time.
   virtual std::int64_t n_tokens_at_once() const { return 0; }
 
-  // The arithmetic that this engine chose when it was made, because another machine may make it choose
-  // otherwise and then the last bits differ: Highway's name of an instruction set on the CPU ("AVX3_DL"; with
-  // weights of 16 bits also how products are computed: "AVX3_ZEN4, bfloat16 products"), the instruction of
-  // attention on a GPU ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
+  // The arithmetic that this engine chose when it was made. On another machine it may choose another one, and
+  // then the last bits differ. On the CPU this is Highway's name of an instruction set ("AVX3_DL"). With
+  // weights of 16 bits it also says how products are computed: "AVX3_ZEN4, bfloat16 products". On a GPU it is
+  // the instruction of attention ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
   virtual std::string instruction_set() const { return ""; }
 
  protected:
@@ -60,7 +63,8 @@ class Engine {
   WorkObserver observer_;
 };
 
-// run_together for an engine that runs one unit after the other: asks `run_one` for each and takes its time.
+// Implements run_together for an engine that runs one unit after the other: calls `run_one` for each unit,
+// and measures its time.
 std::vector<EngineOutcome> run_one_by_one(std::span<const EngineTask> tasks,
                                           const std::function<UnitResult(const EngineTask&)>& run_one);
 

@@ -28,7 +28,7 @@ UnitOutcome check_numbers(UnitResult result) {
                                       std::to_string(*bad) + "); a wider --dtype may help"};
 }
 
-// Throws what is not to be blamed on the unit.
+// Returns the failure of the unit. Rethrows an exception that is not the unit's fault.
 UnitFailure failure_of(UnitId unit, const std::string& device, const std::exception_ptr& thrown) {
   const auto kind = kind_of(thrown);
   if (kind == FailureKind::kUnit || kind == FailureKind::kMemory) return {unit, text_of(thrown)};
@@ -44,7 +44,7 @@ UnitFailure failure_of(UnitId unit, const std::string& device, const std::except
 Evaluator::Evaluator(std::unique_ptr<Engine> engine, std::string device)
     : engine_(std::move(engine)), device_(std::move(device)) {}
 
-// What an engine throws instead of giving it as an outcome is that of all units.
+// If run_together throws, every unit of the batch gets that exception as its outcome.
 std::vector<EngineOutcome> Evaluator::run(std::span<const EngineTask> tasks) {
   try {
     auto outcomes = engine_->run_together(tasks);

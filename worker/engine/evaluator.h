@@ -1,5 +1,4 @@
-// Evaluates units: runs the engine, checks what it gives, and turns what can go wrong with one unit into
-// data.
+// Evaluates units: runs the engine, checks the results, and turns an error that concerns one unit into data.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +15,13 @@ namespace kvcompare {
 
 class Evaluator {
  public:
-  // device: as a message names it.
+  //   device : its name in messages
   explicit Evaluator(std::unique_ptr<Engine> engine, std::string device = "cpu");
 
-  // In the order given. A UnitFailure for what concerns a unit only: an NLL or score that is not finite,
-  // memory that does not suffice. Throws DeviceLost if the device fails: then no unit is to be blamed. Throws
-  // InvariantError if the counts of keys do not add up: then no number of this program is to be trusted.
+  // Returns outcomes in the order of the units. A unit's outcome is a UnitFailure if the error concerns only
+  // this unit: an NLL or score that is not finite, or too little memory. Throws DeviceLost if the device
+  // fails, because then no unit is to blame. Throws InvariantError if the counts of keys do not add up,
+  // because then no number of this program can be trusted.
   std::vector<UnitOutcome> evaluate(std::span<const Assignment> units);
 
   // See Engine.

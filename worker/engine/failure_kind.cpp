@@ -17,8 +17,8 @@ namespace {
 
 // Numbers of cudaError_t, which are the same in all versions of CUDA.
 constexpr int kCudaOutOfMemory = 2;
-// Errors after which the driver lets a process do nothing more with the GPU. A faulty address may be a fault
-// of this program as well as of the hardware; either way the process has to end.
+// Errors after which the driver lets a process do nothing more with the GPU. A faulty address may be a bug of
+// this program as well as a fault of the hardware; in both cases the process must end.
 constexpr std::array kCudaDeviceFails{
     4,    // cudaErrorCudartUnloading
     46,   // cudaErrorDevicesUnavailable
@@ -42,11 +42,11 @@ constexpr std::array kCudaDeviceFails{
     999,  // cudaErrorUnknown
 };
 
-// libtorch tells no number. This is how it begins an error of CUDA's; CUDA's own words, which are the same in
-// all versions, follow.
+// libtorch gives no number. It begins the message of an error of CUDA like this, and CUDA's own words, which
+// are the same in all versions, follow.
 constexpr std::array<std::string_view, 3> kFromCuda{"CUDA error: ", "CUDA driver error: ", "cuDNN error: "};
 
-// A library that is begun when memory is short says that it is not initialised.
+// A library that is started when memory is short says that it is not initialised.
 constexpr std::array<std::string_view, 5> kOutOfMemory{"out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
                                                        "CUBLAS_STATUS_NOT_INITIALIZED",
                                                        "CUDNN_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"};
@@ -91,7 +91,7 @@ FailureKind kind_of_code(int code) {
 
 FailureKind kind_of_message(std::string_view message) {
   const auto line = first_line(message);
-  // The CPU's allocator throws an error like any other.
+  // The allocator of the CPU throws an ordinary error, so its message is examined.
   if (line.find("DefaultCPUAllocator") != std::string_view::npos) return FailureKind::kMemory;
   if (std::ranges::none_of(kFromCuda, [&](auto begin) { return line.starts_with(begin); }))
     return FailureKind::kProgram;

@@ -1,4 +1,4 @@
-// What an exception of an engine, libtorch or a kernel means for what may go on.
+// Decides what an exception of an engine, of libtorch or of a kernel means: who may continue after it.
 #pragma once
 
 #include <exception>
@@ -7,18 +7,18 @@
 namespace kvcompare {
 
 enum class FailureKind {
-  kUnit,     // a number of this unit is none (std::domain_error): the others go on
-  kMemory,   // memory did not suffice: with less it may
-  kDevice,   // the GPU fails; from then on every call to it does, so no unit is to be blamed
+  kUnit,     // a number of this unit is not finite (std::domain_error); the other units continue
+  kMemory,   // memory did not suffice; with less work at once it may
+  kDevice,   // the GPU has failed, and so will every further call to it; no unit is to blame
   kProgram,  // anything else
 };
 
 FailureKind kind_of(const std::exception_ptr& thrown);
 
-// In one line for kDevice, without libtorch's advice on how to debug.
+// The text of the exception. For kDevice it is one line, without libtorch's advice on debugging.
 std::string text_of(const std::exception_ptr& thrown);
 
-// DeviceLost naming the device if the kind is kDevice; else what was thrown.
+// Throws DeviceLost naming the device if the kind is kDevice; else rethrows the exception.
 [[noreturn]] void rethrow_naming(const std::string& device, const std::exception_ptr& thrown);
 
 }  // namespace kvcompare

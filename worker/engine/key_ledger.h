@@ -17,10 +17,11 @@ class KeyLedger {
   KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers,
             std::int64_t n_kv_heads);
 
-  // Heads in order: all of layer 0, then all of layer 1, ... deaths: [n_tokens]
+  // Adds a KV head. Heads must be added in order: all of layer 0, then all of layer 1, ...
+  //   deaths : [n_tokens]
   void add_head(std::span<const DeathTime> deaths);
 
-  // Both when all heads are there.
+  // Both to be called when all heads have been added.
   KeyCounts counts() const;
   KeptKeys kept() const;
 
@@ -31,7 +32,7 @@ class KeyLedger {
   KeyCounts counts_;
   KeptKeys kept_;
   std::vector<std::int64_t> n_dying_;    // [n_events], all heads
-  std::vector<std::int64_t> n_kept_at_;  // [n_tokens], heads that keep the position
+  std::vector<std::int64_t> n_kept_at_;  // [n_tokens], number of heads that keep the position
 };
 
 // The result of a sample whose heads are all counted; the seconds and the method's place are left to the

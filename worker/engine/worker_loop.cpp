@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPatience{1000};
-constexpr std::chrono::milliseconds kWorkInterval{500};  // of WorkDone
+constexpr std::chrono::milliseconds kWorkInterval{500};  // the least time between two messages WorkDone
 
 void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
   if (auto* result = std::get_if<UnitResult>(&outcome); result && bin_width > 0)
@@ -65,7 +65,7 @@ class ComputedLog {
   int descriptor_ = -1;
 };
 
-// A worker's side of the conversation.
+// A worker's side of the protocol.
 class WorkerLoop {
  public:
   WorkerLoop(Messenger& messenger, Evaluator& evaluator, const std::filesystem::path& computed_log)
@@ -83,7 +83,7 @@ class WorkerLoop {
       under_way_ = assign.units.front().unit;
       work_told_ = Clock::now();
       auto outcomes = evaluator_.evaluate(assign.units);
-      // At most the results of one assignment are on their way: what a crash can cost.
+      // The results of at most one assignment are unacknowledged. A crash can cost no more.
       listen([&] { return n_unacknowledged_ > 0; });
       for (std::size_t i = 0; i < outcomes.size(); ++i) {
         add_bins(outcomes[i], assign.nll_bin_width);
@@ -95,7 +95,7 @@ class WorkerLoop {
   }
 
  private:
-  // Takes what has arrived, and waits for more as long as there is something to wait for.
+  // Handles the messages that have arrived, and waits for more as long as the condition holds.
   template <class Condition>
   void listen(Condition must_wait) {
     for (;;) {
@@ -120,8 +120,8 @@ class WorkerLoop {
     }
   }
 
-  // By the evaluator, so on this thread. What the messenger throws here it throws again at the next message,
-  // which is no part of a unit.
+  // The evaluator calls this, on this thread. If the messenger throws here, its exception may be taken for an
+  // error of the unit. The messenger then throws it again at the next message, which is not part of a unit.
   void tell_work(double share) {
     const auto now = Clock::now();
     if (now - work_told_ < kWorkInterval) return;
@@ -140,7 +140,7 @@ class WorkerLoop {
   ComputedLog log_;
   std::deque<Assign> in_hand_;
   std::int64_t n_unacknowledged_ = 0;
-  UnitId under_way_;  // first of the units under way
+  UnitId under_way_;  // the first of the units being evaluated
   Clock::time_point work_told_;
   bool is_stopped_ = false;
 };

@@ -53,7 +53,8 @@ class GpuWeights {
   // (the first behind the last), so the caller is done with the layer before this one.
   const FusedLayer& layer(std::int64_t index, std::span<const c10::Stream> streams);
 
-  // No more work with the layer is queued on these streams, which are those that layer() was told.
+  // Call when all work on the layer has been queued.
+  //   streams : the same as passed to layer()
   void done_with(std::int64_t index, std::span<const c10::Stream> streams);
 
  private:

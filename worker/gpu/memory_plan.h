@@ -54,7 +54,8 @@ std::int64_t pinned_bytes_of_unit(const ModelConfig& config, std::int64_t n_toke
 
 class MemoryPlan {
  public:
-  static constexpr int kMostUnits = 8;  // together: as many as keep the device busy while some scan
+  static constexpr int kMostUnits = 8;  // at once; this many keep the device busy while some of them run
+                                        // schedules
 
   //   memory    : of the GPU, without the weights
   //   n_sharing : ranks on the GPU; each gets an equal part
@@ -65,17 +66,20 @@ class MemoryPlan {
   bool streams() const { return streams_; }
   std::int64_t bytes_for_units() const { return bytes_for_units_; }
 
-  // As many of the first tasks as are to pass the layers together: those that fit, kMostUnits at most. At
-  // least one of those that there are, fit or not.
+  // How many of the first tasks pass the layers together: as many as fit, and at most kMostUnits. Returns at
+  // least 1, even if that unit does not fit.
   std::size_t n_together(std::span<const EngineTask> tasks) const;
 
-  // For Engine::n_tokens_at_once, before there is a sample: as many as fit in kMostUnits units of one length.
+  // For Engine::n_tokens_at_once, before any sample is known: how many tokens fit in kMostUnits units of one
+  // length.
   std::int64_t n_tokens_at_once(std::span<const MethodSpec> methods) const;
 
-  // For the log, before the run. longest: tokens of the longest sample.
+  // The line for the log before the run.
+  //   longest : tokens of the longest sample
   std::string summary(std::span<const MethodSpec> methods, std::int64_t longest) const;
 
-  // For a unit that fails for want of memory: its parts, and what else is on the GPU.
+  // For the message of a unit that fails because memory does not suffice: the parts of its memory, and what
+  // else is on the GPU.
   std::string sizes_of_unit(const MethodSpec& method, std::int64_t n_tokens, std::int64_t n_rows) const;
 
  private:

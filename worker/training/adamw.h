@@ -1,4 +1,4 @@
-// The optimiser AdamW (arXiv 1711.05101), with all that its next step depends on in files.
+// The optimiser AdamW (arXiv 1711.05101). Everything on which its next step depends can be saved in a file.
 #pragma once
 
 #include <cstdint>
@@ -15,24 +15,24 @@ struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0.01;  // of matrices; vectors have none
-  double gradient_norm = 1;    // the gradient of all weights together is cut at this norm
+  double weight_decay = 0.01;  // of matrices; vectors are not decayed
+  double gradient_norm = 1;    // the gradient of all weights together is clipped to this norm
 };
 
 class AdamW {
  public:
-  // The weights require gradients, and are changed in place.
+  // The weights must require gradients. They are changed in place.
   AdamW(NamedTensors weights, AdamWOptions options);
 
   const NamedTensors& weights() const { return weights_; }
   std::int64_t n_steps() const { return n_steps_; }
 
-  // One step against the gradient of `loss`, a scalar. Returns the gradient's norm before it was cut.
+  // Makes one step against the gradient of `loss`, a scalar. Returns the gradient's norm before clipping.
   double step(const at::Tensor& loss, double learning_rate);
 
   // Weights, moments and the number of steps, under the weights' names.
   NamedTensors state() const;
-  // Throws CheckpointError if the file is not the state of such weights.
+  // Restores the state from a file. Throws CheckpointError if the file is not the state of such weights.
   void load(const SafetensorsFile& file);
 
  private:
@@ -43,7 +43,7 @@ class AdamW {
   std::int64_t n_steps_ = 0;
 };
 
-// From 1 down to `final_share` along half a cosine; `progress` from 0 to 1.
+// Falls from 1 to `final_share` along half a cosine, as `progress` goes from 0 to 1.
 double cosine_decay(double progress, double final_share);
 
 }  // namespace kvcompare

@@ -24,7 +24,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kRowsAtOnce = 256;  // queries whose attention weights exist at once
+constexpr std::int64_t kRowsAtOnce = 256;  // number of queries whose attention weights are in memory at once
 
 // [n_heads, n_tokens, d_head], causal
 at::Tensor attention(const LayerView& view, std::int64_t group) {
@@ -33,8 +33,8 @@ at::Tensor attention(const LayerView& view, std::int64_t group) {
       .squeeze(0);
 }
 
-// The largest a_ij / |hidden_i| that each key of the context gets from a query of the repetition.
-//   returns : [n_heads, n_context], float32 at least
+// For each key of the context, the largest a_ij / |hidden_i| over the queries i of the repetition.
+//   returns : [n_heads, n_context], float32 or wider
 at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) {
   const auto wide = at::toOpMathType(view.q.scalar_type());
   const auto n_heads = view.q.size(0), n_tokens = view.q.size(1), group = n_heads / view.k.size(0);

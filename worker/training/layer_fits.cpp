@@ -70,7 +70,7 @@ class LayerFits {
   }
 
   void fit(std::int64_t l) {
-    const c10::InferenceMode with_autograd(false);  // the team's threads begin without
+    const c10::InferenceMode with_autograd(false);  // the team's threads start with autograd switched off
     const auto steps_a_layer = n_fit_steps(spec_, 1);
     std::error_code
         error;  // what cannot be looked at, the reader tells of; what cannot be removed goes with the folder

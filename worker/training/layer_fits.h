@@ -1,4 +1,4 @@
-// Fits the surrogates of all layers. Each is a task with files of its own, so that what is done is kept.
+// Fits the surrogates of all layers. Each layer is a task with its own files, so finished layers are kept.
 #pragma once
 
 #include <atomic>
@@ -18,12 +18,13 @@ namespace kvcompare {
 
 struct LayerFitsTask {
   std::vector<std::filesystem::path> fitted;    // target tables (target_table.h) to fit to
-  std::vector<std::filesystem::path> held_out;  // and to judge by
+  std::vector<std::filesystem::path> held_out;  // target tables to judge the fit by
   std::int64_t n_layers = 0;
   std::uint64_t seed = 0;
-  // Gets layer_{n}.safetensors, and layer_{n}.state.safetensors while one is fitted.
+  // Here layer_{n}.safetensors is written, and layer_{n}.state.safetensors while the layer is being fitted.
   std::filesystem::path folder;
-  int n_threads = 1;  // on the CPU: as many layers at once, on a thread each. No number depends on it
+  int n_threads = 1;  // on the CPU this many layers are fitted at once, one on each thread. No number depends
+                      // on it
   c10::Device device = at::kCPU;
 };
 
@@ -32,14 +33,14 @@ struct FittedLayers {
   std::vector<std::vector<double>> r_squared;  // [n_layers][n_kv_heads], of the held-out prompts
 };
 
-// Steps that fit_layers counts: the epochs of every layer, or the layers if the surrogate is linear.
+// How many steps fit_layers counts: the epochs of all layers, or the layers if the surrogate is linear.
 std::int64_t n_fit_steps(const KvzapTrainingSpec& spec, std::int64_t n_layers);
 
-// Takes up what is in the folder already.
-//   n_done  : counts up to n_fit_steps; may be read by another thread
-//   go_on   : asked by several threads; false: what is being fitted is left after its epoch
-//   returns : absent if it was told not to go on
-// Memory: hidden states and scores of one layer for every thread.
+// Continues from what is in the folder already. Needs memory for hidden states and scores of one layer on
+// every thread.
+//   n_done  : counts up to n_fit_steps; another thread may read it
+//   go_on   : called by several threads; false: each layer being fitted is left after its current epoch
+//   returns : absent if go_on returned false
 std::optional<FittedLayers> fit_layers(const LayerFitsTask& task, const KvzapTrainingSpec& spec,
                                        std::atomic<std::int64_t>& n_done, const std::function<bool()>& go_on);
 

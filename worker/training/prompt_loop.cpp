@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{1000};
 
-// The table of each prompt, in their order.
+// Returns the table of each prompt, in the order of the prompts.
 std::vector<std::string> tables_of(const Model& model, const std::vector<RepeatedPrompt>& prompts,
                                    TileTeam& team) {
   std::vector<std::string> tables(prompts.size());

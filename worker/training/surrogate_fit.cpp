@@ -20,7 +20,7 @@
 namespace kvcompare {
 namespace {
 
-// Uniform within 1/sqrt(in), as torch.nn.Linear begins.
+// Random weights, uniform within 1/sqrt(in), as torch.nn.Linear starts with.
 KvzapSurrogate::Linear random_linear(std::int64_t out, std::int64_t in, const at::Generator& generator) {
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   const auto draw = [&](at::IntArrayRef sizes) {
@@ -29,7 +29,7 @@ KvzapSurrogate::Linear random_linear(std::int64_t out, std::int64_t in, const at
   return {draw({out, in}), draw({out})};
 }
 
-// The state of a training whose weights are these.
+// The optimiser of a training whose weights are those of the layer.
 AdamW optimiser_of(const KvzapSurrogate::Layer& layer) {
   NamedTensors weights;
   for (std::size_t i = 0; i < layer.linears.size(); ++i) {
@@ -63,7 +63,8 @@ KvzapSurrogate::Layer fit_mlp(const LayerTargets& targets, const MlpFitOptions& 
   KvzapSurrogate::Layer layer;
   layer.linears = {random_linear(options.hidden_dim, hidden.size(1), first),
                    random_linear(scores.size(1), options.hidden_dim, first)};
-  layer.linears.back().bias += targets.scores.mean(0);  // what is left to learn is around zero
+  layer.linears.back().bias += targets.scores.mean(0);  // then the rest, which is to be learned, is centred
+                                                        // at zero
   for (auto& linear : layer.linears)
     for (auto* tensor : {&linear.weight, &linear.bias})
       *tensor = tensor->to(options.device).set_requires_grad(true);

@@ -24,7 +24,7 @@ std::string target_table(const std::vector<LayerTargets>& targets) {
 
 LayerTargets read_targets(std::span<const std::filesystem::path> files, std::int64_t layer) {
   std::vector<at::Tensor> hidden, scores;
-  std::vector<SafetensorsFile> mapped;  // until their tensors are copied
+  std::vector<SafetensorsFile> mapped;  // kept until their tensors are copied
   for (const auto& path : files) {
     const auto& file = mapped.emplace_back(path);
     hidden.push_back(file.tensor(hidden_name(layer)));

@@ -1,4 +1,5 @@
-// The targets of one prompt as a file, and those of many prompts as what one layer's surrogate is fitted to.
+// Stores the targets of one prompt as a file, and reads those of many prompts, to which one layer's surrogate
+// is fitted.
 #pragma once
 
 #include <filesystem>
@@ -12,11 +13,11 @@
 
 namespace kvcompare {
 
-// A .safetensors file: "hidden.{layer}" [n_positions, d_model] and "scores.{layer}" [n_positions,
-// n_kv_heads].
+// Returns the contents of a .safetensors file with "hidden.{layer}" [n_positions, d_model] and
+// "scores.{layer}" [n_positions, n_kv_heads].
 std::string target_table(const std::vector<LayerTargets>& targets);
 
-// One layer of several files, one after the other. Throws CheckpointError for a file that is not such a
+// Returns one layer from several files, concatenated. Throws CheckpointError for a file that is not such a
 // table.
 LayerTargets read_targets(std::span<const std::filesystem::path> files, std::int64_t layer);
 

@@ -27,7 +27,8 @@ std::string version_text(int version) {
          std::to_string(version % 100);
 }
 
-// The functions of libnccl.so.2 that are needed here. It stays loaded: libtorch may use it too.
+// The functions of libnccl.so.2 that are used here. The library stays loaded, because libtorch may use it
+// too.
 struct NcclLibrary {
   decltype(&ncclGetVersion) get_version = nullptr;
   decltype(&ncclGetUniqueId) get_unique_id = nullptr;
@@ -41,7 +42,7 @@ struct NcclLibrary {
   decltype(&ncclGetLastError) get_last_error = nullptr;
 };
 
-// An NCCL that is loaded, or why there is none.
+// Either a loaded NCCL, or the reason why there is none.
 struct NcclSearch {
   NcclLibrary library;
   std::optional<std::string> problem;
@@ -51,7 +52,7 @@ NcclSearch load_nccl() {
   NcclSearch search;
   void* handle = ::dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
   const char* reason = handle ? nullptr : ::dlerror();
-  // That whose header this program was built with.
+  // The library whose header this program was built with.
   if (!handle) handle = ::dlopen(KVCOMPARE_NCCL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     search.problem = "there is no NCCL: " + std::string(reason ? reason : "libnccl.so.2 cannot be loaded") +
@@ -81,7 +82,7 @@ NcclSearch load_nccl() {
   return search;
 }
 
-// The driver first: NCCL without one makes an id, and fails later.
+// Looks for the driver first, because without one NCCL makes an id and fails only later.
 NcclSearch find_nccl() {
   const auto facts = gpu_facts();
   if (facts.n_gpus() == 0) return {{}, why_no_gpu(facts)};
@@ -164,14 +165,14 @@ class NcclBroadcast::Impl {
   }
 
  private:
-  // Of the call before.
+  // The state of the previous call.
   ncclResult_t state() const {
     ncclResult_t status = ncclSuccess;
     const auto asked = nccl_.comm_get_async_error(comm_, &status);
     return asked == ncclSuccess ? status : asked;
   }
 
-  // No call blocks: it is through when the communicator says so.
+  // No call of NCCL blocks. A call is complete when the communicator says so.
   void settle(ncclResult_t status, const char* call, std::chrono::seconds timeout) {
     const auto deadline = Clock::now() + timeout;
     for (Backoff backoff; status == ncclInProgress; status = state()) {

@@ -1,7 +1,7 @@
-// Weights over NCCL: one communicator of all ranks that compute, each with a GPU of its own, for as long as
-// they load. nccl_broadcast.cpp has it; in a program built without CUDA or without nccl.h,
-// nccl_broadcast_none.cpp stands for it. libnccl.so.2 is looked for when several ranks ask for it, and never
-// linked.
+// Broadcasts weights over NCCL. While they load, all ranks that compute, each with its own GPU, are in one
+// communicator. nccl_broadcast.cpp implements this; in a program built without CUDA or without nccl.h,
+// nccl_broadcast_none.cpp takes its place. libnccl.so.2 is never linked; it is loaded when several ranks need
+// it.
 #pragma once
 
 #include <array>
@@ -28,14 +28,14 @@ struct NcclError : Error {
   std::string call;
 };
 
-// What this process lacks for NCCL, and what brings it; absent if it lacks nothing. Looks for a GPU and its
-// driver first, and touches NCCL only where they are there.
+// What this process lacks for NCCL, and how to install it; absent if it lacks nothing. Looks for a GPU and
+// its driver first, and loads NCCL only if both are there.
 std::optional<std::string> why_no_nccl();
 
-// Names a communicator: its rank 0 makes the id and tells the others.
+// Identifies a communicator. The communicator's rank 0 makes the id and sends it to the others.
 using NcclId = std::array<std::byte, 128>;
 
-// Absent if there is no NCCL, or it cannot be made, which is logged.
+// Absent if there is no NCCL, or if the id cannot be made, which is logged.
 std::optional<NcclId> make_nccl_id();
 
 // A rank of a communicator.
@@ -48,16 +48,16 @@ struct NcclPlace {
 
 struct NcclTimeouts {
   std::chrono::seconds start;  // until all ranks have come
-  std::chrono::seconds slice;  // until a slice is there
+  std::chrono::seconds slice;  // until a slice has arrived
 };
 
-// Used by one thread. Whatever fails, the communicator is aborted, so that no kernel waits on the GPU; then
-// NcclError is thrown.
+// Only one thread may use an object. If anything fails, the communicator is aborted, so that no kernel waits
+// on the GPU; then NcclError is thrown.
 class NcclBroadcast : public WeightBroadcast {
  public:
-  // Collective. Throws ConfigError if there is no NCCL, and NcclError.
+  // Collective. Throws ConfigError if there is no NCCL; else NcclError.
   NcclBroadcast(const NcclPlace& place, const c10::Device& device, const NcclTimeouts& timeouts);
-  ~NcclBroadcast() override;  // aborts, unless it is closed
+  ~NcclBroadcast() override;  // aborts the communicator unless it was closed
   NcclBroadcast(const NcclBroadcast&) = delete;
   NcclBroadcast& operator=(const NcclBroadcast&) = delete;
 
@@ -66,8 +66,8 @@ class NcclBroadcast : public WeightBroadcast {
   void broadcast(void* memory, std::int64_t n_bytes, int root, const c10::Stream& stream) override;
   void wait_until(const std::function<bool()>& is_done) override;
 
-  // Collective, when all that was queued is done: gives back what NCCL has on the GPU and its connections.
-  // Throws nothing: a rank that is lost now is noticed elsewhere.
+  // Collective; to be called when everything that was queued is done. Frees NCCL's memory on the GPU and its
+  // connections. Throws nothing, because other code notices a rank that is lost from now on.
   void close();
 
  private:

@@ -11,7 +11,8 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kBlock = std::int64_t{1} << 22;  // numbers; each takes 16 bytes on the way
+constexpr std::int64_t kBlock = std::int64_t{1} << 22;  // numbers at once; each needs 16 bytes of working
+                                                        // memory
 
 at::ScalarType integer_of_size(std::size_t n_bytes) {
   switch (n_bytes) {

@@ -60,8 +60,8 @@ void WeightLoader::load(const std::string& name, const at::Tensor& target) {
   loaded_.back().checksum = weight_checksum(flat);
 }
 
-// The host is two slices of each reader ahead of the device, so that a reader reads one while another is on
-// its way, and nobody waits for more than that at a time.
+// The host is at most two slices of each reader ahead of the device. So a reader reads one slice while
+// another one is being copied, and nobody waits for longer than that.
 void WeightLoader::load_slice(const SafetensorsFile& file, const SafetensorsEntry& entry, std::int64_t first,
                               const at::Tensor& target) {
   auto& is_done = in_flight_[n_slices_ % in_flight_.size()];
@@ -71,7 +71,7 @@ void WeightLoader::load_slice(const SafetensorsFile& file, const SafetensorsEntr
   if (broadcast_)
     broadcast_->broadcast(target.mutable_data_ptr(), static_cast<std::int64_t>(target.nbytes()), reader,
                           stream_);
-  const auto [least, most] = at::aminmax(target);  // a NaN is both
+  const auto [least, most] = at::aminmax(target);  // if there is a NaN, both are NaN
   loaded_.back().is_finite.logical_and_(at::isfinite(least)).logical_and_(at::isfinite(most));
   is_done.record(stream_);
   ++n_slices_;
@@ -114,7 +114,8 @@ void WeightLoader::finish() {
   }
 }
 
-// The file says which number it is.
+// Reads the tensor from its file again. If the file holds the NaN or infinity, this throws and names the
+// element. Otherwise the copy on the device is wrong.
 void WeightLoader::refuse(const Loaded& tensor) const {
   const auto& file = *files_.find(tensor.name);
   load_tensor(file, tensor.name, tensor.dtype, at::kCPU);

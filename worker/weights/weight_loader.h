@@ -1,6 +1,6 @@
-// Tensors of a checkpoint on their way to a device: read into two buffers of pinned memory in turn, copied
-// from there on a stream of their own, converted and checked on the device. Where ranks share the reading,
-// slice s is read by the s-th reader (in turn) and broadcast to all.
+// Loads tensors of a checkpoint to a device. Slices of a tensor are read into two buffers of pinned memory in
+// turn, copied from there on a stream of their own, and converted and checked on the device. If ranks share
+// the reading, slice s is read by one of the readers, in turn, and broadcast to all ranks.
 #pragma once
 
 #include <cstdint>
@@ -21,25 +21,26 @@ inline constexpr std::int64_t kSliceBytes = std::int64_t{64} << 20;
 
 class WeightLoader {
  public:
-  // files     : the same tensors on all ranks of the broadcast; outlives the loader
-  // broadcast : null: this rank reads all; outlives the loader
+  //   files     : the same tensors on all ranks of the broadcast; must outlive the loader
+  //   broadcast : null: this rank reads everything itself; must outlive the loader
   WeightLoader(const CheckpointFiles& files, const at::Device& device, WeightBroadcast* broadcast,
                std::int64_t slice_bytes = kSliceBytes);
 
-  // On which everything is queued. What else is queued there comes between the tensors that are loaded.
+  // The stream on which everything is queued. Other work queued on it runs between the tensors that are
+  // loaded.
   const c10::Stream& stream() const { return stream_; }
 
-  // Collective where there is a broadcast. Queues the tensor of that name into `target`, which is contiguous,
-  // on the device, and of the dtype of the computation. The host waits for slices before it, not for this
-  // one. Throws CheckpointError if the file cannot be read.
+  // Collective if there is a broadcast. Queues the loading of a tensor into `target`, which must be
+  // contiguous, on the device, and of the dtype of the computation. The host waits for earlier slices, not
+  // for this one. Throws CheckpointError if the file cannot be read.
   void load(const std::string& name, const at::Tensor& target);
 
-  // Waits for all that was queued. Throws CheckpointError naming file and tensor if one holds a NaN or
-  // infinity, be it stored or made by the conversion.
+  // Waits for everything that was queued. Throws CheckpointError naming file and tensor if a tensor holds a
+  // NaN or infinity, whether stored in the file or made by the conversion.
   void finish();
 
-  // SHA-256 over dtypes, names and checksums of the tensors as they are on the device, in the order of
-  // load(). After finish().
+  // SHA-256 over dtypes, names and checksums of the tensors on the device, in the order of load(). To be
+  // called after finish().
   std::string hash() const;
 
  private:
@@ -50,7 +51,7 @@ class WeightLoader {
     at::Tensor checksum;   // [2], int64; on the device until finish()
   };
 
-  // `first`: which of the tensor's numbers the target begins with.
+  //   first : index of the tensor's number that goes to the beginning of the target
   void load_slice(const SafetensorsFile& file, const SafetensorsEntry& entry, std::int64_t first,
                   const at::Tensor& target);
   void read(const SafetensorsFile& file, const SafetensorsEntry& entry, std::int64_t first,
@@ -66,8 +67,8 @@ class WeightLoader {
   const int rank_;
   c10::Stream stream_;
   std::map<const SafetensorsFile*, FileReader> open_;
-  std::vector<at::Tensor> buffers_;     // of a reader: two, of bytes in pinned memory
-  std::vector<StreamEvent> in_flight_;  // of the last slices, in turn
+  std::vector<at::Tensor> buffers_;     // two buffers of bytes in pinned memory, on a reader only
+  std::vector<StreamEvent> in_flight_;  // events of the last slices, in turn
   std::size_t n_slices_ = 0;
   std::vector<Loaded> loaded_;
 };

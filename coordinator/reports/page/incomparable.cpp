@@ -12,7 +12,7 @@ using Property = std::function<std::string(const PageRun&)>;
 
 struct Rule {
   const char* what;  // "data"
-  Property shown;    // what a reader is told; its equality decides, unless `decides` is there
+  Property shown;    // what a reader is told. Runs differ if this differs, unless `decides` is set
   Property decides;
   const char* consequence;
 };
@@ -53,9 +53,9 @@ const std::vector<Rule>& rules() {
   return all;
 }
 
-// "a: 1; b and c: 128"; only the names where there is nothing to show.
+// "a: 1; b and c: 128"; only the names if there is no value to show.
 std::string who_has_what(std::span<const PageRun> runs, const Rule& rule) {
-  std::vector<std::pair<std::string, std::string>> groups;  // what decides; its text
+  std::vector<std::pair<std::string, std::string>> groups;  // the value that decides; the text for it
   for (const PageRun& run : runs) {
     const auto key = rule.decides ? rule.decides(run) : rule.shown(run);
     auto at = groups.begin();

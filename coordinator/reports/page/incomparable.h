@@ -1,4 +1,4 @@
-// What a reader must not compare between runs that stand on one page.
+// Finds what a reader must not compare between the runs of one page.
 #pragma once
 
 #include <span>
@@ -9,8 +9,9 @@
 
 namespace kvcompare {
 
-// A sentence for each thing in which runs differ and which forbids a comparison; it names the runs. Empty for
-// one run. What is always forbidden, to subtract samples of different runs, is not among them.
+// Returns one sentence for each property in which the runs differ and which forbids a comparison. The
+// sentence names the runs. Empty for a single run. That samples of different runs must not be subtracted is
+// always true, and is not among the sentences.
 std::vector<std::string> incomparable(std::span<const PageRun> runs);
 
 }  // namespace kvcompare

@@ -18,7 +18,7 @@
 namespace kvcompare {
 namespace {
 
-// Predicted tokens of every sample that an instance has a result of.
+// The predicted tokens of every sample for which some instance has a result.
 std::map<SampleIndex, std::int64_t> lengths_of(const Comparison& comparison) {
   std::map<SampleIndex, std::int64_t> lengths;
   for (const MethodResult& method : comparison.methods)
@@ -42,7 +42,7 @@ OrderedJson json_samples(const PageRun& run, const std::map<SampleIndex, std::in
   return json;
 }
 
-// With the command in place of its words.
+// A session with its command as one line instead of a list of words.
 OrderedJson json_page_session(const Session& session) {
   auto json = json_session(session);
   json.erase("command_line");
@@ -52,8 +52,8 @@ OrderedJson json_page_session(const Session& session) {
   return json;
 }
 
-// Lines of the trade-off: {label, method_name, points}, places of instances. An instance that is in no sweep
-// is a line of one point.
+// The lines of the trade-off chart: {label, method_name, points}, where points are places of instances. An
+// instance that is in no sweep is a line of one point.
 OrderedJson json_lines(const Comparison& comparison) {
   std::vector<MethodSpec> specs;
   for (const MethodResult& method : comparison.methods) specs.push_back(method.spec);
@@ -79,8 +79,8 @@ OrderedJson json_lines(const Comparison& comparison) {
   return lines;
 }
 
-// [a, b, difference, [low, high] or null, Holm's p-value or null, whether different] with places of
-// instances: there are many.
+// [a, b, difference, [low, high] or null, Holm's p-value or null, whether different], where a and b are
+// places of instances. An array instead of an object, because there are many pairs.
 OrderedJson json_pairs(const Statistics& statistics) {
   auto list = OrderedJson::array();
   for (const Difference& pair : statistics.differences)

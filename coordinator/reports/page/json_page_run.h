@@ -1,4 +1,4 @@
-// The data of report.html. web/*.js read it; nobody else does.
+// The data of report.html as JSON. Only web/*.js read it.
 #pragma once
 
 #include "coordinator/json/json_text.h"
@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// A number that there is not is null, with the reason beside it.
+// A missing number is null, with the reason beside it.
 OrderedJson json_page_run(const PageRun& run);
 
 }  // namespace kvcompare

@@ -25,7 +25,7 @@ std::string_view escape_of(std::string_view text) {
 }  // namespace
 
 std::string script_text(const OrderedJson& json) {
-  // These characters stand in JSON inside of strings alone, where an escape means the same.
+  // In JSON these characters occur only inside of strings, where an escape has the same meaning.
   const std::string plain = json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   std::string text;
   text.reserve(plain.size());

@@ -1,4 +1,4 @@
-// JSON inside an HTML page.
+// Writes JSON for use inside an HTML page.
 #pragma once
 
 #include <string>
@@ -7,8 +7,9 @@
 
 namespace kvcompare {
 
-// One line of JSON in which nothing can end or begin a <script>: `<`, `>`, `&` and the two line separators
-// that are not ASCII stand as \u escapes. Invalid UTF-8 becomes U+FFFD. Doubles read back exactly.
+// Returns one line of JSON that can neither end nor begin a <script>: `<`, `>`, `&` and the two line
+// separators outside of ASCII are written as \u escapes. Invalid UTF-8 becomes U+FFFD. Doubles read back
+// exactly.
 std::string script_text(const OrderedJson& json);
 
 }  // namespace kvcompare

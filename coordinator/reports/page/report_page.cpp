@@ -19,7 +19,7 @@ std::string page_data(std::span<const PageRun> runs) {
   return script_text(json);
 }
 
-// Appends page.html up to `place`, then what stands in its place.
+// Appends page.html up to the placeholder `place`, and then the text that replaces it.
 void fill_place(std::string& page, std::string_view& rest, std::string_view place, std::string_view text) {
   const auto at = rest.find(place);
   if (at == std::string_view::npos) throw std::logic_error("page.html has no " + std::string(place));

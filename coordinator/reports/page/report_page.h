@@ -11,15 +11,17 @@
 
 namespace kvcompare {
 
-// What the page shows of an output folder. The page is made before what is referred to goes away.
+// What the page shows of one output folder. The objects referred to must live until the page is made.
 struct PageRun {
-  std::string name;  // of the folder, as a reader knows it
+  std::string name;  // the folder's name, as a reader knows it
   const Comparison& comparison;
   const std::vector<Session>& sessions;              // in the order of the journal; may be empty
-  std::map<SampleIndex, std::string> first_words{};  // of the samples' texts, where they are to be shown
+  std::map<SampleIndex, std::string> first_words{};  // the beginnings of the samples' texts, if they are to
+                                                     // be shown
 };
 
-// The page of one run, or of several side by side, with what cannot be compared between them.
+// Returns the page of one run, or of several side by side, which also says what cannot be compared between
+// them.
 //   runs : at least one
 std::string report_page(std::span<const PageRun> runs);
 

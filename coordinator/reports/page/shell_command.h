@@ -5,7 +5,8 @@
 
 namespace kvcompare {
 
-// As a user would type it: what a shell would take apart or interpret stands in single quotes.
+// Writes a command as a user would type it. Arguments that a shell would split or interpret are put in single
+// quotes.
 std::string shell_command(const std::vector<std::string>& arguments);
 
 }  // namespace kvcompare

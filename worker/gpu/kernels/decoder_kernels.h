@@ -1,6 +1,6 @@
-// What a decoder layer does between its products, on the GPU. T: float, c10::Half or c10::BFloat16; computed
-// in float, rounded to T where libtorch's operators of worker/model/model.cpp would. Pointers into device
-// memory.
+// GPU kernels for what a decoder layer computes between its matrix products. T is float, c10::Half or
+// c10::BFloat16. The kernels compute in float, and round to T where libtorch's operators in
+// worker/model/model.cpp round. All pointers are into device memory.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace kvcompare {
 
-// x += delta, then out = x / rms(x) * weight (RMSNorm, arXiv 1910.07467), row by row.
+// Computes x += delta, and then out = x / rms(x) * weight (RMSNorm, arXiv 1910.07467), row by row.
 template <class T>
 struct AddRmsNorm {
   T* x = nullptr;             // [n_rows, d_model], the residual stream
@@ -21,7 +21,8 @@ struct AddRmsNorm {
   float epsilon = 0;
 };
 
-// The heads of queries and keys: their norm, if the model has one, in place; then RoPE (arXiv 2104.09864).
+// Prepares the heads of queries and keys: applies their norm in place, if the model has one, and then RoPE
+// (arXiv 2104.09864).
 template <class T>
 struct RotateHeads {
   T* heads = nullptr;  // [n_tokens, stride]: n_heads of q, then n_kv_heads of k, d_head each
@@ -38,7 +39,7 @@ struct RotateHeads {
   float epsilon = 0;
 };
 
-// out = silu(gate) * up
+// Computes out = silu(gate) * up.
 template <class T>
 struct SiluMultiply {
   const T* gate_up = nullptr;  // [n_rows, 2 * d_ff]: gate, then up
@@ -47,7 +48,8 @@ struct SiluMultiply {
   std::int64_t d_ff = 0;
 };
 
-// Negative log-likelihood of a target in each row, in nats: log-sum-exp in float, less the target's logit.
+// Computes the negative log-likelihood of the target of each row, in nats: the log-sum-exp in float, minus
+// the target's logit.
 template <class T>
 struct CrossEntropy {
   const T* logits = nullptr;              // [n_rows, vocab]

@@ -1,15 +1,16 @@
-// Death times under expected_attention on the GPU, for all KV heads of one layer of one sample, in blocks of
-// events (presses/schedule/drifting_plan.h). A layer is StartDrifting, and then for every block, in order,
-//   QueryFeatures   mean and covariance of the queries at each event, turned by the mean rotation
-//   KeyFeatures     keys that enter: their channels' products and the key itself
+// Finds death times under expected_attention on the GPU, for all KV heads of one layer of one sample, in
+// blocks of events (presses/schedule/drifting_plan.h). A layer starts with StartDrifting. Then these steps
+// follow for each block, in order:
+//   QueryFeatures   mean and covariance of the queries at each event, rotated by the mean rotation
+//   KeyFeatures     for each key that enters: the products of its channels, and the key itself
 //   a product       z = query features * key features^T, by cuBLAS: [n_kv_heads, n_events * group, n_places],
-//                   of the first n_places rows of the key features
+//                   with the first n_places rows of the key features
 //   EvictLowest     softmaxes, scores and evictions, event by event
-// so that z is what docs/semantics.md, section 3, says. Statistics are kept in double; features and z are
-// float, and so are the scores, in the log domain throughout; sums of softmaxes are double.
+// z is defined in docs/semantics.md, section 3. Statistics and sums of softmaxes are double. Features, z and
+// scores are float, and scores are logarithms throughout.
 //
-// Pointers into device memory; those of Candidates, z and scores aligned to 16 bytes. T: float, c10::Half or
-// c10::BFloat16.
+// All pointers are into device memory; those of Candidates, z and scores must be aligned to 16 bytes. T is
+// float, c10::Half or c10::BFloat16.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +21,16 @@
 
 namespace kvcompare {
 
-// Position at a place that has no key.
+// The position stored at a place that holds no key.
 inline constexpr std::int32_t kNoKey = std::numeric_limits<std::int32_t>::max();
 
-// A row of features: with use_covariance the pair products in the layout of
-// presses/methods/expected_attention_kernels.h, then what has a number a channel.
+// The length of a row of features. With use_covariance the row holds the pair products, in the layout of
+// presses/methods/expected_attention_kernels.h, and then one number for each channel.
 constexpr std::int64_t n_drifting_features(std::int64_t d_head, bool use_covariance) {
   return (use_covariance ? d_head * (d_head + 2) / 2 : 0) + d_head;
 }
 
-// What all tasks of a layer have in common. group = n_heads / n_kv_heads.
+// What all tasks of a layer share. group = n_heads / n_kv_heads.
 struct DriftingShape {
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;
@@ -38,7 +39,8 @@ struct DriftingShape {
   std::int64_t n_features = 0;  // n_drifting_features: d_head without the covariance
 };
 
-// The events of a block: DriftingPlan's from the block's first on, and the mean rotation after each.
+// The events of a block: the arrays of DriftingPlan from the block's first event on, and the mean rotation
+// after each event.
 struct DriftingEvents {
   const std::int32_t* events = nullptr;          // [n_events]
   const std::int32_t* n = nullptr;               // [n_events]
@@ -48,7 +50,7 @@ struct DriftingEvents {
   std::int64_t n_events = 0;
 };
 
-// The keys that may be evicted: what a layer's blocks hand on.
+// The keys that may be evicted. Each block of a layer passes them on to the next.
 struct Candidates {
   std::int32_t* positions = nullptr;  // [n_kv_heads, capacity], kNoKey where there is none
   float* log_vnorm = nullptr;         // [n_kv_heads, capacity]
@@ -60,7 +62,7 @@ struct Candidates {
   std::int64_t n_evictions = 0;  // of the whole layer
 };
 
-// Every key stays, no place has a key, and log_vnorm of tokens is made.
+// Starts a layer: every key stays, no place holds a key, and log_vnorm of all tokens is computed.
 template <class T>
 struct StartDrifting {
   DriftingShape shape;
@@ -101,9 +103,11 @@ struct KeyFeatures {
   std::int64_t n_used_before = 0;
 };
 
-// Ties as docs/semantics.md, section 2, has them: the earlier position stays.
+// Evicts the keys with the lowest scores. Of equal scores the earlier position stays (docs/semantics.md,
+// section 2).
 struct EvictLowest {
-  // Under a threshold, the keys that an event judges and whose score is below it: kNoThreshold under a ratio.
+  // Under a threshold policy an event evicts the keys that it judges and whose score is below `threshold`.
+  // Under a ratio policy `threshold` is kNoThreshold.
   static constexpr double kNoThreshold = std::numeric_limits<double>::infinity();
 
   DriftingShape shape;  // group at most 64 with 64 events
@@ -112,7 +116,8 @@ struct EvictLowest {
   Candidates candidates;  // positions and evicted are written
   const float* z = nullptr;
   std::int64_t n_places = 0;  // a multiple of 4, at most capacity
-  // Room for the softmaxes of the keys that are alive when the block begins, and for the scores of an event:
+  // Working memory for the softmaxes of the keys that are alive when the block begins, and for the scores of
+  // an event:
   float* largest = nullptr;  // [n_kv_heads, n_events * group]
   double* sums = nullptr;    // [n_kv_heads, n_events * group]
   float* scores = nullptr;   // [n_kv_heads, capacity]

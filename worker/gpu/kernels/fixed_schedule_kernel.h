@@ -1,5 +1,5 @@
-// Death times under scores that are known from the token alone (presses/schedule/schedule_fixed.h), on the
-// GPU: all KV heads of a layer at once. Pointers into device memory.
+// Finds death times under fixed scores (presses/schedule/schedule_fixed.h) on the GPU, for all KV heads of a
+// layer at once. All pointers are into device memory.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,12 @@
 
 namespace kvcompare {
 
-// Nothing dies.
+// No key dies.
 struct KeepAllSchedule {
   LayerDeaths layer;
 };
 
-// Each key is judged by itself, once.
+// Each key is judged once, independently of the others.
 struct ThresholdSchedule {
   LayerDeaths layer;
   const double* scores = nullptr;  // [n_kv_heads, n_tokens], higher = keep
@@ -25,7 +25,7 @@ struct ThresholdSchedule {
   int* status = nullptr;  // kNanScore is set if a judged score is NaN
 };
 
-// Every event evicts the lowest scores, as many as the budget demands.
+// Every event evicts the keys with the lowest scores, as many as the budget demands.
 struct RatioSchedule {
   LayerDeaths layer;
   const double* scores = nullptr;  // [n_kv_heads, n_tokens], higher = keep; only looked through for NaN
@@ -42,7 +42,7 @@ struct RatioSchedule {
 };
 std::size_t ratio_workspace_bytes(const RatioSchedule& task);
 
-// Scores of the method random (presses/methods/random.h), bit for bit.
+// Computes the scores of the method random (presses/methods/random.h), bit for bit.
 struct RandomScores {
   double* scores = nullptr;  // [n_kv_heads, n_tokens]
   std::int64_t n_kv_heads = 0;

@@ -1,6 +1,7 @@
-// The only door of a kernel to the machine. By nvcc this is CUDA; by another compiler the emulation on the
-// CPU (emulation.h), with which kernels are tested where there is no GPU. Thread blocks are one-dimensional,
-// of whole warps; all lanes of a warp take part in what is said to be of the warp.
+// A kernel reaches the machine only through this header. For nvcc its functions are CUDA. For another
+// compiler they are the emulation on the CPU (emulation.h), with which kernels are tested where there is no
+// GPU. Thread blocks are one-dimensional and consist of whole warps. All lanes of a warp must call a function
+// that is described as "of the warp".
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,7 @@
 #include "common/cuda_error.h"
 
 #define KVCOMPARE_KERNEL __global__
-// With one block of so many threads at a time on a multiprocessor.
+// A kernel with blocks of this many threads, of which one at a time is on a multiprocessor.
 #define KVCOMPARE_KERNEL_OF(n_threads) __global__ __launch_bounds__(n_threads, 1)
 #define KVCOMPARE_DEVICE __device__ __forceinline__
 #define KVCOMPARE_HOST_DEVICE __host__ __device__ inline
@@ -39,7 +40,7 @@ KVCOMPARE_DEVICE int block_y() { return static_cast<int>(blockIdx.y); }
 KVCOMPARE_DEVICE int block_z() { return static_cast<int>(blockIdx.z); }
 KVCOMPARE_DEVICE int n_blocks_x() { return static_cast<int>(gridDim.x); }
 
-// Dynamic shared memory, aligned to 1024 bytes; as many bytes as the launch says.
+// Dynamic shared memory, aligned to 1024 bytes, of the size that the launch gives.
 KVCOMPARE_DEVICE std::byte* shared_memory() {
   extern __shared__ __align__(1024) std::byte kvcompare_shared_memory[];
   return kvcompare_shared_memory;
@@ -48,8 +49,8 @@ KVCOMPARE_DEVICE std::byte* shared_memory() {
 KVCOMPARE_DEVICE void sync_block() { __syncthreads(); }
 KVCOMPARE_DEVICE void sync_warp() { __syncwarp(); }
 
-// Barriers 1 to 15 of a block, for n_threads of it, whole warps: who syncs waits until so many have come, who
-// arrives does not.
+// Barriers 1 to 15 of a block, each for n_threads of its threads, in whole warps. A thread that syncs waits
+// until n_threads have come; a thread that arrives does not wait.
 KVCOMPARE_DEVICE void sync_threads(int barrier, int n_threads) {
   asm volatile("bar.sync %0, %1;\n" ::"r"(barrier), "r"(n_threads) : "memory");
 }
@@ -57,7 +58,7 @@ KVCOMPARE_DEVICE void arrive(int barrier, int n_threads) {
   asm volatile("bar.arrive %0, %1;\n" ::"r"(barrier), "r"(n_threads) : "memory");
 }
 
-// Of the warp. T: a type of 4 or 8 bytes.
+// Of the warp. T is a type of 4 or 8 bytes.
 template <class T>
 KVCOMPARE_DEVICE T shuffle(T value, int from_lane) {
   return __shfl_sync(0xffffffffu, value, from_lane);
@@ -74,7 +75,7 @@ KVCOMPARE_DEVICE std::uint32_t ballot(bool predicate) { return __ballot_sync(0xf
 KVCOMPARE_DEVICE int count_bits(std::uint32_t bits) { return __popc(bits); }
 KVCOMPARE_DEVICE int first_bit(std::uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }  // -1: none
 
-// To about two units in the last place; 0 for what is below the least normal number.
+// 2^x, exact to about two units in the last place; 0 if the result is below the least normal number.
 KVCOMPARE_DEVICE float power_of_two(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
@@ -83,8 +84,8 @@ KVCOMPARE_DEVICE float power_of_two(float x) {
 
 KVCOMPARE_DEVICE void atomic_or(int* word, int bits) { atomicOr(word, bits); }
 
-// 16 bytes from global to shared memory, both aligned to 16; zeros if !valid (then `global` is not read).
-// They are there after commit, wait and a barrier.
+// Copies 16 bytes from global to shared memory; both addresses must be aligned to 16. If !valid, writes zeros
+// and does not read `global`. The bytes have arrived after commit, wait and a barrier.
 KVCOMPARE_DEVICE void copy_async_16(void* shared, const void* global, bool valid) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
   const int n_bytes = valid ? 16 : 0;
@@ -92,15 +93,15 @@ KVCOMPARE_DEVICE void copy_async_16(void* shared, const void* global, bool valid
                : "memory");
 }
 KVCOMPARE_DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
-// Until at most n groups of this thread are under way.
+// Waits until at most n groups of this thread's copies are incomplete.
 template <int n>
 KVCOMPARE_DEVICE void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(n) : "memory");
 }
 
-// Of the warp: four 8x8 matrices of 16-bit elements; lane 8 m + r points to row r of matrix m (16 bytes, in
-// shared memory, aligned). Lane l gets of matrix m the elements 2 (l % 4) and one on of row l / 4;
-// transposed: of column.
+// Of the warp: loads four 8x8 matrices of 16-bit elements. Lane 8 m + r points to row r of matrix m (16 bytes
+// in shared memory, aligned). From matrix m lane l gets the elements 2 (l % 4) and 2 (l % 4) + 1 of row l /
+// 4; if transposed, of column l / 4.
 KVCOMPARE_DEVICE void load_matrices(std::uint32_t (&r)[4], const void* row) {
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
@@ -138,7 +139,7 @@ KVCOMPARE_DEVICE void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], s
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// Two numbers rounded to T, the first in the lower half.
+// Two numbers, rounded to T and packed, the first in the lower half.
 template <class T>
 KVCOMPARE_DEVICE std::uint32_t pack(float low, float high) {
   std::uint32_t bits;
@@ -169,7 +170,7 @@ inline int device_attribute(cudaDeviceAttr attribute, const char* what) {
   return value;
 }
 
-// Shared memory that a block may have on the current device.
+// How much shared memory a block may have on the current device.
 inline std::size_t most_shared_bytes() {
   return static_cast<std::size_t>(
       device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, "shared memory of a device"));
@@ -181,7 +182,7 @@ inline int compute_capability() {
          device_attribute(cudaDevAttrComputeCapabilityMinor, "compute capability");
 }
 
-// kernel(arguments...) on a grid of blocks of n_threads, on the stream; returns at once.
+// Launches kernel(arguments...) on a grid of blocks of n_threads, on the stream, and returns at once.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), Grid grid, int n_threads, std::size_t shared_bytes, Stream stream,
             Arguments&&... arguments) {

@@ -1,6 +1,6 @@
-// The door (gpu.cuh) to what compute capability 9.0 alone has: code that includes it is compiled for sm_90a
-// and nothing else. A warpgroup is four warps, the first of which is a multiple of four; all its threads take
-// part in products, in taking and in giving registers.
+// The part of gpu.cuh that only compute capability 9.0 has. Code that includes it is compiled for sm_90a and
+// nothing else. A warpgroup is four warps, of which the first has a number that is a multiple of four. All
+// threads of a warpgroup must take part in products, and in taking and giving registers.
 #pragma once
 
 #include "worker/gpu/kernels/gpu.cuh"
@@ -9,19 +9,19 @@
 
 namespace kvcompare::gpu {
 
-// Of a place in shared memory.
+// The address of an object in shared memory.
 KVCOMPARE_DEVICE std::uint32_t shared_address(const void* shared) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
 }
 
-// The compiler is told that it is the same in all threads of a warp.
+// The number of the warpgroup. The shuffle tells the compiler that it is the same in all threads of a warp.
 KVCOMPARE_DEVICE int warpgroup() { return shuffle(static_cast<int>(threadIdx.x / 128), 0); }
 
-// In shared memory. A phase ends when n_arrivals threads have arrived; then the next begins.
+// A barrier in shared memory. A phase ends when n_arrivals threads have arrived; then the next phase begins.
 struct Barrier {
   std::uint64_t state;
 };
-// By one thread; others may use it after a barrier of the block.
+// Initialises a barrier. One thread calls this; the others may use the barrier after a barrier of the block.
 KVCOMPARE_DEVICE void start_barrier(Barrier& barrier, int n_arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(shared_address(&barrier)), "r"(n_arrivals)
                : "memory");
@@ -29,7 +29,7 @@ KVCOMPARE_DEVICE void start_barrier(Barrier& barrier, int n_arrivals) {
 KVCOMPARE_DEVICE void arrive(Barrier& barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(shared_address(&barrier)) : "memory");
 }
-// Whether the phase of that parity has ended; the one before the first has parity 1.
+// Whether the phase of this parity has ended. The phase before the first has parity 1.
 #define KVCOMPARE_HAS_ENDED(instruction, barrier, parity, result) \
   asm volatile("{\n.reg .pred ended;\n" instruction               \
                ".parity.shared::cta.b64 ended, [%1], %2;\n"       \
@@ -48,10 +48,11 @@ KVCOMPARE_DEVICE void wait(const Barrier& barrier, int parity) {
 }
 #undef KVCOMPARE_HAS_ENDED
 
-// What the thread has copied and waited for may be multiplied after its next barrier.
+// After this call and the next barrier, products may read what the thread has copied and waited for.
 KVCOMPARE_DEVICE void fence_copies() { asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory"); }
 
-// From now on the threads have n registers each, more or fewer than before; the block has as many as before.
+// Gives each thread n registers from now on, more or fewer than before. The block as a whole keeps its
+// number.
 template <int n>
 KVCOMPARE_DEVICE void take_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;\n" ::"n"(n));
@@ -63,7 +64,8 @@ KVCOMPARE_DEVICE void give_registers() {
 
 // ---- products of matrices: begun, issued, committed as a group, waited for
 
-// To the compiler: all that was done to the registers is done, and nothing that follows has been.
+// Tells the compiler that all earlier writes to the register are done, and that nothing that follows has
+// begun.
 KVCOMPARE_DEVICE void pin(float& x) { asm volatile("" : "+f"(x)::"memory"); }
 KVCOMPARE_DEVICE void pin(std::uint32_t& x) { asm volatile("" : "+r"(x)::"memory"); }
 template <class T, int n>
@@ -72,22 +74,23 @@ KVCOMPARE_DEVICE void pin(T (&registers)[n][4]) {
     for (auto& x : row) pin(x);
 }
 
-// Before products, with the accumulators and fragments that were written since the last.
+// To be called before products, with the accumulators and fragments that were written since the last
+// products.
 template <class... Arrays>
 KVCOMPARE_DEVICE void begin_products(Arrays&... registers) {
   (pin(registers), ...);
   asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
 }
 KVCOMPARE_DEVICE void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory"); }
-// Until at most n groups are under way; `registers` are those of the groups that have ended: before, none may
-// be touched.
+// Waits until at most n groups of products are incomplete.
+//   registers : those of the groups that have ended; before this call none may be touched
 template <int n, class... Arrays>
 KVCOMPARE_DEVICE void wait_products(Arrays&... registers) {
   asm volatile("wgmma.wait_group.sync.aligned %0;\n" ::"n"(n) : "memory");
   (pin(registers), ...);
 }
 
-// Names of so many registers, and the rows d[i] and on of accumulators.
+// The names of this many registers, and the elements of the accumulators from d[i] on.
 #define KVCOMPARE_LIST_32                                                                           \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, " \
   "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"

@@ -1,15 +1,16 @@
-// The keys that the queries of a tile see, listed by the tile's block while it works through them.
+// Lists the keys that the queries of a tile see, while the tile's block works through them.
 #pragma once
 
 #include "worker/gpu/kernels/key_tiles.h"
 
 namespace kvcompare {
 
-constexpr int kListingThreads = 256;  // of a block that has lists, if not said otherwise
+constexpr int kListingThreads = 256;  // threads of a block that has lists, unless it says otherwise
 constexpr int kListingBarrier = 1;
 constexpr int kPositionsPerThread = 4;
 
-// In shared memory. More positions are looked at only when both lists have less than a step.
+// The memory of the lists, in shared memory. More positions are examined only when both lists hold less than
+// a step.
 template <int n_keys, int n_threads = kListingThreads>
 struct KeyListMemory {
   static constexpr int kWarps = n_threads / 32;
@@ -18,24 +19,24 @@ struct KeyListMemory {
 
   KeyInterval partly[kCapacity];
   int whole[kCapacity];
-  int n_whole[kWarps];  // found by each warp in the positions looked at last
+  int n_whole[kWarps];  // found by each warp in the positions examined last
   int n_partly[kWarps];
 };
 
-// Both lists are rings, ascending by position. The first n_threads of the block take part in everything and
-// have the same numbers.
+// Both lists are rings, ascending by position. The first n_threads of the block call every member together,
+// and get the same results.
 template <int n_keys, int n_threads = kListingThreads>
 class KeyLists {
  public:
-  // until: [n_tokens], of the tile's KV head.
+  //   until : [n_tokens], of the tile's KV head
   KVCOMPARE_DEVICE KeyLists(KeyListMemory<n_keys, n_threads>& memory, const std::int32_t* until,
                             QueryTile tile)
       : memory_(memory), until_(until), tile_(tile) {
     load_until();
   }
 
-  // The keys that come next; empty when there are none. Lists change behind a barrier alone, so a thread may
-  // call this while others read the keys of the step before.
+  // The next step of keys; empty when there are none left. The lists change only after a barrier, so a thread
+  // may call this while others still read the keys of the step before.
   KVCOMPARE_DEVICE KeyStep next() {
     whole_ = wrapped(whole_ + step_.n_whole);
     partly_ = wrapped(partly_ + step_.n_partly);
@@ -46,7 +47,7 @@ class KeyLists {
     return step_;
   }
 
-  // Key t < n_keys of the step; empty if the step has not so many.
+  // Key number t < n_keys of the step; empty if the step has fewer.
   KVCOMPARE_DEVICE KeyInterval key(int t) const {
     if (t < step_.n_whole) return {memory_.whole[wrapped(whole_ + t)], INT32_MAX};
     if (t < step_.n_keys()) return memory_.partly[wrapped(partly_ + t - step_.n_whole)];
@@ -58,12 +59,13 @@ class KeyLists {
 
   KVCOMPARE_DEVICE static int wrapped(int i) { return i < Memory::kCapacity ? i : i - Memory::kCapacity; }
 
-  // Of position_ and on: a warp takes neighbours, a lane every 32nd of them.
+  // The i-th position of this thread, from position_ on: a warp takes neighbouring positions, a lane every
+  // 32nd of them.
   KVCOMPARE_DEVICE int position(int i) const {
     return position_ + (gpu::warp() * kPositionsPerThread + i) * 32 + gpu::lane();
   }
 
-  // Long before they are looked at.
+  // Loads `until` of the next positions, long before they are examined.
   KVCOMPARE_DEVICE void load_until() {
     for (int i = 0; i < kPositionsPerThread; ++i)
       loaded_until_[i] = position(i) <= tile_.last ? until_[position(i)] : 0;
@@ -123,8 +125,8 @@ class KeyLists {
   const QueryTile tile_;
   int whole_ = 0, partly_ = 0;      // where the lists begin
   int n_whole_ = 0, n_partly_ = 0;  // how many keys they have
-  KeyStep step_;                    // the first of them
-  int position_ = 0;                // what is below has been looked at
+  KeyStep step_;                    // the current step
+  int position_ = 0;                // positions below this have been examined
   std::int32_t loaded_until_[kPositionsPerThread];
 };
 

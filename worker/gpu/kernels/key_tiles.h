@@ -1,29 +1,29 @@
-// Which queries and which keys a block of the attention kernel takes, and how rows lie in shared memory: host
-// code and device code in one.
+// Says which queries and which keys a block of the attention kernel takes, and how rows lie in shared memory.
+// The code is the same on host and device.
 #pragma once
 
 #include "worker/gpu/kernels/gpu.cuh"
 
 namespace kvcompare {
 
-// Queries of a tile, all that are there between the two.
+// The queries of a tile: all from the first to the last.
 struct QueryTile {
   int first;
   int last;
 };
 
-// Which query in which head a row of a tile is.
+// Which query of which head a row of a tile stands for.
 struct TileRow {
-  int query;  // of a row that is none: one that the tile has
+  int query;  // for padding: some query of the tile
   int head;   // within the group
   bool is_padding;
 };
 
-// How the queries of a KV head are cut. A tile has n_rows rows: row r is head r % n_heads of its part at
-// query r / n_heads of its queries. A group that has more heads than a tile has rows is cut into parts.
-// The last query of a sample, whose prediction nobody scores, has a tile of its own. The sums of a tile run
-// in an order that depends on which keys die inside it, so a key that dies before the last query alone
-// changes no bit of a query that is scored.
+// How the queries of a KV head are cut into tiles. A tile has n_rows rows: row r is head r % n_heads of its
+// part at query r / n_heads of its queries. A group with more heads than a tile has rows is cut into parts.
+// The last query of a sample has its own tile, because its prediction is not scored. The order in which a
+// tile adds depends on which keys die inside it. So a key that only the last query does not see changes no
+// bit of a query that is scored.
 struct QueryTiles {
   int n_tokens;
   int group;      // query heads of a KV head
@@ -50,7 +50,7 @@ inline QueryTiles cut_queries(int n_tokens, int group, int n_rows) {
   return {n_tokens, group, n_parts, n_heads, n_rows / n_heads};
 }
 
-// A key is seen by the queries first <= i < until; `first` is its position.
+// A key is seen by the queries i with first <= i < until; `first` is its position.
 struct KeyInterval {
   int first;
   int until;
@@ -64,16 +64,17 @@ struct KeyInterval {
 enum class KeyList {
   kNone,    // no query of the tile sees it
   kWhole,   // every query does
-  kPartly,  // it is born or dies inside the tile
+  kPartly,  // some queries do: the key is born or dies inside the tile
 };
 
-// The key is not empty.
+// In which list of the tile a key belongs. The key's interval must not be empty.
 KVCOMPARE_HOST_DEVICE KeyList list_of(KeyInterval key, QueryTile tile) {
   if (key.first <= tile.first && tile.last < key.until) return KeyList::kWhole;
   return key.first <= tile.last && tile.first < key.until ? KeyList::kPartly : KeyList::kNone;
 }
 
-// Keys that a tile takes at once, of what the lists have: n_whole from the one, then n_partly from the other.
+// How many keys a tile takes in one step: n_whole from the list of keys that all queries see, then n_partly
+// from the other list.
 struct KeyStep {
   int n_whole = 0;
   int n_partly = 0;
@@ -81,8 +82,8 @@ struct KeyStep {
   KVCOMPARE_HOST_DEVICE int n_keys() const { return n_whole + n_partly; }
 };
 
-// With n keys to a step: one of keys that need no mask if there are enough of them, else one of the others;
-// when all keys are listed, what is left of both.
+// The next step, of up to n keys: n keys that need no mask if there are so many, else n of the others. When
+// all keys are listed, the rest of both lists.
 KVCOMPARE_HOST_DEVICE KeyStep next_step(int n_whole, int n_partly, int n) {
   if (n_whole >= n) return {n, 0};
   if (n_partly >= n) return {0, n};
@@ -90,8 +91,8 @@ KVCOMPARE_HOST_DEVICE KeyStep next_step(int n_whole, int n_partly, int n) {
   return {n_whole, n_partly < room ? n_partly : room};
 }
 
-// Elements of 16 bits from a row to the next in shared memory, for rows of d (a multiple of 16): an odd
-// number of 16-byte pieces, so the eight rows of a matrix of ldmatrix lie in different banks.
+// The distance between rows in shared memory, in elements of 16 bits, for rows of d elements (a multiple of
+// 16). It is an odd number of 16-byte pieces, so the eight rows of an ldmatrix matrix lie in different banks.
 KVCOMPARE_HOST_DEVICE constexpr int row_stride(int d) { return d + 8; }
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// Chunking of presses/policy/death_times.h, on the device and in the references.
+// The chunking of a layer, as in death_times.h, for device code and for the references.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 namespace kvcompare {
 
-// Tokens that have passed at event e.
+// How many tokens have passed at event e.
 KVCOMPARE_HOST_DEVICE std::int64_t n_at(const LayerDeaths& layer, std::int64_t e) {
   const std::int64_t n = (e + 1) * layer.chunk_size;
   return n < layer.n_tokens ? n : layer.n_tokens;
 }
 
-// The event that judges a position under a threshold, the first at which more than position + window tokens
-// have passed; kStays for a sink, and if there is none.
+// The event that judges a position under a threshold policy: the first event at which more than position +
+// window tokens have passed. kStays for a sink, and if there is no such event.
 KVCOMPARE_HOST_DEVICE std::int32_t judging_event(const LayerDeaths& layer, std::int64_t window,
                                                  std::int64_t n_sink, std::int64_t position) {
   if (position < n_sink || window >= layer.n_tokens - position) return kStays;

@@ -1,4 +1,4 @@
-// What the kernels that find death times have in common. Pointers into device memory.
+// What all kernels that find death times share. All pointers are into device memory.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@ namespace kvcompare {
 // Death time of a key that stays: kNever of presses/policy/death_times.h, which needs libtorch.
 inline constexpr std::int32_t kStays = std::numeric_limits<std::int32_t>::max();
 
-// Bits that a kernel sets in a status word, which is never cleared by kernels.
+// Bits that kernels set in a status word. No kernel clears the word.
 inline constexpr int kNanScore = 1;  // an event had to rank a score that is NaN; the death times mean nothing
 
-// The death times of one layer of one sample, as written by kernels. Event e follows chunk e.
+// The death times of one layer of one sample, as kernels write them. Event e follows chunk e.
 struct LayerDeaths {
   std::int32_t* deaths = nullptr;  // [n_kv_heads, n_tokens]: the event that evicts the key, or kStays
   std::int32_t* until = nullptr;   // [n_kv_heads, n_tokens]: first query that does not see the key

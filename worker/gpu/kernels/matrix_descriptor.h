@@ -1,5 +1,5 @@
-// How wgmma finds a matrix in shared memory: host code and device code in one.
-// Source: PTX ISA, "Matrix Descriptor Format" and "Canonical Layouts" of the asynchronous warpgroup-level
+// Describes to wgmma where a matrix lies in shared memory. The code is the same on host and device. Source:
+// PTX ISA, "Matrix Descriptor Format" and "Canonical Layouts" of the asynchronous warpgroup-level
 // instructions.
 #pragma once
 
@@ -7,25 +7,27 @@
 
 namespace kvcompare::gpu {
 
-// How pieces of 16 bytes change places: in rows of so many bytes, of which eight repeat, starting at a
-// multiple of eight rows. The values are those of the descriptor.
+// How pieces of 16 bytes are permuted, within rows of this many bytes. The pattern repeats every eight rows
+// and starts at a multiple of eight rows. The values are those of the descriptor.
 enum class Swizzle { kNone = 0, k128 = 1, k64 = 2, k32 = 3 };
 
 KVCOMPARE_HOST_DEVICE constexpr int row_bytes(Swizzle swizzle) {
   return swizzle == Swizzle::kNone ? 16 : 256 >> static_cast<int>(swizzle);
 }
 
-// Where the byte is that would be at `address` without swizzle.
+// The address of the byte that would be at `address` without swizzle.
 KVCOMPARE_HOST_DEVICE constexpr std::uint32_t swizzled(std::uint32_t address, Swizzle swizzle) {
   const auto pieces = static_cast<std::uint32_t>(row_bytes(swizzle) / 16);
   return address ^ ((address >> 7 & (pieces - 1)) << 4);
 }
 
-// Of a matrix that starts at the address in shared memory, of 16-bit elements, with any swizzle but none. One
-// that has its k side by side: eight rows of it are eight rows of the swizzle, the next eight `stride_bytes`
-// on; `leading_bytes` are not used. One that has its rows (or columns) side by side, as many as a row of the
-// swizzle holds, the next of them `leading_bytes` on: eight k are eight rows, the next eight `stride_bytes`
-// on.
+// The descriptor of a matrix of 16-bit elements that starts at `address` in shared memory, with any swizzle
+// but kNone. There are two layouts. - The k elements lie side by side: eight rows of the matrix are eight
+// rows of the swizzle, and the next eight
+//   rows start `stride_bytes` later. `leading_bytes` is not used.
+// - The rows (or columns) lie side by side, as many as a row of the swizzle holds; the next of them start
+//   `leading_bytes` later. Eight k are eight rows of the swizzle, and the next eight start `stride_bytes`
+//   later.
 KVCOMPARE_HOST_DEVICE constexpr std::uint64_t matrix_descriptor(std::uint32_t address, int leading_bytes,
                                                                 int stride_bytes, Swizzle swizzle) {
   const auto encoded = [](std::uint32_t bytes) { return std::uint64_t{(bytes & 0x3ffff) >> 4}; };

@@ -1,10 +1,11 @@
-// Death times under observed_attention (presses/schedule/schedule_observing.h) on the GPU: the rows of
-// attention are followed in order, a block of them at a time, for all KV heads of one layer of one sample. To
-// begin with every key stays (KeepAllSchedule). Then for each block of rows, in order,
-//   ObservedOperands  gathers the queries of the rows and the keys that are columns of the block
+// Finds death times under observed_attention (presses/schedule/schedule_observing.h) on the GPU, for all KV
+// heads of one layer of one sample. The rows of attention are followed in order, one block of rows at a time.
+// At first every key stays (KeepAllSchedule). Then these steps follow for each block of rows, in order:
+//   ObservedOperands  gathers the queries of the rows, and the keys that are the block's columns
 //   a product         logits = q k^T, by cuBLAS
-//   ObservedRows      softmaxes, sums and evictions, row by row; leaves the keys that go on to the next block
-// Columns of a block are the keys that were alive before it, then its own. Pointers into device memory.
+//   ObservedRows      softmaxes, sums and evictions, row by row; leaves the keys for the next block
+// The columns of a block are the keys that were alive before it, and then its own keys. All pointers are into
+// device memory.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace kvcompare {
 
 inline constexpr std::int64_t kMostObservedHeads = 32;  // query heads of a KV head
 
-// Most rows of a block of `group` query heads a KV head.
+// The most rows of a block if a KV head has `group` query heads.
 constexpr std::int64_t most_observed_rows(std::int64_t group) { return group > 8 ? 512 / group : 64; }
 
 struct ObservedBlock {
@@ -53,16 +54,17 @@ struct ObservedRows {
   float scale = 1;                // of the logits: 1 / sqrt(d_head)
   float* weights = nullptr;       // [n_kv_heads, group, n_rows, n_columns]: room for the softmaxes
   double* sums = nullptr;         // [n_kv_heads, group, n_rows]: room for their sums
-  // Old columns of the next block. Under a ratio budget what EvictionSlots says is alive; under a threshold,
-  // where each head has its own number, all tokens so far.
+  // The number of old columns of the next block. Under a ratio policy, the keys that EvictionSlots says are
+  // alive. Under a threshold policy each head has its own number of alive keys, so it is the number of tokens
+  // so far.
   std::int64_t n_next = 0;
   std::int64_t n_sink = 0;
   const std::int32_t* first_slot = nullptr;  // [n_events + 1], EvictionSlots::first; null: a threshold
   double threshold = 0;
   std::int64_t sliding_window_size = 0;
   int* status = nullptr;  // kNanScore is set if a score is NaN at an event that evicts
-  // With 12 bytes of shared memory for each query head and column (and a little) rows are copied there before
-  // they are needed, if the device has so much and this allows it.
+  // With 12 bytes of shared memory (and a little more) for each query head and column, rows are copied there
+  // before they are needed. This is done if the device has that much, and if this limit allows it.
   std::size_t most_shared_bytes = SIZE_MAX;
 };
 

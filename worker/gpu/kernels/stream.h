@@ -3,6 +3,6 @@
 
 namespace kvcompare::gpu {
 
-using Stream = void*;  // cudaStream_t; not looked at in emulation
+using Stream = void*;  // a cudaStream_t; the emulation ignores it
 
 }  // namespace kvcompare::gpu
