@@ -1,0 +1,161 @@
+"""Runs kvcompare and peer_hf.py, each in a process of its own, and prints tables: what the sections of side_by_side.py are made of."""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+ENOUGH_SECONDS = 0.1
+MAX_SAMPLES = 64
+NLL_TOLERANCE = {"knorm": 1e-3}     # relative; in float32 some norms lie where rounding to 11 bits goes either way
+KEYS_TOLERANCE = 1e-3   # relative; a score may lie at the threshold
+DISTURBED = 0.1         # share of one core that other processes may take
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Case:
+    size: str
+    length: int
+    chunk: int
+    methods: tuple = ("streaming_llm",)
+    ratio: float = 0.5
+    threads: int = 0        # 0: as the command line says
+    engine: str = ""        # "": kvcompare's default
+
+    def row(self, *values):
+        return [self.size, self.length, "T" if self.chunk == self.length else self.chunk, *values]
+
+    def __str__(self):
+        return f"{self.size}, T {self.length}, chunk {self.chunk}" + (f", {self.engine} engine" if self.engine else "")
+
+
+@dataclass
+class Timing:
+    """Of one program, one case, one round; the dictionaries by method."""
+    seconds: dict = field(default_factory=dict)     # a sequence
+    samples: dict = field(default_factory=dict)     # [{total_nll, keys_kept}]
+    peak_mib: float = 0
+    versions: dict = field(default_factory=dict)
+
+
+def busy_seconds():
+    """Of all cores since the machine started: user, nice, system, irq, softirq, steal."""
+    ticks = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def run_once(command):
+    """Standard output, peak resident memory in MiB, and cores that other processes kept busy."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        busy, start = busy_seconds(), time.perf_counter()
+        process = subprocess.Popen(command, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        others = busy_seconds() - busy - usage.ru_utime - usage.ru_stime
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(command)}\nended with {process.returncode}:\n{err.read()[-2000:]}")
+        return out.read(), usage.ru_maxrss / 1024, max(0, others - 0.05) / seconds      # 0.05: the clock is coarse
+
+
+def wait_for_quiet(limit_seconds=1800):
+    start = time.perf_counter()
+    while time.perf_counter() - start < limit_seconds:
+        busy = busy_seconds()
+        time.sleep(5)
+        if busy_seconds() - busy <= 5 * DISTURBED:
+            return
+    sys.exit("other processes keep this machine busy; try again when it is idle")
+
+
+def run(command, attempts=10):
+    command = list(map(str, command))
+    for _ in range(attempts):
+        text, peak_mib, others = run_once(command)
+        if others <= DISTURBED:
+            return text, peak_mib
+        log(f"other processes kept {others:.2f} cores busy: once more")
+        wait_for_quiet()
+    sys.exit(f"other processes disturbed {attempts} runs in a row; try again when the machine is idle")
+
+
+def shared_flags(options, case, n_samples):
+    flags = {"methods": ",".join(case.methods), "chunk_size": case.chunk, "compression_ratio": case.ratio,
+             "max_length": case.length, "max_samples": n_samples, "threads": case.threads or options.threads,
+             "dtype": "float32", "device": "cpu"}
+    if "kvzap" in case.methods:
+        flags["kvzap_scorer_model"] = options.models / case.size / "scorer"
+    return [text for name, value in flags.items() for text in ("--" + name, str(value))]
+
+
+def run_ours(options, case, n_samples):
+    model = options.models / case.size
+    with tempfile.TemporaryDirectory() as folder:
+        command = [options.kvcompare, "--model_name", model, "--data_path", model / "ids.jsonl", "--output_dir", folder,
+                   "--log_level", "error", *shared_flags(options, case, n_samples)]
+        _, peak_mib = run(command + (["--engine", case.engine] if case.engine else []))
+        record = json.loads(Path(folder, "run.json").read_text())
+        results = json.loads(Path(folder, "detailed_results.json").read_text())["results"]
+    names = {name.replace("_", ""): name for name in ("baseline", *case.methods)}
+    seconds = {names[line["method_name"].lower()]: line["seconds"] / n_samples for line in record["methods"]}
+    samples = {names[line["method_name"].lower()]: line["per_sample"] for line in results}
+    return Timing(seconds, samples, peak_mib, record["sessions"][-1]["versions"])
+
+
+def run_peer(options, case):
+    model = options.models / case.size
+    text, peak_mib = run([options.peer_python, HERE / "peer_hf.py", model, model / "ids.jsonl",
+                          "--enough_seconds", ENOUGH_SECONDS, *shared_flags(options, case, MAX_SAMPLES)])
+    report = json.loads(text)
+    return Timing({name: method["seconds"] / method["n_samples"] for name, method in report["methods"].items()},
+                  {name: method["per_sample"] for name, method in report["methods"].items()}, peak_mib, report["versions"])
+
+
+def samples_needed(options, case):
+    fastest = min(run_ours(options, case, 1).seconds.values())
+    return min(MAX_SAMPLES, math.ceil(ENOUGH_SECONDS / fastest))
+
+
+def disagreement(ours, peer, method):
+    """Relative difference of the NLL summed over the samples that both have."""
+    pairs = list(zip(ours.samples[method], peer.samples[method]))
+    nll, keys = ([math.fsum(row[key] for row in side) for side in zip(*pairs)] for key in ("total_nll", "keys_kept"))
+    difference = abs(nll[0] / nll[1] - 1)
+    if not difference <= NLL_TOLERANCE.get(method, 1e-4) or abs(keys[0] / keys[1] - 1) > KEYS_TOLERANCE:
+        sys.exit(f"{method}: kvcompare and the peer disagree: NLL {nll[0]} and {nll[1]}, keys kept {keys[0]} and {keys[1]}")
+    return difference
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def figure(x):
+    return f"{x:#.3g}".rstrip(".") if x < 1000 else f"{x:.0f}"
+
+
+def spread(ratios):
+    return f"{figure(median(ratios))} [{figure(min(ratios))} … {figure(max(ratios))}]"
+
+
+def table(title, note, header, rows):
+    lines = [header, [":--" if i == 0 else "--:" for i in range(len(header))], *rows]
+    print(f"\n### {title}\n\n{note}\n", *("| " + " | ".join(map(str, line)) + " |" for line in lines), sep="\n", flush=True)
+
+
+def alternate(options, case):
+    """[(ours, peer)], one a round."""
+    n_samples, rounds = samples_needed(options, case), []
+    for i in range(options.rounds):
+        rounds.append((run_ours(options, case, n_samples), run_peer(options, case)))
+        log(f"{case}, round {i + 1}: " + ", ".join(
+            f"{m} {figure(rounds[-1][0].seconds[m])} / {figure(rounds[-1][1].seconds[m])} s" for m in case.methods))
+    return rounds
