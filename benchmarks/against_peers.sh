@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Times build/release/kvcompare and Hugging Face transformers (benchmarks/peer_hf.py) side by side; tables on stdout.
 #
-#   benchmarks/against_peers.sh [chunk1] [chunks] [own] [growth] [--rounds N] [--threads N] [--sizes 1M,9M,100M]
+#   benchmarks/against_peers.sh [chunk1] [chunks] [own] [growth] [dense] [presses] [threads] [short] [attention] [memory]
+#     [--rounds N] [--threads N] [--sizes 1M,9M,100M] [--dtype float32|bfloat16|float16] [--real_model DIR] [--disturbed SHARE]
 #
-# No section: all of them, about an hour on two cores. Installs torch and transformers, and makes models with random weights,
+# No section: all of them, more than an hour on two cores. --dtype is that of the first four sections; the others choose their own,
+# and compare with goals. --real_model names the folder of a Hugging Face model with tokenizer.json, for dense, presses, threads,
+# short and memory; without it their rows about a real model are absent. Installs torch and transformers, and makes models with random weights,
 # in benchmarks/.peer. KVCOMPARE_PEER_PYTHON names a python that has both already; KVCOMPARE another binary.
 set -euo pipefail
 
@@ -27,6 +30,16 @@ if [ -z "$python" ]; then
 fi
 has_peer "$python" || { echo "against_peers: $python cannot import torch, transformers, numpy and safetensors" >&2; exit 2; }
 
+real_model=()
+arguments=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --real_model) real_model=(--real_model "${2:?--real_model needs a folder}"); shift 2 ;;
+    --real_model=*) real_model=(--real_model "${1#*=}"); shift ;;
+    *) arguments+=("$1"); shift ;;
+  esac
+done
+
 export HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 TRANSFORMERS_VERBOSITY=error
-"$python" "$benchmarks/make_models.py" "$peer/models" >&2
-exec "$python" "$benchmarks/side_by_side.py" --models "$peer/models" --peer_python "$python" --kvcompare "$kvcompare" "$@"
+"$python" "$benchmarks/make_models.py" "$peer/models" "${real_model[@]}" >&2
+exec "$python" "$benchmarks/side_by_side.py" --models "$peer/models" --peer_python "$python" --kvcompare "$kvcompare" "${arguments[@]}"

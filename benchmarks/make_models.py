@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 """Writes what the benchmarks run on: Llamas with random weights of about 1, 9 and 100 million parameters, float32.
 
-    make_models.py FOLDER [--sizes 1M,9M,100M] [--length 8192] [--samples 64]
+    make_models.py FOLDER [--sizes 1M,9M,100M] [--length 8192] [--samples 64] [--real_model DIR --documents JSONL]
 
-FOLDER/SIZE then holds config.json, model.safetensors, scorer/ (of KVzap) and ids.jsonl: samples of random tokens. What is there
-already stays. Queries and keys are scaled up so that attention is peaked: then the numbers tell which keys were evicted.
+FOLDER/SIZE then holds config.json, model.safetensors, scorer/ (of KVzap), ids.jsonl: samples of random tokens, and short.jsonl: 2,000 of
+20 to 60 tokens. What is there already stays. FOLDER/real holds links to the files of DIR, a model that the user has, and ids.jsonl: the
+documents, one after the other, in its tokens. Queries and keys are scaled up so that attention is peaked: then the numbers tell which keys were evicted.
 KVzap's scores lie around the default threshold of -7, so that about half of the keys go. Needs torch, transformers, safetensors.
 """
 import argparse
 import json
 import math
+import random
 import shutil
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 SHAPES = {
@@ -54,6 +57,35 @@ def write_scorer(folder, config):
          "hidden_dim": hidden_dim, "output_dim": config.num_key_value_heads, "n_modules": config.num_hidden_layers}, indent=1))
 
 
+def write_short(folder, vocab_size, n_samples=2000):
+    choose = random.Random(1)
+    with open(folder / "short.jsonl", "w") as lines:
+        for _ in range(n_samples):
+            ids = [choose.randrange(3, vocab_size) for _ in range(choose.randint(20, 60))]
+            lines.write(json.dumps({"input_ids": ids}) + "\n")
+
+
+def same_model(folder, model):
+    return (folder / "config.json").resolve() == (model / "config.json").resolve()
+
+
+def write_real(folder, model, documents, length):
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    for file in model.iterdir():
+        (partial / file.name).symlink_to(file.resolve())
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    with open(documents) as lines:
+        ids = [i for line in lines for i in tokenizer.encode(json.loads(line)["text"]).ids]
+    with open(partial / "ids.jsonl", "w") as lines:
+        for begin in range(0, len(ids) - length + 1, length):
+            lines.write(json.dumps({"input_ids": ids[begin : begin + length]}) + "\n")
+    write_short(partial, json.loads((model / "config.json").read_text())["vocab_size"])
+    partial.rename(folder)
+    print(f"{folder}: {model}, {len(ids) // length} samples of {length} tokens")
+
+
 @torch.no_grad()
 def write_model(folder, shape, seed, length, samples):
     partial = folder.with_name(folder.name + ".partial")
@@ -66,6 +98,7 @@ def write_model(folder, shape, seed, length, samples):
     with open(partial / "ids.jsonl", "w") as lines:
         for _ in range(samples):
             lines.write(json.dumps({"input_ids": torch.randint(3, shape["vocab_size"], (length,)).tolist()}) + "\n")
+    write_short(partial, shape["vocab_size"])
     partial.rename(folder)      # so that a folder with this name is complete
     print(f"{folder}: {model.num_parameters():,} parameters, {samples} samples of {length} tokens")
 
@@ -77,11 +110,19 @@ def main():
     parser.add_argument("--length", type=int, default=8192, help="tokens of a sample")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real_model", type=Path, help="folder of a Hugging Face model with tokenizer.json")
+    parser.add_argument("--documents", type=Path, default=Path(__file__).resolve().parents[1] / "demo/documents.jsonl",
+                        help="lines of {\"text\": ...}; default: the demo's")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     for size in args.sizes.split(","):
         if not (args.folder / size).exists():
             write_model(args.folder / size, SHAPES[size], args.seed, args.length, args.samples)
+        elif not (args.folder / size / "short.jsonl").exists():      # of an older version of this file
+            write_short(args.folder / size, SHAPES[size]["vocab_size"])
+    if args.real_model and not same_model(args.folder / "real", args.real_model):
+        shutil.rmtree(args.folder / "real", ignore_errors=True)
+        write_real(args.folder / "real", args.real_model, args.documents, args.length)
 
 
 if __name__ == "__main__":

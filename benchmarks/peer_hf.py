@@ -7,6 +7,9 @@ Each chunk is one forward pass over a DynamicCache; forward hooks on every atten
 it, KV head by KV head. Definitions: docs/semantics.md; positions and sinks are numbered as there. Where the heads keep
 different numbers of keys (threshold policy) the shorter ones are padded and masked: a cache tensor is rectangular.
 
+--dense is the program that most people write instead: one pass over whole samples, no cache, nothing evicted, --batch of them together,
+the shorter ones padded at the end. Its method is the baseline.
+
 A line of IDS.jsonl holds {"input_ids": [...]}. Prints JSON: for each method the seconds of the evaluation alone (the model is
 loaded, and the method has run on a few tokens), avg_nll, keys_kept, and the samples. Needs torch, transformers, safetensors.
 """
@@ -203,6 +206,33 @@ def evaluate(model, ids, method, args, index, surrogate):
     return nll, sum(int((pruner.positions >= 0).sum()) for pruner in pruners)
 
 
+@torch.inference_mode()
+def evaluate_dense(model, batch):
+    """NLL of every token but the first, summed for each sample of `batch`, which pass the model together."""
+    lengths = list(map(len, batch))
+    ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in batch], batch_first=True).to(model.device)
+    padded = min(lengths) < max(lengths)
+    mask = (torch.arange(ids.shape[1])[None] < torch.tensor(lengths)[:, None]).long().to(model.device) if padded else None
+    logits = model(ids, attention_mask=mask, use_cache=False).logits[:, :-1]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    nll = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(batch), -1)
+    return (nll if mask is None else nll * mask[:, 1:]).double().sum(1).tolist()
+
+
+def run_dense(model, samples, args):
+    evaluate_dense(model, samples[: args.batch])     # warm-up
+    rows, start = [], time.perf_counter()
+    for first in range(0, len(samples), args.batch):
+        batch = samples[first : first + args.batch]
+        for index, (ids, nll) in enumerate(zip(batch, evaluate_dense(model, batch)), first):
+            rows.append({"sample": index, "tokens": len(ids) - 1, "total_nll": nll})
+        seconds = time.perf_counter() - start
+        if args.enough_seconds and seconds >= args.enough_seconds:
+            break
+    nll, tokens = math.fsum(row["total_nll"] for row in rows), sum(row["tokens"] for row in rows)
+    return {"seconds": seconds, "n_samples": len(rows), "avg_nll": nll / tokens, "per_sample": rows}
+
+
 def run_method(model, samples, method, args, surrogate):
     evaluate(model, samples[0][: max(32, args.chunk_size)], method, args, 0, surrogate)     # warm-up
     rows, start = [], time.perf_counter()
@@ -229,6 +259,8 @@ def arguments():
         parser.add_argument("--" + name, type=type(default), default=default)
     parser.add_argument("--policy", choices=["auto", "ratio", "threshold"], default="auto")
     parser.add_argument("--kvzap_scorer_model", type=Path)
+    parser.add_argument("--dense", action="store_true")
+    parser.add_argument("--batch", type=int, default=1, help="samples that pass the model together, with --dense")
     parser.add_argument("--enough_seconds", type=float, default=0.0, help="no further sample after that time; 0: all samples")
     args = parser.parse_args()
     args.methods = args.methods.split(",")
@@ -249,7 +281,8 @@ def main():
     dtype = getattr(torch, args.dtype)
     model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype).to(args.device).eval()
     surrogate = load_surrogate(args.kvzap_scorer_model, args) if args.kvzap_scorer_model else None
-    report = {method: run_method(model, samples, method, args, surrogate) for method in args.methods}
+    report = ({"baseline": run_dense(model, samples, args)} if args.dense else
+              {method: run_method(model, samples, method, args, surrogate) for method in args.methods})
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     print(json.dumps({"arguments": vars(args), "versions": versions, "methods": report}, indent=1, default=str))
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Times kvcompare and peer_hf.py in turn, on the same models, tokens and threads, and prints Markdown tables.
 
-    side_by_side.py SECTION... --models FOLDER --peer_python PYTHON [--rounds 3] [--sizes 1M,9M,100M]
+    side_by_side.py SECTION... --models FOLDER --peer_python PYTHON [--rounds 3] [--sizes 1M,9M,100M] [--dtype float32]
 
 Called by against_peers.sh, which makes the models. Sections: chunk1 and chunks against the peer, growth of time and memory with
-the length, own: kvcompare against itself. Seconds are those of evaluating one sequence, without start-up and loading; a time is
+the length, own: kvcompare against itself; those of goals.py, which choose their dtypes themselves. Seconds are those of evaluating one sequence, without start-up and loading; a time is
 never taken from less than 0.1 s. Each round measures one program, then the other; a ratio is formed within a round, and shown
 as its median over the rounds [least … largest]. Fails if the two programs do not agree on the NLL and the number of keys kept.
-A run that other processes disturbed is repeated: a busy core makes OpenMP, and so transformers, slower a hundredfold.
+A run that other processes disturbed (they took more than --disturbed of a core) is repeated: a busy core makes OpenMP, and so
+transformers, slower a hundredfold.
 """
 import argparse
 import os
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import goals
 from runs import HERE, Case, alternate, disagreement, figure, log, run, run_ours, run_peer, samples_needed, spread, table
 
 
@@ -26,7 +28,7 @@ def against_peer(options, title, cases):
         rounds = alternate(options, case)
         for method in case.methods:
             ours, peer = ([timing[side].seconds[method] for timing in rounds] for side in (0, 1))
-            difference = max(disagreement(*timings, method) for timings in rounds)
+            difference = max(disagreement(*timings, method, options.dtype) for timings in rounds)
             rows.append(case.row(method, figure(median(ours)), figure(median(peer)),
                                  spread([p / o for o, p in zip(ours, peer)]), f"{difference:.0e}"))
     note = (f"Seconds for one sequence, {options.threads} threads each. transformers has them for one sequence after the other; "
@@ -51,7 +53,7 @@ def growth(options):
         case = Case("1M", length, 1, threads=1)
         rounds = alternate(options, case)
         for timings in rounds:
-            disagreement(*timings, "streaming_llm")
+            disagreement(*timings, "streaming_llm", options.dtype)
         sides = [[timings[side] for timings in rounds] for side in (0, 1)]
         seconds = [[timing.seconds["streaming_llm"] for timing in side] for side in sides]
         rows.append(case.row(*(figure(median(side)) for side in seconds), spread([p / o for o, p in zip(*seconds)]),
@@ -74,7 +76,7 @@ def own_comparisons(options):
               for method in evicting.methods]
     scorers = Case("9M", 2048, 1, ("streaming_llm", "expected_attention", "observed_attention"))
     found += [(f"{method} / streaming_llm", (scorers, method), (scorers, "streaming_llm")) for method in scorers.methods[1:]]
-    if "--engine" in run([options.kvcompare, "--help"])[0]:
+    if "--engine" in run(options, [options.kvcompare, "--help"])[0]:
         engines = [Case("9M", 1024, 1, engine=engine) for engine in ("stepwise", "layerwise")]
         found += [("streaming_llm: stepwise / layerwise engine", *((case, "streaming_llm") for case in engines))]
     else:
@@ -103,7 +105,7 @@ def own(options):
           ["what", "model", "T", "first, s", "second, s", "first / second"], rows)
 
 
-SECTIONS = {"chunk1": chunk1, "chunks": chunks, "own": own, "growth": growth}
+SECTIONS = {"chunk1": chunk1, "chunks": chunks, "own": own, "growth": growth, **goals.SECTIONS}
 
 
 def describe_machine(options):
@@ -112,12 +114,12 @@ def describe_machine(options):
         name, _, value = line.partition(":")
         cpu.setdefault(name.strip(), value.strip())
     flags = cpu.get("flags", "").split()
-    vectors = ", ".join(("" if flag in flags else "no ") + flag for flag in ("avx2", "avx512f"))
+    vectors = ", ".join(("" if flag in flags else "no ") + flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16"))
     case = Case("1M", 16, 16)
     versions = {**run_ours(options, case, 1).versions, **run_peer(options, case).versions}
     print(f"{cpu.get('model name', platform.machine())} (family {cpu.get('cpu family')}, model {cpu.get('model')}), "
           f"{len(os.sched_getaffinity(0))} cores, {vectors}; {', '.join(map(' '.join, versions.items()))}; "
-          f"float32; {options.rounds} rounds.", flush=True)
+          f"{options.dtype} where nothing is said; {options.rounds} rounds.", flush=True)
 
 
 def main():
@@ -128,6 +130,8 @@ def main():
     parser.add_argument("--kvcompare", type=Path, default=HERE.parent / "build/release/kvcompare")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"], help="of the sections not in goals.py")
+    parser.add_argument("--disturbed", type=float, default=0.1, help="share of a core that other processes may take; default: %(default)s")
     parser.add_argument("--sizes", default="1M,9M,100M", type=lambda text: text.split(","), help="for chunk1 and own")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
