@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -120,6 +120,8 @@ def run_ours(options, case, n_samples):
 
 def run_peer(options, case):
     model = options.models / case.size
+    if case.batch:
+        case = replace(case, methods=("baseline",))
     command = [options.peer_python, HERE / "peer_hf.py", model, model / f"{case.data}.jsonl",
                "--enough_seconds", 0 if case.samples else ENOUGH_SECONDS, *shared_flags(options, case, case.samples or MAX_SAMPLES)]
     text, peak_mib = run(options, command + (["--dense", "--batch", case.batch] if case.batch else []))
