@@ -1,5 +1,5 @@
-// What of a GPU a press asks for, when the GPU engine decides which keys die. A row of the registry says it
-// for an instance; worker/gpu/gpu_schedule.h has the schedules.
+// What a press asks of a GPU, when the GPU engine decides which keys die. The press's row in the registry
+// answers this for an instance; worker/gpu/gpu_schedule.h has the schedules.
 #pragma once
 
 #include <cstdint>
@@ -7,24 +7,25 @@
 
 namespace kvcompare {
 
-// The GPU engine refuses the method, with what would be accepted.
+// The GPU engine refuses the method, and says what would be accepted.
 struct RefusedOnDevice {};
 
-// Nothing is evicted.
+// No key is evicted.
 struct KeepAllOnDevice {};
 
-// The press decides on the host, from the layer's states that it reads, which are copied there. Right for
-// every press, and slower than kernels.
+// The press decides on the host, from the states of the layer that it reads, which are copied to the host.
+// This is right for every press, and slower than kernels.
 struct HostSchedule {};
 
-// A FixedScorer, which is asked for its scores on the device; kernels apply the policy.
+// A FixedScorer computes its scores on the device, and kernels apply the policy.
 struct TokenScores {};
 
-// As TokenScores, with scores that are known before there is a token: the death times of all layers are found
-// at once. The score of a key is its position.
+// As TokenScores, but the scores are known before there is a token, so the death times of all layers are
+// found at once. The score of a key is its position.
 struct PositionScores {};
 
-// Likewise. The score of a key is common/philox.h's number of (seed, sample, layer, KV head, position).
+// As PositionScores. The score of a key is the number that common/philox.h makes of (seed, sample, layer, KV
+// head, position).
 struct PhiloxScores {
   std::uint64_t seed = 0;
 };

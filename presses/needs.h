@@ -1,6 +1,6 @@
-// What a scorer declares that it reads. An engine hands over exactly that: what is not declared is undefined
-// in every engine, so that a press which reads more than it says fails in all of them and gives other numbers
-// in none.
+// Lets a scorer declare which tensors it reads. An engine hands over exactly those; the others are undefined
+// in every engine. So a press that reads more than it declares fails in all engines, instead of giving other
+// numbers in one of them.
 #pragma once
 
 #include <string>
@@ -13,13 +13,13 @@ struct LayerView;
 struct WholeHead;
 struct AliveKeys;
 
-// The tensors of LayerView, WholeHead and AliveKeys by their names; attention: the weights that keys
-// received.
+// The tensors of LayerView, WholeHead and AliveKeys, by their names. `attention` stands for the weights that
+// keys received.
 struct Needs {
   bool hidden = false, raw_q = false, raw_k = false, q = false, k = false, v = false, attention = false;
 };
 
-// What a press reads, and where an engine hands it over (presses/policy/layer_press.h): what is not
+// What a press reads, and where an engine hands it over (presses/policy/layer_press.h). Whatever is not
 // listed is undefined there.
 struct PressNeeds {
   Needs tile{};   // of DeathSchedule::see: any of LayerView's tensors
@@ -29,13 +29,14 @@ struct PressNeeds {
   Needs chunk{};
 };
 
-Needs needs_of(const Scorer& scorer);  // of a NoScorer nothing
+Needs needs_of(const Scorer& scorer);  // a NoScorer needs nothing
 
 // Throws ConfigError, naming the method, if its scorer asks for what no engine gives to a scorer of its kind.
 void check_needs(const Scorer& scorer, const std::string& method);
 void check_needs(const PressNeeds& needs, const std::string& method);
 
-// The view without what is not needed. Throws InvariantError if something needed is undefined.
+// Returns the view with only the tensors that are needed. Throws InvariantError if a needed tensor is
+// undefined.
 LayerView what_is_needed(const LayerView& view, const Needs& needs);
 WholeHead what_is_needed(const WholeHead& head, const Needs& needs);
 AliveKeys what_is_needed(const AliveKeys& keys, const Needs& needs);

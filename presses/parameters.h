@@ -19,14 +19,16 @@
 
 namespace kvcompare {
 
-// A flag that gives a parameter of a press. The type of the default says what is accepted: a switch, a whole
-// number from `least` to `most`, any finite number, or a text, which is one of `choices` if there are some.
+// A flag that sets a parameter of a press. The type of the default decides what is accepted: a switch, a
+// whole number from `least` to `most`, any finite number, or a text, which must be one of `choices` if there
+// are any.
 struct ParameterFlag {
   std::string_view name;                  // what it means beyond its value: common/run/method_parameters.h
-  std::string_view section = "Eviction";  // of the help
+  std::string_view section = "Eviction";  // the section of the help
   std::string_view unit = "";             // "tokens"; may be empty
-  std::string_view help = "";             // without default and unit; {methods} are those that have the flag
-  std::string_view absent = "";           // what happens without a value, where the default is an empty text
+  std::string_view help = "";             // without default and unit; {methods} stands for the methods that
+                                          // have the flag
+  std::string_view absent = "";           // what happens without a value, if the default is an empty text
   std::uint64_t least = 0;                // whole numbers
   std::uint64_t most = std::numeric_limits<std::int32_t>::max();
   std::vector<std::string> choices{};  // texts
@@ -45,7 +47,8 @@ std::vector<ParameterFlag> described() {
   return flags;
 }
 
-// The struct of a press from the plain data of an instance; a member without a value there has its default.
+// Makes the struct of a press from the plain data of an instance. A member without a value there gets its
+// default.
 template <class Parameters>
 Parameters parameters_of(const MethodSpec& method) {
   Parameters parameters;

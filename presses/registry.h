@@ -1,6 +1,6 @@
-// The methods that exist. A new method is one file in presses/methods, which holds its parameters, its
-// formula and its row, and one line in registry.cpp.
-// This header does not include torch: the command line reads it too.
+// The list of all methods. A new method is one file in presses/methods, which holds its parameters, its
+// formula and its row, and one line in registry.cpp. This header does not include torch, because the command
+// line reads it too.
 #pragma once
 
 #include <map>
@@ -26,25 +26,25 @@ class ObservingScorer;
 class LayerPress;
 struct KvzapSurrogate;
 
-// An engine knows from the type what a scorer needs; see scorer.h. NoScorer: the baseline.
+// The type tells an engine what a scorer needs; see scorer.h. The baseline has a NoScorer.
 struct NoScorer {};
 using Scorer = std::variant<NoScorer, std::unique_ptr<FixedScorer>, std::unique_ptr<DriftingScorer>,
                             std::unique_ptr<ObservingScorer>>;
 
 struct ScorerResources;
 
-// Trained scorers by the place that the parameters of an instance name.
+// Trained scorers, by the place that the parameters of an instance name.
 using TrainedScorers = std::map<std::string, KvzapSurrogate, std::less<>>;
 
 enum class DefaultPolicy { kNone, kRatio, kThreshold };
 
-// A switch that adds a method to those that are named.
+// A switch that adds a method to the methods that the user named.
 struct IncludeFlag {
   std::string_view name;
   std::string_view help;
 };
 
-// All that is known of a method outside of its own file.
+// Everything that is known about a method outside of its own file.
 struct MethodDescription {
   std::string_view name;                    // as in --methods and docs/semantics.md
   std::string_view display_name;            // as in reports
@@ -54,18 +54,18 @@ struct MethodDescription {
   std::vector<ParameterFlag> parameters{};  // described<its struct>()
   std::string_view summary = "";            // one line: what the score is
   std::string_view source = "";             // paper
-  // A scorer, by whose scores each KV head evicts as the policy says; or else a press that decides for all
-  // heads of a layer.
+  // Either makes a scorer, by whose scores each KV head evicts as the policy says, or makes a press that
+  // decides for all heads of a layer.
   Scorer (*make)(const MethodSpec&, const ScorerResources&) = nullptr;
   std::unique_ptr<LayerPress> (*make_press)(const MethodSpec&, const ScorerResources&) = nullptr;
-  // What it costs; nothing beyond the model's own pass if null.
+  // What the method costs; null: nothing beyond the model's own pass.
   MethodCost (*cost)(const MethodSpec&, const ModelShape&) = nullptr;
-  // What it asks of a GPU; refused there if null.
+  // What the method asks of a GPU; null: it is refused there.
   DeviceSchedule (*on_device)(const MethodSpec&) = nullptr;
   IncludeFlag include{};  // no name if there is no such switch
 };
 
-// What a scorer needs beyond its parameters, and methods that are in no list. Outlives the scorer.
+// What a scorer needs beyond its parameters, and methods that are in no list. Must outlive the scorer.
 struct ScorerResources {
   const TrainedScorers* trained = nullptr;               // null if no method of the run needs one
   std::span<const MethodDescription> more_methods = {};  // beside methods(): what a test brings
@@ -74,30 +74,33 @@ struct ScorerResources {
 // All methods in the order of reports; the baseline is first.
 std::span<const MethodDescription> methods();
 
-// By name, display name or alias, ignoring case, '_', '-' and ' '. Null if there is none.
+// Finds a method by name, display name or alias, ignoring case, '_', '-' and ' '. Null if there is none.
 const MethodDescription* find_method(std::string_view spelling);
 
 // Whether the method needs a scorer that was trained for the model.
 bool needs_trained_scorer(const MethodDescription& method);
 
-// The method with these parameters, whose ranges the command line has checked. Throws ConfigError
-// for an unknown policy.
+// Returns the method with these parameters, whose ranges the command line has checked. Throws ConfigError for
+// an unknown policy.
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags);
 
-// The row of a spec: of methods(), or of resources.more_methods. Throws InvariantError if there is none.
+// Returns the row of a spec, from methods() or from resources.more_methods. Throws InvariantError if there is
+// none.
 const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources = {});
 
 // What the method costs beyond a pass of the model.
 MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape);
 
-// Throws ConfigError, with what would be accepted, if the GPU engine has no schedule for the method.
+// Returns the schedule on a GPU. Throws ConfigError, saying what would be accepted, if the GPU engine has no
+// schedule for the method.
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources = {});
 
-// The scorer of a spec made by make_method_spec, whose row has one. Throws ConfigError if it needs what no
-// engine gives it.
+// Returns the scorer of a spec that make_method_spec made and whose row has a scorer. Throws ConfigError if
+// the scorer needs what no engine gives it.
 Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources);
 
-// The press of any spec: that of its row, or per_head() of its scorer. Throws as make_scorer.
+// Returns the press of any spec: the press of its row, or per_head() of its scorer. Throws as make_scorer
+// does.
 std::unique_ptr<LayerPress> make_press(const MethodSpec& spec, const ScorerResources& resources);
 
 }  // namespace kvcompare

@@ -17,22 +17,24 @@ struct Rotation {
 
 class Rope {
  public:
-  // inverse_frequencies: [d_head / 2], float64, on the device of the tensors to rotate.
+  //   inverse_frequencies : [d_head / 2], float64, on the device of the tensors to rotate
   explicit Rope(at::Tensor inverse_frequencies);
 
   // Rotations of positions first_position ... first_position + n_positions - 1.
   Rotation at(std::int64_t first_position, std::int64_t n_positions) const;
 
-  // Mean of the rotation matrices of those positions, in closed form (a geometric series per pair); one row.
+  // The mean of the rotation matrices of those positions, in closed form (a geometric series for each pair);
+  // one row.
   Rotation mean(std::int64_t first_position, std::int64_t n_positions) const;
-  // The same for several first positions, a row each.
+  // The same for several first positions, one row for each.
   Rotation means(std::span<const std::int64_t> first_positions, std::int64_t n_positions) const;
 
  private:
   at::Tensor inverse_frequencies_;
 };
 
-// x: [..., n_positions, d_head]; returns x rotated, in the type of x. Computed in float32 at least.
+// Returns x rotated, in the type of x; computed in float32 or wider.
+//   x : [..., n_positions, d_head]
 at::Tensor rotate(const at::Tensor& x, const Rotation& rotation);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// No eviction: what every method is compared with.
+// The baseline, which evicts no key. Every method is compared with it.
 #pragma once
 
 #include "presses/registry.h"

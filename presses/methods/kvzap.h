@@ -1,4 +1,4 @@
-// A trained surrogate of KVzip+ scores. Source: KVzap, arXiv 2601.07891.
+// Scores keys by a trained surrogate of KVzip+ scores. Source: KVzap, arXiv 2601.07891.
 #pragma once
 
 #include "presses/registry.h"

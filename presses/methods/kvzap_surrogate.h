@@ -19,7 +19,7 @@ struct KvzapSurrogate {
   std::vector<Layer> layers;  // [n_layers] of the model; [n_tokens, d_model] -> [n_tokens, n_kv_heads]
 };
 
-// Scores of the tokens whose hidden states these are, in the surrogate's dtype.
+// Returns the scores of tokens from their hidden states, in the surrogate's dtype.
 //   hidden  : [n_tokens, d_model]
 //   returns : [n_tokens, n_kv_heads]
 at::Tensor predict(const KvzapSurrogate::Layer& layer, const at::Tensor& hidden);

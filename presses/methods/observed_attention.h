@@ -1,4 +1,5 @@
-// Mean attention received per query that could have given some. Related to H2O, arXiv 2306.14048.
+// Scores a key by the attention that it received, divided by the number of queries that could have given it
+// some. Related to H2O, arXiv 2306.14048.
 #pragma once
 
 #include "presses/registry.h"

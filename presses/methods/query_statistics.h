@@ -1,5 +1,5 @@
-// Running mean and biased covariance of the queries of one layer, per query head, in float64.
-// Merged block by block (Chan, Golub, LeVeque 1979), so nothing is subtracted that has grown large.
+// The running mean and biased covariance of the queries of one layer, for each query head, in float64. Blocks
+// are merged one after the other (Chan, Golub, LeVeque 1979), so that no two large numbers are subtracted.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class QueryStatistics {
 
   std::int64_t n_queries() const { return n_; }
   const at::Tensor& mean() const { return mean_; }  // [n_heads, d_head]
-  // Of heads first_head ... first_head + n_heads - 1; [n_heads, d_head, d_head].
+  // For heads first_head ... first_head + n_heads - 1; [n_heads, d_head, d_head].
   at::Tensor covariance(std::int64_t first_head, std::int64_t n_heads) const;
 
  private:

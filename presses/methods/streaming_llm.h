@@ -1,5 +1,5 @@
-// The most recent positions win; with n_sink sinks this is StreamingLLM.
-// Source: arXiv 2309.17453, section 3.2 (absolute positions, no re-rotation).
+// Keeps the most recent positions; with n_sink sinks this is StreamingLLM. Source: arXiv 2309.17453, section
+// 3.2 (absolute positions, no re-rotation).
 #pragma once
 
 #include "presses/registry.h"

@@ -1,4 +1,5 @@
-// When keys die: what a schedule yields, and what attention and accounting need to know of an eviction.
+// When keys die. A schedule computes these death times, and attention and the counting of keys need to know
+// nothing else of an eviction.
 #pragma once
 
 #include <algorithm>
@@ -19,11 +20,12 @@ struct Chunking {
   std::int64_t chunk_size = 1;
 
   std::int64_t n_events() const { return (n_tokens - 1) / chunk_size + 1; }
-  // Tokens that have passed at event e.
+  // How many tokens have passed at event e.
   std::int64_t n_at(std::int64_t e) const { return e + 1 < n_events() ? (e + 1) * chunk_size : n_tokens; }
   Event event(std::int64_t e) const { return {.n_previous = e * chunk_size, .n = n_at(e)}; }
-  // First query that does not see a key that dies at `death`; n_tokens if every query from the key on sees
-  // it. So query i sees key j if and only if j <= i < sees_until(death[j]): docs/semantics.md, section 1.
+  // The first query that does not see a key that dies at `death`; n_tokens if every query from the key on
+  // sees it. So query i sees key j if and only if j <= i < sees_until(death[j]): docs/semantics.md, section
+  // 1.
   std::int64_t sees_until(DeathTime death) const {
     return death < n_events() ? std::min((death + std::int64_t{1}) * chunk_size, n_tokens) : n_tokens;
   }

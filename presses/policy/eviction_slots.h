@@ -1,5 +1,5 @@
-// What is known of the evictions under a ratio budget before there are scores: how many keys each event
-// evicts, the same in all KV heads.
+// What is known about evictions under a ratio policy before there are scores: how many keys each event
+// evicts. The number is the same in all KV heads.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ struct EvictionSlots {
   std::vector<std::int32_t> events;  // [n_slots]: the event of each slot, ascending
   std::vector<std::int32_t> first;   // [n_events + 1]: event e has the slots first[e] to first[e + 1]
 
-  // Keys alive once n tokens have passed, and the event after them, if there is one.
+  // How many keys are alive after n tokens have passed, and after the event that follows them, if there is
+  // one.
   std::int64_t n_alive(const Chunking& chunking, std::int64_t n) const;
 };
 
