@@ -212,7 +212,7 @@ TEST_P(TiledEngineIn16Bits, IsFloat64WithTheSameDeathsAndDecidesOtherwiseInNearT
               {.chunk_size = 1, .n_threads = 1, .observe_deaths = observe, .products = products_})
               ->run(sample, method);
       const auto forced = judge(exact, {&sample, &method}, 1, deaths, GetParam().near_tie);
-      EXPECT_NEAR(actual.total_nll, forced.total_nll, GetParam().nll_tolerance * forced.total_nll);
+      EXPECT_NEAR(actual.numbers.total_nll, forced.total_nll, GetParam().nll_tolerance * forced.total_nll);
       if (HasFailure()) return;
     }
   }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "common/run/method_parameters.h"
 #include "coordinator/json/json_method_flags.h"
 
 namespace kvcompare {

@@ -57,12 +57,12 @@ Simulation longdocs(int n_times, std::size_t n_workers, std::uint64_t seed) {
     for (const auto n_tokens : kLengths) {
       for (std::size_t m = 0; m < kMethods.size(); ++m) {
         const UnitId unit{SampleIndex(sample), MethodIndex(static_cast<std::int64_t>(m))};
-        const auto cost_of = [&](std::size_t i) {
+        const auto predicted = [&](std::size_t i) {
           return predicted_cost(kShape, n_tokens,
                                 {kMethods[i].spec.policy, cost_of(kMethods[i].spec, kShape)}, 1, "layerwise");
         };
-        simulation.units.push_back({.unit = unit, .n_tokens = n_tokens, .cost = cost_of(m)});
-        simulation.work[unit] = cost_of(kStreamingLlm) * kMethods[m].seconds * noise(random);
+        simulation.units.push_back({.unit = unit, .n_tokens = n_tokens, .cost = predicted(m)});
+        simulation.work[unit] = predicted(kStreamingLlm) * kMethods[m].seconds * noise(random);
       }
       ++sample;
     }
