@@ -35,9 +35,15 @@ struct Decision {
   std::vector<ScoreRange> scores;  // of the alive
 
   bool dies(std::int64_t j) const { return std::ranges::binary_search(dying, j); }
+  // From the lowest to the highest score; sinks, which have none, are left out.
   double spread() const {
-    const auto [low, high] = std::ranges::minmax_element(scores, {}, &ScoreRange::exact);
-    return high->exact - low->exact;
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (const auto& score : scores) {
+      if (!std::isfinite(score.exact)) continue;
+      low = std::min(low, score.exact);
+      high = std::max(high, score.exact);
+    }
+    return std::max(0.0, high - low);
   }
 };
 

@@ -212,7 +212,9 @@ TEST_P(TiledEngineIn16Bits, IsFloat64WithTheSameDeathsAndDecidesOtherwiseInNearT
               {.chunk_size = 1, .n_threads = 1, .observe_deaths = observe, .products = products_})
               ->run(sample, method);
       const auto forced = judge(exact, {&sample, &method}, 1, deaths, GetParam().near_tie);
-      EXPECT_NEAR(actual.numbers.total_nll, forced.total_nll, GetParam().nll_tolerance * forced.total_nll);
+      // One predicted token has all of its rounding; more of them make up for one another.
+      const auto tolerance = (n_tokens == 2 ? 3 : 1) * GetParam().nll_tolerance;
+      EXPECT_NEAR(actual.numbers.total_nll, forced.total_nll, tolerance * forced.total_nll);
       if (HasFailure()) return;
     }
   }
