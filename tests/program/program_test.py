@@ -386,17 +386,17 @@ class Refusals(ProgramTest):
         self.assertEqual(file.read_text(), '{"text":"a"}\n')
 
     def test_a_unit_that_is_not_finite_is_counted_and_the_others_go_on(self):
-        # Only token 5 has something in channel 3 when it enters the first MLP, and there it overflows float16.
+        # Only token 5 has something in channel 3 when it enters the first MLP, and there it overflows float32.
         model, token, channel = self.copy_of_model("overflow"), 5, 3
         with Weights(model) as weights:
             for row in range(weights.shape("model.embed_tokens.weight")[0]):
                 weights.put("model.embed_tokens.weight", row, channel, 100.0 if row == token else 0.0)
             for column in range(weights.shape("model.layers.0.self_attn.o_proj.weight")[1]):
                 weights.put("model.layers.0.self_attn.o_proj.weight", channel, column, 0.0)
-            weights.put("model.layers.0.mlp.up_proj.weight", 0, channel, 60000.0)
+            weights.put("model.layers.0.mlp.up_proj.weight", 0, channel, 3e38)
         samples = self.folder / "overflow.jsonl"
         samples.write_text('{"input_ids":[1,7,9,8]}\n{"input_ids":[1,5,5,5,9]}\n')
-        done = self.compare("overflow_out", "--methods", "random", "--dtype", "float16", code=6, model=model, data=samples)
+        done = self.compare("overflow_out", "--methods", "random", "--dtype", "float32", code=6, model=model, data=samples)
         self.assertIn("not finite", done.stderr)
         for result in self.results("overflow_out")["results"]:
             self.assertEqual([failed["sample"] for failed in result["failed"]], [1])
