@@ -1,6 +1,6 @@
-// Blocks of events for a schedule under expected_attention that is decided away from the host. Under a ratio
-// budget the host knows ahead how many keys every event evicts, the same in all KV heads; under a threshold,
-// which keys it judges. So it knows every size.
+// Blocks of events for a schedule under expected_attention, on the CPU and on a GPU. Under a ratio budget it
+// is known ahead how many keys every event evicts, the same in all KV heads; under a threshold, which keys
+// are judged. So every size is known before the first score.
 //
 // A key that may be evicted, a candidate, has a place. A key beyond the sinks enters at the first event of a
 // block or later, with its block; it takes the place of an evicted key, in the order of the evictions, or the

@@ -16,10 +16,10 @@
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "presses/scorer.h"
+#include "tests/support/attention_by_libtorch.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/safetensors_writer.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/cpu/interval_attention.h"
 #include "worker/model/model.h"
 
 int main(int argc, char** argv) try {

@@ -8,8 +8,6 @@
 #include <cstdint>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-
 #include "worker/cpu/aligned_vector.h"
 
 namespace kvcompare {
@@ -50,13 +48,5 @@ void interval_attention_tile(const AttentionHeads<float>& heads, std::int64_t kv
                              std::int64_t first_query, AttentionScratch<float>& scratch);
 void interval_attention_tile(const AttentionHeads<double>& heads, std::int64_t kv_head,
                              std::int64_t first_query, AttentionScratch<double>& scratch);
-
-// The same by libtorch's operators, on any device and in any precision; softmax in float32 at least.
-//   q       : [n_heads, n_tokens, d_head]
-//   k, v    : [n_kv_heads, n_tokens, d_head]
-//   until   : [n_kv_heads, n_tokens], int32
-//   returns : [n_heads, n_tokens, d_head]
-at::Tensor interval_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                              const at::Tensor& until);
 
 }  // namespace kvcompare

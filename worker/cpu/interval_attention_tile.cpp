@@ -275,6 +275,8 @@ namespace kvcompare {
 HWY_EXPORT(tile_float);
 HWY_EXPORT(tile_double);
 
+std::int64_t n_queries_in_tile(std::int64_t group) { return group == 1 ? 64 : group == 2 ? 32 : 16; }
+
 void interval_attention_tile(const AttentionHeads<float>& heads, std::int64_t kv_head,
                              std::int64_t first_query, AttentionScratch<float>& scratch) {
   HWY_DYNAMIC_DISPATCH(tile_float)(heads, kv_head, first_query, scratch);

@@ -6,7 +6,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
-#include "common/errors.h"
 #include "worker/devices/cpu_features.h"
 
 namespace kvcompare {

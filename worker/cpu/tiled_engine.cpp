@@ -29,9 +29,8 @@ using Clock = std::chrono::steady_clock;
 
 ProductShape shape_of_products(at::ScalarType weights, std::optional<ProductKind> wanted) {
   const auto cpuinfo = read_cpuinfo();
-  const auto kind = weights == at::kFloat || weights == at::kDouble
-                        ? ProductKind::kPlain
-                        : wanted.value_or(product_kind(weights, cpuinfo));
+  const auto faster = product_kind(weights, cpuinfo);
+  const auto kind = faster == ProductKind::kPlain ? faster : wanted.value_or(faster);
   return {.kind = kind, .weights = weights, .n_rows = rows_in_product(kind, weights, cpuinfo)};
 }
 

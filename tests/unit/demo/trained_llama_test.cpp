@@ -9,9 +9,9 @@
 #include <ATen/ops/randint.h>
 
 #include "demo/training.h"
+#include "tests/support/attention_by_libtorch.h"
 #include "tests/support/temporary_folder.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/cpu/interval_attention.h"
 #include "worker/model/cross_entropy.h"
 #include "worker/model/model.h"
 

@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
+#include "tests/support/attention_by_libtorch.h"
 #include "tests/support/simd_targets.h"
 
 namespace kvcompare {

@@ -1,8 +1,9 @@
-#include "worker/cpu/interval_attention.h"
+#include "tests/support/attention_by_libtorch.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <ATen/OpMathType.h>
 #include <ATen/TensorOperators.h>
@@ -17,8 +18,6 @@ namespace {
 constexpr std::int64_t kQueryBlock = 256;
 
 }  // namespace
-
-std::int64_t n_queries_in_tile(std::int64_t group) { return group == 1 ? 64 : group == 2 ? 32 : 16; }
 
 at::Tensor interval_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const at::Tensor& until) {
