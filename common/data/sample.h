@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,20 @@
 
 namespace kvcompare {
 
+// Tokens [begin, end) of a sample.
+struct TokenRange {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  friend bool operator==(const TokenRange&, const TokenRange&) = default;
+};
+
 struct Sample {
   SampleIndex index;         // 0-based, blank lines not counted
   std::vector<TokenId> ids;  // at most max_length
+  // Of tokens whose prediction counts: ascending, apart, none of them token 0. Empty: every token but the first.
+  std::vector<TokenRange> scored{};
+  // Tokens of the context, after which the protocols prefill and generate begin. Absent: the data says nothing.
+  std::optional<std::int64_t> n_context{};
 };
 
 struct BadLine {
