@@ -30,12 +30,13 @@ struct ModelForTest {
 
 inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
                                   at::ScalarType dtype,
-                                  std::optional<std::int64_t> max_weight_memory = std::nullopt) {
+                                  std::optional<std::int64_t> max_weight_memory = std::nullopt,
+                                  std::optional<ProductKind> products = std::nullopt) {
   const ModelConfig config = read_model_config(folder / "config.json");
   ModelForTest loaded;
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
   loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
-                                                  max_weight_memory);
+                                                  max_weight_memory, products);
   loaded.kvzap.emplace(standard_scorer(),
                        load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
   return loaded;

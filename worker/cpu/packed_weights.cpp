@@ -7,27 +7,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
 #include "worker/devices/binary_units.h"
+#include "worker/devices/cpu_features.h"
 
 namespace kvcompare {
 namespace {
-
-// [out, in] each -> [in, sum of out]
-at::Tensor side_by_side(std::initializer_list<at::Tensor> matrices) {
-  std::int64_t n_out = 0;
-  for (const auto& matrix : matrices) n_out += matrix.size(0);
-  auto packed = at::empty({matrices.begin()->size(1), n_out}, matrices.begin()->options());
-  std::int64_t column = 0;
-  for (const auto& matrix : matrices) {
-    packed.narrow(1, column, matrix.size(0)).copy_(matrix.t());
-    column += matrix.size(0);
-  }
-  return packed;
-}
 
 at::ScalarType at_least_float32(at::ScalarType type) { return type == at::kDouble ? type : at::kFloat; }
 
@@ -41,19 +28,19 @@ at::Tensor joined(std::initializer_list<at::Tensor> biases) {
                                    : at::Tensor();
 }
 
-FusedLayer pack(const LayerWeights& w) {
+FusedLayer pack(const LayerWeights& w, WeightLayout layout) {
   FusedLayer packed;
   packed.input_norm = own(w.input_norm);
-  packed.qkv = side_by_side({w.q, w.k, w.v});
+  packed.qkv = side_by_side({w.q, w.k, w.v}, layout);
   packed.qkv_bias = joined({w.q_bias, w.k_bias, w.v_bias});
   packed.q_norm = own(w.q_norm);
   packed.k_norm = own(w.k_norm);
-  packed.o = side_by_side({w.o});
+  packed.o = side_by_side({w.o}, layout);
   packed.o_bias = own(w.o_bias);
   packed.post_attention_norm = own(w.post_attention_norm);
-  packed.gate_up = side_by_side({w.gate, w.up});
+  packed.gate_up = side_by_side({w.gate, w.up}, layout);
   packed.gate_up_bias = joined({w.gate_bias, w.up_bias});
-  packed.down = side_by_side({w.down});
+  packed.down = side_by_side({w.down}, layout);
   packed.down_bias = own(w.down_bias);
   return packed;
 }
@@ -66,11 +53,12 @@ std::int64_t n_numbers_of_layer(const ModelConfig& c) {
 }  // namespace
 
 PackedWeights::PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint,
-                             std::optional<std::int64_t> max_bytes)
+                             std::optional<std::int64_t> max_bytes, std::optional<ProductKind> products)
     : config_(config),
       checkpoint_(std::move(checkpoint)),
       n_head_blocks_((config.vocab_size - 1) / kHeadBlock + 1),
       dtype_(checkpoint_.dtype()),
+      products_(products.value_or(product_kind(dtype_, read_cpuinfo()))),
       final_norm_(own(checkpoint_.final_norm())) {
   // In use, the one being read, and what that is converted from.
   const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
@@ -111,11 +99,11 @@ std::int64_t PackedWeights::n_bytes_of_all_stages() const {
 PackedWeights::StagePointer PackedWeights::load(std::int64_t stage) const {
   StagePointer loaded;
   if (stage < config_.n_layers) {
-    loaded = std::make_shared<const Stage>(pack(checkpoint_.layer(stage)));
+    loaded = std::make_shared<const Stage>(pack(checkpoint_.layer(stage), layout_for(products_)));
   } else {
     const auto begin = (stage - config_.n_layers) * kHeadBlock;
     const auto rows = checkpoint_.lm_head_rows(begin, std::min(kHeadBlock, config_.vocab_size - begin));
-    loaded = std::make_shared<const Stage>(side_by_side({rows}));
+    loaded = std::make_shared<const Stage>(side_by_side({rows}, layout_for(products_of_head())));
   }
   checkpoint_.drop_pages();
   return loaded;

@@ -34,35 +34,19 @@ enum class Phase { kProjections, kSchedules, kAttention, kMlp, kHead };
 inline constexpr std::array<const char*, 5> kPhaseNames{"projections", "schedules", "attention", "MLP",
                                                         "head"};
 
-// How the machine multiplies with the weights, and the tokens of a row tile.
-struct ProductShape {
-  ProductKind kind = ProductKind::kPlain;
-  at::ScalarType weights = at::kFloat;
-  std::int64_t n_rows = 64;
-};
-
 // What one thread computes with; kept from tile to tile.
 template <class T>
 struct Lane {
-  Lane(const ModelConfig& c, const ProductShape& shape)
-      : products(shape.kind, shape.weights, shape.n_rows, widest_input(c), widest_output(c)),
-        head_products(product_kind_of_head(shape.kind, shape.weights), shape.weights, shape.n_rows,
-                      c.hidden_size, std::min(c.vocab_size, PackedWeights::kHeadBlock)) {
+  // n_rows: tokens of a row tile.
+  Lane(const PackedWeights& weights, std::int64_t n_rows)
+      : products(weights.products()), head_products(weights.products_of_head()) {
+    const auto& c = weights.config();
     const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
-    const auto n_rows = shape.n_rows;
     hidden = at::empty({n_rows, c.hidden_size}, options);
     qkv = at::empty({n_rows, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, options);
     gate_up = at::empty({n_rows, 2 * c.intermediate_size}, options);
     gated = at::empty({n_rows, c.intermediate_size}, options);
     logits = at::empty({n_rows * std::min(c.vocab_size, PackedWeights::kHeadBlock)}, options);
-  }
-
-  static std::int64_t widest_input(const ModelConfig& c) {
-    return std::max({c.hidden_size, c.n_heads * c.head_dim, c.intermediate_size});
-  }
-  static std::int64_t widest_output(const ModelConfig& c) {
-    return std::max({c.hidden_size, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim, 2 * c.intermediate_size,
-                     std::min(c.vocab_size, PackedWeights::kHeadBlock)});
   }
 
   Products products, head_products;
@@ -127,9 +111,8 @@ class Batch {
       });
       schedule(LayerIndex(l));
       account(LayerIndex(l));
-      each(Phase::kAttention, attention_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        interval_attention_tile(heads_of(unit), t.kv_head, t.begin, lane.attention);
-      });
+      each(Phase::kAttention, attention_tiles_,
+           [&](auto& lane, auto& unit, const Tile& t) { attend(lane, unit, t); });
       each(Phase::kMlp, row_tiles_,
            [&](auto& lane, auto& unit, const Tile& t) { finish_layer(*layer, lane, unit, t.begin); });
       work.done(of_layer);

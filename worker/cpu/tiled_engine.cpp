@@ -27,13 +27,6 @@ constexpr std::int64_t kTokensAtOnceStreaming = 32768;
 
 using Clock = std::chrono::steady_clock;
 
-ProductShape shape_of_products(at::ScalarType weights, std::optional<ProductKind> wanted) {
-  const auto cpuinfo = read_cpuinfo();
-  const auto faster = product_kind(weights, cpuinfo);
-  const auto kind = faster == ProductKind::kPlain ? faster : wanted.value_or(faster);
-  return {.kind = kind, .weights = weights, .n_rows = rows_in_product(kind, weights, cpuinfo)};
-}
-
 template <class T>
 class TiledEngine : public Engine {
  public:
@@ -41,11 +34,11 @@ class TiledEngine : public Engine {
       : weights_(weights),
         resources_(resources),
         options_(std::move(options)),
-        products_(shape_of_products(weights.dtype(), options_.products)),
+        n_rows_(rows_in_product(weights.products(), weights.dtype(), read_cpuinfo())),
         rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)),
         team_(options_.n_threads) {
     const c10::InferenceMode no_autograd;
-    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_.config(), products_);
+    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_, n_rows_);
   }
 
   ~TiledEngine() override { report_phases(); }
@@ -53,11 +46,11 @@ class TiledEngine : public Engine {
   std::int64_t n_tokens_at_once() const override {
     const auto n_threads = static_cast<std::int64_t>(team_.n_threads());
     return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce,
-                    n_threads * kRowTilesPerThread * products_.n_rows);
+                    n_threads * kRowTilesPerThread * n_rows_);
   }
 
   std::string instruction_set() const override {
-    const auto products = name_of(products_.kind, products_.weights, read_cpuinfo());
+    const auto products = name_of(weights_.products(), weights_.dtype(), read_cpuinfo());
     return simd_target() + (products.empty() ? "" : ", " + products);
   }
 
@@ -68,7 +61,7 @@ class TiledEngine : public Engine {
     std::int64_t longest = 0;
     for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
     tabulate_rotations(longest);
-    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, products_.n_rows, options_);
+    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, n_rows_, options_);
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
@@ -134,7 +127,7 @@ class TiledEngine : public Engine {
   PackedWeights& weights_;
   const ScorerResources resources_;
   const TiledOptions options_;
-  const ProductShape products_;
+  const std::int64_t n_rows_;  // tokens of a row tile
   const Rope rope_;
   RotationTable rotations_;
   TileTeam team_;

@@ -35,20 +35,22 @@ void expect_same(const at::Tensor& actual, const at::Tensor& expected, const std
       << name;
 }
 
-// packed: [in, all outs]; matrices: [out, in] each, in the order of their columns.
+// packed: [in, all outs], in panels of 64 columns; matrices: [out, in] each, in the order of their columns.
 template <class T>
 void expect_columns(const at::Tensor& packed, const std::vector<at::Tensor>& matrices,
                     const std::string& name) {
   ASSERT_TRUE(packed.is_contiguous()) << name;
   const auto n_in = matrices.front().size(1);
-  std::vector<T> expected;
-  for (std::int64_t i = 0; i < n_in; ++i)
-    for (const auto& matrix : matrices)
-      for (std::int64_t o = 0; o < matrix.size(0); ++o)
-        expected.push_back(matrix.const_data_ptr<T>()[o * n_in + i]);
-  ASSERT_EQ(packed.sizes(), (std::vector{n_in, static_cast<std::int64_t>(expected.size()) / n_in})) << name;
-  const T* numbers = packed.const_data_ptr<T>();
-  ASSERT_TRUE(std::equal(expected.begin(), expected.end(), numbers)) << name;
+  std::vector<const T*> columns;
+  for (const auto& matrix : matrices)
+    for (std::int64_t o = 0; o < matrix.size(0); ++o)
+      columns.push_back(matrix.const_data_ptr<T>() + o * n_in);
+  ASSERT_EQ(packed.sizes(), (std::vector{n_in, std::ssize(columns)})) << name;
+  const T* number = packed.const_data_ptr<T>();
+  for (std::size_t first = 0; first < columns.size(); first += 64)
+    for (std::int64_t i = 0; i < n_in; ++i)
+      for (auto c = first; c < std::min(first + 64, columns.size()); ++c, ++number)
+        ASSERT_EQ(*number, columns[c][i]) << name << ", row " << i << ", column " << c;
 }
 
 template <class T>
@@ -321,11 +323,13 @@ TEST_F(PackedHead, ComesInBlocksOfTheVocabulary) {
       const auto block = weights.head_block(b);
       ASSERT_EQ(block->sizes(), (std::vector<std::int64_t>{6, std::min(kBlock, vocab - b * kBlock)}))
           << vocab;
-      for (std::int64_t o = 0; o < block->size(1); ++o, ++entry)
+      for (std::int64_t o = 0; o < block->size(1); ++o, ++entry) {
+        const auto panel = o / 64 * 64, n_columns = std::min<std::int64_t>(64, block->size(1) - panel);
         for (std::int64_t i = 0; i < 6; ++i)
-          ASSERT_EQ(block->const_data_ptr<float>()[i * block->size(1) + o],
+          ASSERT_EQ(block->const_data_ptr<float>()[panel * 6 + i * n_columns + o - panel],
                     value_at("lm_head.weight", entry * 6 + i))
               << entry << ' ' << i;
+      }
     }
     EXPECT_EQ(entry, vocab);
   }
