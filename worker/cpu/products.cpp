@@ -48,6 +48,10 @@ at::ScalarType type_of_products(at::ScalarType weights) {
   return product_kind(weights, read_cpuinfo()) == ProductKind::kWidened ? at::kFloat : weights;
 }
 
+bool multiplies_pairs(ProductKind kind, at::ScalarType weights, std::string_view cpuinfo) {
+  return weights == at::kBFloat16 && kind != ProductKind::kWidened && has_cpu_flag(cpuinfo, "avx512_bf16");
+}
+
 WeightLayout layout_for(ProductKind kind) {
   if (kind == ProductKind::kNarrow) return WeightLayout::kMatrix;
   return kind == ProductKind::kPaired ? WeightLayout::kPairedPanels : WeightLayout::kPanels;

@@ -38,6 +38,10 @@ ProductKind product_kind(at::ScalarType weights, std::string_view cpuinfo);
 // would change the NLL of a short sample by more than float16 changes it elsewhere.
 ProductKind product_kind_of_head(ProductKind kind, at::ScalarType weights);
 
+// Whether attention, too, multiplies pairs of bfloat16: weights of bfloat16 that are not widened, on a
+// processor with AVX512-BF16.
+bool multiplies_pairs(ProductKind kind, at::ScalarType weights, std::string_view cpuinfo);
+
 // The layout of a weight matrix that products of this kind read.
 WeightLayout layout_for(ProductKind kind);
 

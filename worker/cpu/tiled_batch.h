@@ -14,17 +14,20 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include "worker/cpu/interval_attention.h"
+#include "worker/cpu/interval_attention_bfloat16.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/products.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/tiled_engine.h"
 #include "worker/cpu/unit_in_flight.h"
+#include "worker/devices/cpu_features.h"
 #include "worker/devices/tile_team.h"
 #include "worker/engine/batch_work.h"
 
@@ -52,6 +55,7 @@ struct Lane {
   Products products, head_products;
   at::Tensor hidden, qkv, gate_up, gated, logits;
   AttentionScratch<T> attention;
+  Bfloat16AttentionScratch bfloat16_attention;
   std::array<std::int64_t, kPhaseNames.size()> busy_ns{};
 };
 
@@ -84,6 +88,7 @@ class Batch {
         lanes_(lanes),
         team_(team),
         rows_in_tile_(rows_in_tile),
+        attends_in_bfloat16_(multiplies_pairs(weights.products(), weights.dtype(), read_cpuinfo())),
         options_(options) {}
 
   // Units that share a sample share the reading of its embedding.
@@ -309,6 +314,13 @@ class Batch {
             .until = unit.deaths.template const_data_ptr<std::int32_t>()};
   }
 
+  void attend(Lane<T>& lane, UnitInFlight<T>& unit, const Tile& t) const {
+    if constexpr (std::is_same_v<T, float>)
+      if (attends_in_bfloat16_)
+        return interval_attention_tile(heads_of(unit), t.kv_head, t.begin, lane.bfloat16_attention);
+    interval_attention_tile(heads_of(unit), t.kv_head, t.begin, lane.attention);
+  }
+
   // What attention adds to the residual stream, and the MLP.
   void finish_layer(const FusedLayer& w, Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
     const auto n = std::min(rows_in_tile_, unit.n_tokens() - begin);
@@ -351,6 +363,7 @@ class Batch {
   std::vector<Lane<T>>& lanes_;
   TileTeam& team_;
   const std::int64_t rows_in_tile_;
+  const bool attends_in_bfloat16_;
   const TiledOptions& options_;
   std::vector<UnitInFlight<T>*> units_;
   std::map<SampleIndex, at::Tensor> embedded_;
