@@ -21,10 +21,10 @@ struct DriftingHead {
   std::span<DeathTime> deaths;                                   // [n_tokens], written
 };
 
-// The KV heads of a layer, which go through the blocks together. A block is two rounds: first what the events
-// are asked with and the scores' parts, cut by keys, of all heads; then the evictions, a task a head, and
-// beside them what the next block is asked with.
-// A task throws std::domain_error if a score is NaN.
+// The KV heads of a layer. In a head, a block is two rounds: first the scores' parts, cut by keys; then the
+// evictions, one task, and beside them what the next block is asked with. Every other head is one round
+// behind, so that threads which find no evictions to do find keys. A task throws std::domain_error if a score
+// is NaN.
 std::unique_ptr<Rounds> drifting_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
                                         const Chunking& chunking, std::vector<DriftingHead> heads);
 
