@@ -1,6 +1,6 @@
-// Interval attention on one core, and the share that it reaches of the core's multiply-add peak; in bfloat16,
-// of what libtorch's mm reaches in that type. Counted are the multiply-adds of the two products over visible
-// pairs of query and key; exp, masks and sums are overhead.
+// Measures interval attention on one core, as a share of the core's multiply-add peak, or in bfloat16 of what
+// libtorch's mm reaches in that type. Only the multiply-adds of the two matrix products are counted, and only
+// for pairs of a query and a key that it sees. Everything else (exp, masks, sums) counts as overhead.
 #include <algorithm>
 #include <chrono>
 #include <random>
@@ -36,7 +36,7 @@ double peak_flops_per_second() {
   return best;
 }
 
-// Of 512 rows times a matrix of 2048 x 2048 in bfloat16, on this thread.
+// Multiplies 512 rows by a matrix of 2048 x 2048 in bfloat16, on this thread.
 double mm_flops_per_second() {
   const auto x = at::randn({512, 2048}).to(at::kBFloat16), weight = at::randn({2048, 2048}).to(at::kBFloat16);
   auto out = at::empty({512, 2048}, x.options());
@@ -50,8 +50,7 @@ double mm_flops_per_second() {
   return best;
 }
 
-// Under a ratio every key that enters lets one of the old die now and then: the lives that random scores
-// give.
+// Death times under a ratio budget with random scores.
 std::vector<std::int32_t> random_lives(std::int64_t n_heads, std::int64_t n_tokens, double ratio) {
   std::vector<std::int32_t> until(static_cast<std::size_t>(n_heads * n_tokens),
                                   static_cast<std::int32_t>(n_tokens));

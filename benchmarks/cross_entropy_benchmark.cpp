@@ -1,5 +1,5 @@
-// The head: a tile of 64 tokens against blocks of the vocabulary, on one core; what is done to the logits
-// (log-sum-exp) apart, and with the product that makes them.
+// Measures the language model head on one core: a tile of 64 tokens against blocks of the vocabulary. One
+// benchmark takes log-sum-exp of given logits; another includes the product that makes the logits.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -28,7 +28,7 @@ void head(benchmark::State& state, bool with_product) {
   const c10::InferenceMode no_autograd;
   const auto d_model = state.range(0), vocab = state.range(1);
   const auto n_entries = std::min(vocab, PackedWeights::kHeadBlock);
-  // Logits with a standard deviation of 3: exp of those of a real model rarely underflows.
+  // The logits have a standard deviation of 3, because exp rarely underflows for the logits of a real model.
   const auto hidden = at::randn({kRows, d_model}, at::kFloat);
   const auto block =
       at::randn({d_model, n_entries}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)));

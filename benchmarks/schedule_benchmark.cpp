@@ -1,4 +1,4 @@
-// What it costs to find out when keys die: one KV head of a sample of T tokens, an event after every token.
+// Measures what the death times of one KV head cost: a sample of T tokens, with an event after every token.
 #include <memory>
 #include <random>
 #include <string>

@@ -21,10 +21,11 @@ namespace {
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// Columns are the keys alive at the start of a block, then the block's own. A tile of columns holds, for
-// every row, exponentials of logits less the tile's highest; which of the keys die inside the block is not
-// asked. A row's softmax weights follow from the tiles' highest and the sums over the alive. T: type of the
-// softmax, float or double.
+// The columns of a block are the keys that are alive when the block begins, followed by the block's own keys.
+// Columns are cut into tiles. A tile holds exp(logit - largest logit of the tile) for every row; to compute
+// it, nobody has to know which keys die inside the block. The softmax weights of a row follow from the
+// largest logits of its tiles and from the sums over the keys that are alive at that row. T is the type of
+// the softmax, float or double.
 template <class T>
 class HeadOfT : public ObservedHead {
  public:
@@ -77,11 +78,11 @@ class HeadOfT : public ObservedHead {
  private:
   static constexpr auto kType = c10::CppTypeToScalarType<T>::value;
   static constexpr std::size_t kTile = 128;  // columns
-  // A sum this small, relative to the highest, may lack keys whose exponential is 0 (simd-inl.h): the highest
-  // is that of a key which has died since.
+  // If the sum of a row is smaller than this, the largest logit of the tiles belongs to a key that has died,
+  // and the exponentials of keys that are alive may have been rounded to 0 (simd-inl.h).
   static constexpr T kLeastSum = static_cast<T>(sizeof(T) == 4 ? 1e-25 : 1e-280);
 
-  // [n, d_head], of the columns from `first` on
+  // The keys of the columns from `first` on: [n, d_head].
   at::Tensor keys(std::size_t first, std::size_t n) const {
     auto keys = at::empty({std::int64_t(n), k_.size(1)}, kType);
     auto* to = keys.template mutable_data_ptr<T>();
@@ -90,7 +91,7 @@ class HeadOfT : public ObservedHead {
     return keys;
   }
 
-  // What the alive receive from query i, of all query heads.
+  // Adds what the alive keys receive from query i, summed over the query heads.
   void add_row(std::int64_t i) {
     const auto n_visible = size(n_old_ + i - begin_ + 1);
     const auto n_tiles = (n_visible + kTile - 1) / kTile;
@@ -107,8 +108,8 @@ class HeadOfT : public ObservedHead {
     add_scaled_rows<T>({rows, size(exponentials_.size(1)), size(group_), kTile}, scales_, is_alive, received);
   }
 
-  // The factors that make softmax weights of a row's exponentials, tile by tile. False if the row is too far
-  // below its highest; then they stay 0.
+  // Computes the factor of each tile that turns the exponentials of a row into softmax weights. Returns false
+  // if the sum of the row is too small to do so; the factors are then 0.
   bool scale(std::span<const T> row, std::span<const T> is_alive, std::int64_t r, std::size_t g,
              std::size_t n_tiles) {
     const auto n_rows = size(exponentials_.size(0));
@@ -126,7 +127,7 @@ class HeadOfT : public ObservedHead {
     return true;
   }
 
-  // From the logits of the alive.
+  // Computes the row again, from the logits of the alive keys alone.
   void add_row_anew(std::int64_t i, std::int64_t g, std::span<const T> is_alive, std::span<double> received) {
     const auto n = is_alive.size();
     auto logits = keys(0, n).mv(q_.select(0, i).select(0, g));

@@ -26,7 +26,8 @@ using Fixed = std::unique_ptr<FixedScorer>;
 using Drifting = std::unique_ptr<DriftingScorer>;
 using Observing = std::unique_ptr<ObservingScorer>;
 
-// What all schedules and evictions of a unit share; the press that made them holds scorer and policy.
+// What all schedules and evictions of a unit share. They refer to the scorer and the policy of the press that
+// made them.
 struct HeadPolicy {
   EvictionPolicy policy;
   std::int64_t n_sink;
@@ -43,7 +44,7 @@ class HeadSchedule : public DeathSchedule {
   HeadSchedule(const HeadPolicy& policy, const UnitShape& unit) : policy_(policy), unit_(unit) {}
 
  protected:
-  // What of the layer belongs to a KV head; undefined where the layer's is.
+  // The part of the layer's tensors that belongs to a KV head. A tensor that the layer lacks stays undefined.
   WholeHead head_of(const LayerView& layer, std::int64_t kv_head) const {
     const auto group = unit_.n_heads / unit_.n_kv_heads;
     const auto queries = [&](const at::Tensor& q) {
@@ -54,7 +55,7 @@ class HeadSchedule : public DeathSchedule {
         .raw_q = queries(layer.raw_q), .q = queries(layer.q), .k = of_head(layer.k), .v = of_head(layer.v)};
   }
 
-  // A round of a task a KV head.
+  // One round, with one task for each KV head.
   template <class F>
   std::unique_ptr<Rounds> each_head(F f) const {
     return one_round(static_cast<std::size_t>(unit_.n_kv_heads),
@@ -201,7 +202,7 @@ class DriftingHeadEviction : public HeadEviction {
   const std::unique_ptr<DriftingScorer::Layer> layer_;
 };
 
-// Sums the attention that each key receives from the queries that count.
+// Gathers the attention that each key receives from the queries that count.
 class ObservingHeadEviction : public HeadEviction {
  public:
   ObservingHeadEviction(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
@@ -230,7 +231,8 @@ class ObservingHeadEviction : public HeadEviction {
  private:
   using Rows = std::deque<at::Tensor>;  // of each: [group, keys that were alive and still are], float64
 
-  // The sum of all; shorter ones have 0 behind their end. `last` is the longest, or undefined.
+  // Returns the sum of the rows. A row that is shorter than the last one counts as padded with zeros.
+  //   last : the longest row, or undefined
   static at::Tensor added(const Rows& rows, at::Tensor last) {
     if (!last.defined()) last = at::zeros_like(rows.back());
     for (const auto& row : rows) last.narrow(1, 0, row.size(1)).add_(row);

@@ -13,7 +13,7 @@ namespace {
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// What is alive in one KV head, block by block.
+// Follows the alive keys of one KV head, block by block.
 class HeadEvictions {
  public:
   HeadEvictions(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
@@ -22,14 +22,14 @@ class HeadEvictions {
     std::ranges::fill(deaths, kNever);
   }
 
-  // Positions of the keys that may be alive at an event of the block: ascending.
+  // Returns the positions of the keys that may be alive at some event of the block, ascending.
   std::span<const std::int32_t> enter(const DriftingBlock& block) {
     n_old_ = std::ssize(candidates_);
     for (auto j = block.n_before; j < block.n_after; ++j) candidates_.push_back(static_cast<std::int32_t>(j));
     return candidates_;
   }
 
-  // All events of the block that was entered.
+  // Makes the evictions of all events of the current block.
   void evict(const DriftingBlock& block, DriftingScorer::Head& head) {
     std::vector<std::int32_t> alive;  // indices into candidates_
     for (std::int32_t c = 0; c < n_old_; ++c) alive.push_back(c);

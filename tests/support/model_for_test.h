@@ -28,6 +28,7 @@ struct ModelForTest {
   ScorerResources resources() const { return {.trained = &kvzap, .more_methods = more_methods}; }
 };
 
+// scorer: kvzap's; empty if no test asks for kvzap.
 inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
                                   at::ScalarType dtype,
                                   std::optional<std::int64_t> max_weight_memory = std::nullopt,
@@ -37,8 +38,9 @@ inline ModelForTest load_for_test(const std::filesystem::path& folder, const std
   loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
   loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
                                                   max_weight_memory, products);
-  loaded.kvzap.emplace(standard_scorer(),
-                       load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
+  if (!scorer.empty())
+    loaded.kvzap.emplace(standard_scorer(),
+                         load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
   return loaded;
 }
 

@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "common/errors.h"
-#include "common/run/dtype_bytes.h"
+#include "common/run/dtype.h"
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "presses/schedule/drifting_plan.h"
