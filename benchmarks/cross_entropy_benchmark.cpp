@@ -9,12 +9,13 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/randn.h>
 #include <c10/core/InferenceMode.h>
 
 #include "worker/cpu/packed_weights.h"
+#include "worker/cpu/products.h"
 #include "worker/cpu/row_kernels.h"
+#include "worker/cpu/weight_panels.h"
 
 namespace {
 
@@ -30,13 +31,16 @@ void head(benchmark::State& state, bool with_product) {
   const auto n_entries = std::min(vocab, PackedWeights::kHeadBlock);
   // The logits have a standard deviation of 3, because exp rarely underflows for the logits of a real model.
   const auto hidden = at::randn({kRows, d_model}, at::kFloat);
-  const auto block =
-      at::randn({d_model, n_entries}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)));
-  auto logits = at::mm(hidden, block);
+  const auto block = side_by_side(
+      {at::randn({n_entries, d_model}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)))},
+      layout_for(ProductKind::kPlain));
+  Products products(ProductKind::kPlain);
+  const auto logits = at::empty({kRows, n_entries}, at::kFloat);
+  products.multiply(hidden, block, logits);
   for (auto unused : state) {
     std::vector<LogSumExp> totals(kRows);
     for (std::int64_t first = 0; first < vocab; first += n_entries) {
-      if (with_product) at::mm_out(logits, hidden, block);
+      if (with_product) products.multiply(hidden, block, logits);
       for (std::int64_t r = 0; r < kRows; ++r)
         add_block(logits.const_data_ptr<float>() + r * n_entries, static_cast<std::size_t>(n_entries),
                   totals[static_cast<std::size_t>(r)]);

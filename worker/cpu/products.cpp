@@ -58,7 +58,7 @@ WeightLayout layout_for(ProductKind kind) {
 }
 
 std::int64_t rows_in_product(ProductKind kind, at::ScalarType weights, std::string_view cpuinfo) {
-  if (kind == ProductKind::kPlain || kind == ProductKind::kPaired) return 64;
+  if (kind == ProductKind::kPlain) return 64;
   return kind == ProductKind::kNarrow && has_amx(weights, cpuinfo) ? 256 : 128;
 }
 
