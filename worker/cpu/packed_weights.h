@@ -15,9 +15,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "common/ids.h"
-#include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
-#include "worker/weights/fused_layer.h"
+#include "worker/model/decoder.h"
+#include "worker/model/fused_layer.h"
 
 namespace kvcompare {
 
@@ -27,10 +27,9 @@ class PackedWeights {
   // Throws CheckpointError, and ConfigError("max_weight_memory") if it is less than streaming needs.
   // `checkpoint`: on the CPU, of `dtype`. Matrices keep that type; norms and biases of a model of 16 bits
   // become float32, which is what the engine adds and multiplies them in.
-  PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint,
-                std::optional<std::int64_t> max_bytes);
+  PackedWeights(const Decoder& decoder, CheckpointWeights checkpoint, std::optional<std::int64_t> max_bytes);
 
-  const ModelConfig& config() const { return config_; }
+  const Decoder& decoder() const { return decoder_; }
   at::ScalarType dtype() const { return dtype_; }  // of the matrices
   bool streams() const { return resident_.empty(); }
   std::int64_t n_head_blocks() const { return n_head_blocks_; }
@@ -47,13 +46,13 @@ class PackedWeights {
   using Stage = std::variant<FusedLayer, at::Tensor>;
   using StagePointer = std::shared_ptr<const Stage>;
 
-  std::int64_t n_stages() const { return config_.n_layers + n_head_blocks_; }
+  std::int64_t n_stages() const { return decoder_.n_layers() + n_head_blocks_; }
   std::int64_t n_bytes_of_largest_stage() const;
   std::int64_t n_bytes_of_all_stages() const;
   StagePointer load(std::int64_t stage) const;
   StagePointer stage(std::int64_t index);
 
-  ModelConfig config_;
+  Decoder decoder_;
   CheckpointWeights checkpoint_;
   std::int64_t n_head_blocks_;
   at::ScalarType dtype_;

@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// Matrices are [in, out] in PackedWeights and [out, in] in GpuWeights. If the model lacks a bias or norm, its
+// Matrices are [in, out] in PackedWeights and [out, in] in GpuWeights. If the layer lacks a bias or norm, its
 // tensor is undefined.
 struct FusedLayer {
   at::Tensor input_norm;             // [d_model]
