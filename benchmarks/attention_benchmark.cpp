@@ -87,7 +87,16 @@ void attend(benchmark::State& state, double (*peak)()) {
   for (std::int64_t j = 0; j < n_tokens; ++j)
     n_pairs += static_cast<double>(until[static_cast<std::size_t>(j)] - j);
   auto work = q;
-  const AttentionHeads<T> heads{group, 1, n_tokens, d, work.data(), k.data(), v.data(), until.data()};
+  const AttentionHeads<T> heads{.n_heads = group,
+                                .n_kv_heads = 1,
+                                .n_tokens = n_tokens,
+                                .d_head = d,
+                                .scale = {static_cast<double>(d)},
+                                .q = work.data(),
+                                .k = k.data(),
+                                .v = v.data(),
+                                .until = until.data(),
+                                .out = work.data()};
   Scratch scratch;
   for (auto unused : state) {
     state.PauseTiming();

@@ -31,9 +31,10 @@ class HeadOfT : public ObservedHead {
  public:
   HeadOfT(const ObservingSchedule& schedule, const WholeHead& head, std::span<DeathTime> deaths)
       : schedule_(schedule),
-        q_((head.q.transpose(0, 1).to(kType) / std::sqrt(static_cast<double>(head.q.size(2)))).contiguous()),
+        q_((head.q.transpose(0, 1).to(kType) / head.rule.scale.divisor()).contiguous()),
         k_(head.k.to(kType).contiguous()),
         group_(head.q.size(0)),
+        window_(head.rule.window.value_or(schedule.chunking.n_tokens)),
         deaths_(deaths),
         received_(schedule.scorer.last_queries()) {}
 
@@ -58,8 +59,10 @@ class HeadOfT : public ObservedHead {
     for (std::int64_t r = 0; r < x.size(0); ++r) {
       const auto n_visible =
           std::clamp<std::int64_t>(n_old_ + r / group_ + 1 - std::int64_t(first), 0, std::int64_t(n_keys));
-      highest[r] =
-          exponentials(std::span(x.template mutable_data_ptr<T>() + r * x.stride(0), size(n_visible)));
+      const std::span row(x.template mutable_data_ptr<T>() + r * x.stride(0), size(n_visible));
+      const auto n_left = size(n_out_of_window(begin_ + r / group_, first, row.size()));
+      std::ranges::fill(row.first(n_left), T(0));
+      highest[r] = exponentials(row.subspan(n_left));
     }
   }
 
@@ -89,6 +92,12 @@ class HeadOfT : public ObservedHead {
     for (std::size_t c = first; c < first + n; ++c)
       to = std::copy_n(k_.template const_data_ptr<T>() + positions_[c] * k_.size(1), k_.size(1), to);
     return keys;
+  }
+
+  // Returns how many of the columns [first, first + n) the window of query i has left behind.
+  std::int64_t n_out_of_window(std::int64_t i, std::size_t first, std::size_t n) const {
+    const auto columns = std::span(positions_).subspan(first, n);
+    return std::ranges::upper_bound(columns, i - window_) - columns.begin();
   }
 
   // Adds what the alive keys receive from query i, summed over the query heads.
@@ -132,7 +141,7 @@ class HeadOfT : public ObservedHead {
     const auto n = is_alive.size();
     auto logits = keys(0, n).mv(q_.select(0, i).select(0, g));
     bias_.assign(n, -std::numeric_limits<T>::infinity());
-    for (std::size_t c = 0; c < n; ++c)
+    for (auto c = size(n_out_of_window(i, 0, n)); c < n; ++c)
       if (is_alive[c] != 0) bias_[c] = 0;
     add_attention_row(std::span(logits.template mutable_data_ptr<T>(), n), bias_, received);
   }
@@ -166,6 +175,7 @@ class HeadOfT : public ObservedHead {
   const at::Tensor q_;  // [n_tokens, group, d_head], scaled
   const at::Tensor k_;  // [n_tokens, d_head]
   const std::int64_t group_;
+  const std::int64_t window_;  // how many positions back a query sees; all of them without a window
   const std::span<DeathTime> deaths_;
   std::int64_t begin_ = 0, end_ = 0;     // rows of the block
   std::int64_t n_old_ = 0;               // columns of keys from before the block

@@ -51,8 +51,11 @@ class HeadSchedule : public DeathSchedule {
       return q.defined() ? q.narrow(0, kv_head * group, group) : q;
     };
     const auto of_head = [&](const at::Tensor& x) { return x.defined() ? x.select(0, kv_head) : x; };
-    return {
-        .raw_q = queries(layer.raw_q), .q = queries(layer.q), .k = of_head(layer.k), .v = of_head(layer.v)};
+    return {.raw_q = queries(layer.raw_q),
+            .q = queries(layer.q),
+            .k = of_head(layer.k),
+            .v = of_head(layer.v),
+            .rule = layer.rule};
   }
 
   // One round, with one task for each KV head.
@@ -106,8 +109,8 @@ class DriftingHeadSchedule : public HeadSchedule {
   std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
     std::vector<DriftingHead> heads;
     for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
-      heads.push_back({[this, layer, h] { return scorer_.start_head(unit_.rope, head_of(layer, h)); },
-                       deaths.of_head(h)});
+      heads.push_back(
+          {[this, layer, h] { return scorer_.start_head(head_of(layer, h)); }, deaths.of_head(h)});
     return drifting_rounds(policy_.policy, policy_.n_sink, unit_.chunking, std::move(heads));
   }
 
@@ -188,8 +191,8 @@ class FixedHeadEviction : public HeadEviction {
 
 class DriftingHeadEviction : public HeadEviction {
  public:
-  DriftingHeadEviction(const DriftingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadEviction(policy), layer_(scorer.start_layer(unit.rope)) {}
+  DriftingHeadEviction(const DriftingScorer& scorer, const HeadPolicy& policy)
+      : HeadEviction(policy), layer_(scorer.start_layer()) {}
 
   void append(const LayerView& chunk) override { layer_->append(chunk); }
 
@@ -272,7 +275,7 @@ class PerHead : public LayerPress {
     if (const auto* fixed = std::get_if<Fixed>(&scorer_))
       return std::make_unique<FixedHeadEviction>(**fixed, policy_, unit);
     if (const auto* drifting = std::get_if<Drifting>(&scorer_))
-      return std::make_unique<DriftingHeadEviction>(**drifting, policy_, unit);
+      return std::make_unique<DriftingHeadEviction>(**drifting, policy_);
     if (const auto* observing = std::get_if<Observing>(&scorer_))
       return std::make_unique<ObservingHeadEviction>(**observing, policy_, unit);
     return std::make_unique<KeepAllEviction>();

@@ -140,7 +140,7 @@ class ForcedModel {
     const auto of_queries = [&](const at::Tensor& heads) {
       return heads.repeat_interleave(view.q.size(0) / view.k.size(0), 0);
     };
-    const auto scale = 1 / std::sqrt(static_cast<double>(view.q.size(2)));
+    const auto scale = view.rule.scale.factor();
     layer.weights = (view.q.matmul(of_queries(view.k).transpose(1, 2)) * scale)
                         .masked_fill(of_queries(sees).logical_not(), -std::numeric_limits<double>::infinity())
                         .softmax(-1);
@@ -176,10 +176,10 @@ template <class Look>
 double pass_model(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                   const AllDeaths& deaths, const Look& look) {
   const c10::InferenceMode no_autograd;
-  const auto n_kv_heads = naive::size(exact.model->config().n_kv_heads);
+  const auto n_kv_heads = naive::size(heads_of(exact.model->decoder()).n_kv_heads);
   const Chunking chunking{std::ssize(unit.sample->ids), chunk_size};
   ForcedModel model(exact, *unit.sample);
-  for (std::int64_t l = 0; l < exact.model->config().n_layers; ++l) {
+  for (std::int64_t l = 0; l < exact.model->decoder().n_layers(); ++l) {
     const auto heads = std::span(deaths).subspan(naive::size(l) * n_kv_heads, n_kv_heads);
     look(LayerIndex(l), model.pass_layer(LayerIndex(l), what_queries_see(heads, chunking)));
   }
@@ -211,7 +211,7 @@ double total_nll(const ModelForTest& exact, const EngineTask& unit, std::int64_t
 double middle_score(const ModelForTest& exact, const EngineTask& unit) {
   const c10::InferenceMode no_autograd;
   const auto n = std::ssize(unit.sample->ids);
-  const AllDeaths none(naive::size(exact.model->config().n_kv_heads),
+  const AllDeaths none(naive::size(heads_of(exact.model->decoder()).n_kv_heads),
                        std::vector<DeathTime>(naive::size(n), kNever));
   ForcedModel model(exact, *unit.sample);
   const auto layer = model.pass_layer(LayerIndex(0), what_queries_see(none, {n, 1}));

@@ -85,10 +85,8 @@ class NeedsAttention : public SeesKeys {
 class SecondDrifting : public DriftingScorer {
  public:
   Needs needs() const override { return {.k = true}; }
-  std::unique_ptr<Layer> start_layer(const Rope& /*rope*/) const override {
-    return std::make_unique<OfLayer>();
-  }
-  std::unique_ptr<Head> start_head(const Rope& /*rope*/, const WholeHead& head) const override {
+  std::unique_ptr<Layer> start_layer() const override { return std::make_unique<OfLayer>(); }
+  std::unique_ptr<Head> start_head(const WholeHead& head) const override {
     EXPECT_TRUE(head.k.defined());
     EXPECT_FALSE(head.raw_q.defined() || head.q.defined() || head.v.defined());
     return std::make_unique<OfHead>();

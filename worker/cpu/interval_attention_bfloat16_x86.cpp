@@ -85,20 +85,21 @@ class Tile {
     s_.seen.resize(n);
   }
 
-  float* query(std::size_t row) const {
+  // Where the query of a row begins, in heads_.q and heads_.out.
+  std::int64_t offset(std::size_t row) const {
     const auto i = first_query_ + static_cast<std::int64_t>(row % rows_of_head_);
     const auto head = kv_head_ * heads_.group() + static_cast<std::int64_t>(row / rows_of_head_);
-    return heads_.q + (i * heads_.n_heads + head) * heads_.d_head;
+    return (i * heads_.n_heads + head) * heads_.d_head;
   }
   bool is_query(std::size_t row) const { return static_cast<std::int64_t>(row % rows_of_head_) < n_queries_; }
 
   void read_queries() {
     s_.queries.assign(d_head_ / 2 * n_rows_, 0);
     s_.keys.resize(std::max(s_.keys.size(), kKeys * d_head_ / 2));
-    const auto scale = 1 / std::sqrt(static_cast<float>(d_head_));
+    const auto scale = 1 / static_cast<float>(heads_.scale.divisor());
     for (std::size_t row = 0; row < n_rows_; ++row) {
       if (!is_query(row)) continue;
-      round_row(query(row), d_head_, scale, s_.keys.data());
+      round_row(heads_.q + offset(row), d_head_, scale, s_.keys.data());
       for (std::size_t c = 0; c < d_head_ / 2; ++c) s_.queries[c * n_rows_ + row] = s_.keys[c];
     }
   }
@@ -253,7 +254,7 @@ class Tile {
   void write_outputs() const {
     for (std::size_t row = 0; row < n_rows_; ++row) {
       if (!is_query(row)) continue;
-      float* out = query(row);
+      float* out = heads_.out + offset(row);
       const float scale = 1 / s_.sums[row];
       for (std::size_t c = 0; c < d_head_; ++c) out[c] = s_.outputs[c * n_rows_ + row] * scale;
     }

@@ -15,10 +15,10 @@
 #include <ATen/core/Tensor.h>
 
 #include "common/ids.h"
-#include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/cpu/products.h"
-#include "worker/weights/fused_layer.h"
+#include "worker/model/decoder.h"
+#include "worker/model/fused_layer.h"
 
 namespace kvcompare {
 
@@ -29,10 +29,10 @@ class PackedWeights {
   // `checkpoint`: on the CPU, of `dtype`. Matrices keep that type; norms and biases of a model of 16 bits
   // become float32, which is what the engine adds and multiplies them in.
   // products: with which the layers are multiplied; if absent, the fastest kind on this machine.
-  PackedWeights(const ModelConfig& config, CheckpointWeights checkpoint,
-                std::optional<std::int64_t> max_bytes, std::optional<ProductKind> products = std::nullopt);
+  PackedWeights(const Decoder& decoder, CheckpointWeights checkpoint, std::optional<std::int64_t> max_bytes,
+                std::optional<ProductKind> products = std::nullopt);
 
-  const ModelConfig& config() const { return config_; }
+  const Decoder& decoder() const { return decoder_; }
   at::ScalarType dtype() const { return dtype_; }  // of the matrices
   ProductKind products() const { return products_; }
   ProductKind products_of_head() const { return product_kind_of_head(products_, dtype_); }
@@ -51,13 +51,13 @@ class PackedWeights {
   using Stage = std::variant<FusedLayer, at::Tensor>;
   using StagePointer = std::shared_ptr<const Stage>;
 
-  std::int64_t n_stages() const { return config_.n_layers + n_head_blocks_; }
+  std::int64_t n_stages() const { return decoder_.n_layers() + n_head_blocks_; }
   std::int64_t n_bytes_of_largest_stage() const;
   std::int64_t n_bytes_of_all_stages() const;
   StagePointer load(std::int64_t stage) const;
   StagePointer stage(std::int64_t index);
 
-  ModelConfig config_;
+  Decoder decoder_;
   CheckpointWeights checkpoint_;
   std::int64_t n_head_blocks_;
   at::ScalarType dtype_;

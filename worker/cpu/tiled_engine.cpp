@@ -15,7 +15,7 @@
 #include "worker/cpu/tiled_batch.h"
 #include "worker/devices/cpu_features.h"
 #include "worker/engine/batch_work.h"
-#include "worker/model/rope_frequencies.h"
+#include "worker/model/rotation_tables.h"
 
 namespace kvcompare {
 namespace {
@@ -35,7 +35,7 @@ class TiledEngine : public Engine {
         resources_(resources),
         options_(std::move(options)),
         n_rows_(rows_in_product(weights.products(), weights.dtype(), read_cpuinfo())),
-        rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)),
+        rotations_(weights.decoder(), c10::CppTypeToScalarType<T>::value),
         team_(options_.n_threads) {
     const c10::InferenceMode no_autograd;
     for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_, n_rows_);
@@ -60,20 +60,20 @@ class TiledEngine : public Engine {
     std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>> entered;
     std::int64_t longest = 0;
     for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
-    tabulate_rotations(longest);
-    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, n_rows_, options_);
+    rotations_.reach(longest);
+    TiledBatch<T> batch(weights_, rotations_, lanes_, team_, options_.observe_deaths);
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-        auto unit = std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, rope_,
-                                                      options_.chunk_size);
+        auto unit =
+            std::make_unique<UnitInFlight<T>>(task, weights_.decoder(), resources_, options_.chunk_size);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {
         entered.emplace_back(std::current_exception());
       }
     }
-    BatchWork work(work_observer(), all_operations(weights_.config(), tasks));
+    BatchWork work(work_observer(), all_operations(weights_.decoder(), tasks));
     batch.run(work);
     return outcomes(entered, std::chrono::duration<double>(Clock::now() - start).count());
   }
@@ -106,13 +106,6 @@ class TiledEngine : public Engine {
     return result_of(unit.sample, std::move(token_nll), unit.ledger);
   }
 
-  void tabulate_rotations(std::int64_t n_positions) {
-    if (n_positions <= rotations_.n_positions) return;
-    const auto rotation = rope_.at(0, n_positions);
-    constexpr auto kType = c10::CppTypeToScalarType<T>::value;
-    rotations_ = {rotation.cos.to(kType), rotation.sin.to(kType), n_positions};
-  }
-
   void report_phases() const {
     std::string text;
     for (std::size_t p = 0; p < kPhaseNames.size(); ++p) {
@@ -128,8 +121,7 @@ class TiledEngine : public Engine {
   const ScorerResources resources_;
   const TiledOptions options_;
   const std::int64_t n_rows_;  // tokens of a row tile
-  const Rope rope_;
-  RotationTable rotations_;
+  RotationTables rotations_;
   TileTeam team_;
   std::vector<Lane<T>> lanes_;  // one a thread
 };

@@ -9,7 +9,7 @@ namespace {
 
 // The rows of the matrices, which are the columns of the packed matrix.
 template <class Number>
-std::vector<const Number*> columns_of(std::initializer_list<at::Tensor> matrices) {
+std::vector<const Number*> columns_of(at::TensorList matrices) {
   std::vector<const Number*> columns;
   for (const auto& matrix : matrices)
     for (std::int64_t row = 0; row < matrix.size(0); ++row)
@@ -40,15 +40,14 @@ void fill_panels(const std::vector<const Number*>& columns, std::int64_t n_in, s
 }
 
 template <class Number>
-void fill_panels(std::initializer_list<at::Tensor> matrices, std::int64_t n_together,
-                 const at::Tensor& packed) {
+void fill_panels(at::TensorList matrices, std::int64_t n_together, const at::Tensor& packed) {
   fill_panels(columns_of<Number>(matrices), matrices.begin()->size(1), n_together,
               static_cast<Number*>(packed.mutable_data_ptr()));
 }
 
 }  // namespace
 
-at::Tensor side_by_side(std::initializer_list<at::Tensor> matrices, WeightLayout layout) {
+at::Tensor side_by_side(at::TensorList matrices, WeightLayout layout) {
   const auto n_in = matrices.begin()->size(1);
   std::int64_t n_out = 0;
   for (const auto& matrix : matrices) n_out += matrix.size(0);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <initializer_list>
 
 #include <ATen/core/Tensor.h>
 
@@ -23,7 +22,7 @@ inline constexpr std::int64_t kPanelColumns = 64;
 //   returns: sizes [in, sum of out], numbers in the order of the layout. In kPairedPanels `in` is rounded up
 //   to
 //            an even number, and the row that is added is 0.
-at::Tensor side_by_side(std::initializer_list<at::Tensor> matrices, WeightLayout layout);
+at::Tensor side_by_side(at::TensorList matrices, WeightLayout layout);
 
 // Rows of a panel that one pass of a product takes: they stay in the second-level cache of a core.
 inline constexpr std::int64_t kBlockRows = 512;

@@ -31,10 +31,12 @@ struct Layer {
             .n_kv_heads = n_kv_heads,
             .n_tokens = n_tokens,
             .d_head = d_head,
+            .scale = {static_cast<double>(d_head)},
             .q = q.data(),
             .k = k.data(),
             .v = v.data(),
-            .until = until.data()};
+            .until = until.data(),
+            .out = q.data()};
   }
 };
 
