@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
-#include "common/run/dtype_bytes.h"
+#include "common/run/dtype.h"
 #include "presses/registry.h"
 #include "worker/gpu/gpu_unit_buffers.h"
 #include "worker/model/weight_table.h"
