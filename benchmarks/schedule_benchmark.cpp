@@ -22,9 +22,9 @@ namespace {
 
 using namespace kvcompare;
 
-constexpr RatioBudget kHalf{.compression_ratio = 0.5};
+const EvictionPolicy kHalf = RatioBudget{.compression_ratio = 0.5};
 
-void fixed(benchmark::State& state, bool ascending) {
+void fixed(benchmark::State& state, bool ascending, const EvictionPolicy& policy) {
   const auto n_tokens = state.range(0);
   std::vector<double> scores(static_cast<std::size_t>(n_tokens));
   std::mt19937 random(1);
@@ -32,7 +32,7 @@ void fixed(benchmark::State& state, bool ascending) {
     scores[j] = ascending ? static_cast<double>(j) : std::uniform_real_distribution<double>()(random);
   std::vector<DeathTime> deaths(scores.size());
   for (auto unused : state) {
-    schedule_fixed(kHalf, 4, {n_tokens, 1}, scores, deaths);
+    schedule_fixed({policy, 4}, {n_tokens, 1}, scores, deaths);
     benchmark::DoNotOptimize(deaths.data());
   }
   state.SetItemsProcessed(state.iterations() * n_tokens);
@@ -62,7 +62,7 @@ void drifting(benchmark::State& state) {
   const auto scorer = scorer_of("expected_attention");
   std::vector<DeathTime> deaths(static_cast<std::size_t>(n_tokens));
   for (auto unused : state) {
-    schedule_drifting(kHalf, 4, {n_tokens, 1},
+    schedule_drifting({kHalf, 4}, {n_tokens, 1},
                       std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_head(head), deaths);
   }
   state.SetItemsProcessed(state.iterations() * n_tokens);
@@ -75,17 +75,22 @@ void observing(benchmark::State& state) {
   const auto scorer = scorer_of("observed_attention");
   std::vector<DeathTime> deaths(static_cast<std::size_t>(n_tokens));
   for (auto unused : state)
-    schedule_observing(kHalf, 0, {n_tokens, 1}, *std::get<std::unique_ptr<ObservingScorer>>(scorer), head,
+    schedule_observing({kHalf}, {n_tokens, 1}, *std::get<std::unique_ptr<ObservingScorer>>(scorer), head,
                        deaths);
   state.SetItemsProcessed(state.iterations() * n_tokens);
 }
 
-BENCHMARK_CAPTURE(fixed, random_scores, false)
+BENCHMARK_CAPTURE(fixed, size_of_512_random_scores, false, SizeBudget{512})
     ->ArgName("T")
     ->Arg(1024)
     ->Arg(8192)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(fixed, ascending_scores, true)
+BENCHMARK_CAPTURE(fixed, random_scores, false, kHalf)
+    ->ArgName("T")
+    ->Arg(1024)
+    ->Arg(8192)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(fixed, ascending_scores, true, kHalf)
     ->ArgName("T")
     ->Arg(1024)
     ->Arg(8192)

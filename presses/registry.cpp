@@ -66,13 +66,32 @@ std::vector<MethodParameter> parameters_from(const MethodDescription& method, co
 
 EvictionPolicy policy_of(DefaultPolicy own, const MethodFlags& flags) {
   if (own == DefaultPolicy::kNone) return KeepAll{};
-  if (flags.policy != "auto" && flags.policy != "ratio" && flags.policy != "threshold")
-    throw ConfigError("policy", "'" + flags.policy + "' is not one of auto, ratio, threshold");
+  if (flags.policy != "auto" && flags.policy != "ratio" && flags.policy != "size" &&
+      flags.policy != "threshold")
+    throw ConfigError("policy", "'" + flags.policy + "' is not one of auto, ratio, size, threshold");
   const bool by_threshold =
       flags.policy == "threshold" || (flags.policy == "auto" && own == DefaultPolicy::kThreshold);
   if (by_threshold) return ScoreThreshold{flags.threshold, flags.sliding_window_size};
+  if (flags.policy == "size") return SizeBudget{flags.cache_size};
   return RatioBudget{flags.compression_ratio};
 }
+
+// Under a budget the latest positions that are protected rank apart from scores.
+bool ranks_latest_apart(const MethodSpec& spec) {
+  return spec.protection.last > 0 && has_budget(spec.policy);
+}
+
+// Whether a schedule on a GPU can do so, or need not.
+struct RanksLatestApart {
+  bool operator()(const RefusedOnDevice&) const { return true; }
+  bool operator()(const KeepAllOnDevice&) const { return true; }
+  bool operator()(const HostSchedule&) const { return true; }
+  bool operator()(const TokenScores&) const { return false; }
+  bool operator()(const PositionScores&) const { return false; }
+  bool operator()(const PhiloxScores&) const { return false; }
+  bool operator()(const GaussianQueries&) const { return true; }
+  bool operator()(const MeanAttentionReceived&) const { return false; }
+};
 
 }  // namespace
 
@@ -92,11 +111,13 @@ bool needs_trained_scorer(const MethodDescription& method) {
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags) {
   const auto policy = policy_of(method.policy, flags);
   const auto own = policy_of(method.policy, {});
+  const bool evicts = !std::holds_alternative<KeepAll>(policy);
   return {.name = std::string(method.name),
           .display_name = std::string(method.display_name),
           .policy = policy,
           .parameters = parameters_from(method, flags),
-          .has_own_policy = policy.index() == own.index()};
+          .has_own_policy = policy.index() == own.index(),
+          .protection = evicts ? Protection{flags.protect_first, flags.protect_last} : Protection{}};
 }
 
 const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources) {
@@ -115,6 +136,7 @@ MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape) {
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources) {
   const auto on_device = description_of(spec, resources).on_device;
   auto schedule = on_device ? on_device(spec) : DeviceSchedule{RefusedOnDevice{}};
+  if (ranks_latest_apart(spec) && !std::visit(RanksLatestApart{}, schedule)) return HostSchedule{};
   if (std::holds_alternative<RefusedOnDevice>(schedule))
     throw ConfigError("methods", "the layerwise engine on a GPU has no kernels for '" + spec.name +
                                      "'; use --engine stepwise or --device cpu, or leave the method out");

@@ -91,8 +91,9 @@ const MethodDescription& description_of(const MethodSpec& spec, const ScorerReso
 // What the method costs beyond a pass of the model.
 MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape);
 
-// Returns the schedule on a GPU. Throws ConfigError, saying what would be accepted, if the GPU engine has no
-// schedule for the method.
+// Returns the schedule on a GPU: that of the row, or the host's where the kernels of that schedule cannot
+// rank protected latest positions apart. Throws ConfigError, saying what would be accepted, if the GPU engine
+// has no schedule for the method.
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources = {});
 
 // Returns the scorer of a spec that make_method_spec made and whose row has a scorer. Throws ConfigError if

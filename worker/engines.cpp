@@ -36,17 +36,19 @@ class WholeModel : public LoadedModel {
  public:
   WholeModel(const EngineInputs& inputs, const c10::Device& device)
       : chunk_size_(inputs.chunk_size),
+        protocol_(inputs.protocol),
         scorers_(load_scorers(inputs, device)),
         model_(inputs.decoder,
                load_weights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
     const ScorerResources resources{.trained = &scorers_};
-    return make_stepwise_engine(model_, resources, {.chunk_size = chunk_size_});
+    return make_stepwise_engine(model_, resources, {.chunk_size = chunk_size_, .protocol = protocol_});
   }
 
  private:
   std::int64_t chunk_size_;
+  Protocol protocol_;
   TrainedScorers scorers_;
   Model model_;
 };
@@ -55,6 +57,7 @@ class TiledModel : public LoadedModel {
  public:
   TiledModel(const EngineInputs& inputs, const c10::Device& device)
       : chunk_size_(inputs.chunk_size),
+        protocol_(inputs.protocol),
         scorers_(load_scorers(inputs, device)),
         weights_(inputs.decoder,
                  CheckpointWeights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device),
@@ -62,11 +65,12 @@ class TiledModel : public LoadedModel {
 
   std::unique_ptr<Engine> make_engine(int n_threads) override {
     return make_tiled_engine(weights_, {.trained = &scorers_},
-                             {.chunk_size = chunk_size_, .n_threads = n_threads});
+                             {.chunk_size = chunk_size_, .protocol = protocol_, .n_threads = n_threads});
   }
 
  private:
   std::int64_t chunk_size_;
+  Protocol protocol_;
   TrainedScorers scorers_;
   PackedWeights weights_;
 };
@@ -87,20 +91,23 @@ class GpuModel : public LoadedModel {
  public:
   GpuModel(const EngineInputs& inputs, const c10::Device& device, const GpuSharing& sharing)
       : chunk_size_(inputs.chunk_size),
+        protocol_(inputs.protocol),
         methods_(inputs.methods),
         scorers_(load_scorers(inputs, device)),
         plan_(plan_gpu_memory(inputs, memory_of_gpu(device.index()), sharing.n_on_gpu)),
         weights_(load_gpu_weights(inputs, device, sharing)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
-    return make_gpu_engine(*weights_, {.trained = &scorers_},
-                           {.chunk_size = chunk_size_, .plan = &plan_, .methods = methods_});
+    return make_gpu_engine(
+        *weights_, {.trained = &scorers_},
+        {.chunk_size = chunk_size_, .protocol = protocol_, .plan = &plan_, .methods = methods_});
   }
 
   std::string weights_hash() const override { return weights_->hash(); }
 
  private:
   std::int64_t chunk_size_;
+  Protocol protocol_;
   std::vector<MethodSpec> methods_;
   TrainedScorers scorers_;
   MemoryPlan plan_;
@@ -137,6 +144,7 @@ MemoryPlan plan_gpu_memory(const EngineInputs& inputs, const GpuMemory& memory, 
   return MemoryPlan({.decoder = inputs.decoder,
                      .dtype = inputs.dtype,
                      .chunk_size = inputs.chunk_size,
+                     .protocol = inputs.protocol,
                      .n_rows = kGpuBlockRows,
                      .scorer_bytes = bytes_of_scorers(inputs),
                      .max_weight_memory = inputs.max_weight_memory},

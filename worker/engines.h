@@ -14,6 +14,7 @@
 
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
+#include "common/run/protocol.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/engine_kind.h"
 #include "worker/gpu/memory_plan.h"
@@ -31,6 +32,7 @@ struct EngineInputs {
   std::map<std::string, std::filesystem::path> scorers;
   Dtype dtype = Dtype::kFloat32;
   std::int64_t chunk_size = 1;
+  Protocol protocol{};
   std::vector<MethodSpec> methods;                // of the run
   std::optional<std::int64_t> max_weight_memory;  // bytes; all weights stay in memory if absent
 };

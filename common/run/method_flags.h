@@ -14,9 +14,12 @@ namespace kvcompare {
 
 struct MethodFlags {
   double compression_ratio = 0.5;  // fraction removed
+  std::int64_t cache_size = 1024;  // keys of a KV head
   double threshold = -7;
   std::int64_t sliding_window_size = 128;
-  std::string policy = "auto";  // auto | ratio | threshold: forces one on every method
+  std::int64_t protect_first = 0;
+  std::int64_t protect_last = 0;
+  std::string policy = "auto";  // auto | ratio | size | threshold: forces one on every method
   // Of presses, as far as they were given: the others have the default that their row in the registry says.
   std::vector<MethodParameter> of_presses{};
 

@@ -75,17 +75,28 @@ std::int64_t sinks_of(const MethodSpec& method) {
   return parameter ? value_as<std::int64_t>(*parameter) : 0;
 }
 
+std::int64_t window_of(const MethodSpec& method) {
+  const auto* threshold = std::get_if<ScoreThreshold>(&method.policy);
+  return threshold ? std::max(threshold->sliding_window_size, method.protection.last) : 0;
+}
+
 std::vector<std::string> swept_flags(const MethodSpec& method) {
   std::vector<std::string> flags;
   for (const auto& parameter : method.parameters)
     if (const auto role = role_of(parameter.name);
         role != ParameterRole::kKind && role != ParameterRole::kHash)
       flags.push_back(parameter.name);
+  if (!std::holds_alternative<KeepAll>(method.policy)) {
+    flags.emplace_back("protect_first");
+    flags.emplace_back("protect_last");
+  }
   if (std::holds_alternative<ScoreThreshold>(method.policy)) {
     flags.emplace_back("sliding_window_size");
     flags.emplace_back("threshold");
   } else if (std::holds_alternative<RatioBudget>(method.policy)) {
     flags.emplace_back("compression_ratio");
+  } else if (std::holds_alternative<SizeBudget>(method.policy)) {
+    flags.emplace_back("cache_size");
   }
   return flags;
 }

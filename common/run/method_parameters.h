@@ -65,17 +65,25 @@ std::string text_of_role(const MethodSpec& method, ParameterRole role);
 // Replaces the value of the parameter `name`, or appends it.
 void set_parameter(std::vector<MethodParameter>& parameters, std::string_view name, ParameterValue value);
 
-// First positions that no policy evicts: the value of the parameter of the role kSinks, 0 if there is none.
+// The first positions that a scorer with sinks spares: the value of the parameter of the role kSinks, 0 if
+// there is none.
 std::int64_t sinks_of(const MethodSpec& method);
 
+// The latest positions that a threshold policy does not judge yet: the larger of sliding_window_size and
+// protect_last. 0 under another policy.
+std::int64_t window_of(const MethodSpec& method);
+
 // Calls visit(flag, value) for everything that makes the instance what it is, in an order of its own: the
-// policy ("ratio" or "threshold"), its parameters, and those of the press. Not where a scorer lies: the hash
-// says what lies there.
+// policy ("ratio", "size" or "threshold"), its parameters, those of the press, and what is protected, as far
+// as it is not 0. Not where a scorer lies: the hash says what lies there.
 template <class Visit>
 void visit_used(const MethodSpec& method, const Visit& visit) {
   if (const auto* ratio = std::get_if<RatioBudget>(&method.policy)) {
     visit("policy", std::string("ratio"));
     visit("compression_ratio", ratio->compression_ratio);
+  } else if (const auto* size = std::get_if<SizeBudget>(&method.policy)) {
+    visit("policy", std::string("size"));
+    visit("cache_size", size->cache_size);
   } else if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy)) {
     visit("policy", std::string("threshold"));
     visit("threshold", threshold->threshold);
@@ -84,6 +92,8 @@ void visit_used(const MethodSpec& method, const Visit& visit) {
   for (const auto& parameter : method.parameters)
     if (role_of(parameter.name) != ParameterRole::kPlace)
       std::visit([&](const auto& value) { visit(std::string_view(parameter.name), value); }, parameter.value);
+  if (method.protection.first != 0) visit("protect_first", method.protection.first);
+  if (method.protection.last != 0) visit("protect_last", method.protection.last);
 }
 
 // The flags of which an instance has one value of several, in the order in which a sweep combines them: the

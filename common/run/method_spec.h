@@ -15,10 +15,17 @@ struct KeepAll {
   friend bool operator==(const KeepAll&, const KeepAll&) = default;
 };
 
-// After the event at n each KV head keeps max(1, min(n, n_sink), int(n * (1 - compression_ratio))) keys.
+// A budget: after the event at n each KV head keeps max(1, min(n, n_sink), int(n * (1 - compression_ratio)))
+// keys.
 struct RatioBudget {
   double compression_ratio = 0.5;  // fraction removed, in [0, 1)
   friend bool operator==(const RatioBudget&, const RatioBudget&) = default;
+};
+
+// The same budget with min(n, cache_size) in the place of n * (1 - compression_ratio).
+struct SizeBudget {
+  std::int64_t cache_size = 1024;  // keys of a KV head, >= 1
+  friend bool operator==(const SizeBudget&, const SizeBudget&) = default;
 };
 
 // A key is judged once, when it leaves the last sliding_window_size positions; evicted if its score is <
@@ -29,7 +36,18 @@ struct ScoreThreshold {
   friend bool operator==(const ScoreThreshold&, const ScoreThreshold&) = default;
 };
 
-using EvictionPolicy = std::variant<KeepAll, RatioBudget, ScoreThreshold>;
+using EvictionPolicy = std::variant<KeepAll, RatioBudget, ScoreThreshold, SizeBudget>;
+
+inline bool has_budget(const EvictionPolicy& policy) {
+  return std::holds_alternative<RatioBudget>(policy) || std::holds_alternative<SizeBudget>(policy);
+}
+
+// Positions that a method spares beside those that it spares anyway: docs/semantics.md, section 2.
+struct Protection {
+  std::int64_t first = 0;  // first positions, kept like sinks
+  std::int64_t last = 0;   // latest positions, which rank above every score
+  friend bool operator==(const Protection&, const Protection&) = default;
+};
 
 // A whole number is a std::uint64_t only if it is too large for std::int64_t, so that equal numbers compare
 // equal; parameter_value() in method_parameters.h sees to that.
@@ -49,6 +67,7 @@ struct MethodSpec {
   EvictionPolicy policy;
   std::vector<MethodParameter> parameters{};  // all that the press has, and no others; sinks come first
   bool has_own_policy = true;  // policy is of the kind that the method has if none is asked for
+  Protection protection{};     // of a method that evicts nothing: none
   friend bool operator==(const MethodSpec&, const MethodSpec&) = default;
 };
 

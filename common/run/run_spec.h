@@ -5,12 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
+#include "common/run/protocol.h"
 
 namespace kvcompare {
 
@@ -23,6 +25,9 @@ struct RunSpec {
   bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing
   bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
   std::int64_t chunk_size = 1;  // tokens between two eviction events
+  ProtocolKind protocol = ProtocolKind::kDecode;
+  std::optional<std::int64_t> context_length;  // tokens, of every sample; absent: as the data says
+  BudgetCounts budget_counts = BudgetCounts::kAll;
 
   std::optional<Dtype> dtype;   // absent: auto, until the model and the device are known
   std::string engine = "auto";  // layerwise | stepwise, once known
@@ -33,9 +38,19 @@ struct RunSpec {
   // Keys in the journal, and of all but places and methods in the identity of the run.
   static constexpr std::array kFields{"model_name",  "data_path",      "text_field",     "max_length",
                                       "max_samples", "skip_bad_lines", "save_token_nll", "chunk_size",
-                                      "dtype",       "engine",         "device_type",    "at_density",
-                                      "methods"};
+                                      "protocol",    "context_length", "budget_counts",  "dtype",
+                                      "engine",      "device_type",    "at_density",     "methods"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
+
+// A context_length that no sample reaches: all of each sample is context.
+inline constexpr std::int64_t kWholeSample = std::numeric_limits<std::int32_t>::max();
+
+// "512", or "all" of each sample.
+inline std::string context_length_text(std::int64_t context_length) {
+  return context_length == kWholeSample ? "all" : std::to_string(context_length);
+}
+
+inline Protocol protocol_of(const RunSpec& spec) { return {spec.protocol, spec.budget_counts}; }
 
 }  // namespace kvcompare

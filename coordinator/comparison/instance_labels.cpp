@@ -24,9 +24,10 @@ Parameters parameters_of(const MethodSpec& method) {
   return parameters;
 }
 
-// "0.75", "τ -6", "n_sink 8"
+// "0.75", "512 keys", "τ -6", "n_sink 8"
 std::string shown(const std::string& flag, const std::string& value) {
   if (flag == "compression_ratio") return value;
+  if (flag == "cache_size") return value + " keys";
   if (flag == "threshold") return "τ " + value;
   if (role_of(flag) == ParameterRole::kHash) return "scorer " + value.substr(0, kDigitsOfHash);
   return flag + " " + value;

@@ -43,6 +43,9 @@ void check_samples(const JournalHeader& header) {
 void check_method(const MethodSpec& method) {
   if (const auto* ratio = std::get_if<RatioBudget>(&method.policy))
     expect(ratio->compression_ratio >= 0 && ratio->compression_ratio < 1, "0 <= compression_ratio < 1");
+  if (const auto* size = std::get_if<SizeBudget>(&method.policy))
+    expect(size->cache_size >= 1, "cache_size is at least 1");
+  expect(method.protection.first >= 0 && method.protection.last >= 0, "what is protected is not negative");
   if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
     expect(threshold->sliding_window_size >= 0, "sliding_window_size is not negative");
   for (const auto& parameter : method.parameters) {
@@ -81,6 +84,7 @@ void check_values(const JournalHeader& header) {
   check_model(header.model);
   check_samples(header);
   expect(spec.chunk_size >= 1, "chunk_size is at least 1");
+  expect(spec.context_length.value_or(1) >= 1, "context_length is at least 1");
   expect(spec.max_length >= 1, "max_length is at least 1");
   expect(!spec.methods.empty() && std::ssize(spec.methods) <= kMostMethods, "there is a method");
   expect(std::holds_alternative<KeepAll>(spec.methods[0].policy), "the first method is the baseline");

@@ -29,6 +29,9 @@ Values values_of(const MethodSpec& method) {
     const bool is_hash = role_of(flag) == ParameterRole::kHash && place;
     values.emplace(is_hash ? place->name : flag, Value{parameter_text(value), OrderedJson(value)});
   });
+  if (!std::holds_alternative<KeepAll>(method.policy))  // a name has them only where they are not 0
+    for (const auto* flag : {"protect_first", "protect_last"})
+      values.emplace(flag, Value{parameter_text(std::int64_t{0}), OrderedJson(0)});
   return values;
 }
 
@@ -64,6 +67,7 @@ class Lists {
   void put(OrderedJson& json) const {
     for (const auto& [flag, list] : lists_) {
       if (flag == "policy" || role_of(flag) == ParameterRole::kPlace) continue;
+      if (is_left_out(flag, list)) continue;
       if (list.size() == 1) {
         json[flag] = list.front().json;
       } else if (role_of(flag) !=
@@ -74,6 +78,11 @@ class Lists {
   }
 
  private:
+  // Nothing is protected: that need not be said.
+  static bool is_left_out(const std::string& flag, const std::vector<Value>& list) {
+    return flag.starts_with("protect_") && list.size() == 1 && list.front().text == "0";
+  }
+
   std::map<std::string, std::vector<Value>, std::less<>> lists_;
 };
 

@@ -1,5 +1,6 @@
 #include "coordinator/json/json_run_spec.h"
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -20,6 +21,10 @@ struct PutPolicy {
     method["policy"] = "ratio";
     method["compression_ratio"] = policy.compression_ratio;
   }
+  void operator()(const SizeBudget& policy) const {
+    method["policy"] = "size";
+    method["cache_size"] = policy.cache_size;
+  }
   void operator()(const ScoreThreshold& policy) const {
     method["policy"] = "threshold";
     method["threshold"] = policy.threshold;
@@ -37,6 +42,8 @@ OrderedJson json_method(const MethodSpec& spec) {
   method["parameters"] = OrderedJson::object();
   for (const auto& parameter : spec.parameters)
     std::visit([&](const auto& value) { method["parameters"][parameter.name] = value; }, parameter.value);
+  if (spec.protection.first != 0) method["protect_first"] = spec.protection.first;
+  if (spec.protection.last != 0) method["protect_last"] = spec.protection.last;
   return method;
 }
 
@@ -46,6 +53,7 @@ EvictionPolicy policy_of(const OrderedJson& method) {
   const auto policy = method.at("policy").get<std::string>();
   if (policy == "none") return KeepAll{};
   if (policy == "ratio") return RatioBudget{method.at("compression_ratio").get<double>()};
+  if (policy == "size") return SizeBudget{method.at("cache_size").get<std::int64_t>()};
   if (policy == "threshold")
     return ScoreThreshold{method.at("threshold").get<double>(),
                           method.at("sliding_window_size").get<std::int64_t>()};
@@ -68,7 +76,17 @@ MethodSpec method_of(const OrderedJson& json) {
   json.at("has_own_policy").get_to(method.has_own_policy);
   for (const auto& [name, value] : json.at("parameters").items())
     method.parameters.push_back({name, parameter_of(value)});
+  method.protection = {.first = json.value("protect_first", std::int64_t{0}),
+                       .last = json.value("protect_last", std::int64_t{0})};
   return method;
+}
+
+template <class Value>
+Value known(const std::optional<Value>& value, const char* name, const OrderedJson& object) {
+  if (!value)
+    throw std::invalid_argument(std::string("there is no ") + name + " '" + object[name].get<std::string>() +
+                                "'");
+  return *value;
 }
 
 }  // namespace
@@ -83,11 +101,26 @@ void get_member(const OrderedJson& object, const char* name, std::optional<Dtype
   dtype = parse_dtype(object.at(name).get<std::string>());
 }
 
+void put_member(OrderedJson& object, const char* name, const ProtocolKind& protocol) {
+  object[name] = to_string(protocol);
+}
+void get_member(const OrderedJson& object, const char* name, ProtocolKind& protocol) {
+  if (object.contains(name)) protocol = known(parse_protocol(object[name].get<std::string>()), name, object);
+}
+void put_member(OrderedJson& object, const char* name, const BudgetCounts& counts) {
+  object[name] = to_string(counts);
+}
+void get_member(const OrderedJson& object, const char* name, BudgetCounts& counts) {
+  if (object.contains(name))
+    counts = known(parse_budget_counts(object[name].get<std::string>()), name, object);
+}
+
 OrderedJson json_flags(const RunSpec& spec) {
   auto flags = json_value(spec);
   for (const auto* place : {"model_name", "data_path"}) flags.erase(place);
   flags.erase("device_type");
   if (!spec.device_type.empty()) flags["device"] = spec.device_type;
+  if (spec.context_length) flags["context_length"] = context_length_text(*spec.context_length);
   flags.erase("methods");
   flags.update(json_method_flags(spec.methods));
   return flags;

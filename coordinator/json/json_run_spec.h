@@ -14,6 +14,11 @@ OrderedJson json_value(const MethodSpec& method);
 void get_value(const OrderedJson& json, MethodSpec& method);
 void put_member(OrderedJson& object, const char* name, const std::optional<Dtype>& dtype);
 void get_member(const OrderedJson& object, const char* name, std::optional<Dtype>& dtype);
+// A run from before there were protocols is one of decode.
+void put_member(OrderedJson& object, const char* name, const ProtocolKind& protocol);
+void get_member(const OrderedJson& object, const char* name, ProtocolKind& protocol);
+void put_member(OrderedJson& object, const char* name, const BudgetCounts& counts);
+void get_member(const OrderedJson& object, const char* name, BudgetCounts& counts);
 
 // Returns the run as flags that --config accepts, for the results. The places of model, data and scorer are
 // left out, because no number depends on them.

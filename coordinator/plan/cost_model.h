@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/run/chunking.h"
 #include "common/run/method_cost.h"
 #include "common/run/method_spec.h"
 
@@ -29,7 +30,7 @@ struct CostedMethod {
 
 // Floating-point operations of the unit, some of them weighted by how slow they are; positive.
 //   engine : "layerwise" or "stepwise"
-double predicted_cost(const CostShape& shape, std::int64_t n_tokens, const CostedMethod& method,
-                      std::int64_t chunk_size, const std::string& engine);
+double predicted_cost(const CostShape& shape, const Chunking& chunking, const CostedMethod& method,
+                      const std::string& engine);
 
 }  // namespace kvcompare

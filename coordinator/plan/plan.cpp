@@ -34,15 +34,15 @@ std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const Ru
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
     if (n_tokens < 2) continue;
+    const auto chunking = chunking_of(n_tokens, sample.n_context, spec.chunk_size, protocol_of(spec));
     for (std::size_t m = 0; m < spec.methods.size(); ++m) {
       const UnitId unit{sample.index, MethodIndex(static_cast<std::int64_t>(m))};
       if (const auto n_failed = n_failed_before(known, unit, quarantined))
-        units.push_back(
-            {.unit = unit,
-             .n_tokens = n_tokens,
-             .cost = predicted_cost(costs.shape, n_tokens, {spec.methods[m].policy, cost_of(costs, m)},
-                                    spec.chunk_size, spec.engine),
-             .n_failed = *n_failed});
+        units.push_back({.unit = unit,
+                         .n_tokens = n_tokens,
+                         .cost = predicted_cost(costs.shape, chunking,
+                                                {spec.methods[m].policy, cost_of(costs, m)}, spec.engine),
+                         .n_failed = *n_failed});
     }
   }
   return units;

@@ -13,6 +13,7 @@
 #include "coordinator/reports/markdown_text.h"
 #include "coordinator/reports/number_text.h"
 #include "coordinator/reports/plain_words.h"
+#include "coordinator/reports/protocol_text.h"
 
 namespace kvcompare {
 namespace {
@@ -67,17 +68,15 @@ std::string arithmetic_text(const Comparison& comparison) {
 
 std::string what_was_compared(const Comparison& comparison) {
   const auto& spec = comparison.spec;
-  const std::vector<Cells> rows{
-      {"what", ""},
-      {"model", model_text(comparison.model, comparison.inputs.model)},
-      {"data",
-       samples_text(comparison) + "; SHA-256 of the token ids " + short_hash(comparison.inputs.data) + "…"},
-      {"protocol", "an eviction after every " +
-                       (spec.chunk_size == 1 ? "token" : std::to_string(spec.chunk_size) + " tokens") +
-                       ", at most " + std::to_string(spec.max_length) + " tokens a sample"},
-      {"engine", spec.engine},
-      {"computed in", arithmetic_text(comparison)},
-      {"fingerprint", short_hash(comparison.fingerprint)}};
+  const std::vector<Cells> rows{{"what", ""},
+                                {"model", model_text(comparison.model, comparison.inputs.model)},
+                                {"data", samples_text(comparison) + "; SHA-256 of the token ids " +
+                                             short_hash(comparison.inputs.data) + "…"},
+                                {"protocol", protocol_sentence(spec) + ", at most " +
+                                                 std::to_string(spec.max_length) + " tokens a sample"},
+                                {"engine", spec.engine},
+                                {"computed in", arithmetic_text(comparison)},
+                                {"fingerprint", short_hash(comparison.fingerprint)}};
   std::string text = "| what | |\n|---|---|\n";
   for (std::size_t i = 1; i < rows.size(); ++i) text += line_of(rows[i]);
   return text + "\nNames and paths of the model and the data, dates and versions are in `run.json`.\n";

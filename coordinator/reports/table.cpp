@@ -10,6 +10,7 @@
 #include "coordinator/reports/equal_density_table.h"
 #include "coordinator/reports/fitted_lines.h"
 #include "coordinator/reports/instance_groups.h"
+#include "coordinator/reports/protocol_text.h"
 #include "coordinator/reports/table_layout.h"
 
 namespace kvcompare {
@@ -58,9 +59,8 @@ std::string named(const TableRow& left_out) {
 
 std::string heading(const Comparison& comparison) {
   const RunSpec& spec = comparison.spec;
-  return spec.model_name + " on " + spec.data_path + "\n" + counted(comparison.n_samples, "sample") +
-         ", chunk size " + std::to_string(spec.chunk_size) +
-         (spec.dtype ? ", " + to_string(*spec.dtype) : "") +
+  return spec.model_name + " on " + spec.data_path + "\n" + counted(comparison.n_samples, "sample") + ", " +
+         protocol_words(spec) + (spec.dtype ? ", " + to_string(*spec.dtype) : "") +
          (spec.device_type.empty() ? "" : ", " + spec.device_type) + "\n\n";
 }
 

@@ -73,6 +73,7 @@ class Warnings {
   }
 
   void add_of_chunks() {
+    if (header_.spec.protocol != ProtocolKind::kDecode) return;
     const auto chunk_size = header_.spec.chunk_size;
     const auto n = n_up_to(chunk_size);
     add("one_chunk", n,
@@ -81,18 +82,24 @@ class Warnings {
   }
 
   void add_of_sinks_and_window(const MethodSpec& method, const std::string& name) {
-    const auto n_sinks = sinks_of(method);
-    const auto n_protected = n_up_to(n_sinks);
+    const auto n_sinks = sinks_of(method), protected_first = method.protection.first;
+    const bool are_sinks = n_sinks >= protected_first;
+    const auto n_protected = n_up_to(std::max(n_sinks, protected_first));
     add("all_sinks", n_protected,
-        name + ": n_sink " + std::to_string(n_sinks) + " is as long as " + of_samples(n_protected) +
-            ": no key of theirs may be evicted; use fewer sinks",
+        name +
+            (are_sinks ? ": n_sink " + std::to_string(n_sinks)
+                       : ": protect_first " + std::to_string(protected_first)) +
+            " is as long as " + of_samples(n_protected) + ": no key of theirs may be evicted; " +
+            (are_sinks ? "use fewer sinks" : "protect fewer"),
         name);
     const auto* policy = std::get_if<ScoreThreshold>(&method.policy);
     if (!policy) return;
-    const auto n_unjudged = n_up_to(policy->sliding_window_size);
+    const bool is_window = policy->sliding_window_size >= method.protection.last;
+    const std::string flag = is_window ? "sliding_window_size" : "protect_last";
+    const auto n_unjudged = n_up_to(window_of(method));
     add("all_in_window", n_unjudged,
-        name + ": sliding_window_size " + std::to_string(policy->sliding_window_size) + " is as long as " +
-            of_samples(n_unjudged) + ": no key of theirs is judged; use a smaller --sliding_window_size",
+        name + ": " + flag + " " + std::to_string(window_of(method)) + " is as long as " +
+            of_samples(n_unjudged) + ": no key of theirs is judged; use a smaller --" + flag,
         name);
   }
 
@@ -123,6 +130,13 @@ class Warnings {
             name +
                 " evicted no key of any sample: its compression_ratio is less than one key of them, or "
                 "all are sinks; use a larger --compression_ratio or longer samples",
+            name);
+    } else if (const auto* size = std::get_if<SizeBudget>(&method.policy)) {
+      if (kept.of_all == kept.all)
+        add("nothing_evicted", kept.n_samples,
+            name + " evicted no key of any sample: none is longer than its cache_size " +
+                std::to_string(size->cache_size) +
+                ", or what is longer is protected; use a smaller --cache_size or longer samples",
             name);
     } else if (std::holds_alternative<ScoreThreshold>(method.policy) && kept.compressible > 0) {
       if (kept.of_compressible == kept.compressible)

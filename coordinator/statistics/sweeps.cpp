@@ -17,6 +17,7 @@ struct Group {
 
 MethodSpec without_strength(MethodSpec spec) {
   if (auto* ratio = std::get_if<RatioBudget>(&spec.policy)) ratio->compression_ratio = 0;
+  if (auto* size = std::get_if<SizeBudget>(&spec.policy)) size->cache_size = 0;
   if (auto* threshold = std::get_if<ScoreThreshold>(&spec.policy)) threshold->threshold = 0;
   return spec;
 }

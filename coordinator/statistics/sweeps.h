@@ -17,7 +17,8 @@ struct Sweep {
 };
 
 // Returns the sweeps in the order of their first points. How strongly an instance evicts is its
-// compression_ratio under a ratio policy, and its threshold under a threshold policy.
+// compression_ratio under a ratio policy, its cache_size under a size policy, and its threshold under a
+// threshold policy.
 //   methods : of the run; [0] is the baseline, which is in no sweep
 std::vector<Sweep> sweeps_of(const std::vector<MethodSpec>& methods);
 

@@ -1,6 +1,8 @@
 #include "launch/command_line/command_line.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include "common/errors.h"
 #include "launch/command_line/config_file.h"
@@ -88,6 +90,28 @@ Arguments idle_flag_warnings(const std::vector<GivenValue>& typed, const std::ve
   return warnings;
 }
 
+// Typed flags that the protocol of the run does not read.
+Arguments idle_protocol_warnings(const std::vector<GivenValue>& typed, const RunSpec& spec) {
+  struct Idle {
+    const char* flag;
+    bool is_idle;
+    const char* why;
+  };
+  const bool is_decode = spec.protocol == ProtocolKind::kDecode;
+  const std::array idle{
+      Idle{"chunk_size", spec.protocol == ProtocolKind::kPrefill,
+           "prefill reads the context whole and evicts once"},
+      Idle{"context_length", is_decode, "decode knows no context; give --protocol prefill or generate"},
+      Idle{"budget_counts", spec.protocol != ProtocolKind::kGenerate,
+           "only --protocol generate has keys that a budget may leave out"}};
+  Arguments warnings;
+  for (const GivenValue& given : typed)
+    for (const auto& [flag, is_idle, why] : idle)
+      if (is_idle && given.flag->name == flag)
+        warnings.push_back("--" + given.flag->name + " has no effect: " + why);
+  return warnings;
+}
+
 // earlier: given by the run that is done again; what is typed wins.
 Command parse_compare(const Arguments& flags, const Arguments& arguments,
                       const std::vector<GivenValue>& earlier = {}) {
@@ -104,6 +128,7 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
   const auto items = select_methods(settings.methods, settings.included, origin);
   settings.spec.methods = make_instances(items, settings, origin);
   Arguments warnings = idle_flag_warnings(typed, items, settings.spec.methods);
+  std::ranges::move(idle_protocol_warnings(typed, settings.spec), std::back_inserter(warnings));
   return CompareCommand{.spec = std::move(settings.spec),
                         .options = std::move(settings.options),
                         .arguments = arguments,

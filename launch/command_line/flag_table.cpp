@@ -67,6 +67,40 @@ FlagValue dtype() {
           }};
 }
 
+FlagValue protocol() {
+  return {FlagKind::kText, "decode|prefill|generate", "decode, prefill or generate",
+          [](Settings& settings, const std::string& given) {
+            const auto parsed = parse_protocol(given);
+            if (parsed) settings.spec.protocol = *parsed;
+            return parsed.has_value();
+          },
+          [](const Settings& settings) { return to_string(settings.spec.protocol); }};
+}
+
+FlagValue budget_counts() {
+  return {FlagKind::kText, "all|generated", "all or generated",
+          [](Settings& settings, const std::string& given) {
+            const auto parsed = parse_budget_counts(given);
+            if (parsed) settings.spec.budget_counts = *parsed;
+            return parsed.has_value();
+          },
+          [](const Settings& settings) { return to_string(settings.spec.budget_counts); }};
+}
+
+FlagValue context_length() {
+  return {FlagKind::kText, "N|all", "a whole number from 1 to " + std::to_string(kMostTokens) + ", or all",
+          [](Settings& settings, const std::string& given) {
+            const auto parsed = given == "all" ? std::optional(kWholeSample)
+                                               : parse_whole(given, std::int64_t{1}, kMostTokens);
+            if (parsed) settings.spec.context_length = parsed;
+            return parsed.has_value();
+          },
+          [](const Settings& settings) {
+            const auto& length = settings.spec.context_length;
+            return length ? context_length_text(*length) : "";
+          }};
+}
+
 FlagValue max_weight_memory() {
   return {FlagKind::kText, "SIZE", "a size such as 2GiB, 500MB or 4096 (bytes)",
           [](Settings& settings, const std::string& given) {
@@ -158,6 +192,18 @@ std::vector<Flag> data_flags() {
        "value "
        "is faster; at the length of a sample evictions no longer matter.",
        ""},
+      {"protocol", kGroup, protocol(), "",
+       "decode: an event, at which keys are evicted, after every chunk of the sample. prefill: the context "
+       "is "
+       "read whole, with one event at its end, as published tables do; then token by token without events, "
+       "whatever the chunk size. generate: the context is read whole and never evicted; then an event after "
+       "every chunk.",
+       ""},
+      {"context_length", kGroup, context_length(), "tokens",
+       "prefill, generate: the first tokens of every sample that are its context. all: the whole sample.",
+       "as the data says, or all"},
+      {"budget_counts", kGroup, budget_counts(), "",
+       "generate: whether a budget counts all keys, or those after the context only.", ""},
   };
 }
 
@@ -174,8 +220,8 @@ std::vector<Flag> method_flags() {
            " where it has no scorer for the model. The baseline is always run, first.",
        ""}};
   append(flags, include_flags(kGroup));
-  append(flags, {{"policy", kGroup, choice(&MethodFlags::policy, {"auto", "ratio", "threshold"}), "",
-                  "auto: each method's own policy. ratio, threshold: this one for every method.", ""},
+  append(flags, {{"policy", kGroup, choice(&MethodFlags::policy, {"auto", "ratio", "size", "threshold"}), "",
+                  "auto: each method's own policy. ratio, size, threshold: this one for every method.", ""},
                  {"at_density", kGroup,
                   numbers(&RunSpec::at_density, "numbers above 0 up to 1, separated by commas", is_density),
                   "of the keys attended to",
@@ -193,11 +239,20 @@ std::vector<Flag> eviction_flags() {
             number(&MethodFlags::compression_ratio, "a number from 0 up to but not 1 (the fraction removed)",
                    is_ratio),
             "fraction removed", "Ratio policy: 0.5 removes half of the keys."),
+      sweep("cache_size", kGroup, whole_number(&MethodFlags::cache_size, std::int64_t{1}, kMostTokens),
+            "keys", "Size policy: each KV head keeps so many, whatever the length."),
       sweep("threshold", kGroup, number(&MethodFlags::threshold, "a finite number", is_any), "score",
             "Threshold policy: a key with a lower score is evicted."),
       sweep("sliding_window_size", kGroup,
             whole_number(&MethodFlags::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
             "Threshold policy: the most recent keys, which are not judged yet."),
+      sweep("protect_first", kGroup, whole_number(&MethodFlags::protect_first, std::int64_t{0}, kMostTokens),
+            "tokens", "Every method: first positions that are never evicted, like sinks."),
+      sweep(
+          "protect_last", kGroup, whole_number(&MethodFlags::protect_last, std::int64_t{0}, kMostTokens),
+          "tokens",
+          "Every method: latest positions that rank above every score; under a threshold they are not judged "
+          "yet."),
   };
   append(flags, press_flags(kEvictionSection, kGroup));
   return flags;

@@ -62,8 +62,10 @@ std::string presses_text() {
   std::string text =
       "Methods for --methods. A scorer says how important each cached key is; a policy evicts.\n"
       "  ratio       keeps the fraction 1 - compression_ratio of the keys, best scores first\n"
+      "  size        keeps cache_size keys of each KV head, whatever the length\n"
       "  threshold   evicts a key whose score is below the threshold once it leaves the sliding window\n"
-      "--policy forces one of them on every method. Parameters are shown with their defaults.\n";
+      "--policy forces one of them on every method. --protect_first and --protect_last spare positions\n"
+      "under any of them. Parameters are shown with their defaults.\n";
   for (const MethodDescription& method : methods()) text += "\n" + press_text(method);
   return text;
 }

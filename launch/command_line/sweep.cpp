@@ -30,7 +30,7 @@ Texts parameters_of(const MethodSpec& method) {
 
 bool is_of_any_method(const std::string& flag) {
   for (const auto& method : methods())
-    for (const auto* policy : {"ratio", "threshold"}) {
+    for (const auto* policy : {"ratio", "size", "threshold"}) {
       MethodFlags with_policy;
       with_policy.policy = policy;
       const auto flags = parameters_of(make_method_spec(method, with_policy));

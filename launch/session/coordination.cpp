@@ -63,6 +63,7 @@ void check_and_tell(const JournalHeader& header) {
   if (header.n_samples == std::ssize(header.skipped))
     throw DataError(spec.data_path, 0, "no sample has two tokens or more: there is nothing to predict");
   log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "instance") +
+           (spec.protocol == ProtocolKind::kDecode ? "" : ", protocol " + to_string(spec.protocol)) +
            ", chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) + " on " +
            spec.device_type +
            (header.bad_lines.empty()

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
 #include "common/log.h"
+#include "common/run/instance_name.h"
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/decoder_of_config.h"
@@ -73,7 +75,9 @@ Job read_job(const RunSpec& spec, const RunOptions& options) {
     job.spec.engine = "stepwise";
   }
   if (job.engine == EngineKind::kGpu)
-    for (const auto& method : job.spec.methods) device_schedule(method);  // throws if there is none
+    for (const auto& method : job.spec.methods)
+      if (std::holds_alternative<HostSchedule>(device_schedule(method)))  // throws if there is none
+        log_info(instance_name(method) + ": the host decides which keys die, and the GPU waits for it");
   read_kinds_of_scorers(job);
   drop_repeated(job.spec.methods);
   return job;

@@ -16,8 +16,10 @@
 #include "common/errors.h"
 #include "common/files/sha256.h"
 #include "common/log.h"
+#include "common/plural.h"
 #include "common/run/method_parameters.h"
 #include "common/tokenizer/tokenizer.h"
+#include "launch/session/contexts.h"
 #include "launch/session/length_limits.h"
 #include "worker/checkpoint/model_hash.h"
 
@@ -82,6 +84,16 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
   warn_beyond_positions(longest, "the longest sample", config);
 }
 
+// Nothing comes after such a context that an eviction could change.
+void warn_of_whole_contexts(const std::vector<Sample>& samples, const RunSpec& spec) {
+  const auto n = std::ranges::count_if(
+      samples, [](const auto& sample) { return sample.n_context == std::ssize(sample.ids); });
+  if (n > 0)
+    log_warning("the context of " + counted(n, "sample") +
+                " is the whole sample: no token comes after it, so that no eviction of the protocol " +
+                to_string(spec.protocol) + " can matter there; give --context_length");
+}
+
 // Throws if two names mean the same scorer, because that would make two names for the same instances.
 void refuse_equal(const std::map<std::string, std::string>& scorers, const std::vector<MethodSpec>& methods) {
   const auto flag_of = [&](const std::string& place) -> std::string {
@@ -106,6 +118,7 @@ std::string hash_of(std::span<const Sample> samples) {
     const auto n_tokens = std::ssize(sample.ids);
     hash.add({reinterpret_cast<const char*>(&n_tokens), sizeof n_tokens});
     hash.add({reinterpret_cast<const char*>(sample.ids.data()), sample.ids.size() * sizeof(TokenId)});
+    if (sample.n_context) hash.add({reinterpret_cast<const char*>(&*sample.n_context), sizeof n_tokens});
   }
   return hash.hex();
 }
@@ -132,6 +145,8 @@ JobData read_data(const Job& job, int n_threads) {
       [&](std::string_view text) { return tokenizer.encode(text); }, job.config.vocab_size);
   for (const auto& warning : warnings_of(data.dataset.ids_for_text, spec.text_field)) log_warning(warning);
   check_lengths(data.dataset.samples, spec, job.config);
+  complete_contexts(data.dataset.samples, spec);
+  warn_of_whole_contexts(data.dataset.samples, spec);
   data.hashes.data = hash_of(data.dataset.samples);
   if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");
   for (const auto& [place, folder] : job.scorers) data.scorers.emplace(place, model_hash(folder));

@@ -21,7 +21,7 @@ struct JobData {
 // Throws ConfigError, DataError or CheckpointError.
 JobData read_data(const Job& job, int n_threads);
 
-// Of the token ids.
+// Of the token ids, and of the lengths of the contexts where samples have one.
 std::string hash_of(std::span<const Sample> samples);
 
 // With the hashes of the scorers in its instances.

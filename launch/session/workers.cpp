@@ -107,6 +107,7 @@ EngineInputs engine_inputs(const Job& job, const RunOptions& options) {
           .scorers = job.scorers,
           .dtype = *job.spec.dtype,
           .chunk_size = job.spec.chunk_size,
+          .protocol = protocol_of(job.spec),
           .methods = job.spec.methods,
           .max_weight_memory = options.max_weight_memory};
 }

@@ -6,15 +6,14 @@
 namespace kvcompare {
 
 std::int64_t EvictionSlots::n_alive(const Chunking& chunking, std::int64_t n) const {
-  const auto n_events = n == chunking.n_tokens ? chunking.n_events() : n / chunking.chunk_size;
-  return n - first[static_cast<std::size_t>(n_events)];
+  return n - first[static_cast<std::size_t>(chunking.n_events_by(n))];
 }
 
-EvictionSlots eviction_slots(const RatioBudget& policy, std::int64_t n_sink, const Chunking& chunking) {
+EvictionSlots eviction_slots(const EvictionRule& rule, const Chunking& chunking) {
   EvictionSlots slots{.events = {}, .first = {0}};
   for (std::int64_t e = 0; e < chunking.n_events(); ++e) {
     const auto event = chunking.event(e);
-    const auto n_kept = ratio_budget(policy, event.n, n_sink);
+    const auto n_kept = budget(rule, event.n);
     const auto n_evicted = std::max<std::int64_t>(0, event.n - n_kept);  // up to this event
     slots.events.resize(std::max(slots.events.size(), static_cast<std::size_t>(n_evicted)),
                         static_cast<DeathTime>(e));

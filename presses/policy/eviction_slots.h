@@ -1,12 +1,12 @@
-// What is known about evictions under a ratio policy before there are scores: how many keys each event
-// evicts. The number is the same in all KV heads.
+// What is known about evictions under a budget before there are scores: how many keys each event evicts. The
+// number is the same in all KV heads.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
+#include "presses/policy/eviction.h"
 
 namespace kvcompare {
 
@@ -20,6 +20,7 @@ struct EvictionSlots {
   std::int64_t n_alive(const Chunking& chunking, std::int64_t n) const;
 };
 
-EvictionSlots eviction_slots(const RatioBudget& policy, std::int64_t n_sink, const Chunking& chunking);
+// The policy of the rule has a budget.
+EvictionSlots eviction_slots(const EvictionRule& rule, const Chunking& chunking);
 
 }  // namespace kvcompare

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <variant>
 
-#include "presses/policy/eviction.h"
 #include "presses/policy/eviction_slots.h"
 
 namespace kvcompare {
@@ -14,16 +13,16 @@ namespace {
 constexpr std::int64_t kTokensInBlock = 512;
 
 // Keys evicted, or judged, up to and with each event.
-std::vector<std::int32_t> evictions_until(const EvictionPolicy& policy, std::int64_t n_sink,
+std::vector<std::int32_t> evictions_until(const EvictionRule& rule, std::int64_t n_sink,
                                           const Chunking& chunking) {
   std::vector<std::int32_t> n_evictions;
-  if (const auto* ratio = std::get_if<RatioBudget>(&policy)) {
-    const auto slots = eviction_slots(*ratio, n_sink, chunking);
+  if (has_budget(rule.policy)) {
+    const auto slots = eviction_slots(rule, chunking);
     n_evictions.assign(slots.first.begin() + 1, slots.first.end());
-  } else if (const auto* threshold = std::get_if<ScoreThreshold>(&policy)) {
+  } else if (std::holds_alternative<ScoreThreshold>(rule.policy)) {
     for (std::int64_t e = 0; e < chunking.n_events(); ++e) {
-      const auto end = judged(*threshold, n_sink, chunking.event(e)).end;
-      n_evictions.push_back(static_cast<std::int32_t>(std::max<std::int64_t>(0, end - n_sink)));
+      const auto end = judged(rule, chunking.event(e)).end;
+      n_evictions.push_back(end > rule.n_first ? static_cast<std::int32_t>(end - n_sink) : 0);
     }
   }
   return n_evictions;
@@ -53,9 +52,9 @@ DriftingPlan blocks_of_events(const std::vector<std::int32_t>& evictions_until, 
 
 }  // namespace
 
-DriftingPlan drifting_plan(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking) {
-  auto plan = blocks_of_events(evictions_until(policy, n_sink, chunking), chunking);
-  const bool reuses = std::holds_alternative<RatioBudget>(policy);
+DriftingPlan drifting_plan(const EvictionRule& rule, std::int64_t n_sink, const Chunking& chunking) {
+  auto plan = blocks_of_events(evictions_until(rule, n_sink, chunking), chunking);
+  const bool reuses = has_budget(rule.policy);
   std::int64_t n_reused = 0, n_used = 0;
   for (auto& block : plan.blocks) {
     const auto n_evicted =

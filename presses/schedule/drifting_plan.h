@@ -1,5 +1,5 @@
 // Divides the events of a schedule under drifting scores (expected_attention) into blocks. CPU and GPU use
-// the same plan. The plan needs no scores. Under a ratio budget the number of keys that an event evicts
+// the same plan. The plan needs no scores. Under a budget the number of keys that an event evicts
 // follows from the number of tokens, and is the same in all KV heads. Under a threshold it is known which
 // keys an event judges. So all sizes are known before the first score is computed.
 //
@@ -13,8 +13,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
+#include "presses/policy/eviction.h"
 
 namespace kvcompare {
 
@@ -48,6 +48,7 @@ struct DriftingPlan {
 };
 
 // Empty if the policy evicts nothing.
-DriftingPlan drifting_plan(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking);
+//   n_sink : of the scorer, at most rule.n_first: it scores the keys from there on
+DriftingPlan drifting_plan(const EvictionRule& rule, std::int64_t n_sink, const Chunking& chunking);
 
 }  // namespace kvcompare

@@ -11,7 +11,6 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mv.h>
 
-#include "presses/policy/eviction.h"
 #include "presses/schedule/alive_list.h"
 #include "presses/schedule/attention_received.h"
 #include "presses/schedule/attention_row.h"
@@ -72,8 +71,7 @@ class HeadOfT : public ObservedHead {
     for (auto i = begin_; i < end_; ++i) {
       alive_.push_back(static_cast<std::int32_t>(n_old_ + i - begin_));
       add_row(i);
-      const auto e = i / schedule_.chunking.chunk_size;
-      if (i + 1 == schedule_.chunking.n_at(e)) event(e);
+      if (const auto e = schedule_.chunking.event_at(i + 1)) event(*e);
     }
     drop_the_dead();
   }
@@ -148,7 +146,7 @@ class HeadOfT : public ObservedHead {
 
   void event(std::int64_t e) {
     const auto event = schedule_.chunking.event(e);
-    if (!may_evict(schedule_.policy, schedule_.n_sink, event, std::ssize(alive_))) return;
+    if (!may_evict(schedule_.rule, event, std::ssize(alive_))) return;
     alive_positions_.resize(alive_.size());
     alive_received_.resize(alive_.size());
     scores_.resize(alive_.size());
@@ -156,7 +154,7 @@ class HeadOfT : public ObservedHead {
     received_.sums(alive_, alive_received_);
     for (auto& sum : alive_received_) sum /= static_cast<double>(group_);
     schedule_.scorer.score(event.n, alive_positions_, alive_received_, scores_);
-    const auto dying = evicted(schedule_.policy, schedule_.n_sink, event, alive_positions_, scores_);
+    const auto dying = evicted(schedule_.rule, event, alive_positions_, scores_);
     for (const auto a : dying) {
       deaths_[size(alive_positions_[size(a)])] = static_cast<DeathTime>(e);
       is_alive_[size(alive_[size(a)])] = 0;

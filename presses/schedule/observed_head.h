@@ -8,16 +8,15 @@
 #include <memory>
 #include <span>
 
-#include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
+#include "presses/policy/eviction.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
 
 // What all KV heads of the layer share.
 struct ObservingSchedule {
-  EvictionPolicy policy;
-  std::int64_t n_sink;
+  EvictionRule rule;
   Chunking chunking;
   const ObservingScorer& scorer;
 };

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
 #include "presses/policy/eviction_slots.h"
 
@@ -23,15 +22,14 @@ struct ObservingBlock {
 inline constexpr std::int64_t kColumnMultiple = 4;
 
 struct ObservingPlan {
-  std::vector<ObservingBlock> blocks;  // every row in one
-  EvictionSlots slots;                 // of a ratio budget; empty under another policy
+  std::vector<ObservingBlock> blocks;  // every row before the last event in one
+  EvictionSlots slots;                 // of a budget; empty under another policy
 
   std::int64_t capacity() const;  // columns of the widest block
 };
 
-// Under a ratio budget the host knows in advance how many keys are alive. Under a threshold a head may keep
-// all keys, so the columns are planned for that case.
-ObservingPlan observing_plan(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
-                             std::int64_t n_rows);
+// Under a budget the host knows in advance how many keys are alive. Under a threshold a head may keep all
+// keys, so the columns are planned for that case.
+ObservingPlan observing_plan(const EvictionRule& rule, const Chunking& chunking, std::int64_t n_rows);
 
 }  // namespace kvcompare

@@ -26,13 +26,6 @@ using Fixed = std::unique_ptr<FixedScorer>;
 using Drifting = std::unique_ptr<DriftingScorer>;
 using Observing = std::unique_ptr<ObservingScorer>;
 
-// What all schedules and evictions of a unit share. They refer to the scorer and the policy of the press that
-// made them.
-struct HeadPolicy {
-  EvictionPolicy policy;
-  std::int64_t n_sink;
-};
-
 at::Tensor joined(const at::Tensor& old, const at::Tensor& fresh, std::int64_t dim) {
   return old.defined() ? at::cat({old, fresh}, dim) : fresh;
 }
@@ -41,7 +34,8 @@ at::Tensor joined(const at::Tensor& old, const at::Tensor& fresh, std::int64_t d
 
 class HeadSchedule : public DeathSchedule {
  public:
-  HeadSchedule(const HeadPolicy& policy, const UnitShape& unit) : policy_(policy), unit_(unit) {}
+  HeadSchedule(const MethodSpec& method, const UnitShape& unit)
+      : rule_(rule_of(method, unit.chunking)), unit_(unit) {}
 
  protected:
   // The part of the layer's tensors that belongs to a KV head. A tensor that the layer lacks stays undefined.
@@ -65,7 +59,7 @@ class HeadSchedule : public DeathSchedule {
                      [f](std::size_t head) { f(static_cast<std::int64_t>(head)); });
   }
 
-  const HeadPolicy& policy_;
+  const EvictionRule rule_;
   const UnitShape unit_;
 };
 
@@ -79,8 +73,8 @@ class KeepAllSchedule : public HeadSchedule {
 
 class FixedHeadSchedule : public HeadSchedule {
  public:
-  FixedHeadSchedule(const FixedScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadSchedule(policy, unit),
+  FixedHeadSchedule(const FixedScorer& scorer, const MethodSpec& method, const UnitShape& unit)
+      : HeadSchedule(method, unit),
         scorer_(scorer),
         scores_(at::empty({unit.n_kv_heads, unit.chunking.n_tokens}, at::kDouble)) {}
 
@@ -91,8 +85,8 @@ class FixedHeadSchedule : public HeadSchedule {
   std::unique_ptr<Rounds> decide(const LayerView& /*layer*/, const LayerDeathTimes& deaths) override {
     return each_head([this, deaths](std::int64_t h) {
       const auto* first = scores_.const_data_ptr<double>() + h * scores_.stride(0);
-      schedule_fixed(policy_.policy, policy_.n_sink, unit_.chunking,
-                     {first, static_cast<std::size_t>(unit_.chunking.n_tokens)}, deaths.of_head(h));
+      schedule_fixed(rule_, unit_.chunking, {first, static_cast<std::size_t>(unit_.chunking.n_tokens)},
+                     deaths.of_head(h));
     });
   }
 
@@ -103,15 +97,15 @@ class FixedHeadSchedule : public HeadSchedule {
 
 class DriftingHeadSchedule : public HeadSchedule {
  public:
-  DriftingHeadSchedule(const DriftingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadSchedule(policy, unit), scorer_(scorer) {}
+  DriftingHeadSchedule(const DriftingScorer& scorer, const MethodSpec& method, const UnitShape& unit)
+      : HeadSchedule(method, unit), scorer_(scorer) {}
 
   std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
     std::vector<DriftingHead> heads;
     for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
       heads.push_back(
           {[this, layer, h] { return scorer_.start_head(head_of(layer, h)); }, deaths.of_head(h)});
-    return drifting_rounds(policy_.policy, policy_.n_sink, unit_.chunking, std::move(heads));
+    return drifting_rounds(rule_, unit_.chunking, std::move(heads));
   }
 
  private:
@@ -120,14 +114,14 @@ class DriftingHeadSchedule : public HeadSchedule {
 
 class ObservingHeadSchedule : public HeadSchedule {
  public:
-  ObservingHeadSchedule(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadSchedule(policy, unit), scorer_(scorer) {}
+  ObservingHeadSchedule(const ObservingScorer& scorer, const MethodSpec& method, const UnitShape& unit)
+      : HeadSchedule(method, unit), scorer_(scorer) {}
 
   std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
     std::vector<ObservingHead> heads;
     for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
       heads.push_back({[this, layer, h] { return head_of(layer, h); }, deaths.of_head(h)});
-    return observing_rounds(policy_.policy, policy_.n_sink, unit_.chunking, scorer_, std::move(heads));
+    return observing_rounds(rule_, unit_.chunking, scorer_, std::move(heads));
   }
 
  private:
@@ -138,15 +132,15 @@ class ObservingHeadSchedule : public HeadSchedule {
 
 class HeadEviction : public LayerEviction {
  public:
-  explicit HeadEviction(const HeadPolicy& policy) : policy_(policy) {}
+  HeadEviction(const MethodSpec& method, const UnitShape& unit) : rule_(rule_of(method, unit.chunking)) {}
 
   std::vector<at::Tensor> evict(const Event& event, std::span<const AliveKeys> heads) override {
     std::vector<at::Tensor> kept(heads.size());
     for (std::size_t h = 0; h < heads.size(); ++h) {
       const auto& positions = heads[h].positions;
-      if (!may_evict(policy_.policy, policy_.n_sink, event, positions.size(0))) continue;
+      if (!may_evict(rule_, event, positions.size(0))) continue;
       const auto scores = score(h, event.n, heads[h]);
-      kept[h] = survivors(policy_.policy, policy_.n_sink, event, positions, scores);
+      kept[h] = survivors(rule_, event, positions, scores);
       forget_others(h, kept[h]);
     }
     return kept;
@@ -156,7 +150,7 @@ class HeadEviction : public LayerEviction {
   virtual at::Tensor score(std::size_t kv_head, std::int64_t n, const AliveKeys& alive) = 0;  // [n_alive]
   virtual void forget_others(std::size_t /*kv_head*/, const at::Tensor& /*survivors*/) {}
 
-  const HeadPolicy& policy_;
+  const EvictionRule rule_;
 };
 
 class KeepAllEviction : public LayerEviction {
@@ -167,8 +161,8 @@ class KeepAllEviction : public LayerEviction {
 
 class FixedHeadEviction : public HeadEviction {
  public:
-  FixedHeadEviction(const FixedScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadEviction(policy), scorer_(scorer), scores_(static_cast<std::size_t>(unit.n_kv_heads)) {}
+  FixedHeadEviction(const FixedScorer& scorer, const MethodSpec& method, const UnitShape& unit)
+      : HeadEviction(method, unit), scorer_(scorer), scores_(static_cast<std::size_t>(unit.n_kv_heads)) {}
 
   void append(const LayerView& chunk) override {
     const auto scores = scorer_.score(chunk);
@@ -191,8 +185,8 @@ class FixedHeadEviction : public HeadEviction {
 
 class DriftingHeadEviction : public HeadEviction {
  public:
-  DriftingHeadEviction(const DriftingScorer& scorer, const HeadPolicy& policy)
-      : HeadEviction(policy), layer_(scorer.start_layer()) {}
+  DriftingHeadEviction(const DriftingScorer& scorer, const MethodSpec& method, const UnitShape& unit)
+      : HeadEviction(method, unit), layer_(scorer.start_layer()) {}
 
   void append(const LayerView& chunk) override { layer_->append(chunk); }
 
@@ -208,8 +202,8 @@ class DriftingHeadEviction : public HeadEviction {
 // Gathers the attention that each key receives from the queries that count.
 class ObservingHeadEviction : public HeadEviction {
  public:
-  ObservingHeadEviction(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadEviction(policy), scorer_(scorer), rows_(static_cast<std::size_t>(unit.n_kv_heads)) {}
+  ObservingHeadEviction(const ObservingScorer& scorer, const MethodSpec& method, const UnitShape& unit)
+      : HeadEviction(method, unit), scorer_(scorer), rows_(static_cast<std::size_t>(unit.n_kv_heads)) {}
 
   void observe(std::int64_t kv_head, const at::Tensor& weights) override {
     auto& rows = rows_[static_cast<std::size_t>(kv_head)];
@@ -250,8 +244,7 @@ class ObservingHeadEviction : public HeadEviction {
 
 class PerHead : public LayerPress {
  public:
-  PerHead(Scorer scorer, const MethodSpec& method)
-      : scorer_(std::move(scorer)), policy_{method.policy, sinks_of(method)} {}
+  PerHead(Scorer scorer, const MethodSpec& method) : scorer_(std::move(scorer)), method_(method) {}
 
   PressNeeds needs() const override {
     const auto own = needs_of(scorer_);
@@ -263,27 +256,27 @@ class PerHead : public LayerPress {
 
   std::unique_ptr<DeathSchedule> start_schedule(const UnitShape& unit) const override {
     if (const auto* fixed = std::get_if<Fixed>(&scorer_))
-      return std::make_unique<FixedHeadSchedule>(**fixed, policy_, unit);
+      return std::make_unique<FixedHeadSchedule>(**fixed, method_, unit);
     if (const auto* drifting = std::get_if<Drifting>(&scorer_))
-      return std::make_unique<DriftingHeadSchedule>(**drifting, policy_, unit);
+      return std::make_unique<DriftingHeadSchedule>(**drifting, method_, unit);
     if (const auto* observing = std::get_if<Observing>(&scorer_))
-      return std::make_unique<ObservingHeadSchedule>(**observing, policy_, unit);
-    return std::make_unique<KeepAllSchedule>(policy_, unit);
+      return std::make_unique<ObservingHeadSchedule>(**observing, method_, unit);
+    return std::make_unique<KeepAllSchedule>(method_, unit);
   }
 
   std::unique_ptr<LayerEviction> start_eviction(const UnitShape& unit) const override {
     if (const auto* fixed = std::get_if<Fixed>(&scorer_))
-      return std::make_unique<FixedHeadEviction>(**fixed, policy_, unit);
+      return std::make_unique<FixedHeadEviction>(**fixed, method_, unit);
     if (const auto* drifting = std::get_if<Drifting>(&scorer_))
-      return std::make_unique<DriftingHeadEviction>(**drifting, policy_);
+      return std::make_unique<DriftingHeadEviction>(**drifting, method_, unit);
     if (const auto* observing = std::get_if<Observing>(&scorer_))
-      return std::make_unique<ObservingHeadEviction>(**observing, policy_, unit);
+      return std::make_unique<ObservingHeadEviction>(**observing, method_, unit);
     return std::make_unique<KeepAllEviction>();
   }
 
  private:
   const Scorer scorer_;
-  const HeadPolicy policy_;
+  const MethodSpec method_;
 };
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "presses/policy/eviction.h"
 #include "presses/schedule/alive_list.h"
 #include "presses/schedule/drifting_plan.h"
 
@@ -16,9 +15,9 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 // Follows the alive keys of one KV head, block by block.
 class HeadEvictions {
  public:
-  HeadEvictions(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
-                const DriftingPlan& plan, std::span<DeathTime> deaths)
-      : policy_(policy), n_sink_(n_sink), chunking_(chunking), plan_(plan), deaths_(deaths) {
+  HeadEvictions(const EvictionRule& rule, const Chunking& chunking, const DriftingPlan& plan,
+                std::span<DeathTime> deaths)
+      : rule_(rule), chunking_(chunking), plan_(plan), deaths_(deaths) {
     std::ranges::fill(deaths, kNever);
   }
 
@@ -52,13 +51,12 @@ class HeadEvictions {
     positions_.resize(alive.size());
     for (std::size_t i = 0; i < alive.size(); ++i) positions_[i] = candidates_[size(alive[i])];
     const auto e = plan_.events[size(event)];
-    const auto dying = evicted(policy_, n_sink_, chunking_.event(e), positions_, scores_);
+    const auto dying = evicted(rule_, chunking_.event(e), positions_, scores_);
     for (const auto a : dying) deaths_[size(positions_[size(a)])] = e;
     erase_indices(alive, dying);
   }
 
-  const EvictionPolicy& policy_;
-  const std::int64_t n_sink_;
+  const EvictionRule& rule_;
   const Chunking& chunking_;
   const DriftingPlan& plan_;
   const std::span<DeathTime> deaths_;
@@ -70,13 +68,11 @@ class HeadEvictions {
 
 class DriftingRounds : public Rounds {
  public:
-  DriftingRounds(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
-                 std::vector<DriftingHead> heads)
-      : policy_(policy), chunking_(chunking), plan_(drifting_plan(policy_, n_sink, chunking_)) {
+  DriftingRounds(const EvictionRule& rule, const Chunking& chunking, std::vector<DriftingHead> heads)
+      : rule_(rule), chunking_(chunking), plan_(drifting_plan(rule_, rule.n_first, chunking_)) {
     heads_.reserve(heads.size());
     for (auto& head : heads)
-      heads_.push_back(
-          {std::move(head.start), nullptr, HeadEvictions(policy_, n_sink, chunking_, plan_, head.deaths)});
+      heads_.push_back({std::move(head.start), nullptr, HeadEvictions(rule_, chunking_, plan_, head.deaths)});
     if (plan_.blocks.empty()) return;
     for (std::size_t h = 0; h < heads_.size(); ++h) tasks_.push_back({h, Work::kStart, 0});
   }
@@ -173,7 +169,7 @@ class DriftingRounds : public Rounds {
     for (std::size_t part = 0; part < n; ++part) tasks_.push_back({head, work, part});
   }
 
-  const EvictionPolicy policy_;
+  const EvictionRule rule_;
   const Chunking chunking_;
   const DriftingPlan plan_;
   std::vector<Head> heads_;
@@ -182,14 +178,14 @@ class DriftingRounds : public Rounds {
 
 }  // namespace
 
-std::unique_ptr<Rounds> drifting_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
-                                        const Chunking& chunking, std::vector<DriftingHead> heads) {
-  return std::make_unique<DriftingRounds>(policy, n_sink, chunking, std::move(heads));
+std::unique_ptr<Rounds> drifting_rounds(const EvictionRule& rule, const Chunking& chunking,
+                                        std::vector<DriftingHead> heads) {
+  return std::make_unique<DriftingRounds>(rule, chunking, std::move(heads));
 }
 
-void schedule_drifting(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
+void schedule_drifting(const EvictionRule& rule, const Chunking& chunking,
                        std::unique_ptr<DriftingScorer::Head> head, std::span<DeathTime> deaths) {
-  run_all(*drifting_rounds(policy, n_sink, chunking, {{[&] { return std::move(head); }, deaths}}));
+  run_all(*drifting_rounds(rule, chunking, {{[&] { return std::move(head); }, deaths}}));
 }
 
 }  // namespace kvcompare

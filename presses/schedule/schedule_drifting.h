@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
+#include "presses/policy/eviction.h"
 #include "presses/rounds.h"
 #include "presses/scorer.h"
 
@@ -27,14 +27,14 @@ struct DriftingHead {
 // beside it other tasks prepare the query statistics of the next block. Every other head is one round behind
 // the others, so that threads that find no evictions to make find keys. A task throws std::domain_error if a
 // score is NaN.
-std::unique_ptr<Rounds> drifting_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
-                                        const Chunking& chunking, std::vector<DriftingHead> heads);
+std::unique_ptr<Rounds> drifting_rounds(const EvictionRule& rule, const Chunking& chunking,
+                                        std::vector<DriftingHead> heads);
 
 // Decides one KV head on the calling thread.
 //   head   : fresh, from DriftingScorer::start_head
 //   deaths : [n_tokens], written
 // Throws std::domain_error if a score is NaN.
-void schedule_drifting(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
+void schedule_drifting(const EvictionRule& rule, const Chunking& chunking,
                        std::unique_ptr<DriftingScorer::Head> head, std::span<DeathTime> deaths);
 
 }  // namespace kvcompare

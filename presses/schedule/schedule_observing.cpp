@@ -12,9 +12,12 @@ constexpr std::int64_t kRowsInBlock = 64;
 
 class ObservingRounds : public Rounds {
  public:
-  ObservingRounds(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
-                  const ObservingScorer& scorer, std::vector<ObservingHead> heads)
-      : schedule_{policy, n_sink, chunking, scorer}, heads_(std::move(heads)), states_(heads_.size()) {
+  ObservingRounds(const EvictionRule& rule, const Chunking& chunking, const ObservingScorer& scorer,
+                  std::vector<ObservingHead> heads)
+      : schedule_{rule, chunking, scorer},
+        n_followed_(chunking.n_events() > 0 ? chunking.events_until : 0),
+        heads_(std::move(heads)),
+        states_(heads_.size()) {
     for (std::size_t h = 0; h < heads_.size(); ++h) tasks_.push_back({h, 0});
   }
 
@@ -39,9 +42,9 @@ class ObservingRounds : public Rounds {
   void next_round() override {
     tasks_.clear();
     if (stage_ != Stage::kKeys) {
-      if (first_row_ == schedule_.chunking.n_tokens) return;
+      if (first_row_ == n_followed_) return;
       stage_ = Stage::kKeys;
-      const auto end = std::min(first_row_ + kRowsInBlock, schedule_.chunking.n_tokens);
+      const auto end = std::min(first_row_ + kRowsInBlock, n_followed_);
       for (std::size_t h = 0; h < heads_.size(); ++h) {
         states_[h]->start_block(first_row_, end);
         for (std::size_t part = 0; part < states_[h]->n_key_tasks(); ++part) tasks_.push_back({h, part});
@@ -60,6 +63,7 @@ class ObservingRounds : public Rounds {
   };
 
   const ObservingSchedule schedule_;
+  const std::int64_t n_followed_;  // rows up to the last event
   const std::vector<ObservingHead> heads_;
   std::vector<std::unique_ptr<ObservedHead>> states_;
   Stage stage_ = Stage::kStart;
@@ -69,15 +73,14 @@ class ObservingRounds : public Rounds {
 
 }  // namespace
 
-std::unique_ptr<Rounds> observing_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
-                                         const Chunking& chunking, const ObservingScorer& scorer,
-                                         std::vector<ObservingHead> heads) {
-  return std::make_unique<ObservingRounds>(policy, n_sink, chunking, scorer, std::move(heads));
+std::unique_ptr<Rounds> observing_rounds(const EvictionRule& rule, const Chunking& chunking,
+                                         const ObservingScorer& scorer, std::vector<ObservingHead> heads) {
+  return std::make_unique<ObservingRounds>(rule, chunking, scorer, std::move(heads));
 }
 
-void schedule_observing(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
-                        const ObservingScorer& scorer, const WholeHead& head, std::span<DeathTime> deaths) {
-  run_all(*observing_rounds(policy, n_sink, chunking, scorer, {{[&] { return head; }, deaths}}));
+void schedule_observing(const EvictionRule& rule, const Chunking& chunking, const ObservingScorer& scorer,
+                        const WholeHead& head, std::span<DeathTime> deaths) {
+  run_all(*observing_rounds(rule, chunking, scorer, {{[&] { return head; }, deaths}}));
 }
 
 }  // namespace kvcompare

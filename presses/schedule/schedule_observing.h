@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
+#include "presses/policy/eviction.h"
 #include "presses/rounds.h"
 #include "presses/scorer.h"
 
@@ -26,15 +26,14 @@ struct ObservingHead {
 // tasks by head and by keys. The second has one task a head, which follows the rows: for each row it sums
 // over the alive keys, adds what each key receives, and evicts. The softmax is in float32, or in float64 if q
 // is. A task throws std::domain_error if a score is NaN. scorer outlives the rounds.
-std::unique_ptr<Rounds> observing_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
-                                         const Chunking& chunking, const ObservingScorer& scorer,
-                                         std::vector<ObservingHead> heads);
+std::unique_ptr<Rounds> observing_rounds(const EvictionRule& rule, const Chunking& chunking,
+                                         const ObservingScorer& scorer, std::vector<ObservingHead> heads);
 
 // Decides one KV head on the calling thread.
 //   head   : q and k
 //   deaths : [n_tokens], written
 // Throws std::domain_error if a score is NaN.
-void schedule_observing(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
-                        const ObservingScorer& scorer, const WholeHead& head, std::span<DeathTime> deaths);
+void schedule_observing(const EvictionRule& rule, const Chunking& chunking, const ObservingScorer& scorer,
+                        const WholeHead& head, std::span<DeathTime> deaths);
 
 }  // namespace kvcompare

@@ -22,6 +22,16 @@ void set_flag(FlagsAndChunks& run, const std::string& name, const json& value) {
   offer("threshold", run.threshold);
   offer("sliding_window_size", run.sliding_window_size);
   offer("policy", run.policy);
+  offer("cache_size", run.cache_size);
+  offer("protect_first", run.protect_first);
+  offer("protect_last", run.protect_last);
+  if (name == "protocol" || name == "budget_counts" || name == "context_length") {
+    known = true;
+    if (name == "protocol") run.protocol.kind = parse_protocol(value.get<std::string>()).value();
+    if (name == "budget_counts")
+      run.protocol.budget_counts = parse_budget_counts(value.get<std::string>()).value();
+    if (name == "context_length") run.n_context = value.get<std::int64_t>();
+  }
   for (const char* flag :
        {"n_sink", "kvzap_n_sink", "n_future_positions", "use_covariance", "use_vnorm", "seed"})
     if (name == flag) {
@@ -67,6 +77,7 @@ GoldenFile read_golden_file(const std::filesystem::path& path) {
   const json document = json::parse(file);
   GoldenFile golden;
   document.at("weights").get_to(golden.weights);
+  if (document.contains("preset")) golden.preset = document.at("preset").get<std::string>();
   if (document.contains("asset"))
     golden.asset = {document.at("asset"), document.at("scorer"), document.at("ids")};
   for (const json& entry : document.at("cases")) golden.cases.push_back(case_from(entry));

@@ -42,7 +42,8 @@ struct GoldenAsset {
 };
 
 struct GoldenFile {
-  std::string weights;  // hash of what the tests generated
+  std::optional<std::string> preset;  // of the tiny model, if it is not the file's name
+  std::string weights;                // hash of what the tests generated
   std::optional<GoldenAsset> asset;
   std::vector<GoldenCase> cases;
 };

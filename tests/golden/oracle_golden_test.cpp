@@ -76,12 +76,14 @@ class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Preci
     int n_excused = 0;
     for (const GoldenCase& golden : file.cases) {
       SCOPED_TRACE(golden.method + " " + golden.flags);
-      const auto engine = make_engine(std::get<2>(GetParam()), loaded, golden.run.chunk_size);
+      const auto engine =
+          make_engine(std::get<2>(GetParam()), loaded, golden.run.chunk_size, nullptr, golden.run.protocol);
       const auto spec = make_method_spec(*find_method(golden.method), golden.run);
       for (const GoldenSample& sample : golden.samples) {
         SCOPED_TRACE("sample " + std::to_string(sample.sample.value));
         const auto& ids = samples.at(static_cast<std::size_t>(sample.sample.value));
-        n_excused += compare(engine->run({sample.sample, ids}, spec), sample, spec.policy) ? 0 : 1;
+        const Sample given{sample.sample, ids, {}, golden.run.n_context};
+        n_excused += compare(engine->run(given, spec), sample, spec.policy) ? 0 : 1;
       }
     }
     return n_excused;
@@ -124,7 +126,7 @@ TEST_P(OracleGolden, AgreesInEveryNllAndCount) {
     loaded = load_for_test(*test_assets() / file.asset->folder, scratch.path(), precision.dtype);
     samples = file.asset->ids;
   } else {
-    const TinyModelSpec& spec = tiny_model_preset(model);
+    const TinyModelSpec& spec = tiny_model_preset(file.preset.value_or(model));
     ASSERT_EQ(write_tiny_model(scratch.path(), spec), file.weights);
     loaded = load_for_test(scratch.path(), scratch.path() / "scorer", precision.dtype);
     samples = tiny_samples(spec);
@@ -138,7 +140,8 @@ TEST_P(OracleGolden, AgreesInEveryNllAndCount) {
 std::vector<std::string> models() {
   std::vector<std::string> names;
   for (const TinyModelPreset& preset : tiny_model_presets()) names.emplace_back(preset.name);
-  names.insert(names.end(), {"stories260K", "stories260K-bf16-sharded", "stories260K-f16-untied"});
+  names.insert(names.end(), {"stories260K", "stories260K-bf16-sharded", "stories260K-f16-untied",
+                             "llama-protocols", "qwen3-protocols", "stories260K-protocols"});
   return names;
 }
 

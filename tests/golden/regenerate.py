@@ -16,6 +16,7 @@ WINDOW = 8          # of the threshold policy: the default would judge nothing i
 WHOLE = 4096        # a chunk size that no sample reaches
 RATIO_METHODS = ["random", "streaming_llm", "expected_attention", "observed_attention", "knorm"]
 TRAINED_SCORER_SEED = 11
+WITH_PROTOCOLS = ["llama", "qwen3"]
 
 
 def main_cases(chunk_sizes):
@@ -49,9 +50,28 @@ def variant_cases(threshold_of):
     yield "kvzap", {"chunk_size": 3, "sliding_window_size": 1000}
 
 
+def protocol_cases(threshold_of):
+    """Budgets of a size, protected positions, and the protocols beside decode."""
+    contexts = [{"protocol": "prefill", "context_length": 17}, {"protocol": "generate", "context_length": 9, "chunk_size": 3}]
+    for context in contexts:
+        yield "baseline", {"chunk_size": 1, **context}
+    for method in RATIO_METHODS + ["kvzap"]:
+        for flags in ({"policy": "size", "cache_size": 7, "chunk_size": 3},
+                      {"policy": "size", "cache_size": 12, "protect_first": 3, "protect_last": 5},
+                      {"policy": "ratio", "compression_ratio": 0.75, "protect_first": 6, "protect_last": 12, "chunk_size": 8},
+                      {"policy": "size", "cache_size": 6, "protocol": "prefill", "context_length": 20, "protect_last": 4},
+                      {"policy": "size", "cache_size": 14, "protocol": "generate", "context_length": 9, "protect_last": 3},
+                      {"policy": "ratio", "protocol": "generate", "context_length": 9, "budget_counts": "generated", "chunk_size": 8},
+                      {"policy": "size", "cache_size": 4, "protocol": "generate", "context_length": 5, "budget_counts": "generated"},
+                      *({"policy": "ratio", **context} for context in contexts),
+                      *({"policy": "threshold", "threshold": threshold_of[method], "sliding_window_size": 2, "protect_last": 4, **context}
+                        for context in contexts)):
+            yield method, {"chunk_size": 1, **flags}
+
+
 def thresholds(oracle, model, ids):
     return {method: near_ties.median_score(oracle, model, ids, method, {"chunk_size": 3, "sliding_window_size": WINDOW})
-            for method in RATIO_METHODS}
+            for method in RATIO_METHODS} | {"kvzap": -7.0}
 
 
 def golden_sample(row, sample):
@@ -80,6 +100,14 @@ def run_cases(oracle, folder, scorer, samples, cases):
         yield {"method": method, "flags": flags, "samples": rows}
 
 
+def make_tiny_protocols(oracle, maker, name, scratch):
+    folder = scratch / f"{name}-protocols"
+    digest = subprocess.run([maker, name, folder], check=True, capture_output=True, text=True).stdout.strip()
+    samples = [json.loads(line)["input_ids"] for line in (folder / "data.jsonl").read_text().splitlines()]
+    cases = protocol_cases(thresholds(oracle, oracle.Model(folder), samples[0]))
+    write_golden(f"{name}-protocols", {"preset": name, "weights": digest}, list(run_cases(oracle, folder, folder / "scorer", samples, cases)))
+
+
 def make_tiny(oracle, maker, name, scratch):
     folder = scratch / name
     digest = subprocess.run([maker, name, folder], check=True, capture_output=True, text=True).stdout.strip()
@@ -95,11 +123,11 @@ def story_ids(assets, n_stories, n_tokens):
     return [tokenizer.encode(json.loads(line)["text"]).ids[: n_tokens - 17 * i] for i, line in enumerate(lines)]
 
 
-def make_trained(oracle, maker, assets, scratch):
+def make_trained(oracle, maker, assets, scratch, protocols_only):
     """A trained model that lies outside the project; ids and scorer are ours."""
     samples = story_ids(assets, 3, 120)
-    for name, chunk_sizes in (("stories260K", [1, 3, 8, WHOLE]), ("stories260K-bf16-sharded", [8]),
-                              ("stories260K-f16-untied", [8])):
+    models = [("stories260K", [1, 3, 8, WHOLE]), ("stories260K-bf16-sharded", [8]), ("stories260K-f16-untied", [8])]
+    for name, chunk_sizes in models[: 1 if protocols_only else None]:
         folder, scorer = assets / "models" / name, scratch / (name + "-scorer")
         config = json.loads((folder / "config.json").read_text())
         shape = [config["num_hidden_layers"], config["num_key_value_heads"], config["hidden_size"], TRAINED_SCORER_SEED]
@@ -109,6 +137,11 @@ def make_trained(oracle, maker, assets, scratch):
         if len(chunk_sizes) > 1:
             cases += variant_cases(thresholds(oracle, oracle.Model(folder), samples[0]))
         header = {"asset": f"models/{name}", "scorer": shape, "weights": digest, "ids": samples}
+        if name == "stories260K":
+            of_protocols = protocol_cases(thresholds(oracle, oracle.Model(folder), samples[0]))
+            write_golden(f"{name}-protocols", header, list(run_cases(oracle, folder, scorer, samples, of_protocols)))
+        if protocols_only:
+            continue
         write_golden(name, header, list(run_cases(oracle, folder, scorer, samples, cases)))
 
 
@@ -117,15 +150,18 @@ def main():
     parser.add_argument("--oracle", required=True)
     parser.add_argument("--maker", required=True)
     parser.add_argument("--assets", type=Path)
+    parser.add_argument("--protocols_only", action="store_true", help="the files NAME-protocols.json alone")
     args = parser.parse_args()
     torch.set_num_threads(1)
     oracle = near_ties.load_oracle(args.oracle)
     presets = subprocess.run([args.maker, "--list"], check=True, capture_output=True, text=True).stdout.split()
     with tempfile.TemporaryDirectory() as scratch:
-        for name in presets:
+        for name in [] if args.protocols_only else presets:
             make_tiny(oracle, args.maker, name, Path(scratch))
+        for name in WITH_PROTOCOLS:
+            make_tiny_protocols(oracle, args.maker, name, Path(scratch))
         if args.assets:
-            make_trained(oracle, args.maker, args.assets, Path(scratch))
+            make_trained(oracle, args.maker, args.assets, Path(scratch), args.protocols_only)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,8 @@ def given_bench(args, oracle):
 
 
 def draw_runs(rng, oracle, bench, chunk):
-    """(methods, flags) of each run: all methods under their own policies, under ratio, and one method under threshold."""
+    """(methods, flags) of each run: all methods under their own policies, under ratio and size, and one method under threshold; then, in
+    each protocol, all under ratio and size and one under threshold, with protected positions."""
     def common():
         return {"chunk_size": chunk, "compression_ratio": rng.choice([0.25, 0.5, 0.75, 0.9, round(rng.random() * 0.95, 3)]),
                 "n_sink": rng.choice([0, 1, 4, 4, 9]), "kvzap_n_sink": rng.choice([0, 0, 3]),
@@ -103,6 +104,13 @@ def draw_runs(rng, oracle, bench, chunk):
     method, draws = rng.choice(METHODS[1:]), common()
     middle = near_ties.median_score(oracle, bench.oracle_model, longest, method, {**draws, "sliding_window_size": 0})
     yield ["baseline", method], {**draws, "policy": "threshold", "threshold": middle}
+    yield METHODS, {**common(), "policy": "size", "cache_size": rng.choice([1, 4, 10, 25, 100])}
+    for protocol in ("decode", "prefill", "generate"):
+        for policy in ("ratio", "size", "threshold"):
+            draws = {**common(), "policy": policy, "cache_size": rng.choice([1, 4, 10, 25]), "threshold": middle,
+                     "protect_first": rng.choice([0, 0, 3, 12]), "protect_last": rng.choice([0, 0, 1, 7, 30]), "protocol": protocol,
+                     "budget_counts": rng.choice(["all", "generated"]), "context_length": rng.choice(["all", 1, 5, 17, 17, 30])}
+            yield (["baseline", method] if policy == "threshold" else METHODS), draws
 
 
 # ---------------------------------------------------------------- running and comparing
@@ -123,10 +131,14 @@ def key(name):
     return name.replace("_", "").lower()
 
 
+def n_scored(row):
+    return len(row["scored"])
+
+
 def expected_totals(rows):
     """The totals of a method, from the oracle's rows."""
-    tokens = sum(len(r["token_nll"]) for r in rows)
-    nll = sum(sum(r["token_nll"]) for r in rows)
+    tokens = sum(n_scored(r) for r in rows)
+    nll = sum(r["total_nll"] for r in rows)
     original, kept = sum(r["keys_original"] for r in rows), sum(r["keys_kept"] for r in rows)
     compressible = sum(r["compressible_keys"] for r in rows)
     return {"total_tokens": tokens, "avg_nll": nll / tokens, "perplexity": math.exp(nll / tokens),
@@ -153,10 +165,12 @@ def count_differences(ours, rows, indices):
         wrong += [name] if relative(ours.get(name), totals[name]) > 1e-14 else []
     for name, value in totals["stats"].items():
         wrong += [name] if relative(ours["compression_stats"][name], value) > 1e-14 else []
+    per_head = [[sum(heads) for heads in zip(*layers)] for layers in zip(*(row["keys_kept_per_head"] for row in rows))]
+    wrong += ["kept_per_head"] if ours["kept_per_head"] != per_head else []
     if [s["sample"] for s in ours["per_sample"]] != indices:
         return wrong + ["samples"]
     for mine, row in zip(ours["per_sample"], rows):
-        expected = {"tokens": len(row["token_nll"]), "keys_original": row["keys_original"], "keys_kept": row["keys_kept"],
+        expected = {"tokens": n_scored(row), "keys_original": row["keys_original"], "keys_kept": row["keys_kept"],
                     "peak_keys": row["peak_keys"]}
         wrong += [f"sample {mine['sample']} {name} {mine[name]} not {value}" for name, value in expected.items()
                   if mine[name] != value]
@@ -168,7 +182,7 @@ def count_differences(ours, rows, indices):
 def nll_difference(ours, rows):
     totals = expected_totals(rows)
     pairs = [(ours["avg_nll"], totals["avg_nll"])]
-    pairs += [(mine["total_nll"], sum(row["token_nll"])) for mine, row in zip(ours["per_sample"], rows)]
+    pairs += [(mine["total_nll"], row["total_nll"]) for mine, row in zip(ours["per_sample"], rows)]
     return max(relative(a, b) for a, b in pairs)
 
 

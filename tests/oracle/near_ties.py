@@ -13,7 +13,10 @@ from types import SimpleNamespace
 import torch
 
 DEFAULTS = dict(chunk_size=1, compression_ratio=0.5, threshold=-7.0, sliding_window_size=128, n_sink=4, kvzap_n_sink=0,
-                n_future_positions=512, use_covariance=True, use_vnorm=True, policy=None, seed=42, kvzap_scorer_model=None)
+                n_future_positions=512, use_covariance=True, use_vnorm=True, policy=None, seed=42, kvzap_scorer_model=None,
+                cache_size=1024, protect_first=0, protect_last=0, protocol="decode", context_length="all", budget_counts="all",
+                layer_budgets="uniform", pyramid_beta=20.0, head_budgets="uniform", alpha_safeguard=0.2, recent_share=0.5,
+                window_size=64, kernel_size=5, lag_size=128)
 EXACT = {"random", "streaming_llm"}             # their scores are integers of at most 24 bits, scaled
 KNORM_STEPS = [10.0**e * m for e in range(-8, -3) for m in (1, 3)] + [1e-3]
 
@@ -36,7 +39,10 @@ class WatchedScorer:
     """Remembers the scores of the last event, and of all of them."""
 
     def __init__(self, scorer):
-        self.scorer, self.n_sink, self.last, self.seen = scorer, scorer.n_sink, None, []
+        self.scorer, self.n_sink, self.window, self.last, self.seen = scorer, scorer.n_sink, scorer.window, None, []
+
+    def protected_from(self, n, budget):
+        return self.scorer.protected_from(n, budget)
 
     def score(self, cache, n):
         self.last = self.scorer.score(cache, n)
@@ -54,12 +60,12 @@ class WatchedPolicy:
         self.policy.evict(cache, scorer, n)
         if scorer.last is None:
             return
-        start, stop = 0, n
+        start, stop = 0, n - self.policy.protect_last if self.threshold is None else n
         if self.threshold is not None:
             start, stop = self.judged.get(id(cache), 0), n - self.window
             self.judged[id(cache)] = stop
         for h, row in enumerate(scorer.last):
-            at = [i for i, j in enumerate(before[h]) if max(start, scorer.n_sink) <= j < stop]
+            at = [i for i, j in enumerate(before[h]) if max(start, scorer.n_sink, self.policy.protect_first) <= j < stop]
             body, row = [before[h][i] for i in at], row[at]
             scorer.seen += row.tolist()
             if self.method not in EXACT and body:
@@ -102,16 +108,29 @@ def rounded(norms):
     return torch.ldexp((mantissa * 2.0**11).round() / 2.0**11, exponent)
 
 
+def context_of(args, ids):
+    """Tokens of the context of a sample; None in the protocol decode."""
+    if args.protocol == "decode":
+        return None
+    return len(ids) if args.context_length == "all" else min(args.context_length, len(ids))
+
+
 def evaluate(oracle, model, ids, method, flags, sample):
     """The oracle's row of a sample, with `near_tie` and the scores that were compared, `scores`."""
     args = arguments(flags)
+    context = context_of(args, ids)
+    scored = [[context, len(ids)]] if context is not None and context < len(ids) else None
+
+    def row_of(scorer, policy):
+        return oracle.evaluate_sample(model, ids, scorer, policy, args.chunk_size, sample, context, scored, None, args.protocol)
+
     with torch.no_grad():
         scorer, make_policy = oracle.build(method, args)
+        policy = make_policy(context or 0)
         if scorer is None:
-            row = oracle.evaluate_sample(model, ids, None, make_policy(), args.chunk_size, sample)
-            return {**row, "near_tie": None, "scores": []}
-        scorer, policy = WatchedScorer(scorer), WatchedPolicy(make_policy(), method)
-        row = oracle.evaluate_sample(model, ids, scorer, policy, args.chunk_size, sample)
+            return {**row_of(None, policy), "near_tie": None, "scores": []}
+        scorer, policy = WatchedScorer(scorer), WatchedPolicy(policy, method)
+        row = row_of(scorer, policy)
     return {**row, "near_tie": None if math.isinf(policy.nearest) else policy.nearest, "scores": scorer.seen}
 
 

@@ -127,5 +127,105 @@ class Peers(unittest.TestCase):
         self.check_scores(self.folder / "linear")
 
 
+# ---------------------------------------------------------------- a context that is compressed once
+
+RATIOS = (0.3, 0.5, 0.8)
+
+
+def nll_after_context(model, press, ids, n_context):
+    """NLL of each token from n_context on: kvpress compresses the context, the rest follows token by token at its own positions."""
+    import torch
+    from transformers import DynamicCache
+    row, cache = torch.tensor([ids]), DynamicCache()
+    with torch.no_grad():
+        with press(model):
+            logits = [model(row[:, :n_context], past_key_values=cache).logits[0, -1:]]
+        for t in range(n_context, len(ids) - 1):
+            at = torch.tensor([t])
+            logits.append(model(row[:, t : t + 1], past_key_values=cache, position_ids=at[None], cache_position=at).logits[0])
+    log_p = torch.log_softmax(torch.cat(logits), dim=-1)
+    return -log_p.gather(1, row[0, n_context:, None])[:, 0]
+
+
+def has_knorm_tie(model, ids, n_context, ratio):
+    """Whether rounding norms to 11 bits, as kvcompare does, makes the last key that stays and the first that goes equal."""
+    import torch
+    from transformers import DynamicCache
+    cache = DynamicCache()
+    with torch.no_grad():
+        model(torch.tensor([ids[:n_context]]), past_key_values=cache)
+    n_kept = int(n_context * (1 - ratio))
+    for layer in cache.layers:
+        norms = layer.keys[0].norm(dim=-1).sort().values
+        mantissa, exponent = torch.frexp(norms)
+        rounded = torch.ldexp((mantissa * 2**11).round(), exponent)
+        if bool((rounded[:, n_kept - 1] == rounded[:, n_kept]).any()):
+            return True
+    return False
+
+
+@unittest.skipIf(missing(NEEDED), f"{', '.join(missing(NEEDED))} are not here; KVCOMPARE_PEERS=1 tests/run.sh installs them (5 GB), or "
+                                  "KVCOMPARE_PEER_PYTHON names a python that has them")
+class Prefill(unittest.TestCase):
+    """The protocol prefill beside kvpress, in float64: the NLL of every token after the context. transformers keeps float32 inside norms
+    and RoPE whatever the dtype."""
+    @classmethod
+    def setUpClass(cls):
+        import random
+
+        import torch
+        from transformers import AutoModelForCausalLM
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.folder = Path(scratch.name)
+        cls.model = AutoModelForCausalLM.from_pretrained(DEMO / "model", dtype=torch.float64, attn_implementation="eager").eval()
+        seed = int(os.environ.get("KVCOMPARE_TEST_SEED", "1"))
+        print(f"KVCOMPARE_TEST_SEED={seed}", file=sys.stderr)
+        draw = random.Random(seed)
+        vocabulary = range(3, cls.model.config.vocab_size)
+        cls.samples = [draw.sample(vocabulary, draw.randint(60, 160)) for _ in range(4)]      # no token twice
+        cls.context = draw.randint(30, 50)
+        cls.data = cls.folder / "ids.jsonl"
+        cls.data.write_text("".join(json.dumps({"input_ids": ids}) + "\n" for ids in cls.samples))
+
+    def ours(self, method, ratio):
+        out = self.folder / f"{method}-{ratio}"
+        run(BUILD / "kvcompare", "--model_name", DEMO / "model", "--data_path", self.data, "--methods", method, "--compression_ratio", ratio,
+            "--protocol", "prefill", "--context_length", self.context, "--dtype", "float64", "--save_token_nll", "--output_dir", out,
+            "--log_level", "error", "--no_progress")
+        records = [json.loads(line.split(" ", 1)[1]) for line in (out / "journal.jsonl").read_text().splitlines()]
+        by_sample = {record["unit"][0]: record["values"]["token_nll"] for record in records if record.get("unit", [0, "baseline"])[1] != "baseline"}
+        return [by_sample[i][-(len(ids) - self.context):] for i, ids in enumerate(self.samples)]
+
+    def check(self, method, press_of, is_left_out=lambda ids, ratio: False):
+        import torch
+        worst, n_compared = 0, 0
+        for ratio in RATIOS:
+            ours = self.ours(method, ratio)
+            for ids, nll in zip(self.samples, ours):
+                if is_left_out(ids, ratio):
+                    continue
+                theirs = nll_after_context(self.model, press_of(ratio), ids, self.context)
+                worst = max(worst, (torch.tensor(nll, dtype=torch.float64) - theirs).abs().max().item())
+                n_compared += len(nll)
+        print(f"{method}: largest difference of a token's NLL {worst:.1e} over {n_compared} tokens", file=sys.stderr)
+        self.assertGreater(n_compared, 100)
+        self.assertLess(worst, 1e-4)
+
+    def test_streaming_llm(self):
+        from kvpress import StreamingLLMPress
+        self.check("streaming_llm", lambda ratio: StreamingLLMPress(compression_ratio=ratio, n_sink=4))
+
+    def test_knorm_without_ties(self):
+        from kvpress import KnormPress
+        self.check("knorm", lambda ratio: KnormPress(compression_ratio=ratio),
+                   lambda ids, ratio: has_knorm_tie(self.model, ids, self.context, ratio))
+
+    def test_expected_attention(self):
+        from kvpress import ExpectedAttentionPress
+        self.check("expected_attention", lambda ratio: ExpectedAttentionPress(compression_ratio=ratio, n_future_positions=512, n_sink=4,
+                                                                              epsilon=0.0))
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

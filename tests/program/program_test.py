@@ -150,6 +150,60 @@ class Numbers(ProgramTest):
         self.assertEqual([row["sample"] for row in self.results("short")["results"][0]["per_sample"]], [1])
 
 
+class Protocols(ProgramTest):
+    METHODS = ALL.removeprefix("kvzap,")
+
+    def test_both_engines_agree_in_every_protocol(self):
+        for protocol in ("prefill", "generate"):
+            flags = ["--methods", self.METHODS, "--dtype", "float64", "--protocol", protocol, "--context_length", 12, "--policy", "size",
+                     "--cache_size", "6,15", "--protect_last", "0,3", "--budget_counts", "generated"]
+            for engine in ("layerwise", "stepwise"):
+                self.compare(f"{protocol}-{engine}", *flags, "--engine", engine)
+            fast, referee = (self.results(f"{protocol}-{engine}")["results"] for engine in ("layerwise", "stepwise"))
+            self.assertEqual(len(fast), 1 + 4 * len(self.METHODS.split(",")))
+            for a, b in zip(fast, referee):
+                self.assertEqual([a[key] for key in ("label", "compression_stats", "kept_per_head", "peak_keys", "attended_density")],
+                                 [b[key] for key in ("label", "compression_stats", "kept_per_head", "peak_keys", "attended_density")])
+                for ours, theirs in zip(a["per_sample"], b["per_sample"]):
+                    self.assertTrue(math.isclose(ours["total_nll"], theirs["total_nll"], rel_tol=1e-9))
+
+    def test_a_context_that_is_the_whole_sample_has_the_nll_of_the_baseline(self):
+        for protocol in ("prefill", "generate"):
+            done = self.compare(protocol, "--methods", self.METHODS, "--protocol", protocol)
+            self.assertIn("is the whole sample", done.stderr)
+            baseline, *others = self.results(protocol)["results"]
+            for result in others:
+                self.assertEqual(result["total_nll"], baseline["total_nll"])
+                self.assertEqual(result["compression_stats"]["total_keys_discarded"] > 0, protocol == "prefill")
+
+    def test_prefill_keeps_of_the_context_what_the_budget_says_and_all_that_follows(self):
+        self.compare("kept", "--methods", "random,knorm", "--protocol", "prefill", "--context_length", 12, "--policy", "size", "--cache_size", 5)
+        baseline, *others = self.results("kept")["results"]
+        for result in others:
+            for whole, sample in zip(baseline["per_sample"], result["per_sample"]):
+                n_heads = sum(map(len, result["kept_per_head"]))
+                n_tokens = whole["keys_original"] // n_heads
+                self.assertEqual(sample["keys_kept"], n_heads * (min(5, n_tokens, 12) + max(0, n_tokens - 12)))
+
+    def test_results_are_flags_of_the_same_run(self):
+        self.compare("once", "--methods", "streaming_llm", "--protocol", "generate", "--context_length", 9, "--policy", "size", "--cache_size",
+                     "12,20", "--protect_first", "0,6", "--budget_counts", "generated", "--chunk_size", 3)
+        done = run("rerun", self.folder / "once", "--output_dir", self.folder / "again", "--log_level", "error")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.results_bytes("once"), self.results_bytes("again"))
+
+    def test_a_run_grows_by_sizes_and_not_into_another_protocol(self):
+        flags = ["--methods", "knorm", "--policy", "size", "--protocol", "prefill", "--context_length", 12]
+        self.compare("grown", *flags, "--cache_size", 5)
+        self.compare("grown", *flags, "--cache_size", "5,8", "--resume")
+        self.compare("at_once", *flags, "--cache_size", "5,8")
+        self.assertEqual(self.results_bytes("grown"), self.results_bytes("at_once"))
+        done = self.compare("grown", *flags[:-4], "--cache_size", "5,8", "--resume", code=2)
+        self.assertIn("protocol: was prefill, is decode", done.stderr)
+        done = self.compare("grown", *flags[:-1], 13, "--cache_size", "5,8", "--resume", code=2)
+        self.assertIn("context_length: was 12, is 13", done.stderr)
+
+
 class Machine(ProgramTest):
     def test_threads_default_to_the_cores_the_process_may_use(self):
         core = min(os.sched_getaffinity(0))

@@ -12,6 +12,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/ScalarType.h>
 
+#include "common/run/instance_name.h"
 #include "presses/registry.h"
 #include "tests/property/random_model.h"
 #include "tests/support/engines.h"
@@ -29,11 +30,11 @@ struct Compared {
 };
 
 Compared run(EngineKind kind, const ModelForTest& loaded, std::int64_t chunk_size, const Sample& sample,
-             const MethodSpec& method) {
+             const MethodSpec& method, const Protocol& protocol) {
   const auto& decoder = loaded.model->decoder();
   DeathCollector collector(decoder.n_layers(), heads_of(decoder).n_kv_heads,
-                           {std::ssize(sample.ids), chunk_size});
-  auto result = make_engine(kind, loaded, chunk_size, collector.observer())->run(sample, method);
+                           chunking_of(std::ssize(sample.ids), sample.n_context, chunk_size, protocol));
+  auto result = make_engine(kind, loaded, chunk_size, collector.observer(), protocol)->run(sample, method);
   return {std::move(result), collector.deaths()};
 }
 
@@ -46,9 +47,9 @@ void expect_close(const std::vector<double>& a, const std::vector<double>& b, do
 // In float64: everything equal. kvzap under a ratio is left to samples without repeated tokens: equal tokens
 // have equal scores in layer 0, which two engines' rounding may break in different ways (docs/semantics.md).
 void expect_agreement(const ModelForTest& loaded, std::int64_t chunk_size, const Sample& sample,
-                      const MethodSpec& method) {
-  const auto expected = run(EngineKind::kStepwise, loaded, chunk_size, sample, method);
-  const auto actual = run(EngineKind::kTiled, loaded, chunk_size, sample, method);
+                      const MethodSpec& method, const Protocol& protocol = {}) {
+  const auto expected = run(EngineKind::kStepwise, loaded, chunk_size, sample, method, protocol);
+  const auto actual = run(EngineKind::kTiled, loaded, chunk_size, sample, method, protocol);
   ASSERT_EQ(actual.deaths, expected.deaths);
   expect_close(actual.result.token_nll, expected.result.token_nll, 1e-9);
   expect_same_counts(actual.result, expected.result);
@@ -198,6 +199,47 @@ TEST(RandomAgreement, OfAnyModelMethodAndParameters) {
       expect_agreement(loaded, run.chunk_size, sample, make_method_spec(*find_method(name), run));
       if (HasFatalFailure()) return;
     }
+  }
+}
+
+// Every method under every policy in each protocol, with contexts, chunks and protected positions at random.
+TEST(RandomAgreement, OfAnyProtocolAndProtection) {
+  at::set_num_threads(1);
+  std::mt19937_64 generator(property_seed());
+  const auto up_to = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(n));
+  };
+  const TemporaryFolder scratch;
+  for (int round = 0; round < 6; ++round) {
+    auto spec = random_model(generator);
+    spec.vocab = 512;
+    write_tiny_model(scratch.path(), spec);
+    const auto loaded = load_for_test(scratch.path(), scratch.path() / "scorer", at::kDouble);
+    for (const auto& name : kMethods)
+      for (const char* policy : {"ratio", "size", "threshold"})
+        for (const auto kind : {ProtocolKind::kDecode, ProtocolKind::kPrefill, ProtocolKind::kGenerate}) {
+          if (name == "kvzap" && policy != std::string("threshold")) continue;  // as above
+          FlagsAndChunks run;
+          run.chunk_size = 1 + up_to(up_to(2) == 0 ? 4 : 60);
+          run.policy = policy;
+          run.compression_ratio = static_cast<double>(up_to(95)) / 100;
+          run.cache_size = 1 + up_to(80);
+          run.threshold = name == "kvzap" ? 0 : name == "streaming_llm" ? 30 : -3;
+          run.sliding_window_size = up_to(20);
+          run.protect_first = up_to(2) * up_to(20);
+          run.protect_last = up_to(2) * up_to(20);
+          Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(150), spec.vocab)};
+          sample.n_context = 1 + up_to(std::ssize(sample.ids));
+          const Protocol protocol{kind, up_to(2) == 0 ? BudgetCounts::kAll : BudgetCounts::kGenerated};
+          const auto method = make_method_spec(*find_method(name), run);
+          SCOPED_TRACE(instance_name(method) + ", " + to_string(kind) + " with budgets of " +
+                       to_string(protocol.budget_counts) + ", context " + std::to_string(*sample.n_context) +
+                       " of " + std::to_string(sample.ids.size()) + ", chunk_size " +
+                       std::to_string(run.chunk_size) +
+                       ", KVCOMPARE_TEST_SEED=" + std::to_string(property_seed()));
+          expect_agreement(loaded, run.chunk_size, sample, method, protocol);
+          if (testing::Test::HasFatalFailure()) return;
+        }
   }
 }
 

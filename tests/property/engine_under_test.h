@@ -56,14 +56,16 @@ class ModelUnderTest {
   }
 
   // With an observer one unit is run at a time.
-  std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr) const {
+  std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr,
+                                 const Protocol& protocol = {}) const {
     if (const auto* of_cpu = std::get_if<ModelForTest>(&model_))
-      return make_engine(kind_, *of_cpu, chunk_size, std::move(observer));
+      return make_engine(kind_, *of_cpu, chunk_size, std::move(observer), protocol);
     const auto& gpu = *std::get<std::unique_ptr<GpuModelForTest>>(model_);
-    if (!observer) return gpu.engine({.chunk_size = chunk_size});
-    auto replaying = std::make_unique<ReplayingEngine>(n_kv_heads_, chunk_size, std::move(observer));
-    replaying->set_engine(
-        gpu.engine({.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
+    if (!observer) return gpu.engine({.chunk_size = chunk_size, .protocol = protocol});
+    auto replaying =
+        std::make_unique<ReplayingEngine>(n_kv_heads_, chunk_size, std::move(observer), protocol);
+    replaying->set_engine(gpu.engine(
+        {.chunk_size = chunk_size, .protocol = protocol, .observe_deaths = replaying->death_observer()}));
     return replaying;
   }
 

@@ -47,28 +47,31 @@ struct Decision {
   }
 };
 
-void expect_lowest_die(const RatioBudget& policy, std::int64_t n_sink, const Decision& decision,
-                       double slack) {
+void expect_lowest_die(const naive::Shape& shape, const Decision& decision, double slack) {
   const auto n_kept = std::ssize(decision.alive) - std::ssize(decision.dying);
   EXPECT_EQ(n_kept, std::min(std::ssize(decision.alive),
-                             naive::budget(policy.compression_ratio, decision.n, n_sink)));
+                             naive::budget(shape.policy, decision.n, shape.n_sink, shape.n_uncounted)));
   double dead = -std::numeric_limits<double>::infinity(), living = -dead;
   for (std::size_t i = 0; i < decision.alive.size(); ++i) {
-    if (decision.alive[i] < n_sink) continue;
-    if (decision.dies(decision.alive[i]))
-      dead = std::max(dead, decision.scores[i].low);
+    const auto j = decision.alive[i];
+    if (j < shape.n_sink) continue;
+    // The latest rank by their position, above all scores.
+    const bool is_latest = j >= decision.n - shape.n_last;
+    if (decision.dies(j))
+      dead = std::max(dead, is_latest ? 1e9 + static_cast<double>(j) : decision.scores[i].low);
     else
-      living = std::min(living, decision.scores[i].high);
+      living = std::min(living, is_latest ? 1e9 + static_cast<double>(j) : decision.scores[i].high);
   }
   EXPECT_LE(dead, living + slack) << "a higher score died, a lower one did not";
 }
 
-void expect_below_die(const ScoreThreshold& policy, std::int64_t n_sink, const Decision& decision,
-                      double slack) {
-  const auto has_left = [&](std::int64_t j, std::int64_t n) { return j < n - policy.sliding_window_size; };
+void expect_below_die(const naive::Shape& shape, const Decision& decision, double slack) {
+  const auto& policy = std::get<ScoreThreshold>(shape.policy);
+  const auto window = std::max(policy.sliding_window_size, shape.n_last);
+  const auto has_left = [&](std::int64_t j, std::int64_t n) { return j < n - window; };
   for (std::size_t i = 0; i < decision.alive.size(); ++i) {
     const auto j = decision.alive[i];
-    const bool is_judged = j >= n_sink && has_left(j, decision.n) && !has_left(j, decision.n_previous);
+    const bool is_judged = j >= shape.n_sink && has_left(j, decision.n) && !has_left(j, decision.n_previous);
     if (decision.dies(j)) {
       EXPECT_TRUE(is_judged) << "position " << j;
       EXPECT_LT(decision.scores[i].low - slack, policy.threshold) << "position " << j;
@@ -79,44 +82,55 @@ void expect_below_die(const ScoreThreshold& policy, std::int64_t n_sink, const D
 }
 
 // An event that can evict: others have no scores to ask for.
-bool has_choice(const EvictionPolicy& policy, std::int64_t n_sink, const Decision& decision) {
-  if (const auto* ratio = std::get_if<RatioBudget>(&policy))
-    return std::ssize(decision.alive) > naive::budget(ratio->compression_ratio, decision.n, n_sink);
-  if (const auto* threshold = std::get_if<ScoreThreshold>(&policy))
-    return decision.n - threshold->sliding_window_size > n_sink;
-  return false;
+bool has_choice(const naive::Shape& shape, const Decision& decision) {
+  if (std::holds_alternative<KeepAll>(shape.policy)) return false;
+  if (const auto* threshold = std::get_if<ScoreThreshold>(&shape.policy))
+    return decision.n - std::max(threshold->sliding_window_size, shape.n_last) > shape.n_sink;
+  return std::ssize(decision.alive) >
+         naive::budget(shape.policy, decision.n, shape.n_sink, shape.n_uncounted);
 }
 
 // slack: by how much scores may differ and still be a near-tie, beyond the rounding of float32.
-void judge_decision(const MethodSpec& method, const Decision& decision, double slack, ForcedUnit& unit) {
-  const auto n_sink = sinks_of(method);
-  for (const auto j : decision.dying) EXPECT_GE(j, n_sink) << "a sink";
+void judge_decision(const naive::Shape& shape, const Decision& decision, double slack, ForcedUnit& unit) {
+  for (const auto j : decision.dying) EXPECT_GE(j, shape.n_sink) << "a first position";
   std::vector<double> exact;
   for (const auto& score : decision.scores) exact.push_back(score.exact);
   unit.n_events += 1;
-  auto dying = naive::dying(method.policy, n_sink, decision.n_previous, decision.n, decision.alive, exact);
+  auto dying = naive::dying(shape, decision.n_previous, decision.n, decision.alive, exact);
   std::ranges::sort(dying);
   unit.n_disputed += dying != decision.dying;
-  if (const auto* ratio = std::get_if<RatioBudget>(&method.policy))
-    expect_lowest_die(*ratio, n_sink, decision, slack);
+  if (std::holds_alternative<ScoreThreshold>(shape.policy))
+    expect_below_die(shape, decision, slack);
   else
-    expect_below_die(std::get<ScoreThreshold>(method.policy), n_sink, decision, slack);
+    expect_lowest_die(shape, decision, slack);
 }
 
-void judge_head(const MethodSpec& method, std::int64_t chunk_size, std::span<const DeathTime> deaths,
-                const EventScores& scores_of, double near_tie, ForcedUnit& unit) {
+// What the definition says of the unit, apart from scores.
+naive::Shape shape_of(const MethodSpec& method, const Chunking& chunking) {
+  return {.policy = method.policy,
+          .n_sink = std::max({sinks_of(method), method.protection.first, chunking.events_from}),
+          .n_tokens = chunking.n_tokens,
+          .chunk_size = chunking.chunk_size,
+          .n_last = method.protection.last,
+          .events_from = chunking.events_from,
+          .events_until = chunking.events_until,
+          .n_uncounted = chunking.n_uncounted};
+}
+
+void judge_head(const naive::Shape& shape, std::span<const DeathTime> deaths, const EventScores& scores_of,
+                double near_tie, ForcedUnit& unit) {
   DeathTime event = 0;
   std::int64_t n_previous = 0;
   std::vector<Decision> decisions;
   double widest = 0;
-  for (const auto n : naive::ends(std::ssize(deaths), chunk_size)) {
+  for (const auto n : naive::ends(shape)) {
     Decision decision{.n_previous = n_previous, .n = n, .alive = {}, .dying = {}, .scores = {}};
     for (std::int64_t j = 0; j < n; ++j) {
       const auto death = deaths[naive::size(j)];
       if (death >= event) decision.alive.push_back(j);
       if (death == event) decision.dying.push_back(j);
     }
-    if (has_choice(method.policy, sinks_of(method), decision)) {
+    if (has_choice(shape, decision)) {
       decision.scores = scores_of(n, decision.alive);
       widest = std::max(widest, decision.spread());
       decisions.push_back(std::move(decision));
@@ -129,7 +143,7 @@ void judge_head(const MethodSpec& method, std::int64_t chunk_size, std::span<con
   // Of two keys the spread at their own event is the very difference that is judged.
   for (const auto& decision : decisions) {
     SCOPED_TRACE("event at " + std::to_string(decision.n));
-    judge_decision(method, decision, near_tie * widest, unit);
+    judge_decision(shape, decision, near_tie * widest, unit);
     if (testing::Test::HasFailure()) return;
   }
 }
@@ -180,11 +194,10 @@ at::Tensor what_queries_see(std::span<const std::vector<DeathTime>> deaths, cons
 
 // Tells `look` of every layer; returns the NLL.
 template <class Look>
-double pass_model(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
+double pass_model(const ModelForTest& exact, const EngineTask& unit, const Chunking& chunking,
                   const AllDeaths& deaths, const Look& look) {
   const c10::InferenceMode no_autograd;
   const auto n_kv_heads = naive::size(heads_of(exact.model->decoder()).n_kv_heads);
-  const Chunking chunking{std::ssize(unit.sample->ids), chunk_size};
   ForcedModel model(exact, *unit.sample);
   for (std::int64_t l = 0; l < exact.model->decoder().n_layers(); ++l) {
     const auto heads = std::span(deaths).subspan(naive::size(l) * n_kv_heads, n_kv_heads);
@@ -195,24 +208,24 @@ double pass_model(const ModelForTest& exact, const EngineTask& unit, std::int64_
 
 }  // namespace
 
-ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
+ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, const Chunking& chunking,
                  const AllDeaths& deaths, double near_tie) {
   ForcedUnit forced;
-  forced.total_nll = pass_model(exact, unit, chunk_size, deaths, [&](LayerIndex l, const ForcedLayer& layer) {
+  forced.total_nll = pass_model(exact, unit, chunking, deaths, [&](LayerIndex l, const ForcedLayer& layer) {
     const auto n_kv_heads = layer.view.k.size(0);
     if (std::holds_alternative<KeepAll>(unit.method->policy)) return;
     for (std::int64_t h = 0; h < n_kv_heads; ++h) {
       SCOPED_TRACE("layer " + std::to_string(l.value) + ", KV head " + std::to_string(h));
-      judge_head(*unit.method, chunk_size, deaths[naive::size(l.value * n_kv_heads + h)],
+      judge_head(shape_of(*unit.method, chunking), deaths[naive::size(l.value * n_kv_heads + h)],
                  scores_of_head(layer, h, *unit.method, exact), near_tie, forced);
     }
   });
   return forced;
 }
 
-double total_nll(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
+double total_nll(const ModelForTest& exact, const EngineTask& unit, const Chunking& chunking,
                  const AllDeaths& deaths) {
-  return pass_model(exact, unit, chunk_size, deaths, [](LayerIndex, const ForcedLayer&) {});
+  return pass_model(exact, unit, chunking, deaths, [](LayerIndex, const ForcedLayer&) {});
 }
 
 double middle_score(const ModelForTest& exact, const EngineTask& unit) {

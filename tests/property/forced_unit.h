@@ -22,11 +22,11 @@ struct ForcedUnit {
 //   near_tie : in 16 bits, by how much more scores may differ and still be a near-tie; a share of the
 //   distance
 //              between the highest and the lowest score that an event of the head has
-ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
+ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, const Chunking& chunking,
                  const AllDeaths& deaths, double near_tie = 0);
 
 // In float64 with these deaths, whatever they are.
-double total_nll(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
+double total_nll(const ModelForTest& exact, const EngineTask& unit, const Chunking& chunking,
                  const AllDeaths& deaths);
 
 // Median of the scores of a head after the last token if nothing dies: a threshold that divides keys.

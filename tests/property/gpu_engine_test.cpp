@@ -18,6 +18,7 @@
 
 #include <ATen/ops/full_like.h>
 
+#include "common/run/instance_name.h"
 #include "presses/registry.h"
 #include "tests/property/forced_unit.h"
 #include "tests/property/random_model.h"
@@ -136,7 +137,7 @@ struct Outcome {
 
 // One unit by both engines.
 struct Comparison {
-  std::int64_t chunk_size = 1;
+  Chunking chunking{};
   Outcome actual;    // by the engine under test
   Outcome expected;  // stepwise in float64
 
@@ -191,18 +192,20 @@ class GpuEngineAgreement : public GpuEngine {
     return all;
   }
 
-  Comparison compare(const Sample& unit_sample, const MethodSpec& unit_method,
-                     std::int64_t chunk_size) const {
+  Comparison compare(const Sample& unit_sample, const MethodSpec& unit_method, std::int64_t chunk_size,
+                     const Protocol& protocol = {}) const {
     Comparison units;
-    units.chunk_size = chunk_size;
+    units.chunking = chunking_of(std::ssize(unit_sample.ids), unit_sample.n_context, chunk_size, protocol);
     const auto observe = [&](LayerIndex, std::int64_t, std::span<const DeathTime> head) {
       units.actual.deaths.emplace_back(head.begin(), head.end());
     };
     units.actual.result =
-        gpu_->engine({.chunk_size = chunk_size, .observe_deaths = observe})->run(unit_sample, unit_method);
-    DeathCollector collector(spec_.layers, spec_.kv_heads, {std::ssize(unit_sample.ids), chunk_size});
-    units.expected.result = make_engine(EngineKind::kStepwise, exact_, chunk_size, collector.observer())
-                                ->run(unit_sample, unit_method);
+        gpu_->engine({.chunk_size = chunk_size, .protocol = protocol, .observe_deaths = observe})
+            ->run(unit_sample, unit_method);
+    DeathCollector collector(spec_.layers, spec_.kv_heads, units.chunking);
+    units.expected.result =
+        make_engine(EngineKind::kStepwise, exact_, chunk_size, collector.observer(), protocol)
+            ->run(unit_sample, unit_method);
     units.expected.deaths = collector.deaths();
     return units;
   }
@@ -233,13 +236,12 @@ void expect_same_keys(const UnitResult& actual, const UnitResult& expected) {
 
 // Where a near-tie was decided the other way the two engines have computed different things, so that what the
 // numbers ought to be is what float64 makes of the same deaths.
-class GpuEngineInFloat32 : public GpuEngineAgreement, public testing::WithParamInterface<Case> {};
-
-TEST_P(GpuEngineInFloat32, AgreesWithStepwise) {
-  std::map<std::string, Agreement> agreements;
-  compare_all(GetParam(), at::kFloat, [&](const EngineTask& task, const Comparison& units) {
+class GpuEngineInFloat32 : public GpuEngineAgreement, public testing::WithParamInterface<Case> {
+ protected:
+  void expect_agreement(const EngineTask& task, const Comparison& units,
+                        std::map<std::string, Agreement>& agreements) const {
     const auto& [actual, expected] = std::tie(units.actual, units.expected);
-    const auto forced = judge(exact_, task, units.chunk_size, actual.deaths);
+    const auto forced = judge(exact_, task, units.chunking, actual.deaths);
     EXPECT_NEAR(actual.result.numbers.total_nll, forced.total_nll, 1e-5 * forced.total_nll);
     auto& agreement = agreements[task.method->name];
     agreement.add(units);
@@ -252,8 +254,43 @@ TEST_P(GpuEngineInFloat32, AgreesWithStepwise) {
     ASSERT_EQ(actual.result.token_nll.size(), expected.result.token_nll.size());
     for (std::size_t t = 0; t < expected.result.token_nll.size(); ++t)
       ASSERT_NEAR(actual.result.token_nll[t], expected.result.token_nll[t], 1e-4) << t;
+  }
+};
+
+TEST_P(GpuEngineInFloat32, AgreesWithStepwise) {
+  std::map<std::string, Agreement> agreements;
+  compare_all(GetParam(), at::kFloat, [&](const EngineTask& task, const Comparison& units) {
+    expect_agreement(task, units, agreements);
   });
   expect_equal_shares(agreements, 0.999);
+}
+
+// Every method and policy, also of a size, in each protocol, with random contexts, chunks and protection.
+TEST_P(GpuEngineInFloat32, AgreesWithStepwiseUnderAnyProtocolAndProtection) {
+  std::map<std::string, Agreement> agreements;
+  make_models(GetParam(), at::kFloat);
+  auto unit_sample = sample(GetParam().n_tokens);
+  const auto n_tokens = std::ssize(unit_sample.ids);
+  const auto up_to = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(generator_() % static_cast<std::uint64_t>(n));
+  };
+  for (auto unit_method : methods(unit_sample)) {
+    if (std::holds_alternative<RatioBudget>(unit_method.policy) && up_to(2) == 0)
+      unit_method.policy = SizeBudget{1 + up_to(n_tokens)};
+    for (const auto kind : {ProtocolKind::kDecode, ProtocolKind::kPrefill, ProtocolKind::kGenerate}) {
+      const Protocol protocol{kind, up_to(2) == 0 ? BudgetCounts::kAll : BudgetCounts::kGenerated};
+      unit_sample.n_context = 1 + up_to(n_tokens);
+      if (unit_method.name != "baseline")
+        unit_method.protection = {.first = up_to(3) * up_to(9), .last = up_to(3) * up_to(9)};
+      const auto chunk_size = 1 + up_to(up_to(2) == 0 ? 3 : n_tokens);
+      SCOPED_TRACE(instance_name(unit_method) + ", " + to_string(kind) + ", chunk " +
+                   std::to_string(chunk_size) + ", context " + std::to_string(*unit_sample.n_context));
+      expect_agreement({&unit_sample, &unit_method}, compare(unit_sample, unit_method, chunk_size, protocol),
+                       agreements);
+      if (HasFailure()) return;
+    }
+  }
+  expect_equal_shares(agreements, 0.99);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, GpuEngineInFloat32, testing::ValuesIn(cases_in_float32()),
@@ -272,7 +309,7 @@ TEST_P(GpuEngineIn16Bits, AgreesWithStepwise) {
     const auto& name = task.method->name;
     const auto actual = units.actual.result.numbers.total_nll,
                expected = units.expected.result.numbers.total_nll;
-    const auto forced = total_nll(exact_, task, units.chunk_size, units.actual.deaths);
+    const auto forced = total_nll(exact_, task, units.chunking, units.actual.deaths);
     EXPECT_NEAR(actual, forced, 2e-3 * forced);
     if (name == "baseline" || name == "random" || name == "streaming_llm") {
       EXPECT_TRUE(units.has_equal_deaths());

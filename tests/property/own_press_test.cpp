@@ -246,7 +246,7 @@ class LastQueries : public LayerPress {
  private:
   static constexpr std::size_t kQueries = 5;
   static at::Tensor survivors_of(const Event& event, const at::Tensor& positions, const at::Tensor& given) {
-    return survivors(RatioBudget{0.5}, 0, event, positions, given);
+    return survivors({RatioBudget{0.5}}, event, positions, given);
   }
 
   class Schedule : public DecidesAtOnce {
@@ -266,8 +266,9 @@ class LastQueries : public LayerPress {
         rows.push_back(
             at::zeros({layer.n_tokens}, at::kDouble).index_copy(0, alive, weights.sum(0).squeeze(0)));
         if (rows.size() > kQueries) rows.pop_front();
-        const auto e = i / unit_.chunking.chunk_size;
-        if (i + 1 != unit_.chunking.n_at(e)) continue;
+        const auto event = unit_.chunking.event_at(i + 1);
+        if (!event) continue;
+        const auto e = *event;
         auto given = at::zeros({layer.n_tokens}, at::kDouble);
         for (const auto& row : rows) given = given + row;
         const auto kept =

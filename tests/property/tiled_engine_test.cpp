@@ -213,7 +213,8 @@ TEST_P(TiledEngineIn16Bits, IsFloat64WithTheSameDeathsAndDecidesOtherwiseInNearT
       const auto actual = make_tiled_engine(*loaded_.packed, loaded_.resources(),
                                             {.chunk_size = 1, .n_threads = 1, .observe_deaths = observe})
                               ->run(sample, method);
-      const auto forced = judge(exact, {&sample, &method}, 1, deaths, GetParam().near_tie);
+      const auto forced =
+          judge(exact, {&sample, &method}, {std::ssize(sample.ids), 1}, deaths, GetParam().near_tie);
       // One predicted token has all of its rounding; more of them make up for one another.
       const auto tolerance = (n_tokens == 2 ? 3 : 1) * GetParam().nll_tolerance;
       EXPECT_NEAR(actual.numbers.total_nll, forced.total_nll, tolerance * forced.total_nll);

@@ -82,7 +82,7 @@ TEST_P(TrainedModelIn16Bits, IsFloat64WithTheSameDeathsAndDecidesOtherwiseInNear
     const auto actual = make_tiled_engine(*loaded.packed, loaded.resources(),
                                           {.chunk_size = 1, .n_threads = 2, .observe_deaths = observe})
                             ->run(sample, method);
-    const auto forced = judge(exact, {&sample, &method}, 1, deaths, param.near_tie);
+    const auto forced = judge(exact, {&sample, &method}, {std::ssize(sample.ids), 1}, deaths, param.near_tie);
     const auto difference = std::abs(actual.numbers.total_nll - forced.total_nll) / forced.total_nll;
     EXPECT_LE(difference, param.nll_tolerance);
     std::printf(

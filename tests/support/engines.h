@@ -30,8 +30,12 @@ using AllDeaths = std::vector<std::vector<DeathTime>>;
 // A layerwise engine that tells an AliveObserver, after the run, what its death times mean.
 class ReplayingEngine : public Engine {
  public:
-  ReplayingEngine(std::int64_t n_kv_heads, std::int64_t chunk_size, AliveObserver observer)
-      : n_kv_heads_(n_kv_heads), chunk_size_(chunk_size), observer_(std::move(observer)) {}
+  ReplayingEngine(std::int64_t n_kv_heads, std::int64_t chunk_size, AliveObserver observer,
+                  const Protocol& protocol = {})
+      : n_kv_heads_(n_kv_heads),
+        chunk_size_(chunk_size),
+        protocol_(protocol),
+        observer_(std::move(observer)) {}
 
   DeathObserver death_observer() {
     return [this](LayerIndex, std::int64_t, std::span<const DeathTime> deaths) {
@@ -43,7 +47,8 @@ class ReplayingEngine : public Engine {
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     deaths_.clear();
     auto outcomes = engine_->run_together(tasks);
-    const Chunking chunking{std::ssize(tasks.front().sample->ids), chunk_size_};
+    const auto& sample = *tasks.front().sample;
+    const auto chunking = chunking_of(std::ssize(sample.ids), sample.n_context, chunk_size_, protocol_);
     for (std::size_t first = 0; first < deaths_.size(); first += static_cast<std::size_t>(n_kv_heads_))
       for (std::int64_t e = 0; e < chunking.n_events(); ++e) replay(first, e, chunking.n_at(e));
     return outcomes;
@@ -63,6 +68,7 @@ class ReplayingEngine : public Engine {
 
   std::int64_t n_kv_heads_;
   std::int64_t chunk_size_;
+  Protocol protocol_;
   AliveObserver observer_;
   AllDeaths deaths_;
   std::unique_ptr<Engine> engine_;
@@ -70,16 +76,20 @@ class ReplayingEngine : public Engine {
 
 // kind: of the CPU. loaded outlives the engine. With an observer one unit is run at a time.
 inline std::unique_ptr<Engine> make_engine(EngineKind kind, const ModelForTest& loaded,
-                                           std::int64_t chunk_size, AliveObserver observer = nullptr) {
+                                           std::int64_t chunk_size, AliveObserver observer = nullptr,
+                                           const Protocol& protocol = {}) {
   if (kind == EngineKind::kStepwise)
-    return make_stepwise_engine(*loaded.model, loaded.resources(),
-                                {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
-  if (!observer) return make_tiled_engine(*loaded.packed, loaded.resources(), {.chunk_size = chunk_size});
+    return make_stepwise_engine(
+        *loaded.model, loaded.resources(),
+        {.chunk_size = chunk_size, .protocol = protocol, .observe_alive = std::move(observer)});
+  if (!observer)
+    return make_tiled_engine(*loaded.packed, loaded.resources(),
+                             {.chunk_size = chunk_size, .protocol = protocol});
   auto replaying = std::make_unique<ReplayingEngine>(heads_of(loaded.model->decoder()).n_kv_heads, chunk_size,
-                                                     std::move(observer));
-  replaying->set_engine(
-      make_tiled_engine(*loaded.packed, loaded.resources(),
-                        {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));
+                                                     std::move(observer), protocol);
+  replaying->set_engine(make_tiled_engine(
+      *loaded.packed, loaded.resources(),
+      {.chunk_size = chunk_size, .protocol = protocol, .observe_deaths = replaying->death_observer()}));
   return replaying;
 }
 
@@ -95,7 +105,7 @@ class DeathCollector {
 
   AliveObserver observer() {
     return [this](LayerIndex layer, std::int64_t n, const std::vector<at::Tensor>& positions) {
-      const auto event = static_cast<DeathTime>((n - 1) / chunking_.chunk_size);
+      const auto event = static_cast<DeathTime>(chunking_.event_at(n).value());
       for (std::size_t h = 0; h < positions.size(); ++h) {
         auto& deaths = deaths_[static_cast<std::size_t>(layer.value * n_kv_heads_) + h];
         std::vector<bool> alive(static_cast<std::size_t>(n), false);

@@ -65,8 +65,10 @@ class TiledEngine : public Engine {
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-        auto unit =
-            std::make_unique<UnitInFlight<T>>(task, weights_.decoder(), resources_, options_.chunk_size);
+        const auto& sample = *task.sample;
+        const auto chunking =
+            chunking_of(std::ssize(sample.ids), sample.n_context, options_.chunk_size, options_.protocol);
+        auto unit = std::make_unique<UnitInFlight<T>>(task, weights_.decoder(), resources_, chunking);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "common/run/protocol.h"
 #include "presses/registry.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/engine/death_observer.h"
@@ -16,6 +17,7 @@ namespace kvcompare {
 
 struct TiledOptions {
   std::int64_t chunk_size = 1;
+  Protocol protocol{};
   int n_threads = 1;
   DeathObserver observe_deaths = nullptr;  // for units that are run alone
 };

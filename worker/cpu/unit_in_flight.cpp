@@ -9,10 +9,10 @@ namespace kvcompare {
 
 template <class T>
 UnitInFlight<T>::UnitInFlight(const EngineTask& task, const Decoder& decoder,
-                              const ScorerResources& resources, std::int64_t chunk_size)
+                              const ScorerResources& resources, const Chunking& cut)
     : sample(*task.sample),
       method(*task.method),
-      chunking{std::ssize(sample.ids), chunk_size},
+      chunking(cut),
       press(make_press(method, resources)),
       needs(press->needs()),
       schedule(press->start_schedule({.chunking = chunking,

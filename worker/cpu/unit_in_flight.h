@@ -23,7 +23,7 @@ namespace kvcompare {
 template <class T>
 struct UnitInFlight {
   UnitInFlight(const EngineTask& task, const Decoder& decoder, const ScorerResources& resources,
-               std::int64_t chunk_size);
+               const Chunking& cut);
 
   std::int64_t n_tokens() const { return chunking.n_tokens; }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
@@ -13,11 +12,9 @@ KeyLedger::KeyLedger(const Chunking& chunking, const MethodSpec& method, std::in
                      std::int64_t n_kv_heads)
     : chunking_(chunking),
       first_compressible_(sinks_of(method)),
-      end_compressible_(chunking.n_tokens),
+      end_compressible_(chunking.n_tokens - window_of(method)),
       n_dying_(static_cast<std::size_t>(chunking.n_events()), 0),
       n_kept_at_(static_cast<std::size_t>(chunking.n_tokens), 0) {
-  if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
-    end_compressible_ -= threshold->sliding_window_size;
   kept_.n_layers = n_layers;
   kept_.n_kv_heads = n_kv_heads;
   counts_.original = chunking.n_tokens * n_layers * n_kv_heads;
@@ -45,17 +42,20 @@ KeyCounts KeyLedger::counts() const {
   const auto n_heads = kept_.n_layers * kept_.n_kv_heads;
   require(std::ssize(kept_.per_head) == n_heads, "the keys of every head are counted, once");
   auto counts = counts_;
-  std::int64_t n_dead = 0;  // before the chunk, all heads
-  for (std::int64_t e = 0; e < chunking_.n_events(); ++e) {
-    const auto [begin, end] = chunking_.event(e);
+  std::int64_t n_dead = 0, begin = 0;                     // all heads; first query of the stretch
+  const auto add_queries_until = [&](std::int64_t end) {  // none of which sees a key that is dead
     counts.peak = std::max(counts.peak, end * n_heads - n_dead);
-    const auto n_queries = end - begin;
     const auto n_pairs = n_heads * (end * (end + 1) - begin * (begin + 1)) / 2;
     counts.attendable += n_pairs;
-    counts.attended += n_pairs - n_queries * n_dead;
+    counts.attended += n_pairs - (end - begin) * n_dead;
     counts.withheld_from_scored += n_dead * (std::min(end, chunking_.n_tokens - 1) - begin);
+    begin = end;
+  };
+  for (std::int64_t e = 0; e < chunking_.n_events(); ++e) {
+    add_queries_until(chunking_.n_at(e));
     n_dead += n_dying_[static_cast<std::size_t>(e)];
   }
+  if (begin < chunking_.n_tokens) add_queries_until(chunking_.n_tokens);
   return counts;
 }
 

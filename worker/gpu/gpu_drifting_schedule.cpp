@@ -21,7 +21,7 @@ class DriftingSchedule : public GpuSchedule {
                    const GpuScheduleModel& model)
       : GpuSchedule(method, chunking, model),
         queries_(queries),
-        plan_(drifting_plan(method.policy, sinks_of(method), chunking)),
+        plan_(drifting_plan(rule_, sinks_of(method), chunking)),
         shape_{.n_heads = heads_.n_heads,
                .n_kv_heads = heads_.n_kv_heads,
                .d_head = heads_.head_dim,
@@ -102,7 +102,9 @@ class DriftingSchedule : public GpuSchedule {
                     .sums = b_.sums.mutable_data_ptr<double>(),
                     .scores = b_.scores.mutable_data_ptr<float>(),
                     .status = status(),
-                    .threshold = threshold ? threshold->threshold : EvictLowest::kNoThreshold},
+                    .threshold = threshold ? threshold->threshold : EvictLowest::kNoThreshold,
+                    .n_first = rule_.n_first,
+                    .n_last = rule_.n_last},
         stream());
   }
 

@@ -144,8 +144,9 @@ class GpuEngine : public Engine {
     }
     // On the stream of the unit that asks first; the others do not wait for it, so the host does.
     model_.rotations.reach(n_tokens);
-    auto unit =
-        std::make_unique<GpuUnit>(task, model_, instruction_, options_.chunk_size, n_rows, slot.buffers);
+    const auto chunking =
+        chunking_of(n_tokens, task.sample->n_context, options_.chunk_size, options_.protocol);
+    auto unit = std::make_unique<GpuUnit>(task, model_, instruction_, chunking, n_rows, slot.buffers);
     unit->embed(weights_.embedding());
     return unit;
   }

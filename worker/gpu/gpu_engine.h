@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "common/run/protocol.h"
 #include "presses/registry.h"
 #include "worker/engine/death_observer.h"
 #include "worker/engine/engine.h"
@@ -21,6 +22,7 @@ inline constexpr std::int64_t kLeastGpuBlockRows = 256;  // where memory does no
 
 struct GpuEngineOptions {
   std::int64_t chunk_size = 1;
+  Protocol protocol{};
   // Of the wide matrices (gate and up, logits) that exist at once.
   std::int64_t n_rows = kGpuBlockRows;
   const MemoryPlan* plan = nullptr;  // says how many units pass a layer together; null: n_units

@@ -20,9 +20,8 @@ class FixedPolicy : public GpuSchedule {
  public:
   FixedPolicy(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
       : GpuSchedule(method, chunking, model) {
-    const auto* ratio = std::get_if<RatioBudget>(&method.policy);
-    if (!ratio) return;
-    const auto slots = eviction_slots(*ratio, sinks_of(method), chunking);
+    if (!has_budget(method.policy)) return;
+    const auto slots = eviction_slots(rule_, chunking);
     slots_ = on_device(slots.events);
     first_slot_ = on_device(slots.first);
   }
@@ -34,8 +33,8 @@ class FixedPolicy : public GpuSchedule {
       fixed_schedule_kernel(ThresholdSchedule{.layer = layer_deaths(deaths, until),
                                               .scores = scores.const_data_ptr<double>(),
                                               .threshold = threshold->threshold,
-                                              .sliding_window_size = threshold->sliding_window_size,
-                                              .n_sink = sinks_of(method_),
+                                              .sliding_window_size = window_of(method_),
+                                              .n_sink = rule_.n_first,
                                               .status = status()},
                             stream());
       return;
@@ -48,7 +47,7 @@ class FixedPolicy : public GpuSchedule {
                        .slots = slots_.const_data_ptr<std::int32_t>(),
                        .first_slot = first_slot_.const_data_ptr<std::int32_t>(),
                        .n_slots = slots_.size(0),
-                       .n_sink = sinks_of(method_),
+                       .n_sink = rule_.n_first,
                        .workspace = nullptr,
                        .status = status()};
     const auto n_bytes = static_cast<std::int64_t>(ratio_workspace_bytes(task));
@@ -58,7 +57,7 @@ class FixedPolicy : public GpuSchedule {
   }
 
  private:
-  at::Tensor slots_, first_slot_;  // of a ratio budget
+  at::Tensor slots_, first_slot_;  // of a budget
 };
 
 // Scores that the layer's tokens decide.

@@ -23,9 +23,9 @@ class ObservingSchedule : public GpuSchedule {
       : GpuSchedule(method, chunking, model),
         group_(heads_.group()),
         n_block_rows_(std::min(most_observed_rows(group_), chunking.n_tokens)),
-        plan_(observing_plan(method.policy, sinks_of(method), chunking, n_block_rows_)),
+        plan_(observing_plan(rule_, chunking, n_block_rows_)),
         capacity_(plan_.capacity()) {
-    if (std::holds_alternative<RatioBudget>(method.policy)) first_slot_ = on_device(plan_.slots.first);
+    if (has_budget(method.policy)) first_slot_ = on_device(plan_.slots.first);
     allocate(observing_buffers(heads_, {.n_block_rows = n_block_rows_,
                                         .capacity = capacity_,
                                         .type = options_.dtype().toScalarType()}),
@@ -71,12 +71,12 @@ class ObservingSchedule : public GpuSchedule {
                       .weights = b_.weights.mutable_data_ptr<float>(),
                       .sums = b_.sums.mutable_data_ptr<double>(),
                       .n_next = block.n_next,
-                      .n_sink = sinks_of(method_),
+                      .n_sink = rule_.n_first,
                       .status = status()};
     if (shape.window) task.window = *shape.window;
     if (const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy)) {
       task.threshold = threshold->threshold;
-      task.sliding_window_size = threshold->sliding_window_size;
+      task.sliding_window_size = window_of(method_);
     } else {
       task.first_slot = first_slot_.const_data_ptr<std::int32_t>();
     }
@@ -98,7 +98,7 @@ class ObservingSchedule : public GpuSchedule {
   const std::int64_t group_, n_block_rows_;
   const ObservingPlan plan_;
   const std::int64_t capacity_;
-  at::Tensor first_slot_;  // of a ratio budget
+  at::Tensor first_slot_;  // of a budget
   ObservingBuffers b_;
 };
 

@@ -22,6 +22,7 @@ namespace kvcompare {
 GpuSchedule::GpuSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
     : method_(method),
       chunking_(chunking),
+      rule_(rule_of(method, chunking)),
       decoder_(model.decoder),
       rotations_(model.rotations),
       heads_(heads_of(model.decoder)),
@@ -37,7 +38,9 @@ LayerDeaths GpuSchedule::layer_deaths(const at::Tensor& deaths, const at::Tensor
           .until = until.mutable_data_ptr<std::int32_t>(),
           .n_kv_heads = deaths.size(0),
           .n_tokens = chunking_.n_tokens,
-          .chunk_size = chunking_.chunk_size};
+          .chunk_size = chunking_.chunk_size,
+          .events_from = chunking_.events_from,
+          .events_until = chunking_.events_until};
 }
 
 LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) const {

@@ -11,6 +11,7 @@
 #include "common/data/sample.h"
 #include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
+#include "presses/policy/eviction.h"
 #include "presses/registry.h"
 #include "presses/scorer.h"
 #include "worker/gpu/gpu_operators.h"
@@ -64,6 +65,7 @@ class GpuSchedule {
 
   const MethodSpec method_;
   const Chunking chunking_;
+  const EvictionRule rule_;
   const Decoder& decoder_;
   const RotationTables& rotations_;
   const HeadShape& heads_;

@@ -28,7 +28,7 @@ at::Tensor rows(const at::Tensor& buffer, std::int64_t n) { return buffer.narrow
 }  // namespace
 
 GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixInstruction instruction,
-                 std::int64_t chunk_size, std::int64_t n_rows, const GpuUnitBuffers& buffers)
+                 const Chunking& chunking, std::int64_t n_rows, const GpuUnitBuffers& buffers)
     : sample_(*task.sample),
       decoder_(model.decoder),
       rotations_(model.rotations),
@@ -36,7 +36,7 @@ GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixIn
       instruction_(instruction),
       n_(std::ssize(sample_.ids)),
       n_rows_(std::min(n_rows, n_)),
-      chunking_{n_, chunk_size},
+      chunking_(chunking),
       ledger_(chunking_, *task.method, decoder_.n_layers(), heads_.n_kv_heads),
       schedule_(make_gpu_schedule(*task.method, sample_, chunking_, model)),
       b_(buffers) {

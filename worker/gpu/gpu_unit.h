@@ -21,7 +21,7 @@ namespace kvcompare {
 class GpuUnit {
  public:
   GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixInstruction instruction,
-          std::int64_t chunk_size, std::int64_t n_rows, const GpuUnitBuffers& buffers);
+          const Chunking& chunking, std::int64_t n_rows, const GpuUnitBuffers& buffers);
 
   void embed(const at::Tensor& embedding);
 

@@ -37,7 +37,7 @@ constexpr std::int64_t kMostTokensAtOnce = 65536;  // what a crash may cost a wo
 std::vector<MemoryPart> drifting_memory(const MemoryDemand& demand, const MethodSpec& method,
                                         const Chunking& chunking, const GaussianQueries& queries) {
   const auto& heads = heads_of(demand.decoder);
-  const auto plan = drifting_plan(method.policy, sinks_of(method), chunking);
+  const auto plan = drifting_plan(rule_of(method, chunking), sinks_of(method), chunking);
   const DriftingShape shape{.n_heads = heads.n_heads,
                             .n_kv_heads = heads.n_kv_heads,
                             .d_head = heads.head_dim,
@@ -53,15 +53,15 @@ std::vector<MemoryPart> observing_memory(const MemoryDemand& demand, const Metho
                                          const Chunking& chunking) {
   const auto& heads = heads_of(demand.decoder);
   const auto n_block_rows = std::min(most_observed_rows(heads.group()), chunking.n_tokens);
-  const auto plan = observing_plan(method.policy, sinks_of(method), chunking, n_block_rows);
+  const auto plan = observing_plan(rule_of(method, chunking), chunking, n_block_rows);
   return memory_of(observing_buffers(
       heads, {.n_block_rows = n_block_rows, .capacity = plan.capacity(), .type = scalar_type(demand.dtype)}));
 }
 
 std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const MethodSpec& method,
-                                        std::int64_t n_tokens) {
+                                        const Chunking& chunking) {
   const auto& heads = heads_of(demand.decoder);
-  const Chunking chunking{n_tokens, demand.chunk_size};
+  const auto n_tokens = chunking.n_tokens;
   const auto schedule = device_schedule(method);
   if (std::holds_alternative<KeepAllOnDevice>(schedule)) return {};
   if (std::holds_alternative<HostSchedule>(schedule))  // copies that lie as the host reads them
@@ -73,6 +73,18 @@ std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const Method
     return observing_memory(demand, method, chunking);
   // The others rank scores; those of all layers at once where scores do not depend on them.
   return {{"order of scores", demand.decoder.n_layers() * heads.n_kv_heads * n_tokens * kBytesOfRankedKey}};
+}
+
+// Where the context of a sample is not known: as much as the protocol may need with any. Keys are most if all
+// of them are there at the one event of a prefill, and events are most if there is no context before them.
+std::vector<MemoryPart> schedule_memory(const MemoryDemand& demand, const MethodSpec& method,
+                                        std::int64_t n_tokens) {
+  auto parts = schedule_memory(demand, method, Chunking{n_tokens, demand.chunk_size});
+  if (demand.protocol.kind == ProtocolKind::kDecode) return parts;
+  const auto of_prefill = schedule_memory(demand, method, Chunking{n_tokens, n_tokens});
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    parts[i].bytes = std::max(parts[i].bytes, of_prefill[i].bytes);
+  return parts;
 }
 
 std::int64_t streamed_bytes(const MemoryDemand& demand) {

@@ -10,6 +10,7 @@
 
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
+#include "common/run/protocol.h"
 #include "worker/devices/cuda_gpus.h"
 #include "worker/engine/engine.h"
 #include "worker/gpu/memory_part.h"
@@ -23,6 +24,7 @@ struct MemoryDemand {
   Decoder decoder;
   Dtype dtype = Dtype::kBFloat16;
   std::int64_t chunk_size = 1;
+  Protocol protocol{};
   std::int64_t n_rows = kGpuBlockRows;            // GpuEngineOptions::n_rows
   std::int64_t scorer_bytes = 0;                  // of kvzap's surrogate, if the run has it
   std::optional<std::int64_t> max_weight_memory;  // bytes; layers are streamed if the weights are more

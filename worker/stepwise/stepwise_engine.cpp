@@ -21,12 +21,15 @@ class StepwiseRun {
  public:
   StepwiseRun(const Model& model, const Sample& sample, const MethodSpec& method, const LayerPress& press,
               const StepwiseOptions& options)
-      : model_(model), sample_(sample), method_(method), options_(options) {
+      : model_(model),
+        sample_(sample),
+        method_(method),
+        chunking_(
+            chunking_of(std::ssize(sample.ids), sample.n_context, options.chunk_size, options.protocol)),
+        options_(options) {
     const auto& decoder = model.decoder();
     const auto& heads = heads_of(decoder);
-    const UnitShape unit{.chunking = {std::ssize(sample.ids), options.chunk_size},
-                         .n_heads = heads.n_heads,
-                         .n_kv_heads = heads.n_kv_heads};
+    const UnitShape unit{.chunking = chunking_, .n_heads = heads.n_heads, .n_kv_heads = heads.n_kv_heads};
     for (std::int64_t l = 0; l < decoder.n_layers(); ++l) caches_.emplace_back(press, unit);
     result_.unit.sample = sample.index;
     result_.numbers.n_tokens = static_cast<std::int64_t>(sample.ids.size());
@@ -37,10 +40,11 @@ class StepwiseRun {
   UnitResult to_the_end(BatchWork& work) && {
     const auto& decoder = model_.decoder();
     const auto layers = operations_of_layers(decoder);
-    for (std::int64_t begin = 0; begin < result_.numbers.n_tokens; begin += options_.chunk_size) {
-      const auto end = std::min(begin + options_.chunk_size, result_.numbers.n_tokens);
+    for (std::int64_t begin = 0; begin < chunking_.n_tokens;) {
+      const auto end = chunking_.chunk_end(begin);
       pass_chunk(begin, end);
       work.done(layers.of(begin, end) + head_operations(decoder, end - begin));
+      begin = end;
     }
     for (const double nll : result_.token_nll) result_.numbers.total_nll += nll;
     count_what_is_left();
@@ -56,8 +60,10 @@ class StepwiseRun {
       const auto view = model_.project(layer, sample_.index, begin, x);
       count_attended(caches_[l], begin, end);
       x = model_.finish_layer(layer, x, caches_[l].attend(view));
-      caches_[l].evict({.n_previous = begin, .n = end});
-      report_alive(layer, end);
+      if (const auto e = chunking_.event_at(end)) {
+        caches_[l].evict(chunking_.event(*e));
+        report_alive(layer, end);
+      }
     }
     const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.numbers.n_tokens)));
     result_.token_nll.insert(result_.token_nll.end(), nll.begin(), nll.end());
@@ -92,9 +98,8 @@ class StepwiseRun {
     auto& keys = result_.numbers.keys;
     auto& kept = result_.kept;
     const auto n_heads = kept.n_layers * kept.n_kv_heads;
-    const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy);
     const auto first = sinks_of(method_);
-    const auto last = n_tokens - (threshold ? threshold->sliding_window_size : 0);
+    const auto last = n_tokens - window_of(method_);
     keys.original = n_tokens * n_heads;
     keys.compressible = std::max<std::int64_t>(0, last - first) * n_heads;
     for (const auto& cache : caches_)
@@ -121,6 +126,7 @@ class StepwiseRun {
   const Model& model_;
   const Sample& sample_;
   const MethodSpec& method_;
+  const Chunking chunking_;
   const StepwiseOptions& options_;
   std::vector<LayerCache> caches_;  // one a layer
   UnitResult result_;

@@ -10,6 +10,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "common/run/protocol.h"
 #include "presses/registry.h"
 #include "worker/engine/engine.h"
 #include "worker/model/model.h"
@@ -22,6 +23,7 @@ using AliveObserver =
 
 struct StepwiseOptions {
   std::int64_t chunk_size = 1;
+  Protocol protocol{};
   AliveObserver observe_alive = nullptr;
 };
 

@@ -19,6 +19,15 @@ struct Rule {
 
 std::string dtype_of(const RunSpec& spec) { return spec.dtype ? to_string(*spec.dtype) : "auto"; }
 
+// What of the protocol the chunk size does not say.
+std::string protocol_of_run(const PageRun& run) {
+  const auto& spec = run.comparison.spec;
+  if (spec.protocol == ProtocolKind::kDecode) return to_string(spec.protocol);
+  return to_string(spec.protocol) + ", context " +
+         (spec.context_length ? context_length_text(*spec.context_length) : "of the data") +
+         (spec.budget_counts == BudgetCounts::kGenerated ? ", budgets of generated keys" : "");
+}
+
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> all = {
       {"model", [](const PageRun& run) { return run.comparison.spec.model_name; },
@@ -32,6 +41,10 @@ const std::vector<Rule>& rules() {
        [](const PageRun& run) { return run.comparison.inputs.tokenizer; },
        "A token is not the same amount of text: NLL and ΔNLL per token, and perplexity, are on different "
        "scales."},
+      {"protocol",
+       protocol_of_run,
+       {},
+       "Keys are evicted at other times, so that the same budget withholds other keys from other queries."},
       {"chunk_size",
        [](const PageRun& run) { return std::to_string(run.comparison.spec.chunk_size); },
        {},

@@ -214,7 +214,13 @@ void drifting_schedule_kernel_reference(const EvictLowest& task) {
         evicted[eviction] = static_cast<std::int32_t>(key.place);
       };
       if (task.threshold == EvictLowest::kNoThreshold) {
-        std::ranges::sort(keys, [](const Scored& a, const Scored& b) {
+        std::erase_if(keys, [&](const Scored& key) { return key.position < task.n_first; });
+        const auto is_latest = [&](const Scored& key) {
+          return key.position >= task.events.n[e] - task.n_last;
+        };
+        std::ranges::sort(keys, [&](const Scored& a, const Scored& b) {
+          if (is_latest(a) != is_latest(b)) return is_latest(b);
+          if (is_latest(a)) return a.position < b.position;
           return a.score < b.score || (a.score == b.score && a.position > b.position);
         });
         for (auto i = first; i <= last; ++i) evict_key(keys[static_cast<std::size_t>(i - first)], i);
@@ -222,7 +228,8 @@ void drifting_schedule_kernel_reference(const EvictLowest& task) {
       }
       std::fill(evicted + first, evicted + last + 1, -1);
       for (const auto& key : keys)
-        if (key.place >= first && key.place <= last && key.score < task.threshold)
+        if (key.place >= first && key.place <= last && key.score < task.threshold &&
+            key.position >= task.n_first)
           evict_key(key, static_cast<std::int32_t>(key.place));
     }
 }

@@ -16,7 +16,11 @@ void keep_everything(const LayerDeaths& layer) {
     for (std::int64_t j = 0; j < layer.n_tokens; ++j) keep(layer, h, j);
 }
 
-std::int64_t n_events(const LayerDeaths& layer) { return (layer.n_tokens - 1) / layer.chunk_size + 1; }
+std::int64_t n_events(const LayerDeaths& layer) {
+  std::int64_t n = 0;
+  for (auto begin = layer.events_from; begin < layer.events_until; begin += layer.chunk_size) ++n;
+  return n;
+}
 
 void evict_lowest(const RatioSchedule& task, std::int64_t head, std::int64_t e, std::int64_t n_evicted) {
   const auto n = n_at(task.layer, e);

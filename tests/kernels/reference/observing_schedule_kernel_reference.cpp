@@ -85,7 +85,9 @@ void follow_rows(const ObservedRows& task, std::int64_t head, std::vector<Column
     for (std::int64_t a = 0; a < block.group; ++a)
       add_softmax(task, columns, r,
                   task.logits + ((head * block.group + a) * block.n_rows + r) * block.n_columns);
-    const auto e = (n - 1) / task.layer.chunk_size, n_previous = e * task.layer.chunk_size;
+    std::int64_t e = 0;  // the first event that is not before n
+    while (n_at(task.layer, e) < n) ++e;
+    const auto n_previous = e == 0 ? 0 : n_at(task.layer, e - 1);
     if (n != n_at(task.layer, e) || !ranks_scores(task, e, n_previous, n)) continue;
     for (std::int64_t c = 0; c < n_seen; ++c)
       if (columns[size(c)].position >= 0 && std::isnan(columns[size(c)].received)) *task.status |= kNanScore;

@@ -95,6 +95,9 @@ KVCOMPARE_KERNEL void softmax_sums(EvictLowest task) {
 // A score and its position as a number: the key that goes first has the lowest.
 constexpr std::uint64_t kNone = ~std::uint64_t{0};
 
+// Instead of the score of one of the latest positions, which ranks above every score: no score has these bits.
+constexpr std::uint32_t kLatest = 0xffffffffU;
+
 KVCOMPARE_DEVICE std::uint64_t rank_of(float score, std::int32_t position) {
   const float ranked = score == score ? score : -INFINITY;
   std::uint32_t bits;
@@ -125,7 +128,9 @@ class HeadScan {
         parts_(reinterpret_cast<std::uint64_t*>(gpu::shared_memory())),
         sums_(reinterpret_cast<double*>(parts_ + 32)),
         largest_(reinterpret_cast<float*>(sums_ + n_rows_)),
-        log_sums_(largest_ + n_rows_) {}
+        log_sums_(largest_ + n_rows_),
+        n_first_(static_cast<int>(task.n_first)),
+        n_last_(static_cast<int>(task.n_last)) {}
 
   KVCOMPARE_DEVICE void run(const EvictLowest& task) {
     for (int row = gpu::thread(); row < n_rows_; row += gpu::n_threads()) {
@@ -187,7 +192,7 @@ class HeadScan {
         if (at.values[j] >= n) continue;
         scores.values[j] += log_vnorm.values[j];
         any_nan = any_nan || scores.values[j] != scores.values[j];
-        lowest = lower(lowest, {rank_of(scores.values[j], at.values[j]), 4 * i + j});
+        lowest = lower(lowest, {rank_at(n, scores.values[j], at.values[j]), 4 * i + j});
       }
       reinterpret_cast<Four<float>*>(scores_)[i] = scores;
     }
@@ -218,6 +223,13 @@ class HeadScan {
     return highest;
   }
 
+  // At the event after n tokens.
+  KVCOMPARE_DEVICE std::uint64_t rank_at(int n, float score, std::int32_t position) const {
+    if (position < n_first_) return kNone;
+    if (position >= n - n_last_) return std::uint64_t{kLatest} << 32 | static_cast<std::uint32_t>(position);
+    return rank_of(score, position);
+  }
+
   KVCOMPARE_DEVICE static Ranked lower(const Ranked& a, const Ranked& b) { return b.rank < a.rank ? b : a; }
 
   KVCOMPARE_DEVICE Ranked lowest_of_own(int n) const {
@@ -225,7 +237,7 @@ class HeadScan {
     for (int i = gpu::thread(); i < n_places_ / 4; i += gpu::n_threads())
       for (int place = 4 * i; place < 4 * i + 4; ++place)
         if (positions_[place] < n)
-          lowest = lower(lowest, {rank_of(scores_[place], positions_[place]), place});
+          lowest = lower(lowest, {rank_at(n, scores_[place], positions_[place]), place});
     return lowest;
   }
 
@@ -252,7 +264,8 @@ class HeadScan {
     const float lowest_kept = static_cast<float>(task.threshold) + logf(static_cast<float>(group_));
     for (int place = first + gpu::thread(); place <= last; place += gpu::n_threads()) {
       evicted_[place] = -1;
-      if (scores_[place] < lowest_kept) evict_place(task, event, place, place);
+      if (scores_[place] < lowest_kept && positions_[place] >= n_first_)
+        evict_place(task, event, place, place);
     }
   }
 
@@ -279,6 +292,8 @@ class HeadScan {
   double* const sums_;  // [n_rows], over the alive keys
   float* const largest_;
   float* const log_sums_;
+
+  const int n_first_, n_last_;
 };
 
 KVCOMPARE_KERNEL void evict_lowest(EvictLowest task) { HeadScan(task).run(task); }

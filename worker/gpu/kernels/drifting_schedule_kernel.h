@@ -108,7 +108,7 @@ struct KeyFeatures {
 // section 2).
 struct EvictLowest {
   // Under a threshold policy an event evicts the keys that it judges and whose score is below `threshold`.
-  // Under a ratio policy `threshold` is kNoThreshold.
+  // Under a budget `threshold` is kNoThreshold.
   static constexpr double kNoThreshold = std::numeric_limits<double>::infinity();
 
   DriftingShape shape;  // group at most 64 with 64 events
@@ -124,6 +124,9 @@ struct EvictLowest {
   float* scores = nullptr;   // [n_kv_heads, capacity]
   int* status = nullptr;     // kNanScore is set if the score of a candidate that is alive is NaN at an event
   double threshold = kNoThreshold;
+  std::int64_t n_first = 0;  // first positions, which are scored and never evicted
+  // Under a budget: the latest positions, which rank above every score, the later the higher.
+  std::int64_t n_last = 0;
 };
 
 template <class T>

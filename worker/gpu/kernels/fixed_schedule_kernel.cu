@@ -114,7 +114,7 @@ KVCOMPARE_KERNEL void lay_out(RatioSchedule task, std::int64_t n) {
   auto* moments = moments_of(task, head, n);
   const auto position = task.order[head * n_tokens + i];
   if (position >= task.n_sink)
-    moments[position - task.n_sink + task.first_slot[position / task.layer.chunk_size]] = {
+    moments[position - task.n_sink + task.first_slot[event_after(task.layer, position)]] = {
         static_cast<std::int32_t>(n_tokens - 1 - i), kBirth};
   if (i < task.n_slots) {
     const auto n_born = n_at(task.layer, task.slots[i]) - task.n_sink;

@@ -21,8 +21,8 @@ struct ThresholdSchedule {
   const double* scores = nullptr;  // [n_kv_heads, n_tokens], higher = keep
   double threshold = 0;
   std::int64_t sliding_window_size = 0;
-  std::int64_t n_sink = 0;
-  int* status = nullptr;  // kNanScore is set if a judged score is NaN
+  std::int64_t n_sink = 0;  // first positions, which are never evicted
+  int* status = nullptr;    // kNanScore is set if a judged score is NaN
 };
 
 // Every event evicts the keys with the lowest scores, as many as the budget demands.
@@ -36,7 +36,7 @@ struct RatioSchedule {
   const std::int32_t* slots = nullptr;  // [n_slots], EvictionSlots::events (presses/policy/eviction_slots.h)
   const std::int32_t* first_slot = nullptr;  // [n_events + 1], EvictionSlots::first
   std::int64_t n_slots = 0;
-  std::int64_t n_sink = 0;
+  std::int64_t n_sink = 0;    // first positions, which are never evicted
   void* workspace = nullptr;  // bytes of ratio_workspace_bytes, aligned to 16
   int* status = nullptr;      // kNanScore is set if an event has to rank a score that is NaN
 };

@@ -233,7 +233,8 @@ class RowScan {
         group_(static_cast<int>(task.block.group)),
         n_rows_(static_cast<int>(task.block.n_rows)),
         n_columns_(static_cast<int>(task.block.n_columns)),
-        chunk_size_(static_cast<int>(n_at(task.layer, 0))),
+        events_from_(static_cast<int>(task.layer.events_from)),
+        chunk_size_(static_cast<int>(n_at(task.layer, 0)) - events_from_),
         weights_(task.weights + head_ * group_ * n_rows_ * n_columns_),
         shared_(task.block, is_staged),
         columns_(task.block, head_) {}
@@ -277,8 +278,8 @@ class RowScan {
   // r's.
   KVCOMPARE_DEVICE void follow(int r) {
     const auto n = static_cast<int>(block_.first_row) + r + 1;
-    const int e = (n - 1) / chunk_size_;
-    const int n_dying = n == n_at(task_.layer, e) ? most_evicted(e, n) : 0;
+    const int e = n > events_from_ ? (n - 1 - events_from_) / chunk_size_ : 0;
+    const int n_dying = n > events_from_ && n == n_at(task_.layer, e) ? most_evicted(e, n) : 0;
     stage(r + 2);
     add_up(r);
     settle();
@@ -298,7 +299,7 @@ class RowScan {
   // How many keys event e evicts, or at most.
   KVCOMPARE_DEVICE int most_evicted(std::int32_t e, int n) const {
     if (task_.first_slot) return task_.first_slot[e + 1] - task_.first_slot[e];
-    const auto n_before = e * task_.layer.chunk_size - task_.sliding_window_size;
+    const auto n_before = (e == 0 ? 0 : n_at(task_.layer, e - 1)) - task_.sliding_window_size;
     const auto begin = n_before > task_.n_sink ? n_before : task_.n_sink;
     return begin < n - task_.sliding_window_size ? kAnyNumber : 0;
   }
@@ -432,6 +433,7 @@ class RowScan {
   const int group_;
   const int n_rows_;
   const int n_columns_;
+  const int events_from_;
   const int chunk_size_;  // at most the sample
   float* const weights_;  // [group, n_rows, n_columns]
   const SharedRows shared_;

@@ -57,11 +57,11 @@ struct ObservedRows {
   std::int64_t window = std::numeric_limits<std::int64_t>::max();
   float* weights = nullptr;  // [n_kv_heads, group, n_rows, n_columns]: room for the softmaxes
   double* sums = nullptr;    // [n_kv_heads, group, n_rows]: room for their sums
-  // The number of old columns of the next block. Under a ratio policy, the keys that EvictionSlots says are
+  // The number of old columns of the next block. Under a budget, the keys that EvictionSlots says are
   // alive. Under a threshold policy each head has its own number of alive keys, so it is the number of tokens
   // so far.
   std::int64_t n_next = 0;
-  std::int64_t n_sink = 0;
+  std::int64_t n_sink = 0;                   // first positions, which are never evicted
   const std::int32_t* first_slot = nullptr;  // [n_events + 1], EvictionSlots::first; null: a threshold
   double threshold = 0;
   std::int64_t sliding_window_size = 0;

@@ -29,7 +29,11 @@ function samplesNamed(indices) {
 const predictedTokens = run => run.samples.n_scored.reduce((sum, n) => sum + n, 0);
 
 function protocolText({flags}) {
-  return `decode: keys are evicted after every ${flags.chunk_size === 1 ? "token" : `chunk of ${wholeNumber(flags.chunk_size)} tokens`}`;
+  const afterEvery = `keys are evicted after every ${flags.chunk_size === 1 ? "token" : `chunk of ${wholeNumber(flags.chunk_size)} tokens`}`;
+  const context = {undefined: "the context that the data names, or the whole sample,", all: "the whole sample"}[flags.context_length] || `a context of ${flags.context_length} tokens`;
+  if (flags.protocol === "prefill") return `prefill: ${context} is read at once, and keys are evicted once, at its end`;
+  if (flags.protocol === "generate") return `generate: ${context} is read at once and never evicted; then ${afterEvery}${flags.budget_counts === "generated" ? "; budgets count the keys after the context" : ""}`;
+  return `decode: ${afterEvery}`;
 }
 
 function datesText(run) {
@@ -64,7 +68,7 @@ function properties(run) {
     ["Data", inputs.data_sha256 || run.data_path, lines(places(run.data_path, run.places.data_path))],
     ["Samples", null, lines(samplesText(run))],
     ["Predicted tokens", null, counted(predictedTokens(run), "token")],
-    ["Protocol", String(flags.chunk_size), protocolText(run)],
+    ["Protocol", protocolText(run), protocolText(run)],
     ["Longest sample", String(flags.max_length), `at most ${counted(flags.max_length, "token")} (max_length)`],
     ["Computed in", `${flags.dtype} ${flags.device}`, `${flags.dtype} on ${flags.device || "a device that is not known"}, engine ${flags.engine}`],
     ["Machine", null, machineText(run)],
@@ -125,7 +129,7 @@ function showTitle() {
   const date = first.sessions.length > 0 ? `, ${dateText(first.sessions[0].started)}` : "";
   document.getElementById("subtitle").textContent = page.runs.length === 1
     ? `${counted(first.instances.length - 1, "setting")} of ${counted(new Set(first.lines.map(line => line.method_name)).size, "method")} against the baseline: ` +
-      `${counted(first.samples.index.length, "sample")}, ${counted(predictedTokens(first), "predicted token")}, chunk size ${wholeNumber(first.flags.chunk_size)}, ${first.flags.dtype}${date}`
+      `${counted(first.samples.index.length, "sample")}, ${counted(predictedTokens(first), "predicted token")}, ${first.flags.protocol && first.flags.protocol !== "decode" ? `${first.flags.protocol}, ` : ""}${first.flags.protocol === "prefill" ? "" : `chunk size ${wholeNumber(first.flags.chunk_size)}, `}${first.flags.dtype}${date}`
     : listed(page.runs.map(run => run.name));
   document.getElementById("subtitle").append(". ", element("a", {href: "#overview"}, "All that was compared"));
 }

@@ -33,6 +33,20 @@ TEST(Messages, PromptsAndTheirTargetsArriveAsTheyWereSent) {
   EXPECT_EQ(targets.table, table);
 }
 
+TEST(Messages, ASampleArrivesWithItsContextIfItHasOne) {
+  Assign sent;
+  sent.units.push_back({.unit = {}, .sample = {SampleIndex(3), {1, 2, 3}, {{1, 2}}, 2}, .method = {}});
+  sent.units.push_back({.unit = {}, .sample = {SampleIndex(4), {1, 2, 3}}, .method = {}});
+  sent.units[0].method.policy = SizeBudget{77};
+  sent.units[0].method.protection = {.first = 5, .last = 6};
+  const auto received = std::get<Assign>(decode(encode(sent))).units;
+  ASSERT_EQ(received.size(), 2u);
+  EXPECT_EQ(received[0].sample.n_context, 2);
+  EXPECT_EQ(received[0].sample.scored, sent.units[0].sample.scored);
+  EXPECT_EQ(received[0].method, sent.units[0].method);
+  EXPECT_FALSE(received[1].sample.n_context);
+}
+
 TEST(Messages, AHelloArrivesWithItsHashes) {
   const Hello sent{"node", "cuda:3", 4096, "0123", "4567"};
   const auto received = std::get<Hello>(decode(encode(sent)));

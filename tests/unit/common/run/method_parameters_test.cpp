@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "common/run/instance_name.h"
 
 namespace kvcompare {
 namespace {
@@ -54,11 +55,30 @@ TEST(MethodParameters, OfAnInstanceLeaveOutThePlaceOfAScorerAndSweepNeitherKindN
   visit_used(method, [&](std::string_view flag, const auto&) { used.emplace_back(flag); });
   EXPECT_THAT(used, testing::ElementsAre("policy", "threshold", "sliding_window_size", "some_n_sink",
                                          "some_model_type", "some_scorer"));
-  EXPECT_THAT(swept_flags(method),
-              testing::ElementsAre("some_n_sink", "some_scorer_model", "sliding_window_size", "threshold"));
+  EXPECT_THAT(swept_flags(method), testing::ElementsAre("some_n_sink", "some_scorer_model", "protect_first",
+                                                        "protect_last", "sliding_window_size", "threshold"));
   EXPECT_EQ(sinks_of(method), 3);
   EXPECT_EQ(text_of_role(method, ParameterRole::kPlace), "folder");
   EXPECT_EQ(sinks_of({"other", "Other", KeepAll{}}), 0);
+}
+
+// So that an instance without protection has the name that it always had.
+TEST(MethodParameters, OfAnInstanceNameProtectionOnlyWhereThereIsSome) {
+  MethodSpec method{"some", "Some", SizeBudget{64}, {{"n_sink", parameter_value(3)}}};
+  EXPECT_EQ(instance_name(method), "some:policy=size:cache_size=64:n_sink=3");
+  EXPECT_THAT(swept_flags(method),
+              testing::ElementsAre("n_sink", "protect_first", "protect_last", "cache_size"));
+  method.protection = {.first = 8, .last = 16};
+  EXPECT_EQ(instance_name(method), "some:policy=size:cache_size=64:n_sink=3:protect_first=8:protect_last=16");
+}
+
+TEST(Window, OfAThresholdIsAtLeastWhatIsProtected) {
+  MethodSpec method{"some", "Some", ScoreThreshold{-2, 9}};
+  EXPECT_EQ(window_of(method), 9);
+  method.protection.last = 12;
+  EXPECT_EQ(window_of(method), 12);
+  method.policy = RatioBudget{0.5};
+  EXPECT_EQ(window_of(method), 0);
 }
 
 }  // namespace

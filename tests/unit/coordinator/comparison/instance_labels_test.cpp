@@ -36,6 +36,16 @@ TEST(InstanceLabels, HoldWhatDiffersAmongTheInstancesOfAMethod) {
               ElementsAre("KVzap scorer aaaaaaaa", "KVzap scorer bbbbbbbb"));
 }
 
+TEST(InstanceLabels, SayTheSizeInKeysAndWhatIsProtected) {
+  auto small = streaming(0, 4), large = small, protecting = small;
+  small.policy = protecting.policy = SizeBudget{64};
+  large.policy = SizeBudget{256};
+  protecting.protection = {.first = 8, .last = 0};
+  EXPECT_THAT(instance_labels({small, large}), ElementsAre("StreamingLLM 64 keys", "StreamingLLM 256 keys"));
+  EXPECT_THAT(instance_labels({small, protecting}),
+              ElementsAre("StreamingLLM", "StreamingLLM protect_first 8"));
+}
+
 TEST(InstanceLabels, TellPoliciesApart) {
   auto by_threshold = streaming(0, 4);
   by_threshold.policy = ScoreThreshold{0.5, 16};

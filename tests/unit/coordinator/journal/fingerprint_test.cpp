@@ -38,6 +38,8 @@ void change(std::string& value) { value += "x"; }
 void change(bool& value) { value = !value; }
 void change(std::optional<Dtype>& value) { value = Dtype::kFloat16; }
 void change(std::vector<MethodSpec>& value) { value.pop_back(); }
+void change(ProtocolKind& value) { value = ProtocolKind::kGenerate; }
+void change(BudgetCounts& value) { value = BudgetCounts::kGenerated; }
 void change(std::vector<double>& value) { value.pop_back(); }
 template <class Number>
 requires std::is_arithmetic_v<Number>
@@ -50,8 +52,8 @@ void change(std::optional<Value>& value) {
 
 // Every member of a struct of n members; a struct with more or fewer does not compile.
 auto members_of(RunSpec& spec) {
-  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = spec;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
+  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = spec;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
 }
 
 // Calls look(changed spec) for each member of RunSpec in turn.
@@ -91,7 +93,40 @@ TEST(RunSpecAsJson, HoldsEveryMember) {
     EXPECT_NE(first_difference(example(), changed), "") << "member " << n_members;
     EXPECT_EQ(read_back(changed), changed) << first_difference(example(), changed);
   });
-  EXPECT_EQ(n_members, 13);
+  EXPECT_EQ(n_members, 16);
+}
+
+TEST(RunSpecAsJson, HoldsPoliciesAndProtection) {
+  auto spec = example();
+  spec.methods[2].policy = SizeBudget{300};
+  spec.methods[2].protection = {.first = 7, .last = 9};
+  EXPECT_EQ(read_back(spec), spec);
+}
+
+TEST(RunSpecAsJson, OfARunFromBeforeThereWereProtocolsIsDecode) {
+  auto json = json_value(example());
+  json.erase("protocol");
+  json.erase("budget_counts");
+  RunSpec read;
+  get_value(json, read);
+  EXPECT_EQ(read, example());
+}
+
+TEST(RunSpecAsJson, RefusesAProtocolThatThereIsNot) {
+  auto json = json_value(example());
+  json["protocol"] = "answer";
+  RunSpec read;
+  EXPECT_THROW(get_value(json, read), std::invalid_argument);
+}
+
+// As --config takes it.
+TEST(Flags, SayTheLengthOfTheContextAsText) {
+  auto spec = example();
+  EXPECT_FALSE(json_flags(spec).contains("context_length"));
+  spec.context_length = 512;
+  EXPECT_EQ(json_flags(spec)["context_length"], "512");
+  spec.context_length = kWholeSample;
+  EXPECT_EQ(json_flags(spec)["context_length"], "all");
 }
 
 TEST(RunSpecAsJson, HoldsParametersOfEveryTypeInTheirOrder) {
@@ -128,6 +163,13 @@ TEST(Fingerprint, ChangesWithWhatAMethodUsesAndNotWithThePlaceOfAScorer) {
   EXPECT_THAT(drift(identity(example()), identity(spec)),
               ElementsAre("methods.1.kvzap_n_sink: was 2, is 3",
                           "methods.2.compression_ratio: was 0.1, is 0.2", "methods.2.seed: was 7, is 8"));
+}
+
+TEST(Fingerprint, ChangesWithProtectionAndHasNothingOfItWhereThereIsNone) {
+  auto spec = example();
+  spec.methods[2].protection.first = 8;
+  EXPECT_THAT(drift(identity(example()), identity(spec)),
+              ElementsAre("methods.2.protect_first: was absent, is 8"));
 }
 
 TEST(Fingerprint, ChangesWithInputsVersionsAndArithmetic) {

@@ -62,5 +62,20 @@ TEST(MethodFlags, NameAPolicyThatIsForcedOnAll) {
   EXPECT_FALSE(json_method_flags({kBaseline, method, random(0.5, 1)}).contains("policy"));
 }
 
+TEST(MethodFlags, ListProtectionWhereThereIsSome) {
+  const auto protect = [](std::int64_t first) {
+    auto method = knorm(0.5);
+    method.protection.first = first;
+    return method;
+  };
+  EXPECT_EQ(json_method_flags({kBaseline, protect(0), protect(8)}),
+            parsed(R"({"methods": ["baseline", "knorm"], "policy": "auto", "compression_ratio": 0.5,
+                       "protect_first": [0, 8]})"));
+  EXPECT_EQ(json_method_flags({kBaseline, protect(8)}),
+            parsed(R"({"methods": ["baseline", "knorm"], "policy": "auto", "compression_ratio": 0.5,
+                       "protect_first": 8})"));
+  EXPECT_FALSE(json_method_flags({kBaseline, protect(0)}).contains("protect_first"));
+}
+
 }  // namespace
 }  // namespace kvcompare

@@ -58,8 +58,8 @@ Simulation longdocs(int n_times, std::size_t n_workers, std::uint64_t seed) {
       for (std::size_t m = 0; m < kMethods.size(); ++m) {
         const UnitId unit{SampleIndex(sample), MethodIndex(static_cast<std::int64_t>(m))};
         const auto predicted = [&](std::size_t i) {
-          return predicted_cost(kModel.shape(), n_tokens,
-                                {kMethods[i].spec.policy, cost_of(kMethods[i].spec, kModel)}, 1, "layerwise");
+          return predicted_cost(kModel.shape(), {n_tokens, 1},
+                                {kMethods[i].spec.policy, cost_of(kMethods[i].spec, kModel)}, "layerwise");
         };
         simulation.units.push_back({.unit = unit, .n_tokens = n_tokens, .cost = predicted(m)});
         simulation.work[unit] = predicted(kStreamingLlm) * kMethods[m].seconds * noise(random);

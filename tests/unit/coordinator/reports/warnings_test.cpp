@@ -75,8 +75,19 @@ TEST(Warnings, TellAChunkAWindowAndSinksAsLongAsASample) {
   EXPECT_EQ(sinks[0].method, "Random");
 }
 
+// The context is one chunk whatever the size, and how long it is the journal does not say.
+TEST(Warnings, TellNothingOfChunksInOtherProtocols) {
+  JournalHeader header;
+  header.spec.chunk_size = 4;
+  for (const auto protocol : {ProtocolKind::kPrefill, ProtocolKind::kGenerate}) {
+    header.spec.protocol = protocol;
+    EXPECT_THAT(codes(warnings(header, RatioBudget{0.5})), ElementsAre());
+  }
+}
+
 TEST(Warnings, TellAMethodThatKeepsEverythingOrNothing) {
   EXPECT_THAT(codes(warnings({}, RatioBudget{0.01}, 0)), ElementsAre("nothing_evicted"));
+  EXPECT_THAT(codes(warnings({}, SizeBudget{100}, 0)), ElementsAre("nothing_evicted"));
   EXPECT_THAT(codes(warnings({}, ScoreThreshold{-1000, 0}, 0)), ElementsAre("nothing_evicted"));
   EXPECT_THAT(codes(warnings({}, ScoreThreshold{1000, 0}, 10)), ElementsAre("nothing_kept"));
 }

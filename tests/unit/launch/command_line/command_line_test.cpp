@@ -221,6 +221,35 @@ TEST(CommandLine, WarnsOfAFlagThatNoMethodReads) {
   EXPECT_THAT(compare({"--methods", "random:seed=3,random", "--seed", "1,2"}).warnings, IsEmpty());
 }
 
+TEST(CommandLine, ReadsTheProtocol) {
+  const auto plain = compare({}).spec;
+  EXPECT_EQ(plain.protocol, ProtocolKind::kDecode);
+  EXPECT_FALSE(plain.context_length);
+  const auto spec =
+      compare({"--protocol", "generate", "--context_length", "512", "--budget_counts", "generated"}).spec;
+  EXPECT_EQ(spec.protocol, ProtocolKind::kGenerate);
+  EXPECT_EQ(spec.context_length, 512);
+  EXPECT_EQ(spec.budget_counts, BudgetCounts::kGenerated);
+  EXPECT_EQ(compare({"--protocol", "prefill", "--context_length", "all"}).spec.context_length, kWholeSample);
+  EXPECT_EQ(refusal({"--protocol", "answer"}),
+            "--protocol: 'answer' is not accepted; give decode, prefill or generate");
+  EXPECT_THAT(refusal({"--context_length", "0"}),
+              HasSubstr("give a whole number from 1 to 2147483647, or all"));
+}
+
+TEST(CommandLine, WarnsOfAFlagThatTheProtocolDoesNotRead) {
+  EXPECT_THAT(compare({"--protocol", "prefill", "--chunk_size", "8"}).warnings,
+              ElementsAre("--chunk_size has no effect: prefill reads the context whole and evicts once"));
+  EXPECT_THAT(compare({"--context_length", "8"}).warnings,
+              ElementsAre(HasSubstr("--context_length has no effect: decode knows no context")));
+  EXPECT_THAT(compare({"--protocol", "prefill", "--budget_counts", "generated"}).warnings,
+              ElementsAre(HasSubstr("--budget_counts has no effect")));
+  EXPECT_THAT(compare({"--protocol", "generate", "--chunk_size", "8", "--context_length", "9",
+                       "--budget_counts", "all"})
+                  .warnings,
+              IsEmpty());
+}
+
 TEST(CommandLine, RefusesAnUnknownFlagNamingTheNearest) {
   EXPECT_EQ(refusal({"--max_lenght", "3"}),
             "--max_lenght: is no known flag; did you mean --max_length? --help lists all");

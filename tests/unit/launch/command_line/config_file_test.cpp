@@ -76,6 +76,8 @@ TEST(ConfigFile, EveryTypeOfValueReachesItsPlace) {
   EXPECT_FALSE(parameter<bool>(instance(command, "expected_attention"), "use_covariance"));
   EXPECT_EQ(parameter<std::uint64_t>(instance(command, "random"), "seed"), 18446744073709551615u);
   EXPECT_EQ(command.spec.dtype, Dtype::kFloat64);
+  EXPECT_EQ(command.spec.context_length, 16);
+  EXPECT_EQ(instance(command, "random").protection, (Protection{.first = 2, .last = 3}));
   EXPECT_EQ(command.options.threads, 2);
   std::vector<std::string> names;
   for (const MethodSpec& method : command.spec.methods) names.push_back(method.name);

@@ -104,12 +104,24 @@ TEST(Sweep, RefusesAParameterThatTheMethodDoesNotHaveOrUse) {
   EXPECT_THAT(
       refusal({"--methods", "streaming_llm:n_snk=8"}),
       HasSubstr("'streaming_llm:n_snk=8': streaming_llm has no parameter 'n_snk'; did you mean n_sink? "
-                "it uses n_sink, compression_ratio, policy"));
+                "it uses n_sink, protect_first, protect_last, compression_ratio, policy"));
   EXPECT_THAT(refusal({"--methods", "random:n_sink=8"}), HasSubstr("random does not use n_sink"));
   EXPECT_THAT(refusal({"--methods", "random:threshold=8"}), HasSubstr("random does not use threshold"));
   EXPECT_THAT(refusal({"--methods", "baseline:seed=8"}), HasSubstr("baseline has no parameters"));
   EXPECT_THAT(refusal({"--methods", "random:chunk_size=8"}),
               HasSubstr("random has no parameter 'chunk_size'"));
+}
+
+TEST(Sweep, CombinesSizesAndProtection) {
+  std::vector<std::string> all;
+  for (const auto& method : instances(
+           {"--methods", "knorm", "--policy", "size", "--cache_size", "64,128", "--protect_last", "0,8"}))
+    all.push_back(instance_name(method));
+  EXPECT_THAT(all,
+              ElementsAre("baseline", "knorm:policy=size:cache_size=64", "knorm:policy=size:cache_size=128",
+                          "knorm:policy=size:cache_size=64:protect_last=8",
+                          "knorm:policy=size:cache_size=128:protect_last=8"));
+  EXPECT_THAT(refusal({"--methods", "random:policy=size:cache_size=0"}), HasSubstr("cache_size: '0' is not"));
 }
 
 TEST(Sweep, RefusesValuesWithTheNameOfTheMethod) {

@@ -10,12 +10,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/presses/schedule/naive_schedule.h"
+#include "tests/unit/presses/schedule/shape_rule.h"
 
 namespace kvcompare {
 namespace {
 
 DriftingPlan plan_of(const naive::Shape& shape) {
-  return drifting_plan(std::get<RatioBudget>(shape.policy), shape.n_sink, {shape.n_tokens, shape.chunk_size});
+  return drifting_plan(naive::rule_of(shape), shape.n_sink, naive::chunking_of(shape));
 }
 
 using Counts = std::vector<std::int32_t>;
@@ -77,7 +78,8 @@ TEST(DriftingPlan, IsEmptyWhereNothingIsEvicted) {
 // A window of 3 and 2 sinks, chunks of 4: at 4 tokens nothing beyond the sinks has left the window, at 8
 // positions 2 to 4, at 10 two more.
 TEST(DriftingPlan, UnderAThresholdHasTheEventsThatJudge) {
-  const auto plan = drifting_plan(ScoreThreshold{.threshold = 0.1, .sliding_window_size = 3}, 2, {10, 4});
+  const auto plan =
+      drifting_plan({ScoreThreshold{.threshold = 0.1, .sliding_window_size = 3}, 2}, 2, {10, 4});
   EXPECT_EQ(plan.events, (Counts{1, 2}));
   EXPECT_EQ(plan.n, (Counts{8, 10}));
   EXPECT_EQ(plan.first_eviction, (Counts{0, 3, 5}));
@@ -85,14 +87,15 @@ TEST(DriftingPlan, UnderAThresholdHasTheEventsThatJudge) {
   EXPECT_EQ(plan.blocks[0].n_new, 8);
   EXPECT_EQ(plan.blocks[0].n_reused, 0);
   EXPECT_EQ(plan.capacity(), 8);
-  EXPECT_TRUE(
-      drifting_plan(ScoreThreshold{.threshold = 0.1, .sliding_window_size = 8}, 2, {10, 4}).blocks.empty());
-  EXPECT_TRUE(drifting_plan(KeepAll{}, 2, {10, 4}).blocks.empty());
+  EXPECT_TRUE(drifting_plan({ScoreThreshold{.threshold = 0.1, .sliding_window_size = 8}, 2}, 2, {10, 4})
+                  .blocks.empty());
+  EXPECT_TRUE(drifting_plan({KeepAll{}, 2}, 2, {10, 4}).blocks.empty());
 }
 
 // Places under a threshold are positions beyond the sinks, in every block.
 TEST(DriftingPlan, UnderAThresholdUsesNoPlaceAgain) {
-  const auto plan = drifting_plan(ScoreThreshold{.threshold = 0.1, .sliding_window_size = 10}, 4, {1000, 1});
+  const auto plan =
+      drifting_plan({ScoreThreshold{.threshold = 0.1, .sliding_window_size = 10}, 4}, 4, {1000, 1});
   std::int64_t n_entered = 4;
   for (const auto& block : plan.blocks) {
     EXPECT_EQ(block.n_reused, 0);
@@ -107,13 +110,13 @@ TEST(DriftingPlan, UnderAThresholdUsesNoPlaceAgain) {
 // Follows the plan with sets, evicting keys in any order, as an eviction would.
 void check(const naive::Shape& shape) {
   const auto plan = plan_of(shape);
-  const auto ratio = std::get<RatioBudget>(shape.policy).compression_ratio;
   Counts events, n_of_events, first_eviction{0};
   std::int64_t n_alive = 0, n_previous = 0;
-  for (std::int64_t e = 0; const auto n : naive::ends(shape.n_tokens, shape.chunk_size)) {
+  for (std::int64_t e = 0; const auto n : naive::ends(shape)) {
     n_alive += n - n_previous;
     n_previous = n;
-    if (const auto n_over = n_alive - naive::budget(ratio, n, shape.n_sink); n_over > 0) {
+    if (const auto n_over = n_alive - naive::budget(shape.policy, n, shape.n_sink, shape.n_uncounted);
+        n_over > 0) {
       events.push_back(static_cast<std::int32_t>(e));
       n_of_events.push_back(static_cast<std::int32_t>(n));
       first_eviction.push_back(first_eviction.back() + static_cast<std::int32_t>(n_over));
@@ -164,6 +167,18 @@ TEST(DriftingPlan, GivesEveryKeyAPlaceOfItsOwn) {
           check(shape);
           if (testing::Test::HasFatalFailure()) return;
         }
+  for (const std::int64_t n_context : {0, 1, 500, 2999, 3000})
+    for (const std::int64_t chunk_size : {1, 8, 600}) {
+      naive::Shape prefill{RatioBudget{0.5}, 4, 3000, std::max<std::int64_t>(n_context, 1)};
+      prefill.events_until = n_context;
+      naive::Shape generate{SizeBudget{300}, std::max<std::int64_t>(n_context, 4), 3000, chunk_size};
+      generate.events_from = generate.n_uncounted = n_context;
+      for (const auto& shape : {prefill, generate}) {
+        SCOPED_TRACE(to_text(shape));
+        check(shape);
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
 }
 
 // A ratio of 0.1 at 8000 tokens has an event every 10 tokens: 512 tokens come before 64 events.

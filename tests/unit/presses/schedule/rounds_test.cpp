@@ -88,14 +88,14 @@ class LayerRounds : public testing::TestWithParam<at::ScalarType> {
     std::vector<DriftingHead> heads;
     for (std::size_t h = 0; h < heads_.size(); ++h)
       heads.push_back({[&, h] { return scorer.start_head(heads_[h]); }, deaths[h]});
-    return drifting_rounds(RatioBudget{0.5}, 4, {kTokens, 1}, std::move(heads));
+    return drifting_rounds({RatioBudget{0.5}, 4}, {kTokens, 1}, std::move(heads));
   }
 
   std::unique_ptr<Rounds> observing(const ObservingScorer& scorer, std::vector<Deaths>& deaths) const {
     std::vector<ObservingHead> heads;
     for (std::size_t h = 0; h < heads_.size(); ++h)
       heads.push_back({[&, h] { return heads_[h]; }, deaths[h]});
-    return observing_rounds(RatioBudget{0.5}, 0, {kTokens, 1}, scorer, std::move(heads));
+    return observing_rounds({RatioBudget{0.5}}, {kTokens, 1}, scorer, std::move(heads));
   }
 
   void expect_in_any_order(const std::vector<Deaths>& expected,
@@ -129,7 +129,7 @@ TEST_P(LayerRounds, OfDriftingScoresGiveEachHeadTheDeathsThatItHasAlone) {
   const auto& drifting_scorer = *std::get<std::unique_ptr<DriftingScorer>>(any);
   std::vector<Deaths> alone(heads_.size(), Deaths(kTokens));
   for (std::size_t h = 0; h < heads_.size(); ++h)
-    schedule_drifting(RatioBudget{0.5}, 4, {kTokens, 1}, drifting_scorer.start_head(heads_[h]), alone[h]);
+    schedule_drifting({RatioBudget{0.5}, 4}, {kTokens, 1}, drifting_scorer.start_head(heads_[h]), alone[h]);
   expect_in_any_order(alone, [&](auto& deaths) { return drifting(drifting_scorer, deaths); });
 }
 
@@ -138,7 +138,7 @@ TEST_P(LayerRounds, OfObservedAttentionGiveEachHeadTheDeathsThatItHasAlone) {
   const auto& observing_scorer = *std::get<std::unique_ptr<ObservingScorer>>(any);
   std::vector<Deaths> alone(heads_.size(), Deaths(kTokens));
   for (std::size_t h = 0; h < heads_.size(); ++h)
-    schedule_observing(RatioBudget{0.5}, 0, {kTokens, 1}, observing_scorer, heads_[h], alone[h]);
+    schedule_observing({RatioBudget{0.5}}, {kTokens, 1}, observing_scorer, heads_[h], alone[h]);
   expect_in_any_order(alone, [&](auto& deaths) { return observing(observing_scorer, deaths); });
 }
 

@@ -20,6 +20,7 @@
 #include "presses/registry.h"
 #include "tests/support/parameters.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
+#include "tests/unit/presses/schedule/shape_rule.h"
 
 namespace kvcompare {
 namespace {
@@ -123,7 +124,7 @@ class StrictHead : public DriftingScorer::Head {
 
 Deaths deaths_of(const naive::Shape& shape, std::unique_ptr<DriftingScorer::Head> head) {
   Deaths deaths(naive::size(shape.n_tokens), -77);
-  schedule_drifting(shape.policy, shape.n_sink, {shape.n_tokens, shape.chunk_size}, std::move(head), deaths);
+  schedule_drifting(naive::rule_of(shape), naive::chunking_of(shape), std::move(head), deaths);
   return deaths;
 }
 
@@ -205,6 +206,23 @@ TEST(ScheduleDrifting, IsTheDefinitionEventByEventForAnyScores) {
             ASSERT_EQ(deaths_of(shape, scores), naive::schedule(shape, scores));
             if (testing::Test::HasFatalFailure()) return;
           }
+}
+
+TEST(ScheduleDrifting, IsTheDefinitionUnderAnyProtocolAndProtection) {
+  RecordProperty("seed", std::to_string(property_seed()));
+  std::mt19937_64 generator(property_seed());
+  for (int round = 0; round < 1500; ++round) {
+    const auto n_tokens = 1 + naive::up_to(generator, round % 10 == 0 ? 300 : 60);
+    const auto n_levels = naive::one_of<std::uint64_t>(generator, {0, 1, 3});
+    const auto shape = naive::with_protocol(
+        generator, {naive::one_of(generator, naive::policies(n_tokens, /*typical_score=*/0)),
+                    naive::one_of(generator, naive::sink_counts(n_tokens)), n_tokens,
+                    naive::one_of(generator, naive::chunk_sizes(n_tokens))});
+    SCOPED_TRACE(to_text(shape) + ", levels " + std::to_string(n_levels));
+    const AnyScores scores(generator(), n_levels);
+    ASSERT_EQ(deaths_of(shape, scores), naive::schedule(shape, scores));
+    if (testing::Test::HasFatalFailure()) return;
+  }
 }
 
 // ---- expected_attention as the head

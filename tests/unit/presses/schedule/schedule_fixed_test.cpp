@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/presses/schedule/naive_schedule.h"
+#include "tests/unit/presses/schedule/shape_rule.h"
 
 namespace kvcompare {
 namespace {
@@ -23,7 +25,7 @@ constexpr auto kNan = std::numeric_limits<double>::quiet_NaN();
 
 Deaths deaths_of(const naive::Shape& shape, const std::vector<double>& scores) {
   Deaths deaths(scores.size(), -77);
-  schedule_fixed(shape.policy, shape.n_sink, {shape.n_tokens, shape.chunk_size}, scores, deaths);
+  schedule_fixed(naive::rule_of(shape), naive::chunking_of(shape), scores, deaths);
   return deaths;
 }
 
@@ -52,6 +54,61 @@ TEST(Chunking, EndsWithTheSample) {
   EXPECT_EQ((Chunking{.n_tokens = 8, .chunk_size = 4}.n_events()), 2);
   EXPECT_EQ((Chunking{.n_tokens = 3, .chunk_size = 64}.n_events()), 1);
   EXPECT_EQ((Chunking{.n_tokens = 3, .chunk_size = 64}.n_at(0)), 3);
+}
+
+// A context of 5 tokens, then 4 by 4, of which the last are 2.
+TEST(Chunking, OfGenerateBeginsAfterTheContext) {
+  const auto chunking = chunking_of(11, 5, 4, {ProtocolKind::kGenerate, BudgetCounts::kGenerated});
+  EXPECT_EQ(chunking.n_events(), 2);
+  EXPECT_EQ(chunking.n_chunks(), 3);
+  EXPECT_EQ(chunking.n_at(0), 9);
+  EXPECT_EQ(chunking.n_at(1), 11);
+  EXPECT_EQ(chunking.event(0).n_previous, 0);
+  EXPECT_EQ(chunking.event(1).n_previous, 9);
+  EXPECT_EQ(chunking.n_uncounted, 5);
+  EXPECT_EQ(chunking.chunk_end(0), 5);
+  EXPECT_EQ(chunking.chunk_end(5), 9);
+  EXPECT_EQ(chunking.chunk_end(9), 11);
+  EXPECT_FALSE(chunking.event_at(5));
+  EXPECT_EQ(chunking.event_at(9), 0);
+  EXPECT_FALSE(chunking.event_at(10));
+  EXPECT_EQ(chunking.event_at(11), 1);
+  EXPECT_EQ(chunking.n_events_by(8), 0);
+  EXPECT_EQ(chunking.n_events_by(10), 1);
+  EXPECT_EQ(chunking.sees_until(0), 9);
+  EXPECT_EQ(chunking.sees_until(1), 11);
+}
+
+TEST(Chunking, OfPrefillHasOneEventAtTheEndOfTheContext) {
+  const auto chunking = chunking_of(9, 5, 2, {ProtocolKind::kPrefill});
+  EXPECT_EQ(chunking.n_events(), 1);
+  EXPECT_EQ(chunking.n_chunks(), 5);
+  EXPECT_EQ(chunking.n_at(0), 5);
+  EXPECT_EQ(chunking.chunk_end(0), 5);
+  EXPECT_EQ(chunking.chunk_end(5), 6);
+  EXPECT_EQ(chunking.event_at(5), 0);
+  EXPECT_FALSE(chunking.event_at(9));
+  EXPECT_EQ(chunking.n_events_by(9), 1);
+  EXPECT_EQ(chunking.sees_until(0), 5);
+  EXPECT_EQ(chunking.sees_until(kNever), 9);
+}
+
+TEST(Chunking, OfAWholeContextIsOneChunk) {
+  for (const auto& n_context : std::vector<std::optional<std::int64_t>>{std::nullopt, 7, 8}) {
+    const auto prefill = chunking_of(7, n_context, 2, {ProtocolKind::kPrefill});
+    EXPECT_EQ(prefill.n_events(), 1);
+    EXPECT_EQ(prefill.n_at(0), 7);
+    const auto generate = chunking_of(7, n_context, 2, {ProtocolKind::kGenerate});
+    EXPECT_EQ(generate.n_events(), 0);
+    EXPECT_EQ(generate.chunk_end(0), 7);
+    EXPECT_EQ(generate.n_chunks(), 1);
+  }
+}
+
+TEST(Chunking, WithoutAContextEvictsNothingOrAsDecode) {
+  EXPECT_EQ(chunking_of(7, 0, 2, {ProtocolKind::kPrefill}).n_events(), 0);
+  EXPECT_EQ(chunking_of(7, 0, 2, {ProtocolKind::kGenerate}), (Chunking{7, 2}));
+  EXPECT_EQ(chunking_of(7, 3, 2, {ProtocolKind::kDecode}), (Chunking{7, 2}));
 }
 
 TEST(Chunking, HidesADeadKeyFromTheNextChunkOn) {
@@ -163,6 +220,31 @@ TEST_F(ScheduleFixedProperties, IsTheDefinitionEventByEvent) {
           }
 }
 
+// Any protocol, any first and latest positions that are spared.
+TEST_F(ScheduleFixedProperties, IsTheDefinitionUnderAnyProtocolAndProtection) {
+  for (int round = 0; round < 4000; ++round) {
+    const auto n_tokens = 1 + naive::up_to(generator_, 60);
+    const auto n_levels = naive::one_of<std::int64_t>(generator_, {0, 1, 4});
+    const auto shape = naive::with_protocol(
+        generator_, {naive::one_of(generator_, naive::policies(n_tokens, /*typical_score=*/0)),
+                     naive::one_of(generator_, naive::sink_counts(n_tokens)), n_tokens,
+                     naive::one_of(generator_, naive::chunk_sizes(n_tokens))});
+    SCOPED_TRACE(to_text(shape) + ", levels " + std::to_string(n_levels));
+    const auto scores = random_scores(n_tokens, n_levels);
+    ASSERT_EQ(deaths_of(shape, scores), naive_deaths_of(shape, scores));
+  }
+}
+
+// A size of 3 with 1 sink. One protected key leaves room for the best of the others; three do not, and the
+// earliest of them go.
+TEST(ScheduleFixed, EvictsProtectedKeysOnlyWhereNothingElseIsLeft) {
+  naive::Shape shape{SizeBudget{3}, /*n_sink=*/1, 6, 1};
+  shape.n_last = 1;
+  EXPECT_EQ(deaths_of(shape, {0, 1, 9, 1, 1, 1}), (Deaths{kNever, 3, kNever, 4, 5, kNever}));
+  shape.n_last = 3;
+  EXPECT_EQ(deaths_of(shape, {0, 1, 9, 1, 1, 1}), (Deaths{kNever, 3, 4, 5, kNever, kNever}));
+}
+
 // What is alive after the event at n.
 Positions alive_at(const naive::Shape& shape, const Deaths& deaths, std::int64_t n) {
   const auto ends = naive::ends(shape.n_tokens, shape.chunk_size);
@@ -201,11 +283,11 @@ TEST_F(ScheduleFixedProperties, MayKeepOtherKeysInOtherChunksUnderARatio) {
 TEST_F(ScheduleFixedProperties, KeepsAsManyKeysInAllChunksUnderARatio) {
   for (const double ratio : {0.0, 0.3, 0.5, 0.9, 0.99})
     for (const std::int64_t n_sink : {0, 4, 135}) {
-      const naive::Shape shape{RatioBudget{ratio}, n_sink, 130, 0};
+      const naive::Shape shape{RatioBudget{ratio}, n_sink, 130, 1};
       at_common_events(shape, random_scores(130, 0),
                        [&](const Positions& a, const Positions& b, std::int64_t n) {
-                         ASSERT_EQ(std::ssize(a), naive::budget(ratio, n, n_sink));
-                         ASSERT_EQ(std::ssize(b), naive::budget(ratio, n, n_sink));
+                         ASSERT_EQ(std::ssize(a), naive::budget(RatioBudget{ratio}, n, n_sink));
+                         ASSERT_EQ(std::ssize(b), naive::budget(RatioBudget{ratio}, n, n_sink));
                        });
     }
 }
@@ -217,10 +299,10 @@ TEST_F(ScheduleFixedProperties, KeepsTheSameKeysInAllChunksIfScoresRise) {
   std::iota(scores.begin(), scores.end(), 0);
   for (const double ratio : {0.0, 0.3, 0.5, 0.9, 0.99})
     for (const std::int64_t n_sink : {0, 4, 135}) {
-      const naive::Shape shape{RatioBudget{ratio}, n_sink, 130, 0};
+      const naive::Shape shape{RatioBudget{ratio}, n_sink, 130, 1};
       at_common_events(shape, scores, [&](const Positions& a, const Positions& b, std::int64_t n) {
         Positions sinks_and_latest;
-        const auto n_kept = naive::budget(ratio, n, n_sink), n_sinks = std::min(n, n_sink);
+        const auto n_kept = naive::budget(RatioBudget{ratio}, n, n_sink), n_sinks = std::min(n, n_sink);
         for (std::int64_t j = 0; j < n; ++j)
           if (j < n_sink || j >= n - (n_kept - n_sinks)) sinks_and_latest.push_back(j);
         ASSERT_EQ(a, sinks_and_latest);
@@ -234,7 +316,7 @@ TEST_F(ScheduleFixedProperties, KeepsTheSameKeyInAllChunksIfTheBudgetDoesNotGrow
   for (const std::int64_t n_levels : {0, 5}) {
     const auto scores = random_scores(130, n_levels);
     at_common_events(
-        {RatioBudget{0.99}, 0, 130, 0}, scores, [&](const Positions& a, const Positions& b, std::int64_t n) {
+        {RatioBudget{0.99}, 0, 130, 1}, scores, [&](const Positions& a, const Positions& b, std::int64_t n) {
           const Positions best{std::max_element(scores.begin(), scores.begin() + n) - scores.begin()};
           ASSERT_EQ(a, best);
           ASSERT_EQ(b, best);
@@ -247,7 +329,7 @@ TEST_F(ScheduleFixedProperties, KeepsTheSameKeysInAllChunksUnderAThreshold) {
   for (const std::int64_t window : {0, 1, 5, 100, 137})
     for (const std::int64_t n_sink : {0, 4, 135}) {
       const auto scores = random_scores(130, 5);
-      at_common_events({ScoreThreshold{0, window}, n_sink, 130, 0}, scores,
+      at_common_events({ScoreThreshold{0, window}, n_sink, 130, 1}, scores,
                        [&](const Positions& a, const Positions& b, std::int64_t n) {
                          Positions kept;
                          for (std::int64_t j = 0; j < n; ++j)

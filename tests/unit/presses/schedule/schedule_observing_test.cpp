@@ -16,6 +16,7 @@
 
 #include "presses/registry.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
+#include "tests/unit/presses/schedule/shape_rule.h"
 
 namespace kvcompare {
 namespace {
@@ -26,7 +27,7 @@ using Positions = std::vector<std::int64_t>;
 Deaths deaths_of(const naive::Shape& shape, const WholeHead& head) {
   const auto scorer = make_scorer({"observed_attention", "", shape.policy, {}}, {});
   Deaths deaths(naive::size(shape.n_tokens), -77);
-  schedule_observing(shape.policy, shape.n_sink, {shape.n_tokens, shape.chunk_size},
+  schedule_observing(naive::rule_of(shape), naive::chunking_of(shape),
                      *std::get<std::unique_ptr<ObservingScorer>>(scorer), head, deaths);
   return deaths;
 }
@@ -235,6 +236,25 @@ TEST_P(ScheduleObserving, IsTheDefinitionEventByEvent) {
           ASSERT_EQ(deaths, naive_deaths_of(shape, head));
         if (HasFatalFailure()) return;
       }
+  }
+}
+
+TEST_P(ScheduleObserving, IsTheDefinitionUnderAnyProtocolAndProtection) {
+  const auto is_float = GetParam() == at::kFloat;
+  for (int round = 0; round < 150; ++round) {
+    const auto n_tokens = 1 + naive::up_to(generator_, round % 10 == 0 ? 150 : 40);
+    const auto shape = naive::with_protocol(
+        generator_, {naive::one_of(generator_, naive::policies(n_tokens, n_tokens < 4 ? 0.4 : 0.03)),
+                     naive::one_of(generator_, naive::sink_counts(n_tokens)), n_tokens,
+                     naive::one_of(generator_, naive::chunk_sizes(n_tokens))});
+    SCOPED_TRACE(to_text(shape));
+    const auto head = random_head(2, n_tokens, 4, 1.5);
+    const auto deaths = deaths_of(shape, head);
+    if (is_float)
+      expect_close_calls_only(shape, head, deaths);
+    else
+      ASSERT_EQ(deaths, naive_deaths_of(shape, head));
+    if (HasFatalFailure()) return;
   }
 }
 

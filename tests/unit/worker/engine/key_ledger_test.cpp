@@ -47,6 +47,44 @@ TEST(KeyLedger, CountsASampleOfChunksOfOneByHand) {
   EXPECT_EQ(counts.peak, 3);                  // 0 2 3
 }
 
+// A context of 3 tokens with one event at its end, at which key 1 dies; then two tokens.
+//   query  sees       of
+//     0    0           1
+//     1    0 1         2
+//     2    0 1 2       3
+//     3    0 2 3       4
+//     4    0 2 3 4     5
+TEST(KeyLedger, CountsAPrefillByHand) {
+  KeyLedger ledger(chunking_of(5, 3, 1, {ProtocolKind::kPrefill}), method_of(SizeBudget{2}, 1), 1, 1);
+  ledger.add_head(Deaths{kNever, 0, kNever, kNever, kNever});
+  const auto counts = ledger.counts();
+  EXPECT_EQ(counts.kept, 4);
+  EXPECT_EQ(counts.attendable, 15);
+  EXPECT_EQ(counts.attended, 13);
+  EXPECT_EQ(counts.withheld_from_scored, 1);  // of query 3; query 4 predicts nothing
+  EXPECT_EQ(counts.peak, 4);                  // 0 2 3 4
+}
+
+// A context of 2 tokens, then chunks 2-3 and 4, with events at 4 and 5. Key 2 dies at the first of them, key
+// 4 at the last.
+TEST(KeyLedger, CountsAGenerationByHand) {
+  KeyLedger ledger(chunking_of(5, 2, 2, {ProtocolKind::kGenerate}), method_of(SizeBudget{2}, 0), 1, 1);
+  ledger.add_head(Deaths{kNever, kNever, 0, kNever, 1});
+  const auto counts = ledger.counts();
+  EXPECT_EQ(counts.kept, 3);
+  EXPECT_EQ(counts.attended, 1 + 2 + 3 + 4 + 4);
+  EXPECT_EQ(counts.withheld_from_scored, 0);
+  EXPECT_EQ(counts.peak, 4);
+}
+
+// The window of a threshold is at least what is protected: of 6 keys 1 to 2 may be evicted.
+TEST(KeyLedger, CountsAsCompressibleWhatIsOutsideTheLargerWindow) {
+  auto method = method_of(ScoreThreshold{0, 1}, 1);
+  method.protection.last = 3;
+  KeyLedger ledger({.n_tokens = 6, .chunk_size = 1}, method, 1, 1);
+  EXPECT_EQ((ledger.add_head(Deaths(6, kNever)), ledger.counts().compressible), 2);
+}
+
 // Chunks 0-2, 3-5, 6; events at 3, 6, 7; sink 0, window 5-6. Head 1 evicts nothing.
 //   head 0, queries  do not see  dead
 //        0 1 2                   1

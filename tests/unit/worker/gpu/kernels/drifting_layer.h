@@ -22,6 +22,7 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
+#include "presses/policy/eviction.h"
 #include "presses/rope.h"
 #include "presses/schedule/drifting_plan.h"
 #include "presses/scorer.h"
@@ -44,12 +45,22 @@ struct Shape {
   bool use_covariance = true, use_vnorm = true;
   float key_scale = 1;
   std::optional<ScoreThreshold> threshold = std::nullopt;  // instead of the ratio
+  std::optional<SizeBudget> size = std::nullopt;           // likewise
+  std::int64_t n_first = 0, n_last = 0;                    // protected
+  std::optional<Chunking> cut = std::nullopt;              // instead of chunks of chunk_size
 
   EvictionPolicy policy() const {
+    if (size) return *size;
     return threshold ? EvictionPolicy(*threshold) : EvictionPolicy(RatioBudget{ratio});
   }
+  EvictionRule rule() const {
+    return {.policy = policy(),
+            .n_first = std::max({n_sink, n_first, chunking().events_from}),
+            .n_last = n_last,
+            .n_uncounted = chunking().n_uncounted};
+  }
   std::int64_t group() const { return n_heads / n_kv_heads; }
-  Chunking chunking() const { return {n_tokens, chunk_size}; }
+  Chunking chunking() const { return cut.value_or(Chunking{n_tokens, chunk_size}); }
   ExpectedAttentionFlags parameters() const {
     return {
         .n_sink = n_sink, .n_future_positions = 20, .use_covariance = use_covariance, .use_vnorm = use_vnorm};
@@ -60,7 +71,8 @@ inline std::string to_text(const Shape& s) {
   return "heads " + std::to_string(s.n_heads) + " over " + std::to_string(s.n_kv_heads) + " of size " +
          std::to_string(s.d_head) + (s.use_covariance ? "" : ", no covariance") +
          (s.use_vnorm ? ", " : ", no vnorm, ") +
-         to_text(naive::Shape{s.policy(), s.n_sink, s.n_tokens, s.chunk_size});
+         to_text(naive::Shape{s.policy(), s.rule().n_first, s.n_tokens, s.chunking().chunk_size, s.n_last,
+                              s.chunking().events_from, s.chunking().events_until, s.rule().n_uncounted});
 }
 
 // What a layer has made of a sample: queries and values lie as in qkv, keys as in what RoPE has turned.
@@ -161,7 +173,7 @@ class Layer {
       : in_(inputs),
         s_(inputs.shape),
         n_features_(n_drifting_features(s_.d_head, s_.use_covariance)),
-        plan_(drifting_plan(s_.policy(), s_.n_sink, s_.chunking())),
+        plan_(drifting_plan(s_.rule(), s_.n_sink, s_.chunking())),
         plan_events_(kernel_copy(plan_.events)),
         plan_n_(kernel_copy(plan_.n)),
         plan_first_eviction_(kernel_copy(plan_.first_eviction)) {
@@ -255,7 +267,9 @@ class Layer {
             .sums = b_.sums.data(),
             .scores = b_.scores.data(),
             .status = b_.status.data(),
-            .threshold = s_.threshold ? s_.threshold->threshold : EvictLowest::kNoThreshold};
+            .threshold = s_.threshold ? s_.threshold->threshold : EvictLowest::kNoThreshold,
+            .n_first = s_.rule().n_first,
+            .n_last = s_.n_last};
   }
 
  private:
@@ -268,7 +282,9 @@ class Layer {
             .scalar = static_cast<double>(s_.d_head)};
   }
   LayerDeaths layer() {
-    return {b_.deaths.data(), b_.until.data(), s_.n_kv_heads, s_.n_tokens, s_.chunk_size};
+    const auto chunking = s_.chunking();
+    return {b_.deaths.data(),    b_.until.data(),      s_.n_kv_heads,        s_.n_tokens,
+            chunking.chunk_size, chunking.events_from, chunking.events_until};
   }
   Candidates candidates() {
     return {b_.positions.data(), b_.log_vnorm.data(), b_.key_features.data(),

@@ -74,13 +74,15 @@ Followed follow(const Shape& shape, const DriftingPlan& plan, const std::int32_t
     Positions alive;
     for (std::int64_t j = 0; j < plan.n[size(i)]; ++j)
       if (deaths[j] >= plan.events[size(i)]) alive.push_back(j);
-    const auto scores = scores_of(i, alive);
+    auto scores = scores_of(i, alive);
+    for (std::size_t a = 0; a < alive.size(); ++a)  // the latest rank by their position, above all scores
+      if (alive[a] >= plan.n[size(i)] - shape.n_last) scores[a] = 1e6 + static_cast<double>(alive[a]);
     double highest_gone = -INFINITY, lowest_kept = INFINITY;
     std::int64_t n_gone = 0;
     for (std::size_t a = 0; a < alive.size(); ++a) {
       const bool goes = deaths[alive[a]] == plan.events[size(i)];
-      if (alive[a] < shape.n_sink) {
-        EXPECT_FALSE(goes) << "a sink";
+      if (alive[a] < shape.rule().n_first) {
+        EXPECT_FALSE(goes) << "a first position";
         continue;
       }
       n_gone += goes;
@@ -158,6 +160,24 @@ Row scores_by_definition(const Inputs<float>& in, std::int64_t kv_head, std::int
   return scores;
 }
 
+// The shape under prefill and generate, with protected positions, and with budgets of a size.
+void add_protocols(std::vector<Shape>& shapes, const Shape& plain) {
+  for (const bool has_size : {false, true})
+    for (const std::int64_t n_last : {0, 5, 40}) {
+      auto shape = plain;
+      if (has_size) shape.size = SizeBudget{30};
+      shape.n_last = n_last;
+      shape.n_first = n_last == 5 ? 7 : 0;
+      shapes.push_back(shape);
+      for (const std::int64_t n_context : {std::int64_t{50}, shape.n_tokens})
+        for (const auto& protocol : {Protocol{ProtocolKind::kPrefill}, Protocol{ProtocolKind::kGenerate},
+                                     Protocol{ProtocolKind::kGenerate, BudgetCounts::kGenerated}}) {
+          shape.cut = chunking_of(shape.n_tokens, n_context, 3, protocol);
+          shapes.push_back(shape);
+        }
+    }
+}
+
 std::vector<Shape> shapes_of_evictions() {
   std::vector<Shape> shapes;
   for (const std::int64_t group : {1, 2, 4, 7})
@@ -166,6 +186,7 @@ std::vector<Shape> shapes_of_evictions() {
   shapes.push_back({6, 3, 2, 1, 200, 1, 0.7, false});
   shapes.push_back({2, 1, 2, 4, 500, 2, 0.2, false});  // several warps
   shapes.push_back({1, 1, 2, 0, 90, 100, 0.99, false});
+  add_protocols(shapes, {2, 1, 2, 2, 130, 1, 0.6, false});
   return shapes;
 }
 
@@ -360,7 +381,7 @@ template <class T>
 std::vector<DeathTime> deaths_of_presses(const Inputs<T>& inputs, std::int64_t kv_head) {
   const auto& shape = inputs.shape;
   std::vector<DeathTime> deaths(size(shape.n_tokens));
-  schedule_drifting(shape.policy(), shape.n_sink, shape.chunking(), start_head(inputs, kv_head), deaths);
+  schedule_drifting(shape.rule(), shape.chunking(), start_head(inputs, kv_head), deaths);
   return deaths;
 }
 
@@ -394,7 +415,7 @@ void expect_presses_deaths(const Inputs<T>& inputs, const Layer<T>& layer, const
 }
 
 std::vector<Shape> shapes_of_layers() {
-  return {
+  std::vector<Shape> shapes{
       {1, 1, 8, 0, 90, 1, 0.5},
       {2, 1, 8, 4, 330, 1, 0.5},
       {2, 1, 8, 1, 300, 1, 0.3, true, true, /*key_scale=*/8},
@@ -411,6 +432,8 @@ std::vector<Shape> shapes_of_layers() {
       {2, 1, 8, 4, 4, 1, 0.5},
       {2, 1, 8, 0, 1, 1, 0.5},
   };
+  add_protocols(shapes, {2, 1, 8, 3, 90, 2, 0.5});
+  return shapes;
 }
 
 TEST_F(DriftingScheduleKernel, DeathsAreThoseOfPressesButForNearTies) {
@@ -424,7 +447,7 @@ TEST_F(DriftingScheduleKernel, DeathsAreThoseOfPressesButForNearTies) {
   };
   for (const auto& shape : shapes_of_layers()) {
     check(float(), shape);
-    if (shape.n_kv_heads == 1 && shape.d_head == 8) {
+    if (shape.n_kv_heads == 1 && shape.d_head == 8 && !shape.cut && shape.n_last == 0) {
       check(c10::Half(), shape);
       check(c10::BFloat16(), shape);
     }
@@ -460,7 +483,7 @@ std::int64_t follow_threshold(const Shape& shape, const DriftingPlan& plan, cons
     for (std::int64_t j = 0; j < plan.n[size(i)]; ++j)
       if (deaths[j] >= event) alive.push_back(j);
     const auto scores = scores_of(i, alive);
-    const auto n_before = event * shape.chunk_size;
+    const auto n_before = shape.chunking().event(event).n_previous;
     const auto has_left = [&](std::int64_t j, std::int64_t n) {
       return j >= shape.n_sink && j < n - shape.threshold->sliding_window_size;
     };

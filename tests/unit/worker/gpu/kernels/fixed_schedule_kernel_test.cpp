@@ -24,6 +24,7 @@
 #include "tests/kernels/reference/fixed_schedule_kernel_reference.h"
 #include "tests/support/kernel_run.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
+#include "tests/unit/presses/schedule/shape_rule.h"
 
 namespace kvcompare {
 namespace {
@@ -52,8 +53,9 @@ LayerDeaths layer_of(const naive::Shape& shape, std::size_t n_kv_heads, Outcome&
   const auto n = n_kv_heads * naive::size(shape.n_tokens);
   outcome.deaths.assign(n, -77);
   outcome.until.assign(n, -77);
-  return {outcome.deaths.data(), outcome.until.data(), static_cast<std::int64_t>(n_kv_heads), shape.n_tokens,
-          shape.chunk_size};
+  return {outcome.deaths.data(), outcome.until.data(), static_cast<std::int64_t>(n_kv_heads),
+          shape.n_tokens,        shape.chunk_size,     shape.events_from,
+          shape.events_until};
 }
 
 // Positions of each head from the best score to the worst.
@@ -68,12 +70,11 @@ KernelVector<std::int64_t> order_of(const KernelVector<double>& scores, std::int
 
 // What an engine does: sorts, says how many keys each event evicts, and starts the kernel.
 template <class Run>
-Outcome by_ratio(const naive::Shape& shape, const Scores& scores, Run run) {
+Outcome by_budget(const naive::Shape& shape, const Scores& scores, Run run) {
   Outcome outcome;
   const auto all = flat(scores);
   const auto order = order_of(all, std::ssize(scores));
-  const auto slots =
-      eviction_slots(std::get<RatioBudget>(shape.policy), shape.n_sink, {shape.n_tokens, shape.chunk_size});
+  const auto slots = eviction_slots(naive::rule_of(shape), naive::chunking_of(shape));
   const auto events = kernel_copy(slots.events), first = kernel_copy(slots.first);
   RatioSchedule task{.layer = layer_of(shape, scores.size(), outcome),
                      .scores = all.data(),
@@ -91,7 +92,7 @@ Outcome by_ratio(const naive::Shape& shape, const Scores& scores, Run run) {
 
 template <class Run>
 Outcome by_policy(const naive::Shape& shape, const Scores& scores, Run run) {
-  if (std::holds_alternative<RatioBudget>(shape.policy)) return by_ratio(shape, scores, run);
+  if (has_budget(shape.policy)) return by_budget(shape, scores, run);
   Outcome outcome;
   const auto layer = layer_of(shape, scores.size(), outcome);
   const auto all = flat(scores);
@@ -120,11 +121,11 @@ Outcome by_reference(const naive::Shape& shape, const Scores& scores) {
 }
 
 Outcome by_presses(const naive::Shape& shape, const Scores& scores) {
-  const Chunking chunking{shape.n_tokens, shape.chunk_size};
+  const auto chunking = naive::chunking_of(shape);
   Outcome outcome;
   for (const auto& head : scores) {
     std::vector<DeathTime> deaths(head.size());
-    schedule_fixed(shape.policy, shape.n_sink, chunking, head, deaths);
+    schedule_fixed(naive::rule_of(shape), chunking, head, deaths);
     for (const auto death : deaths) {
       outcome.deaths.push_back(death);
       outcome.until.push_back(static_cast<std::int32_t>(chunking.sees_until(death)));
@@ -269,6 +270,22 @@ TEST_F(FixedScheduleKernelProperties, AreThoseOfPressesForScoresInOrder) {
     }
 }
 
+// Latest positions that are protected are the host's.
+TEST_F(FixedScheduleKernelProperties, AreThoseOfPressesUnderAnyProtocol) {
+  for (int round = 0; round < 400; ++round) {
+    const auto n_tokens = 1 + naive::up_to(generator_, 70);
+    auto shape = naive::with_protocol(
+        generator_, {naive::one_of(generator_, naive::policies(n_tokens, /*typical_score=*/0)),
+                     naive::one_of(generator_, naive::sink_counts(n_tokens)), n_tokens,
+                     naive::one_of(generator_, naive::chunk_sizes(n_tokens))});
+    shape.n_last = 0;
+    SCOPED_TRACE(to_text(shape));
+    expect_same_as_presses(shape,
+                           random_scores(2, n_tokens, naive::one_of<std::int64_t>(generator_, {0, 3})));
+    if (HasFatalFailure()) return;
+  }
+}
+
 // More moments than a block of threads takes at once.
 TEST_F(FixedScheduleKernelProperties, AreThoseOfPressesForLongSamples) {
   for (const auto& [n_tokens, chunk_size, ratio] :
@@ -287,7 +304,7 @@ TEST(EvictionSlots, AreWhatTheBudgetsLeaveNoRoomFor) {
       for (const double ratio : {0.0, 0.1, 0.3, 0.5, 0.75, 0.99})
         for (const std::int64_t n_sink : {std::int64_t{0}, std::int64_t{4}, n_tokens + 5}) {
           const Chunking chunking{n_tokens, chunk_size};
-          const auto slots = eviction_slots({ratio}, n_sink, chunking);
+          const auto slots = eviction_slots({RatioBudget{ratio}, n_sink}, chunking);
           ASSERT_EQ(std::ssize(slots.first), chunking.n_events() + 1);
           ASSERT_EQ(slots.first.back(), std::ssize(slots.events));
           std::int64_t n_alive = 0;
@@ -297,7 +314,7 @@ TEST(EvictionSlots, AreWhatTheBudgetsLeaveNoRoomFor) {
             if (n > n_previous + 1) {
               EXPECT_EQ(slots.n_alive(chunking, n - 1), n_alive + n - 1 - n_previous);
             }
-            n_alive = naive::budget(ratio, n, n_sink);
+            n_alive = naive::budget(RatioBudget{ratio}, n, n_sink);
             EXPECT_EQ(slots.n_alive(chunking, n), n_alive);
             for (auto s = slots.first[naive::size(e)]; s < slots.first[naive::size(e + 1)]; ++s)
               EXPECT_EQ(slots.events[naive::size(s)], e);

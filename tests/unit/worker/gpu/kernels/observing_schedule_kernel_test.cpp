@@ -27,6 +27,7 @@
 #include "tests/kernels/reference/observing_schedule_kernel_reference.h"
 #include "tests/support/kernel_run.h"
 #include "tests/unit/presses/schedule/naive_schedule.h"
+#include "tests/unit/presses/schedule/shape_rule.h"
 #include "worker/gpu/kernels/fixed_schedule_kernel.h"
 
 namespace kvcompare {
@@ -82,7 +83,7 @@ class Engine {
   Engine(const naive::Shape& shape, Layer& layer, std::int64_t n_rows, std::size_t most_shared_bytes)
       : shape_(shape),
         layer_(layer),
-        plan_(observing_plan(shape.policy, shape.n_sink, {shape.n_tokens, shape.chunk_size}, n_rows)),
+        plan_(observing_plan(naive::rule_of(shape), naive::chunking_of(shape), n_rows)),
         capacity_(plan_.capacity()),
         positions_(naive::size(layer.n_kv_heads * capacity_), -77),
         received_(positions_.size(), -77) {
@@ -104,8 +105,8 @@ class Engine {
     const auto n = naive::size(layer_.n_kv_heads * shape_.n_tokens);
     outcome.deaths.assign(n, -77);
     outcome.until.assign(n, -77);
-    task_.layer = {outcome.deaths.data(), outcome.until.data(), layer_.n_kv_heads, shape_.n_tokens,
-                   shape_.chunk_size};
+    task_.layer = {outcome.deaths.data(), outcome.until.data(), layer_.n_kv_heads,  shape_.n_tokens,
+                   shape_.chunk_size,     shape_.events_from,   shape_.events_until};
     task_.status = outcome.status.data();
     run_kernel(KeepAllSchedule{task_.layer}, [](const auto& t) { fixed_schedule_kernel(t, nullptr); });
     for (const auto& block : plan_.blocks) run_block(block, start);
@@ -180,14 +181,13 @@ Outcome by_reference(const naive::Shape& shape, Layer& layer, std::int64_t n_row
 }
 
 Outcome by_presses(const naive::Shape& shape, Layer& layer, at::ScalarType type) {
-  const Chunking chunking{shape.n_tokens, shape.chunk_size};
+  const auto chunking = naive::chunking_of(shape);
   const auto scorer = make_scorer({"observed_attention", "", shape.policy, {}}, {});
   Outcome outcome;
   for (std::int64_t h = 0; h < layer.n_kv_heads; ++h) {
     std::vector<DeathTime> deaths(naive::size(shape.n_tokens));
-    schedule_observing(shape.policy, shape.n_sink, chunking,
-                       *std::get<std::unique_ptr<ObservingScorer>>(scorer), layer.whole_head(h, type),
-                       deaths);
+    schedule_observing(naive::rule_of(shape), chunking, *std::get<std::unique_ptr<ObservingScorer>>(scorer),
+                       layer.whole_head(h, type), deaths);
     for (const auto death : deaths) {
       outcome.deaths.push_back(death);
       outcome.until.push_back(static_cast<std::int32_t>(chunking.sees_until(death)));
@@ -284,7 +284,7 @@ class NaiveHead {
     Followed followed{Deaths(naive::size(shape_.n_tokens), kStays)};
     std::int32_t e = 0;
     std::int64_t n_previous = 0;
-    for (const auto n : naive::ends(shape_.n_tokens, shape_.chunk_size)) {
+    for (const auto n : naive::ends(shape_)) {
       std::vector<std::int64_t> alive, dying;
       for (std::int64_t j = 0; j < n; ++j)
         if (followed.deaths[naive::size(j)] == kStays) alive.push_back(j);
@@ -297,7 +297,7 @@ class NaiveHead {
       if (given)
         std::ranges::copy_if(alive, std::back_inserter(dying), [&](std::int64_t j) { return given[j] == e; });
       else
-        dying = naive::dying(shape_.policy, shape_.n_sink, n_previous, n, alive, scores);
+        dying = naive::dying(shape_, n_previous, n, alive, scores);
       followed.nearest = std::max(followed.nearest, nearness(n_previous, n, alive, scores, dying));
       for (const auto j : dying) followed.deaths[naive::size(j)] = e;
       n_previous = n;
@@ -349,8 +349,7 @@ class NaiveHead {
     if (threshold) return nearest;
     EXPECT_EQ(
         std::ssize(alive) - std::ssize(dying),
-        std::min(std::ssize(alive),
-                 naive::budget(std::get<RatioBudget>(shape_.policy).compression_ratio, n, shape_.n_sink)));
+        std::min(std::ssize(alive), naive::budget(shape_.policy, n, shape_.n_sink, shape_.n_uncounted)));
     return dying.empty() ? 0 : dead / living;
   }
 
@@ -389,8 +388,7 @@ class ObservingScheduleKernelProperties : public testing::Test {
       const auto defined = NaiveHead(shape, layer, h).follow(nullptr);
       n_keys_ += n;
       for (std::int64_t j = 0; j < n; ++j) {
-        ASSERT_EQ(actual.until[naive::size(h * n + j)],
-                  (Chunking{n, shape.chunk_size}.sees_until(deaths[j])));
+        ASSERT_EQ(actual.until[naive::size(h * n + j)], naive::chunking_of(shape).sees_until(deaths[j]));
         n_different_ += deaths[j] != in_double.deaths[naive::size(h * n + j)];
       }
       if (defined.nearest > 1 - kNearTie) continue;
@@ -435,6 +433,22 @@ TEST_F(ObservingScheduleKernelProperties, AreTheDefinitionsButForNearTies) {
   RecordProperty("keys_that_differ_from_float64", std::to_string(n_different_));
   EXPECT_GT(n_clear_, 50);
   EXPECT_LE(n_different_, n_keys_ / 1000);
+}
+
+// Latest positions that are protected are the host's.
+TEST_F(ObservingScheduleKernelProperties, AreTheDefinitionsUnderAnyProtocol) {
+  for (int round = 0; round < 60; ++round) {
+    const auto n_tokens = 1 + naive::up_to(generator_, round % 10 == 0 ? 140 : 40);
+    auto shape = naive::with_protocol(
+        generator_, {naive::one_of(generator_, naive::policies(n_tokens, n_tokens < 4 ? 0.4 : 0.03)),
+                     naive::one_of(generator_, naive::sink_counts(n_tokens)), n_tokens,
+                     naive::one_of(generator_, naive::chunk_sizes(n_tokens))});
+    shape.n_last = 0;
+    SCOPED_TRACE(to_text(shape));
+    auto layer = random_layer(2, 2, n_tokens, 4, 1.5);
+    check(shape, layer, naive::one_of<std::int64_t>(generator_, {5, 64}), kSharedBytes);
+    if (HasFatalFailure()) return;
+  }
 }
 
 TEST_F(ObservingScheduleKernelProperties, ReportANanThatAnEventRanks) {
