@@ -1,6 +1,8 @@
 // A text as tokens, and what of the text each token stands for.
 #pragma once
 
+#include <functional>
+#include <string_view>
 #include <vector>
 
 #include "common/ids.h"
@@ -19,5 +21,7 @@ struct EncodedText {
   // overlapping ranges.
   std::vector<Range> bytes;
 };
+
+using Encode = std::function<EncodedText(std::string_view text, SpecialTokens special)>;
 
 }  // namespace kvcompare

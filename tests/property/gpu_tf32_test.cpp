@@ -28,7 +28,12 @@ std::vector<Sample> stories(const std::filesystem::path& model) {
   options.path = *test_assets() / "text" / "tinystories.jsonl";
   options.max_length = kTokens;
   options.max_samples = kSamples;
-  return read_dataset(options, [&](std::string_view text) { return tokenizer.encode(text); }, {}).samples;
+  return read_dataset(options,
+                      [&](std::string_view text, SpecialTokens special) {
+                        return tokenizer.encode_with_bytes(text, special);
+                      },
+                      {})
+      .samples;
 }
 
 struct Outcome {
@@ -44,7 +49,8 @@ Outcome run(GpuWeights& weights, const Sample& sample, FloatProducts products) {
     outcome.deaths.emplace_back(head.begin(), head.end());
   };
   const auto engine = make_gpu_engine(weights, {}, {.observe_deaths = observe, .feature_products = products});
-  outcome.nll = engine->run(sample, make_method_spec(*find_method("expected_attention"), spec)).numbers.total_nll;
+  outcome.nll =
+      engine->run(sample, make_method_spec(*find_method("expected_attention"), spec)).numbers.total_nll;
   return outcome;
 }
 

@@ -45,6 +45,9 @@ TEST(KeyLedger, CountsASampleOfChunksOfOneByHand) {
   EXPECT_EQ(counts.compressible, 3);          // 1 2 3
   EXPECT_EQ(counts.compressible_kept, 1);     // 2
   EXPECT_EQ(counts.peak, 3);                  // 0 2 3
+  const std::vector<TokenRange> third{{3, 4}}, second{{2, 3}};
+  EXPECT_EQ(ledger.counts(third).withheld_from_scored, 1) << "query 2 predicts token 3";
+  EXPECT_EQ(ledger.counts(second).withheld_from_scored, 0) << "query 1 sees all";
 }
 
 // Chunks 0-2, 3-5, 6; events at 3, 6, 7; sink 0, window 5-6. Head 1 evicts nothing.
