@@ -12,7 +12,7 @@ namespace kvcompare {
 std::vector<double> cross_entropy(const Model& model, const at::Tensor& x, std::span<const TokenId> targets,
                                   std::int64_t max_logits) {
   const auto n_targets = static_cast<std::int64_t>(targets.size());
-  const auto n_rows = std::max<std::int64_t>(1, max_logits / model.config().vocab_size);
+  const auto n_rows = std::max<std::int64_t>(1, max_logits / model.decoder().vocab_size);
   const auto target =
       at::from_blob(const_cast<TokenId*>(targets.data()), {n_targets}, at::kLong).to(x.device());
   std::vector<double> nll;
