@@ -145,9 +145,9 @@ class UnitTables {
             {static_cast<hsize_t>(first.kept.n_layers), static_cast<hsize_t>(first.kept.n_kv_heads)},
             "keys")),
         kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")),
-        integers_(file) {
+        integers_(file),
+        scored_(file) {
     if (n_bins(comparison) > 0) by_position_.emplace(file, comparison);
-    if (comparison.scores_ranges()) scored_.emplace(file);
     if (!comparison.spec.save_token_nll) return;
     file.add_group("/units/token_nll");
     token_nll_offsets_.emplace(file.add_integers("/units/token_nll/offsets", {}, "index"));
@@ -163,7 +163,7 @@ class UnitTables {
     kept_by_position_.append(std::span<const std::int64_t>(result.kept.by_position));
     integers_.append(result.numbers);
     if (by_position_) by_position_->append(result.nll_by_position);
-    if (scored_) scored_->append(result.scored);
+    scored_.append(result.scored);
     if (!token_nll_values_) return;
     token_nll_values_->append(std::span<const double>(result.token_nll));
     n_token_nll_ += std::ssize(result.token_nll);
@@ -178,7 +178,7 @@ class UnitTables {
     kept_by_position_.close();
     integers_.close();
     if (by_position_) by_position_->close();
-    if (scored_) scored_->close();
+    scored_.close();
     if (token_nll_offsets_) token_nll_offsets_->close();
     if (token_nll_values_) token_nll_values_->close();
   }
@@ -194,8 +194,8 @@ class UnitTables {
   Hdf5Array kept_per_head_;
   Hdf5Array kept_by_position_;
   NumberColumns<std::int64_t> integers_;
+  ScoredTables scored_;
   std::optional<NllByPositionTables> by_position_;
-  std::optional<ScoredTables> scored_;
   std::optional<Hdf5Array> token_nll_offsets_;
   std::optional<Hdf5Array> token_nll_values_;
   std::int64_t n_token_nll_ = 0;
