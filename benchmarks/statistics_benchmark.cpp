@@ -33,7 +33,9 @@ MethodResult result_of(std::int64_t instance, std::int64_t n_samples) {
     SampleRow row{.sample = SampleIndex(s)};
     const auto n_scored = 2 + static_cast<std::int64_t>(length(random));
     const auto n = static_cast<double>(n_scored);
-    auto& [n_tokens, total_nll, keys] = row.numbers;
+    auto& n_tokens = row.numbers.n_tokens;
+    auto& total_nll = row.numbers.total_nll;
+    auto& keys = row.numbers.keys;
     n_tokens = n_scored + 1;
     total_nll = n * (nll(random) + (instance == 0 ? 0 : 0.1 * ratio + change(own)));
     keys.attendable = n_scored * n_scored * 1000;

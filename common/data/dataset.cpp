@@ -9,19 +9,12 @@
 
 #include "common/data/data_place.h"
 #include "common/data/jsonl_reader.h"
+#include "common/data/samples_of_line.h"
+#include "common/data/tokenised_line.h"
 #include "common/errors.h"
 
 namespace kvcompare {
 namespace {
-
-std::vector<TokenId> tokenise(const JsonlRecord& record, const Encode& encode, const DataPlace& place) {
-  if (record.ids) return *record.ids;
-  if (!encode)
-    throw ConfigError("data_path",
-                      place.file + ":" + std::to_string(place.line) +
-                          " holds text, but there is no tokenizer; expected ready token ids in 'input_ids'");
-  return encode(*record.text);
-}
 
 void check_vocabulary(const std::vector<TokenId>& ids, std::optional<std::int64_t> vocab_size,
                       const DataPlace& place) {
@@ -34,9 +27,9 @@ void check_vocabulary(const std::vector<TokenId>& ids, std::optional<std::int64_
                std::to_string(*vocab_size) + "; was the text tokenised for another model?");
 }
 
-// What became of one line: its ids, or what is wrong with it.
-struct Tokenised {
-  std::vector<TokenId> ids;
+// What became of one line: its samples, or what is wrong with it.
+struct LineOutcome {
+  SamplesOfLine made;
   std::exception_ptr error;
 };
 
@@ -47,13 +40,13 @@ class DatasetReader {
         encode_(encode),
         vocab_size_(vocab_size),
         file_(options.path.string()),
-        reader_(options.path, options.text_field) {}
+        reader_(options.path, options.fields) {}
 
   Dataset read() {
     const auto wanted = options_.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
     while (std::ssize(dataset_.samples) < wanted) {
-      const auto block = next_block(std::min(kBlock, wanted - std::ssize(dataset_.samples)));
-      add(block, tokenised(block));
+      auto block = next_block(std::min(kBlock, wanted - std::ssize(dataset_.samples)));
+      add(outcomes_of(block), wanted);
       if (refused_) std::rethrow_exception(refused_);  // all lines before the refused one were good
       if (block.empty()) break;
     }
@@ -88,13 +81,13 @@ class DatasetReader {
 
   // An error that ends the run leaves the lines that no thread has begun empty. They follow the bad line, so
   // they do not matter.
-  std::vector<Tokenised> tokenised(const std::vector<JsonlRecord>& block) const {
-    std::vector<Tokenised> lines(block.size());
+  std::vector<LineOutcome> outcomes_of(std::vector<JsonlRecord>& block) const {
+    std::vector<LineOutcome> lines(block.size());
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
       for (std::size_t i = next++; i < block.size(); i = next++) {
         try {
-          lines[i].ids = ids_of(block[i]);
+          lines[i].made = samples_of(std::move(block[i]));
         } catch (const DataError& error) {
           lines[i].error = std::current_exception();
           if (!may_skip(error)) next = block.size();
@@ -112,34 +105,30 @@ class DatasetReader {
     return lines;
   }
 
-  std::vector<TokenId> ids_of(const JsonlRecord& record) const {
+  SamplesOfLine samples_of(JsonlRecord record) const {
     const DataPlace place{file_, record.line};
-    auto ids = tokenise(record, encode_, place);
-    check_vocabulary(ids, vocab_size_, place);
-    return ids;
+    auto line = tokenised(std::move(record), encode_, place);
+    check_vocabulary(line.ids, vocab_size_, place);
+    return options_.windows ? windows_of(line, *options_.windows, place)
+                            : sample_of(std::move(line), options_.max_length);
   }
 
-  std::vector<TokenId> truncated(std::vector<TokenId> ids) {
-    const auto n_beyond = std::ssize(ids) - options_.max_length;
-    if (n_beyond <= 0) return ids;
-    ++dataset_.truncated.n_samples;
-    dataset_.truncated.n_tokens += n_beyond;
-    ids.resize(static_cast<std::size_t>(options_.max_length));
-    ids.shrink_to_fit();
-    return ids;
-  }
-
-  void add(const std::vector<JsonlRecord>& block, std::vector<Tokenised> lines) {
-    for (std::size_t i = 0; i < block.size(); ++i) {
+  // A line may have more samples than are wanted.
+  void add(std::vector<LineOutcome> lines, std::int64_t wanted) {
+    for (auto& line : lines) {
       try {
-        if (lines[i].error) std::rethrow_exception(lines[i].error);
+        if (line.error) std::rethrow_exception(line.error);
       } catch (const DataError& error) {
         if (!may_skip(error)) throw;
         dataset_.bad_lines.push_back({error.line, error.problem});
         continue;
       }
-      dataset_.samples.push_back(
-          {SampleIndex(std::ssize(dataset_.samples)), truncated(std::move(lines[i].ids))});
+      kvcompare::add(dataset_.truncated, line.made.truncated);
+      for (auto& sample : line.made.samples) {
+        if (std::ssize(dataset_.samples) == wanted) return;
+        sample.index = SampleIndex(std::ssize(dataset_.samples));
+        dataset_.samples.push_back(std::move(sample));
+      }
     }
   }
 

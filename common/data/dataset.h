@@ -1,42 +1,39 @@
 // Reads the data set: JSON Lines, one sample a line.
 //
-// A line is an object that holds either token ids in "input_ids" or text in the field `text_field`. If the
-// line holds both, the text is used if `text_field` was given. Otherwise the ids are used, because whoever
-// stored ids next to the text wants those ids. Beside ids, "attention_mask", "labels" and "position_ids"
-// count (see json_token_ids.h). All other fields are ignored, whatever they hold. A field that is null counts
-// as absent. Blank lines are skipped; CRLF line ends and a byte order mark are accepted.
+// A line is an object that holds one of these, the first that it has:
+//   {"input_ids": [...]}                                     token ids
+//   {"text": "..."}                                          a text; the field may have another name
+//   {"prompt": "...", "completion": "..."}                   two texts, of which the completion is scored
+//   {"parts": [{"text": "...", "scored": true}, ...]}        several texts
+// A field of text that the user named goes before the ids, because whoever stored ids next to the text wants
+// those ids. Beside ids, "attention_mask", "labels" and "position_ids" count (see json_token_ids.h). Beside
+// ids or text, "scored" holds the ranges of what is scored; beside all, "evidence" and "context_length"
+// count. All other fields are ignored, whatever they hold. A field that is null counts as absent. Blank lines
+// are skipped; CRLF line ends and a byte order mark are accepted.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
+#include "common/data/encoded_text.h"
 #include "common/data/jsonl_reader.h"
 #include "common/data/sample.h"
+#include "common/data/text_fields.h"
+#include "common/data/truncation.h"
+#include "common/perplexity_windows.h"
 
 namespace kvcompare {
 
 struct DatasetOptions {
   std::filesystem::path path;
-  std::optional<std::string> text_field = std::nullopt;  // absent: "text", unless the line has ids
-  std::int64_t max_length = 8192;                        // tokens; longer samples are truncated
-  std::optional<std::int64_t> max_samples;               // the file is not read any further
+  TextFields fields{};
+  std::int64_t max_length = 8192;              // tokens; longer samples are truncated
+  std::optional<std::int64_t> max_samples;     // the file is not read any further
+  std::optional<PerplexityWindows> windows{};  // the samples are windows of the lines, not cut by max_length
   bool skip_bad_lines = false;
   int n_threads = 1;  // threads that tokenise
-};
-
-// How much max_length cut off.
-struct Truncation {
-  std::int64_t n_samples = 0;  // samples that were longer
-  std::int64_t n_tokens = 0;   // tokens of these samples that are left out
-
-  static constexpr std::array kFields{"samples", "tokens"};
-  friend bool operator==(const Truncation&, const Truncation&) = default;
 };
 
 struct Dataset {
@@ -46,11 +43,10 @@ struct Dataset {
   IdsForText ids_for_text;
 };
 
-using Encode = std::function<std::vector<TokenId>(std::string_view)>;  // called by several threads at once
-
-// Returns the samples in file order. Text is tokenised by `encode`. Throws ConfigError("data_path") if there
-// is text and `encode` is null. Throws DataError if there is no sample at all, or if a line is bad (not JSON,
-// no text, an id that is not below vocab_size) and skip_bad_lines is off.
+// Returns the samples in file order. Text is tokenised by `encode`, which several threads call at once.
+// Throws ConfigError("data_path") if there is text and `encode` is null. Throws DataError if there is no
+// sample at all, or if a line is bad (not JSON, no text, an id that is not below vocab_size) and
+// skip_bad_lines is off.
 Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
                      std::optional<std::int64_t> vocab_size);
 

@@ -17,10 +17,17 @@ std::string beginning(const std::string& text) {
   return text.substr(0, n) + "…";
 }
 
+// Null for token ids.
+const std::string* text_of(const JsonlRecord& record) {
+  if (record.text) return &*record.text;
+  const auto part = std::ranges::find_if(record.parts, [](const auto& one) { return !one.text.empty(); });
+  return part == record.parts.end() ? nullptr : &part->text;
+}
+
 }  // namespace
 
 std::map<SampleIndex, std::string> first_words(const FirstWordsOptions& options) {
-  JsonlReader reader(options.path, options.text_field);
+  JsonlReader reader(options.path, options.fields);
   const auto is_bad = [&](std::int64_t line) { return std::ranges::binary_search(options.bad_lines, line); };
   std::map<SampleIndex, std::string> words;
   for (std::int64_t sample = 0; sample < options.n_samples;) {
@@ -28,7 +35,7 @@ std::map<SampleIndex, std::string> first_words(const FirstWordsOptions& options)
       const auto record = reader.next();
       if (!record) break;
       if (is_bad(record->line)) continue;
-      if (record->text && !record->ids) words.emplace(sample, beginning(*record->text));
+      if (const auto* text = text_of(*record)) words.emplace(sample, beginning(*text));
       ++sample;
     } catch (const DataError& error) {
       if (!is_bad(error.line)) throw;

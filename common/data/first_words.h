@@ -4,23 +4,24 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/data/text_fields.h"
 #include "common/ids.h"
 
 namespace kvcompare {
 
 struct FirstWordsOptions {
-  std::filesystem::path path;             // the data set
-  std::optional<std::string> text_field;  // as in DatasetOptions
-  std::vector<std::int64_t> bad_lines;    // lines that hold no sample, ascending
+  std::filesystem::path path;  // the data set
+  TextFields fields{};
+  std::vector<std::int64_t> bad_lines;  // lines that hold no sample, ascending
   std::int64_t n_samples = 0;
 };
 
-// Returns at most kMostBytesOfText bytes of each text, cut between characters, and nothing for a sample of
-// token ids. Throws DataError if the file cannot be read, or if a line is bad that is not among bad_lines.
+// Returns at most kMostBytesOfText bytes of each text (of several parts, of the first that is not empty), cut
+// between characters, and nothing for a sample of token ids. Throws DataError if the file cannot be read, or
+// if a line is bad that is not among bad_lines.
 std::map<SampleIndex, std::string> first_words(const FirstWordsOptions& options);
 
 inline constexpr std::size_t kMostBytesOfText = 96;

@@ -15,12 +15,12 @@ class TokenIdsReader {
  public:
   TokenIdsReader(const JsonLine& line, const DataPlace& place) : line_(line), place_(place) {}
 
-  std::vector<TokenId> read() {
+  LineTokenIds read() {
     read_ids();
     read_mask();
     check_labels();
     check_positions();
-    return {ids_.begin() + first_, ids_.begin() + end_};
+    return {{ids_.begin() + first_, ids_.begin() + end_}, first_};
   }
 
  private:
@@ -93,10 +93,10 @@ class TokenIdsReader {
       if (i > first_ && i < end_) ++n_unscored;
     }
     if (n_unscored > 0)
-      place_.fail("'labels' asks that " + std::to_string(n_unscored) + " of the " +
-                  std::to_string(end_ - first_) +
-                  " tokens are not scored (-100), but kvcompare scores every token after the first; remove "
-                  "'labels' to have them scored, or remove those tokens");
+      place_.fail(
+          "'labels' asks that " + std::to_string(n_unscored) + " of the " + std::to_string(end_ - first_) +
+          " tokens are not scored (-100); put the ranges of the tokens that are into 'scored' and remove "
+          "'labels'; without 'scored', kvcompare scores every token after the first");
   }
 
   void check_positions() const {
@@ -123,7 +123,7 @@ bool has_value(const json& object, const std::string& field) {
   return found != object.end() && !found->is_null();
 }
 
-std::vector<TokenId> read_token_ids(const JsonLine& line, const DataPlace& place) {
+LineTokenIds read_token_ids(const JsonLine& line, const DataPlace& place) {
   return TokenIdsReader(line, place).read();
 }
 

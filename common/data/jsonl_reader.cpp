@@ -4,12 +4,15 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
 #include "common/data/data_file_kind.h"
 #include "common/data/data_place.h"
 #include "common/data/json_line.h"
+#include "common/data/json_parts.h"
+#include "common/data/json_ranges.h"
 #include "common/data/json_token_ids.h"
 
 namespace kvcompare {
@@ -19,6 +22,8 @@ using json = nlohmann::json;
 
 constexpr const char* kIdsField = "input_ids";
 constexpr const char* kDefaultTextField = "text";
+constexpr const char *kScoredField = "scored", *kEvidenceField = "evidence",
+                     *kContextField = "context_length";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kShownBytes = 60;  // of a field's name, in a message
 
@@ -57,8 +62,9 @@ std::string remedy_without_sample(const json& object, const std::string& text_fi
   for (const char* chat : {"messages", "conversations"})
     if (has_value(object, chat))
       return std::string("; '") + chat +
-             "' is a chat, and kvcompare applies no chat template: store the token ids that "
-             "tokenizer.apply_chat_template of transformers gives as 'input_ids'";
+             "' is a chat, and kvcompare applies no chat template: make 'prompt' and 'completion' of it (or "
+             "'parts', for several answers in turn) with the text that tokenizer.apply_chat_template of "
+             "transformers gives, or store the token ids that it gives as 'input_ids'";
   for (const auto& [name, value] : object.items())
     if (value.is_object() && has_value(value, text_field))
       return "; '" + text_field + "' is inside '" + name.substr(0, kShownBytes) +
@@ -66,6 +72,21 @@ std::string remedy_without_sample(const json& object, const std::string& text_fi
   if (const auto likely = likely_field(object, text_field); !likely.empty())
     return "; did you mean --text_field " + likely + "?";
   return "; --text_field names the field to read";
+}
+
+// Code points.
+std::int64_t n_characters(const std::string& utf8) {
+  return std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+std::optional<std::int64_t> read_context_length(const JsonLine& line, const DataPlace& place) {
+  if (!has_value(line.object, kContextField)) return std::nullopt;
+  const json& value = line.object.at(kContextField);
+  if (!value.is_number_unsigned() || value == 0 || value > std::numeric_limits<std::int32_t>::max())
+    place.fail(std::string("'") + kContextField +
+               "' must be a number of tokens, a whole number from 1; it is " +
+               (value.is_number() ? value.dump() : kind_of(value, line)));
+  return value.get<std::int64_t>();
 }
 
 std::string n_lines(std::int64_t n) { return std::to_string(n) + (n == 1 ? " line" : " lines"); }
@@ -84,8 +105,8 @@ std::vector<std::string> warnings_of(const IdsForText& taken, const std::optiona
   return warnings;
 }
 
-JsonlReader::JsonlReader(const std::filesystem::path& path, std::optional<std::string> text_field)
-    : path_(path.string()), text_field_(std::move(text_field)) {
+JsonlReader::JsonlReader(const std::filesystem::path& path, TextFields fields)
+    : path_(path.string()), fields_(std::move(fields)) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     throw DataError(path_, 0, "is a folder; expected a JSON Lines file");
@@ -126,24 +147,76 @@ JsonlRecord JsonlReader::parse_first(const std::string& text) {
 JsonlRecord JsonlReader::parse(const std::string& text) {
   const DataPlace place{path_, line_};
   auto line = parse_json_line(text, place);
-  auto& object = line.object;
-  const auto field = text_field_.value_or(kDefaultTextField);
+  const auto& object = line.object;
+  const auto field = fields_.text.value_or(kDefaultTextField);
   const bool has_text = field != kIdsField && has_value(object, field);
-  if (has_value(object, kIdsField) && !(has_text && text_field_)) {
+  const bool has_pair = has_prompt_or_completion(line, fields_);
+  const bool names_pair = fields_.prompt || fields_.completion;
+  JsonlRecord record{.line = line_};
+  if (fields_.text && has_text) {
+    take_text(line, field, record);
+  } else if (names_pair && has_pair) {
+    take_parts(line, read_prompt_and_completion(line, fields_, place), record);
+  } else if (has_value(object, kIdsField)) {
     if (has_text) ++ids_for_text_.n_beside_text;
-    if (text_field_ && field != kIdsField) ++ids_for_text_.n_without_the_field;
-    return {line_, std::nullopt, read_token_ids(line, place)};
+    if (fields_.text && field != kIdsField) ++ids_for_text_.n_without_the_field;
+    take_ids(line, record);
+  } else if (has_text) {
+    take_text(line, field, record);
+  } else if (has_pair) {
+    take_parts(line, read_prompt_and_completion(line, fields_, place), record);
+  } else if (has_value(object, kPartsField)) {
+    take_parts(line, read_parts(line, place), record);
+  } else {
+    if (object.contains(field)) place.fail("field '" + field + "' is null; expected a string");
+    place.fail(
+        "has neither the field '" + field +
+        "' (a string) nor 'input_ids' (token ids), nor 'prompt' and 'completion', nor 'parts'; fields: " +
+        fields_of(object) + remedy_without_sample(object, field));
   }
-  if (has_text) {
-    json& value = object[field];
-    if (!value.is_string())
-      place.fail("field '" + field + "' must be a string; it is " + kind_of(value, line) +
-                 (value.is_array() ? "; join its parts, or give each a line of its own" : ""));
-    return {line_, std::move(value.get_ref<std::string&>()), std::nullopt};
-  }
-  if (object.contains(field)) place.fail("field '" + field + "' is null; expected a string");
-  place.fail("has neither the field '" + field + "' (a string) nor 'input_ids' (token ids); fields: " +
-             fields_of(object) + remedy_without_sample(object, field));
+  record.n_context = read_context_length(line, place);
+  return record;
+}
+
+void JsonlReader::take_ids(const JsonLine& line, JsonlRecord& record) {
+  const DataPlace place{path_, line_};
+  auto [ids, n_before] = read_token_ids(line, place);
+  const auto n_tokens = std::ssize(ids);
+  const RangeBounds bounds{{n_before, n_before + n_tokens}, "tokens", "the sample"};
+  record.scored = read_ranges(line, kScoredField, bounds, place);
+  record.evidence = read_ranges(line, kEvidenceField, bounds, place).value_or(std::vector<Range>());
+  const auto count_from_sample = [&](std::vector<Range>& ranges) {
+    for (auto& range : ranges) range = {range.begin - n_before, range.end - n_before};
+  };
+  if (record.scored) count_from_sample(*record.scored);
+  count_from_sample(record.evidence);
+  record.ids = std::move(ids);
+}
+
+void JsonlReader::take_text(JsonLine& line, const std::string& field, JsonlRecord& record) const {
+  const DataPlace place{path_, line_};
+  json& value = line.object[field];
+  if (!value.is_string())
+    place.fail("field '" + field + "' must be a string; it is " + kind_of(value, line) +
+               (value.is_array() ? "; join its parts, or give each a line of its own" : ""));
+  record.text = std::move(value.get_ref<std::string&>());
+  const RangeBounds bounds{{0, n_characters(*record.text)}, "characters", "the text"};
+  record.scored = read_ranges(line, kScoredField, bounds, place);
+  record.evidence = read_ranges(line, kEvidenceField, bounds, place).value_or(std::vector<Range>());
+}
+
+void JsonlReader::take_parts(const JsonLine& line, std::vector<TextPart> parts, JsonlRecord& record) const {
+  const DataPlace place{path_, line_};
+  if (has_value(line.object, kScoredField))
+    place.fail(
+        "holds 'scored' beside a prompt and completion or parts, which say themselves what is scored; "
+        "expected "
+        "'scored' beside 'text' or 'input_ids' only");
+  std::int64_t n = 0;
+  for (const TextPart& part : parts) n += n_characters(part.text);
+  const RangeBounds bounds{{0, n}, "characters", "the text of all parts"};
+  record.evidence = read_ranges(line, kEvidenceField, bounds, place).value_or(std::vector<Range>());
+  record.parts = std::move(parts);
 }
 
 }  // namespace kvcompare

@@ -7,23 +7,32 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "common/scored_tokens.h"
 
 namespace kvcompare {
 
-// Tokens [begin, end) of a sample.
-struct TokenRange {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  friend bool operator==(const TokenRange&, const TokenRange&) = default;
+// Of the text that the scored tokens stand for; see scored_text.h.
+struct TextSize {
+  std::int64_t n_bytes = 0;  // of UTF-8
+  std::int64_t n_words = 0;  // between white space
+  friend bool operator==(const TextSize&, const TextSize&) = default;
 };
 
 struct Sample {
   SampleIndex index;         // 0-based, blank lines not counted
   std::vector<TokenId> ids;  // at most max_length
-  // Of tokens whose prediction counts: ascending, apart, none of them token 0. Empty: every token but the first.
+  // ScoredTokens: whose prediction counts. Empty: every token but the first.
   std::vector<TokenRange> scored{};
-  // Tokens of the context, after which the protocols prefill and generate begin. Absent: the data says nothing.
+  // Tokens of the context, after which the protocols prefill and generate begin. Absent: the data says
+  // nothing.
   std::optional<std::int64_t> n_context{};
+  // Tokens that the scored ones can be told from, as the data says: ascending, apart.
+  std::vector<TokenRange> evidence{};
+  // The data names tokens that count, and the sample has none of them. It is skipped.
+  bool has_nothing_scored = false;
+  // max_length cut off the end of the last scored range: its tokens count, but they are no whole answer.
+  bool last_scored_is_cut = false;
+  std::optional<TextSize> scored_text{};  // absent: the data holds token ids without text
 };
 
 struct BadLine {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/perplexity_windows.h"
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
 #include "common/run/protocol.h"
@@ -20,9 +21,12 @@ struct RunSpec {
   std::string model_name = "meta-llama/Meta-Llama-3.1-8B-Instruct";  // folder or hub id
   std::string data_path;
   std::optional<std::string> text_field;    // goes before input_ids; "text" after them if absent
-  std::int64_t max_length = 8192;           // tokens; longer samples are truncated
-  std::optional<std::int64_t> max_samples;  // first samples of the data set; all if absent
-  bool skip_bad_lines = false;              // of the data set: leave them out, instead of refusing
+  std::optional<std::string> prompt_field;  // the same; "prompt" if absent
+  std::optional<std::string> completion_field;
+  std::int64_t max_length = 8192;                       // tokens; longer samples are truncated
+  std::optional<std::int64_t> max_samples;              // first samples of the data set; all if absent
+  std::optional<PerplexityWindows> perplexity_windows;  // that the samples are cut into; absent: none
+  bool skip_bad_lines = false;  // of the data set: leave them out, instead of refusing
   bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
   std::int64_t chunk_size = 1;  // tokens between two eviction events
   ProtocolKind protocol = ProtocolKind::kDecode;
@@ -36,10 +40,11 @@ struct RunSpec {
   std::vector<MethodSpec> methods;                       // instances; [0] is the baseline
 
   // Keys in the journal, and of all but places and methods in the identity of the run.
-  static constexpr std::array kFields{"model_name",  "data_path",      "text_field",     "max_length",
-                                      "max_samples", "skip_bad_lines", "save_token_nll", "chunk_size",
-                                      "protocol",    "context_length", "budget_counts",  "dtype",
-                                      "engine",      "device_type",    "at_density",     "methods"};
+  static constexpr std::array kFields{
+      "model_name", "data_path",   "text_field",         "prompt_field",   "completion_field",
+      "max_length", "max_samples", "perplexity_windows", "skip_bad_lines", "save_token_nll",
+      "chunk_size", "protocol",    "context_length",     "budget_counts",  "dtype",
+      "engine",     "device_type", "at_density",         "methods"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

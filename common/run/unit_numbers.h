@@ -53,14 +53,22 @@ struct KeyCounts {
 
 struct UnitNumbers {
   std::int64_t n_tokens = 0;  // of the sample, after truncation
-  double total_nll = 0;       // nats: the sum of token_nll, in order
+  double total_nll = 0;       // nats: the sum of token_nll over the scored tokens, in order
   KeyCounts keys{};
+  std::int64_t n_unscored = 0;    // predicted tokens whose prediction does not count
+  std::int64_t scored_bytes = 0;  // UTF-8 of the text of the scored tokens; 0: they have no text
+  std::int64_t scored_words = 0;  // of that text
 
   static constexpr std::array kFields{UnitNumber{"n_tokens", "n_tokens", "tokens", ShownIn::kHdf5},
-                                      UnitNumber{"total_nll", "total_nll", "nats"}, kGroup};
+                                      UnitNumber{"total_nll", "total_nll", "nats"},
+                                      kGroup,
+                                      UnitNumber{"n_unscored", "n_unscored", "tokens", ShownIn::kJournal},
+                                      UnitNumber{"scored_bytes", "scored_bytes", "bytes", ShownIn::kHdf5},
+                                      UnitNumber{"scored_words", "scored_words", "words", ShownIn::kHdf5}};
   friend bool operator==(const UnitNumbers&, const UnitNumbers&) = default;
 
-  std::int64_t n_scored() const { return n_tokens - 1; }  // predicted tokens: all but the first
+  // Tokens whose prediction counts: those that are predicted are all but the first.
+  std::int64_t n_scored() const { return n_tokens - 1 - n_unscored; }
   // Share of the (query, key) pairs that are computed; not a number if there are no pairs.
   double attended_density() const {
     return static_cast<double>(keys.attended) / static_cast<double>(keys.attendable);

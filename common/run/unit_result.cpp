@@ -25,6 +25,15 @@ std::optional<std::string> first_broken(const std::array<Law, n>& laws) {
   return broken->text;
 }
 
+bool are_scored_tokens(ScoredTokens scored, std::int64_t n_tokens) {
+  std::int64_t least = 1;
+  for (const auto& [begin, end] : scored) {
+    if (begin < least || begin >= end || end > n_tokens) return false;
+    least = end;
+  }
+  return true;
+}
+
 std::optional<std::string> broken_size(const UnitResult& result) {
   const auto& kept = result.kept;
   const auto is_count = [](std::int64_t n, std::int64_t most) { return n >= 1 && n <= most; };
@@ -33,6 +42,12 @@ std::optional<std::string> broken_size(const UnitResult& result) {
   const auto n_tokens = result.numbers.n_tokens;
   return first_broken(
       std::array{Law{n_tokens >= 2 && n_tokens <= kMostTokens, "2 <= tokens <= 2^24"},
+                 Law{are_scored_tokens(result.scored, n_tokens), "scored ranges lie apart, from token 1 on"},
+                 Law{result.numbers.n_scored() == n_scored_of({0, n_tokens}, result.scored, n_tokens),
+                     "tokens - 1 - unscored = sum of the scored ranges"},
+                 Law{result.numbers.scored_bytes >= 0 && result.numbers.scored_words >= 0 &&
+                         result.numbers.scored_words <= result.numbers.scored_bytes,
+                     "0 <= scored words <= scored bytes"},
                  Law{is_count(n_heads, kMostHeads), "1 <= layers x KV heads <= 2^15"},
                  Law{std::ssize(kept.per_head) == n_heads, "one count for each layer and KV head"},
                  Law{std::ranges::all_of(kept.per_head, [&](auto n) { return n >= 0 && n <= n_tokens; }),
@@ -71,25 +86,28 @@ bool differs_from_sum(double total, const std::vector<double>& parts) {
   return std::abs(sum - total) > kRounding * size;
 }
 
-// The last query alone is not scored: what is withheld from it is evicted.
+// Where every token is scored, the last query alone is not: what is withheld from it is evicted.
 std::optional<std::string> broken_sum(const UnitResult& result) {
   const auto& keys = result.numbers.keys;
   const auto from_last = keys.attendable - keys.attended - keys.withheld_from_scored;
-  if (from_last > keys.original - keys.kept) return "withheld from the last query <= original - kept";
+  if (result.scored.empty() && from_last > keys.original - keys.kept)
+    return "withheld from the last query <= original - kept";
   const auto& nll = result.token_nll;
   if (nll.empty()) return std::nullopt;
-  if (std::ssize(nll) != result.numbers.n_scored()) return "one NLL for each token but the first";
-  if (differs_from_sum(result.numbers.total_nll, nll)) return "total NLL = sum over the tokens";
+  if (std::ssize(nll) != result.numbers.n_tokens - 1) return "one NLL for each token but the first";
+  std::vector<double> counted;
+  for_each_scored(result.scored, result.numbers.n_tokens,
+                  [&](std::int64_t token) { counted.push_back(nll[static_cast<std::size_t>(token - 1)]); });
+  if (differs_from_sum(result.numbers.total_nll, counted)) return "total NLL = sum over the scored tokens";
   return std::nullopt;
 }
 
-bool is_of_all_tokens(const NllByPosition& bins, std::int64_t n_tokens) {
+bool is_of_scored_tokens(const NllByPosition& bins, ScoredTokens scored, std::int64_t n_tokens) {
   if (bins.bin_width < 1 || bins.total_nll.size() != bins.n_scored.size()) return false;
   if (std::ssize(bins.n_scored) != (n_tokens - 1) / bins.bin_width + 1) return false;
   for (std::size_t b = 0; b < bins.n_scored.size(); ++b) {
     const auto first = static_cast<std::int64_t>(b) * bins.bin_width;
-    if (bins.n_scored[b] != std::min(n_tokens, first + bins.bin_width) - std::max<std::int64_t>(first, 1))
-      return false;
+    if (bins.n_scored[b] != n_scored_of({first, first + bins.bin_width}, scored, n_tokens)) return false;
   }
   return true;
 }
@@ -97,7 +115,7 @@ bool is_of_all_tokens(const NllByPosition& bins, std::int64_t n_tokens) {
 std::optional<std::string> broken_bin(const UnitResult& result) {
   const auto& bins = result.nll_by_position;
   if (bins == NllByPosition{}) return std::nullopt;
-  if (!is_of_all_tokens(bins, result.numbers.n_tokens))
+  if (!is_of_scored_tokens(bins, result.scored, result.numbers.n_tokens))
     return "every scored token is in one bin of positions";
   if (differs_from_sum(result.numbers.total_nll, bins.total_nll))
     return "total NLL = sum over the bins of positions";

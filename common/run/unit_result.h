@@ -11,6 +11,7 @@
 #include "common/ids.h"
 #include "common/run/nll_bins.h"
 #include "common/run/unit_numbers.h"
+#include "common/scored_tokens.h"
 
 namespace kvcompare {
 
@@ -38,7 +39,8 @@ struct UnitResult {
   UnitId unit;
   UnitNumbers numbers{};
   KeptKeys kept{};
-  std::vector<double> token_nll{};  // [n_tokens - 1], nats; may be left out
+  std::vector<TokenRange> scored{};  // ScoredTokens; empty: every token but the first
+  std::vector<double> token_nll{};   // [n_tokens - 1], nats, scored or not; may be left out
   NllByPosition nll_by_position{};
   double seconds = 0;
   friend bool operator==(const UnitResult&, const UnitResult&) = default;

@@ -6,7 +6,8 @@
 #include "common/tokenizer/bpe.h"
 #include "common/tokenizer/character_class.h"
 #include "common/tokenizer/json_node.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
+#include "common/white_space.h"
 
 namespace kvcompare {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "common/errors.h"
 #include "common/tokenizer/json_node.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace kvcompare {
 namespace {
@@ -123,6 +123,12 @@ void Bpe::index_characters() {
     const std::optional<std::uint32_t> id = id_of(byte_token(byte));
     byte_ids_[byte] = id ? std::int64_t{*id} : kNone;
   }
+  literal_bytes_.assign(std::size_t{largest_id_} + 1, 0);
+  for (const auto& [token, id] : ids_) literal_bytes_[id] = static_cast<std::uint32_t>(token.size());
+  if (const auto id = unk_token_ ? id_of(*unk_token_) : std::nullopt) literal_bytes_[*id] = 0;
+  if (byte_fallback_)
+    for (const std::int64_t id : byte_ids_)
+      if (id != kNone) literal_bytes_[static_cast<std::size_t>(id)] = 0;
 }
 
 std::optional<std::uint32_t> Bpe::id_of(std::string_view token) const {
@@ -145,6 +151,42 @@ std::span<const std::uint32_t> Bpe::tokenize(std::string_view piece, BpeWorkspac
   return tokens;
 }
 
+// Whether the tokens, one behind the other, are the piece to the byte. Unknown tokens and bytes of a
+// byte_fallback are not what they stand for.
+bool Bpe::spell_the_piece(std::span<const std::uint32_t> ids, std::string_view piece) const {
+  std::size_t n_bytes = 0;
+  for (const std::uint32_t id : ids) {
+    if (literal_bytes_[id] == 0) return false;
+    n_bytes += literal_bytes_[id];
+  }
+  return n_bytes == piece.size();
+}
+
+std::span<const PieceToken> Bpe::tokenize_with_spans(std::string_view piece, BpeWorkspace& workspace) const {
+  auto& tokens = workspace.tokens_;
+  tokens.clear();
+  if (const auto ids = tokenize(piece, workspace); spell_the_piece(ids, piece)) {
+    std::size_t at = 0;
+    for (const std::uint32_t id : ids) {
+      tokens.push_back({id, {at, at + literal_bytes_[id]}});
+      at += literal_bytes_[id];
+    }
+    return tokens;
+  }
+  spell(piece, workspace);
+  const std::span<const std::uint32_t> ids = workspace.merger_.merge(workspace.ids_, merges_);
+  const std::span<const std::uint32_t> firsts = workspace.merger_.firsts();
+  const auto& spans = workspace.spans_;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::size_t end = i + 1 < ids.size() ? firsts[i + 1] : spans.size();
+    Span span = spans[firsts[i]];
+    for (std::size_t symbol = firsts[i] + 1; symbol < end; ++symbol)
+      span = {std::min(span.begin, spans[symbol].begin), std::max(span.end, spans[symbol].end)};
+    tokens.push_back({ids[i], span});
+  }
+  return tokens;
+}
+
 std::int64_t Bpe::character_id(std::string_view character) const {
   const char32_t value = decode_utf8(character, 0).value;
   if (value < kBasicPlane) return character_ids_[value];
@@ -160,30 +202,41 @@ std::uint32_t Bpe::unknown_id() const {
   return *id;
 }
 
-// Fills workspace.ids_ with the characters of the piece. As in Hugging Face's BPE, an unknown character is
-// written only when a known character or the end follows, so bytes of a byte_fallback may be written before
-// it.
+// Fills workspace.ids_ and spans_ with the characters of the piece. As in Hugging Face's BPE, an unknown
+// character is written only when a known character or the end follows, so bytes of a byte_fallback may be
+// written before it.
 void Bpe::spell(std::string_view piece, BpeWorkspace& workspace) const {
   workspace.ids_.clear();
-  bool unknown_waits = false;
+  workspace.spans_.clear();
+  const auto put = [&](std::uint32_t id, const Span& span) {
+    workspace.ids_.push_back(id);
+    workspace.spans_.push_back(span);
+  };
+  std::optional<Span> waiting;  // unknown characters that are not written yet
   for (std::size_t at = 0; at < piece.size();) {
-    const std::string_view character = piece.substr(at, decode_utf8(piece, at).n_bytes);
-    at += character.size();
-    const std::int64_t id = character_id(character);
-    if (id == kNone && byte_fallback_ && spell_bytes(character, workspace)) continue;
+    const Span character{at, at + decode_utf8(piece, at).n_bytes};
+    at = character.end;
+    const std::int64_t id = character_id(piece.substr(character.begin, character.end - character.begin));
+    if (id == kNone && byte_fallback_ && spell_bytes(piece, character, workspace)) continue;
     if (id == kNone && !unk_token_) continue;
-    if (unknown_waits && (id != kNone || !fuse_unk_)) workspace.ids_.push_back(unknown_id());
-    unknown_waits = id == kNone;
-    if (id != kNone) workspace.ids_.push_back(static_cast<std::uint32_t>(id));
+    if (waiting && (id != kNone || !fuse_unk_)) {
+      put(unknown_id(), *waiting);
+      waiting.reset();
+    }
+    if (id != kNone)
+      put(static_cast<std::uint32_t>(id), character);
+    else
+      waiting = Span{waiting ? waiting->begin : character.begin, character.end};
   }
-  if (unknown_waits) workspace.ids_.push_back(unknown_id());
+  if (waiting) put(unknown_id(), *waiting);
 }
 
-bool Bpe::spell_bytes(std::string_view character, BpeWorkspace& workspace) const {
+bool Bpe::spell_bytes(std::string_view piece, const Span& character, BpeWorkspace& workspace) const {
+  const auto bytes = piece.substr(character.begin, character.end - character.begin);
   const auto id_of_byte = [this](char c) { return byte_ids_[static_cast<unsigned char>(c)]; };
-  if (std::any_of(character.begin(), character.end(), [&](char c) { return id_of_byte(c) == kNone; }))
-    return false;
-  for (const char c : character) workspace.ids_.push_back(static_cast<std::uint32_t>(id_of_byte(c)));
+  if (std::any_of(bytes.begin(), bytes.end(), [&](char c) { return id_of_byte(c) == kNone; })) return false;
+  for (const char c : bytes) workspace.ids_.push_back(static_cast<std::uint32_t>(id_of_byte(c)));
+  workspace.spans_.insert(workspace.spans_.end(), bytes.size(), character);
   return true;
 }
 

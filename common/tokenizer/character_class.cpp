@@ -72,21 +72,4 @@ std::string class_of_digit() { return *class_of_property("Nd"); }
 
 std::string class_of_rust_word() { return word_properties() + "\\x{200C}\\x{200D}"; }
 
-bool is_white_space(char32_t character) {
-  switch (character) {
-    case 0x20:
-    case 0x85:
-    case 0xA0:
-    case 0x1680:
-    case 0x2028:
-    case 0x2029:
-    case 0x202F:
-    case 0x205F:
-    case 0x3000:
-      return true;
-    default:
-      return (character >= 0x09 && character <= 0x0D) || (character >= 0x2000 && character <= 0x200A);
-  }
-}
-
 }  // namespace kvcompare

@@ -19,7 +19,4 @@ std::string class_of_digit();  // \d
 // \w of Rust's regex crate, which Hugging Face uses for single_word: Alphabetic, M, Nd, Pc and Join_Control.
 std::string class_of_rust_word();
 
-// The Unicode property White_Space (Rust's char::is_whitespace).
-bool is_white_space(char32_t character);
-
 }  // namespace kvcompare

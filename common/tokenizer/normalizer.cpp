@@ -4,14 +4,30 @@
 
 #include <utf8proc.h>
 
-#include "common/tokenizer/character_class.h"
 #include "common/tokenizer/json_node.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
+#include "common/white_space.h"
 
 namespace kvcompare {
 namespace {
 
+// Text that the form rewrites together stands for all of the text that it is made of.
+Origins origins_in_form(const NormalizedText& input, UnicodeForm form) {
+  Origins origins;
+  std::size_t at = 0;
+  for (const FormBlock& block : form_blocks(input.text, form)) {
+    const Span source{at, at + block.n_bytes};
+    if (block.is_unchanged)
+      append_part(origins, input.origins, source);
+    else
+      origins.insert(origins.end(), block.n_formed_bytes, joined(input.origins, source));
+    at = source.end;
+  }
+  return origins;
+}
+
 NormalizedText apply_step(const UnicodeNormalizer& step, NormalizedText input, MatchWorkspace&) {
+  if (!input.origins.empty()) input.origins = origins_in_form(input, step.form);
   input.text = to_unicode_form(std::move(input.text), step.form);
   if (input.head_bytes > 0) input.head_bytes = first_character_bytes(input.text);
   return input;
@@ -20,6 +36,8 @@ NormalizedText apply_step(const UnicodeNormalizer& step, NormalizedText input, M
 NormalizedText apply_step(const Prepend& step, NormalizedText input, MatchWorkspace&) {
   if (input.text.empty()) return input;
   input.text.insert(0, step.text);
+  if (!input.origins.empty())
+    input.origins.insert(input.origins.begin(), step.text.size(), Origin(input.origins.front()));
   if (input.head_bytes > 0) input.head_bytes += step.text.size();
   return input;
 }
@@ -41,7 +59,8 @@ NormalizedText apply_step(const Strip& step, const NormalizedText& input, MatchW
     if (!is_white_space(c.value)) break;
     end -= c.n_bytes;
   }
-  return {input.text.substr(begin, end - begin), input.head_bytes - std::min(begin, input.head_bytes)};
+  return {input.text.substr(begin, end - begin), input.head_bytes - std::min(begin, input.head_bytes),
+          part_of(input.origins, {begin, end})};
 }
 
 NormalizedText apply_step(const Lowercase&, const NormalizedText& input, MatchWorkspace&) {
@@ -54,6 +73,7 @@ NormalizedText apply_step(const Lowercase&, const NormalizedText& input, MatchWo
         c.value == 0x130
             ? "i\u0307"
             : encode_utf8(static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.value))));
+    if (!input.origins.empty()) output.origins.resize(output.text.size(), input.origins[at]);
     at += c.n_bytes;
     if (at <= input.head_bytes) output.head_bytes = output.text.size();
   }
@@ -72,6 +92,12 @@ std::optional<UnicodeForm> unicode_form(std::string_view type) {
 
 NormalizedText replace_matches(const NormalizedText& input, const std::vector<Span>& matches,
                                std::string_view content) {
+  // An empty match replaces nothing: what it inserts stands for the character that follows, or for the last
+  // one.
+  const auto origin_of_replaced = [](const Origins& origins, const Span& match) {
+    if (match.begin < match.end) return joined(origins, match);
+    return origins[std::min(match.begin, origins.size() - 1)];
+  };
   NormalizedText output;
   output.text.reserve(input.text.size() + matches.size() * content.size());
   std::size_t copied = 0;
@@ -82,12 +108,15 @@ NormalizedText replace_matches(const NormalizedText& input, const std::vector<Sp
   const auto copy_until = [&](std::size_t end) {
     const std::size_t head_end = std::clamp(input.head_bytes, copied, end);
     append(std::string_view(input.text).substr(copied, end - copied), head_end - copied);
+    append_part(output.origins, input.origins, {copied, end});
   };
   for (const Span& match : matches) {
     copy_until(match.begin);
     // New text takes the place of the last replaced byte.
     const bool in_head = input.head_bytes > 0 && match.end <= input.head_bytes;
     append(content, in_head ? content.size() : 0);
+    if (!input.origins.empty())
+      output.origins.insert(output.origins.end(), content.size(), origin_of_replaced(input.origins, match));
     copied = match.end;
   }
   copy_until(input.text.size());

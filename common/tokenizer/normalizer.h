@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/tokenizer/origin.h"
 #include "common/tokenizer/pattern.h"
 #include "common/tokenizer/unicode_form.h"
 
@@ -16,9 +17,11 @@ class JsonNode;
 // A part of a text, between two added tokens.
 //   head_bytes : how many of its leading bytes stand for the first character of the input; 0 if the part
 //                starts later. Metaspace's prepend_scheme "first" needs to know.
+//   origins    : of each byte, what of the input it stands for; empty if nobody asked
 struct NormalizedText {
   std::string text;
   std::size_t head_bytes = 0;
+  Origins origins{};
 };
 
 struct UnicodeNormalizer {
@@ -52,7 +55,8 @@ class Normalizer {
   std::vector<Step> steps_;  // in order; a Sequence is flattened into its steps
 };
 
-// Replaces the given matches, and adapts head_bytes to the new text.
+// Replaces the given matches, and adapts head_bytes and origins to the new text. The content stands for all
+// that it replaces.
 NormalizedText replace_matches(const NormalizedText& input, const std::vector<Span>& matches,
                                std::string_view content);
 

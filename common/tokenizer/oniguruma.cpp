@@ -8,7 +8,7 @@
 
 #include "common/tokenizer/character_class.h"
 #include "common/tokenizer/pattern_reader.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace kvcompare {
 namespace {

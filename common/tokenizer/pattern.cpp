@@ -5,7 +5,7 @@
 #include "common/errors.h"
 #include "common/tokenizer/json_node.h"
 #include "common/tokenizer/oniguruma.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace kvcompare {
 namespace {

@@ -49,27 +49,28 @@ PostProcessor::Part PostProcessor::part_from_json(const JsonNode& piece, const J
   return ids;
 }
 
-std::vector<TokenId> PostProcessor::with_special_tokens(std::vector<TokenId> ids) const {
-  if (!template_) return ids;
-  std::vector<TokenId> result;
-  result.reserve(ids.size() + template_->size());
+template <class Item, class OfSpecial>
+std::vector<Item> PostProcessor::arranged(std::vector<Item> items, SpecialTokens special,
+                                          const OfSpecial& of_special) const {
+  if (!template_) return items;
+  std::vector<Item> result;
+  result.reserve(items.size() + template_->size());
   for (const Part& part : *template_) {
-    if (const auto* special = std::get_if<SpecialIds>(&part)) {
-      result.insert(result.end(), special->begin(), special->end());
-    } else {
-      result.insert(result.end(), ids.begin(), ids.end());
-    }
+    if (std::holds_alternative<TextGoesHere>(part))
+      result.insert(result.end(), items.begin(), items.end());
+    else if (special == SpecialTokens::kAdd)
+      for (const std::uint32_t id : std::get<SpecialIds>(part)) result.push_back(of_special(id));
   }
   return result;
 }
 
-std::vector<TokenId> PostProcessor::without_special_tokens(std::vector<TokenId> ids) const {
-  if (!template_) return ids;
-  std::vector<TokenId> result;
-  for (const Part& part : *template_) {
-    if (std::holds_alternative<TextGoesHere>(part)) result.insert(result.end(), ids.begin(), ids.end());
-  }
-  return result;
+std::vector<TokenId> PostProcessor::apply(std::vector<TokenId> ids, SpecialTokens special) const {
+  return arranged(std::move(ids), special, [](std::uint32_t id) { return TokenId{id}; });
+}
+
+EncodedText PostProcessor::apply(EncodedText text, SpecialTokens special) const {
+  return {apply(std::move(text.ids), special),
+          arranged(std::move(text.bytes), special, [](std::uint32_t) { return Range{}; })};
 }
 
 std::optional<std::uint32_t> PostProcessor::largest_id() const {

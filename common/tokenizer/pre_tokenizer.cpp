@@ -6,7 +6,7 @@
 
 #include "common/tokenizer/character_class.h"
 #include "common/tokenizer/json_node.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace kvcompare {
 namespace {
@@ -34,8 +34,13 @@ ByteCharacters byte_characters() {
   return table;
 }
 
-void append_byte_characters(std::string& out, std::string_view bytes) {
+const ByteCharacters& table_of_bytes() {
   static const ByteCharacters table = byte_characters();
+  return table;
+}
+
+void append_byte_characters(std::string& out, std::string_view bytes) {
+  const ByteCharacters& table = table_of_bytes();
   const std::size_t old_bytes = out.size();
   out.resize(old_bytes + 2 * bytes.size());
   char* to = out.data() + old_bytes;
@@ -58,10 +63,11 @@ class Rewriting {
  public:
   explicit Rewriting(std::size_t expected_bytes) { out_.text.reserve(expected_bytes); }
 
+  // write(text, origins) appends the piece to both; to the origins nothing if nobody asked for them.
   template <class Write>
   void add(std::size_t head_bytes, Write write) {
     const std::size_t begin = out_.text.size();
-    write(out_.text);
+    write(out_.text, out_.origins);
     if (out_.text.size() == begin) return;
     out_.spans.push_back({begin, out_.text.size()});
     if (head_bytes > 0 && begin == out_.head_bytes) out_.head_bytes = begin + head_bytes;
@@ -94,9 +100,13 @@ Pieces with_prefix_spaces(const Pieces& input) {
     const std::string_view piece = input.piece(span);
     const bool add = piece.front() != ' ';
     const std::size_t head = head_of(input, span);
-    out.add(head > 0 && add ? head + 1 : head, [&](std::string& text) {
-      if (add) text += ' ';
+    out.add(head > 0 && add ? head + 1 : head, [&](std::string& text, Origins& origins) {
+      if (add) {
+        text += ' ';
+        append_part(origins, input.origins, {span.begin, span.begin + 1});
+      }
       text += piece;
+      append_part(origins, input.origins, span);
     });
   }
   return out.take();
@@ -110,7 +120,13 @@ Pieces apply_step(const ByteLevel& step, Pieces input, MatchWorkspace& workspace
   for (const Span& span : input.spans) {
     head_text.clear();
     append_byte_characters(head_text, input.piece(span).substr(0, head_of(input, span)));
-    out.add(head_text.size(), [&](std::string& text) { append_byte_characters(text, input.piece(span)); });
+    out.add(head_text.size(), [&](std::string& text, Origins& origins) {
+      append_byte_characters(text, input.piece(span));
+      if (input.origins.empty()) return;
+      for (std::size_t i = span.begin; i < span.end; ++i)
+        origins.insert(origins.end(), table_of_bytes().n_bytes[static_cast<unsigned char>(input.text[i])],
+                       input.origins[i]);
+    });
   }
   return out.take();
 }
@@ -126,15 +142,19 @@ Pieces apply_step(const Metaspace& step, const Pieces& input, MatchWorkspace& wo
                           Delimiters::kMatches};
   Rewriting out(input.text.size() + input.text.size() / 2);
   for (const Span& span : input.spans) {
-    const NormalizedText piece{std::string(input.piece(span)), head_of(input, span)};
+    const NormalizedText piece{std::string(input.piece(span)), head_of(input, span),
+                               part_of(input.origins, span)};
     const NormalizedText marked =
         replace_matches(piece, space.find_all(piece.text, workspace), step.replacement);
     const bool prefix = wants_prefix(step, marked.text, marked.head_bytes);
     const std::size_t head =
         marked.head_bytes + (prefix && marked.head_bytes > 0 ? step.replacement.size() : 0);
-    out.add(head, [&](std::string& text) {
+    out.add(head, [&](std::string& text, Origins& origins) {
       if (prefix) text += step.replacement;
       text += marked.text;
+      if (marked.origins.empty()) return;
+      if (prefix) origins.insert(origins.end(), step.replacement.size(), marked.origins.front());
+      append_part(origins, marked.origins, {0, marked.text.size()});
     });
   }
   Pieces marked = out.take();
@@ -213,7 +233,7 @@ void PreTokenizer::add_from_json(const JsonNode& node) {
 }
 
 Pieces PreTokenizer::apply(NormalizedText input, MatchWorkspace& workspace) const {
-  Pieces pieces{std::move(input.text), {}, input.head_bytes};
+  Pieces pieces{std::move(input.text), {}, input.head_bytes, std::move(input.origins)};
   if (!pieces.text.empty()) pieces.spans.push_back({0, pieces.text.size()});
   for (const Step& step : steps_) {
     pieces = std::visit([&](const auto& s) { return apply_step(s, std::move(pieces), workspace); }, step);

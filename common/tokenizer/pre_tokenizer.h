@@ -20,6 +20,7 @@ struct Pieces {
   std::string text;
   std::vector<Span> spans;     // ascending; there may be gaps between them
   std::size_t head_bytes = 0;  // as in NormalizedText, for `text`
+  Origins origins{};           // of each byte of `text`; empty if nobody asked
 
   std::string_view piece(const Span& span) const {
     return std::string_view(text).substr(span.begin, span.end - span.begin);

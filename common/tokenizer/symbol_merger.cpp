@@ -62,6 +62,7 @@ bool SymbolMerger::apply(const Candidate& candidate) {
 
 std::span<const std::uint32_t> SymbolMerger::merge(std::span<const std::uint32_t> ids,
                                                    const MergeTable& merges) {
+  firsts_.assign(ids.empty() ? 0 : 1, 0);
   if (ids.size() < 2) return ids;
   fill(ids);
   heap_.clear();
@@ -75,7 +76,11 @@ std::span<const std::uint32_t> SymbolMerger::merge(std::span<const std::uint32_t
     }
   }
   merged_.clear();
-  for (std::int32_t i = 0; i >= 0; i = at(i).next) merged_.push_back(at(i).id);
+  firsts_.clear();
+  for (std::int32_t i = 0; i >= 0; i = at(i).next) {
+    merged_.push_back(at(i).id);
+    firsts_.push_back(static_cast<std::uint32_t>(i));
+  }
   return merged_;
 }
 

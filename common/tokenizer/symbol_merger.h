@@ -16,6 +16,10 @@ class SymbolMerger {
   // Returns the tokens that `ids` become, valid until the next call.
   std::span<const std::uint32_t> merge(std::span<const std::uint32_t> ids, const MergeTable& merges);
 
+  // Of each token that the last merge gave: the place of its first id in `ids`. Valid until the next call of
+  // merge.
+  std::span<const std::uint32_t> firsts() const { return firsts_; }
+
  private:
   struct Symbol {
     std::uint32_t id;
@@ -40,6 +44,7 @@ class SymbolMerger {
   std::vector<Symbol> symbols_;
   std::vector<Candidate> heap_;
   std::vector<std::uint32_t> merged_;
+  std::vector<std::uint32_t> firsts_;
 };
 
 }  // namespace kvcompare

@@ -16,7 +16,7 @@
 #include "common/tokenizer/post_processor.h"
 #include "common/tokenizer/pre_tokenizer.h"
 #include "common/tokenizer/tokenizer_config.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace kvcompare {
 namespace {
@@ -47,8 +47,8 @@ struct Tokenizer::Parts {
     }
   }
 
-  void encode_segment(NormalizedText text, EncodeWorkspace& workspace, std::vector<TokenId>& ids) const;
-  void encode_piece(NormalizedText text, EncodeWorkspace& workspace, std::vector<TokenId>& ids) const;
+  void encode_segment(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const;
+  void encode_piece(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const;
 
   Bpe model;
   Normalizer normalizer;
@@ -58,28 +58,46 @@ struct Tokenizer::Parts {
   mutable EncodeWorkspaces workspaces;
 };
 
+// Where tokens go. What they stand for is found only if somebody asks.
+struct Tokenizer::Sink {
+  EncodedText text;
+  bool with_bytes;
+
+  void put(std::uint32_t id, const Range& bytes) {
+    text.ids.push_back(id);
+    if (with_bytes) text.bytes.push_back(bytes);
+  }
+};
+
 // Encodes text in which the raw added tokens have been found already: normalizes it, then finds the added
 // tokens that are matched after normalizing.
-void Tokenizer::Parts::encode_segment(NormalizedText text, EncodeWorkspace& workspace,
-                                      std::vector<TokenId>& ids) const {
+void Tokenizer::Parts::encode_segment(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const {
   const NormalizedText normal = normalizer.apply(std::move(text), workspace.match);
   for (const Segment& segment : added_tokens.normalized().find_all(normal.text, workspace.match)) {
     const auto [begin, end] = segment.span;
     if (segment.id) {
-      ids.push_back(*segment.id);
+      sink.put(*segment.id, range_of(joined(normal.origins, segment.span)));
     } else {
       const std::size_t head_bytes = std::clamp(normal.head_bytes, begin, end) - begin;
-      encode_piece({normal.text.substr(begin, end - begin), head_bytes}, workspace, ids);
+      encode_piece(
+          {normal.text.substr(begin, end - begin), head_bytes, part_of(normal.origins, segment.span)},
+          workspace, sink);
     }
   }
 }
 
-void Tokenizer::Parts::encode_piece(NormalizedText text, EncodeWorkspace& workspace,
-                                    std::vector<TokenId>& ids) const {
+void Tokenizer::Parts::encode_piece(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const {
   const Pieces pieces = pre_tokenizer.apply(std::move(text), workspace.match);
+  auto& ids = sink.text.ids;
   for (const Span& span : pieces.spans) {
-    const std::span<const std::uint32_t> tokens = model.tokenize(pieces.piece(span), workspace.bpe);
-    ids.insert(ids.end(), tokens.begin(), tokens.end());
+    if (!sink.with_bytes) {
+      const std::span<const std::uint32_t> tokens = model.tokenize(pieces.piece(span), workspace.bpe);
+      ids.insert(ids.end(), tokens.begin(), tokens.end());
+      continue;
+    }
+    for (const PieceToken& token : model.tokenize_with_spans(pieces.piece(span), workspace.bpe))
+      sink.put(token.id, range_of(joined(pieces.origins,
+                                         {span.begin + token.span.begin, span.begin + token.span.end})));
   }
 }
 
@@ -100,25 +118,35 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder_or_file) {
   return Tokenizer(std::move(parts));
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view utf8, SpecialTokens special) const {
+void Tokenizer::encode_into(Sink& sink, std::string_view utf8) const {
   if (const auto bad = find_invalid_utf8(utf8)) {
     throw InvariantError("the text to encode is not valid UTF-8 at byte " + std::to_string(*bad));
   }
   const EncodeWorkspaces::Loan loan = parts_->workspaces.lend();
   EncodeWorkspace& workspace = *loan;
-  std::vector<TokenId> ids;
   for (const Segment& segment : parts_->added_tokens.raw().find_all(utf8, workspace.match)) {
     const auto [begin, end] = segment.span;
     if (segment.id) {
-      ids.push_back(*segment.id);
+      sink.put(*segment.id, {static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)});
     } else {
       const std::string_view text = utf8.substr(begin, end - begin);
-      parts_->encode_segment({std::string(text), begin == 0 ? first_character_bytes(text) : 0}, workspace,
-                             ids);
+      parts_->encode_segment({std::string(text), begin == 0 ? first_character_bytes(text) : 0,
+                              sink.with_bytes ? origins_of(text, begin) : Origins()},
+                             workspace, sink);
     }
   }
-  return special == SpecialTokens::kAdd ? parts_->post_processor.with_special_tokens(std::move(ids))
-                                        : parts_->post_processor.without_special_tokens(std::move(ids));
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view utf8, SpecialTokens special) const {
+  Sink sink{{}, false};
+  encode_into(sink, utf8);
+  return parts_->post_processor.apply(std::move(sink.text.ids), special);
+}
+
+EncodedText Tokenizer::encode_with_bytes(std::string_view utf8, SpecialTokens special) const {
+  Sink sink{{}, true};
+  encode_into(sink, utf8);
+  return parts_->post_processor.apply(std::move(sink.text), special);
 }
 
 std::int64_t Tokenizer::vocab_size() const {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/data/encoded_text.h"
 #include "common/ids.h"
 
 namespace kvcompare {
@@ -26,20 +27,25 @@ class Tokenizer {
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  // Whether the post-processor adds its special tokens. Special tokens that stand in the text are recognised
-  // in either case.
-  enum class SpecialTokens { kAdd, kOmit };
+  using SpecialTokens = kvcompare::SpecialTokens;
 
   // Several threads may encode at once. O(n log n) in the bytes of the text. `utf8` must be valid UTF-8; else
   // InvariantError with the byte offset. Callers that read texts from files check UTF-8 themselves, so that
   // they can name the line.
   std::vector<TokenId> encode(std::string_view utf8, SpecialTokens special = SpecialTokens::kAdd) const;
 
+  // The same ids, with the bytes of the text that each stands for. The space before a word belongs to the
+  // token that holds it (Hugging Face's offsets leave the space out where "trim_offsets" is set). What a
+  // normalizer joins or replaces belongs as a whole to what it becomes.
+  EncodedText encode_with_bytes(std::string_view utf8, SpecialTokens special = SpecialTokens::kAdd) const;
+
   // The largest id that encode can give, plus one.
   std::int64_t vocab_size() const;
 
  private:
   struct Parts;
+  struct Sink;
+  void encode_into(Sink& sink, std::string_view utf8) const;
   explicit Tokenizer(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

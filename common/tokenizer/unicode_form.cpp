@@ -1,5 +1,6 @@
 #include "common/tokenizer/unicode_form.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -7,7 +8,7 @@
 
 #include "common/errors.h"
 #include "common/tokenizer/unicode_ten.h"
-#include "common/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace kvcompare {
 namespace {
@@ -65,7 +66,56 @@ void append_form(std::string& out, std::string_view text, UnicodeForm form) {
   out.append(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(n_bytes));
 }
 
+// The least that may be a block: a character, with the characters after it whose combining class is not 0.
+std::size_t least_block_end(std::string_view text, std::size_t begin) {
+  std::size_t end = begin + decode_utf8(text, begin).n_bytes;
+  while (end < text.size()) {
+    const CodePoint c = decode_utf8(text, end);
+    if (c.value < kFirstCombining ||
+        utf8proc_get_property(static_cast<utf8proc_int32_t>(c.value))->combining_class == 0)
+      break;
+    end += c.n_bytes;
+  }
+  return end;
+}
+
+// True if no form changes these characters, whatever stands before or behind them.
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 }  // namespace
+
+// A block begins with a character of combining class 0, which nothing behind it is moved over. So two
+// neighbours do not touch each other if the form of both together is that of each, and then neither do blocks
+// further apart.
+std::vector<FormBlock> form_blocks(std::string_view text, UnicodeForm form) {
+  std::vector<FormBlock> blocks;
+  std::string last;  // what the last block becomes
+  std::size_t last_begin = 0;
+  const auto put = [&](std::size_t end, std::string formed) {
+    blocks.push_back({end - last_begin, formed.size(), formed == text.substr(last_begin, end - last_begin)});
+    last = std::move(formed);
+  };
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = least_block_end(text, begin);
+    const std::string_view own = text.substr(begin, end - begin);
+    auto formed = is_ascii(own) ? std::string(own) : to_unicode_form(std::string(own), form);
+    if (!is_ascii(own) && !blocks.empty()) {
+      auto together = to_unicode_form(std::string(text.substr(last_begin, end - last_begin)), form);
+      if (together != last + formed) {
+        blocks.pop_back();
+        put(end, std::move(together));
+        begin = end;
+        continue;
+      }
+    }
+    last_begin = begin;
+    put(end, std::move(formed));
+    begin = end;
+  }
+  return blocks;
+}
 
 std::string to_unicode_form(std::string text, UnicodeForm form) {
   if (form == UnicodeForm::kNfc && surely_nfc(text)) return text;

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "common/data/dataset.h"
 #include "common/data/sample.h"
+#include "common/data/truncation.h"
 #include "common/ids.h"
 #include "common/run/method_spec.h"
 #include "common/run/model_shape.h"
@@ -35,12 +35,13 @@ struct FailedUnit {
 // Over all samples of the data set, in data-set order.
 struct Totals {
   UnitNumbers sums{};             // peak: the largest of a sample
-  std::int64_t total_tokens = 0;  // predicted
+  std::int64_t total_tokens = 0;  // scored
   double avg_nll = 0;             // nats
   double perplexity = 0;
   double avg_compression_ratio = 0;  // fraction discarded
   double attended_density = 0;
   std::optional<double> compressible_density;  // absent if no key was compressible
+  bool has_text = false;                       // the scored tokens of every sample stand for text
   std::int64_t cache_bytes_end = 0;  // of the keys that are kept and their values, in the computation's dtype
   std::int64_t peak_cache_bytes = 0;  // of those of the peak
 
@@ -80,12 +81,21 @@ struct Comparison {
   InputHashes inputs{};
   std::vector<Numerics> numerics{};  // the arithmetic of the units that count, each kind once
   std::int64_t n_samples = 0;        // in the data set, after max_samples
-  std::vector<SampleIndex> skipped;  // shorter than two tokens: nothing to predict
+  std::vector<SampleIndex> skipped;  // without a scored token
   std::vector<BadLine> bad_lines{};  // lines of the data set that skip_bad_lines left out
   Truncation truncated{};
   std::vector<Warning> warnings{};
   std::vector<MethodResult> methods{};  // [0] is the baseline
   Statistics statistics{};
+
+  // Whether the data names the tokens that are scored, and leaves some out, so that NLL and perplexity are
+  // not those of whole samples.
+  bool scores_ranges() const {
+    for (const auto& method : methods)
+      for (const auto& row : method.per_sample)
+        if (row.numbers.n_unscored > 0) return true;
+    return false;
+  }
 };
 
 }  // namespace kvcompare

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <string_view>
 
 #include "common/run/for_each_number.h"
 #include "coordinator/json/json_fields.h"
@@ -14,6 +15,13 @@ namespace kvcompare {
 OrderedJson json_value(const BadLine& bad) { return {bad.line, bad.problem}; }
 void get_value(const OrderedJson& json, BadLine& bad) {
   bad = {whole_number(json.at(0)), json.at(1).get<std::string>()};
+}
+
+// A range as [begin, end].
+OrderedJson json_value(const Range& range) { return {range.begin, range.end}; }
+void get_value(const OrderedJson& json, Range& range) {
+  if (json.size() != 2) throw std::invalid_argument("holds a range that is no pair of numbers");
+  range = {whole_number(json.at(0)), whole_number(json.at(1))};
 }
 
 namespace {
@@ -65,13 +73,20 @@ JournalHeader header_of(const OrderedJson& json) {
 constexpr std::array kFirstValues{"n_tokens", "total_nll",     "n_layers",        "n_kv_heads",
                                   "original", "kept_per_head", "kept_by_position"};
 
+// Values that version 3 has since samples may name what is scored. They are left out where they are 0: then
+// every token is scored, and how much text that is is not known.
+bool is_later(std::string_view name) {
+  return name == "n_unscored" || name == "scored_bytes" || name == "scored_words";
+}
+
 OrderedJson values(const UnitResult& result) {
   OrderedJson json;
   for (const auto* name : kFirstValues) json[name] = nullptr;
   for_each_number(result.numbers, [&](const UnitNumber& field, const auto& number) {
-    if (*field.name != '\0') put_member(json, field.name, number);
+    if (*field.name != '\0' && !(is_later(field.name) && number == 0)) put_member(json, field.name, number);
   });
   put_fields(json, result.kept);
+  if (!result.scored.empty()) json["scored"] = json_value(result.scored);
   json["nll_by_position"] = json_value(result.nll_by_position);
   if (!result.token_nll.empty()) json["token_nll"] = result.token_nll;
   return json;
@@ -80,8 +95,10 @@ OrderedJson values(const UnitResult& result) {
 UnitResult result_of(const OrderedJson& json) {
   UnitResult result;
   for_each_number(result.numbers, [&](const UnitNumber& field, auto& number) {
-    if (*field.name != '\0') get_member(json, field.name, number);
+    if (*field.name != '\0' && (json.contains(field.name) || !is_later(field.name)))
+      get_member(json, field.name, number);
   });
+  if (json.contains("scored")) get_value(json.at("scored"), result.scored);
   get_fields(json, result.kept);
   result.numbers.keys.kept = result.kept.n();
   get_member(json, "nll_by_position", result.nll_by_position);

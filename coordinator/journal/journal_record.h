@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "common/data/dataset.h"
 #include "common/data/sample.h"
+#include "common/data/truncation.h"
 #include "common/run/model_shape.h"
 #include "common/run/numerics.h"
 #include "common/run/run_spec.h"
@@ -39,7 +39,7 @@ struct JournalHeader {
   Places places;
   ModelShape model;
   std::int64_t n_samples = 0;
-  std::vector<SampleIndex> skipped;  // of less than two tokens
+  std::vector<SampleIndex> skipped;  // no token of theirs is scored: too short, or the data names none
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
   Truncation truncated;
 

@@ -37,6 +37,8 @@ void check_samples(const JournalHeader& header) {
   expect(cut.n_samples >= 0 && cut.n_samples <= header.n_samples && cut.n_tokens >= cut.n_samples &&
              (cut.n_samples > 0 || cut.n_tokens == 0),
          "a truncated sample lost a token at least");
+  expect(!cut.n_scored_ranges || (*cut.n_scored_ranges > 0 && cut.n_samples > 0),
+         "a scored range that was cut is of a truncated sample");
   for (const auto& bad : header.bad_lines) expect(bad.line >= 1, "bad lines count from 1");
 }
 
@@ -59,7 +61,9 @@ void check_method(const MethodSpec& method) {
 }
 
 void check_result(const JournalHeader& header, const UnitResult& result) {
-  const auto& [n_tokens, total_nll, keys] = result.numbers;
+  const auto n_tokens = result.numbers.n_tokens;
+  const auto total_nll = result.numbers.total_nll;
+  const auto& keys = result.numbers.keys;
   expect(result.kept.n_layers == header.model.n_layers && result.kept.n_kv_heads == header.model.n_kv_heads,
          "layers and KV heads are those of the model");
   const auto law = broken_law(result);

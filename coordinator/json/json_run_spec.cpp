@@ -115,6 +115,14 @@ void get_member(const OrderedJson& object, const char* name, BudgetCounts& count
     counts = known(parse_budget_counts(object[name].get<std::string>()), name, object);
 }
 
+OrderedJson json_value(const PerplexityWindows& windows) { return to_string(windows); }
+void get_value(const OrderedJson& json, PerplexityWindows& windows) {
+  const auto text = json.get<std::string>();
+  const auto parsed = parse_windows(text);
+  if (!parsed) throw std::invalid_argument("'" + text + "' is no W:S of windows");
+  windows = *parsed;
+}
+
 OrderedJson json_flags(const RunSpec& spec) {
   auto flags = json_value(spec);
   for (const auto* place : {"model_name", "data_path"}) flags.erase(place);

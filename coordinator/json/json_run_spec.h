@@ -12,6 +12,8 @@ namespace kvcompare {
 // Members of RunSpec with a form of their own. A dtype that is not known yet is "auto".
 OrderedJson json_value(const MethodSpec& method);
 void get_value(const OrderedJson& json, MethodSpec& method);
+OrderedJson json_value(const PerplexityWindows& windows);  // "2048:512"
+void get_value(const OrderedJson& json, PerplexityWindows& windows);
 void put_member(OrderedJson& object, const char* name, const std::optional<Dtype>& dtype);
 void get_member(const OrderedJson& object, const char* name, std::optional<Dtype>& dtype);
 // A run from before there were protocols is one of decode.

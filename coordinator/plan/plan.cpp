@@ -15,16 +15,20 @@ std::optional<int> n_failed_before(const UnitTable& known, UnitId unit, Quaranti
   return quarantined == Quarantined::kRetry ? std::optional(0) : std::nullopt;
 }
 
+bool has_nothing_to_predict(const Sample& sample) {
+  return sample.ids.size() < 2 || sample.has_nothing_scored;
+}
+
 MethodCost cost_of(const CostModel& costs, std::size_t method) {
   return method < costs.methods.size() ? costs.methods[method] : MethodCost{};
 }
 
 }  // namespace
 
-std::vector<SampleIndex> too_short(const std::vector<Sample>& samples) {
+std::vector<SampleIndex> without_scored_token(const std::vector<Sample>& samples) {
   std::vector<SampleIndex> found;
   for (const auto& sample : samples)
-    if (sample.ids.size() < 2) found.push_back(sample.index);
+    if (has_nothing_to_predict(sample)) found.push_back(sample.index);
   return found;
 }
 
@@ -33,7 +37,7 @@ std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const Ru
   std::vector<PlannedUnit> units;
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
-    if (n_tokens < 2) continue;
+    if (has_nothing_to_predict(sample)) continue;
     const auto chunking = chunking_of(n_tokens, sample.n_context, spec.chunk_size, protocol_of(spec));
     for (std::size_t m = 0; m < spec.methods.size(); ++m) {
       const UnitId unit{sample.index, MethodIndex(static_cast<std::int64_t>(m))};

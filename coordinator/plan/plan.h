@@ -12,8 +12,8 @@
 
 namespace kvcompare {
 
-// Samples of less than two tokens: nothing to predict.
-std::vector<SampleIndex> too_short(const std::vector<Sample>& samples);
+// Samples of less than two tokens, and those of whose tokens the data names none as scored.
+std::vector<SampleIndex> without_scored_token(const std::vector<Sample>& samples);
 
 enum class Quarantined { kLeave, kRetry };
 

@@ -15,6 +15,7 @@
 #include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/schema_version.h"
+#include "coordinator/reports/scored_note.h"
 #include "coordinator/reports/unit_columns.h"
 
 namespace kvcompare {
@@ -27,6 +28,8 @@ void put_numbers(OrderedJson& result, const InstanceNumbers& numbers) {
   put_measured(result, "avg_nll", numbers.avg_nll);
   put_measured(result, "total_nll", numbers.total_nll);
   put_measured(result, "total_tokens", numbers.total_tokens);
+  put_measured(result, "bits_per_byte", numbers.bits_per_byte);
+  put_measured(result, "word_perplexity", numbers.word_perplexity);
   put_deltas(result, numbers);
   OrderedJson stats;
   const auto& ratio = numbers.avg_compression_ratio;
@@ -79,7 +82,8 @@ OrderedJson json_row(const SampleRow& row) {
   OrderedJson json;
   json["sample"] = row.sample.value;
   visit_sample_columns(row.numbers, [&](std::string_view column, const auto& number) {
-    put_number(json, std::string(column == kScoredColumn ? "tokens" : column), number);
+    if (column == kScoredColumn) put_number(json, "tokens", number);
+    put_number(json, std::string(column), number);
   });
   return json;
 }
@@ -115,6 +119,7 @@ std::string detailed_json(const Comparison& comparison) {
   for (const SampleIndex sample : comparison.skipped) report["skipped_samples"].push_back(sample.value);
   for (const BadLine& bad : comparison.bad_lines)
     report["bad_lines"].push_back({{"line", bad.line}, {"problem", bad.problem}});
+  report["scored"] = scored_flag(comparison);
   report["truncated"] = json_value(comparison.truncated);
   report["warnings"] = json_warnings(comparison.warnings);
   report["results"] = OrderedJson::array();

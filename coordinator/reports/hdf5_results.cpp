@@ -16,6 +16,7 @@
 #include "coordinator/reports/hdf5_units.h"
 #include "coordinator/reports/json_inputs.h"
 #include "coordinator/reports/schema_version.h"
+#include "coordinator/reports/scored_note.h"
 
 namespace kvcompare {
 namespace {
@@ -35,8 +36,10 @@ void put_root(Hdf5File& file, const Comparison& comparison) {
   file.put_attribute("/", "numerics", compact(numerics));
   file.put_attribute("/", "model", compact(json_value(comparison.model)));
   file.put_attribute("/", "n_samples", comparison.n_samples);
+  file.put_attribute("/", "scored", scored_flag(comparison));
   file.put_attribute("/", "truncated_samples", comparison.truncated.n_samples);
   file.put_attribute("/", "truncated_tokens", comparison.truncated.n_tokens);
+  file.put_attribute("/", "truncated_scored_ranges", comparison.truncated.n_scored_ranges.value_or(0));
 }
 
 void put_methods(Hdf5File& file, const Comparison& comparison) {

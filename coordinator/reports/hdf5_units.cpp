@@ -1,6 +1,7 @@
 #include "coordinator/reports/hdf5_units.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -98,6 +99,39 @@ class NumberColumns {
   std::vector<Hdf5Array> arrays_;
 };
 
+// The scored ranges of every unit, one behind the other. A unit without ranges scores every token but the
+// first.
+class ScoredTables {
+ public:
+  explicit ScoredTables(Hdf5File& file) {
+    file.add_group("/units/scored");
+    offsets_.emplace(file.add_integers("/units/scored/offsets", {}, "index"));
+    ranges_.emplace(file.add_integers("/units/scored/ranges", {2}, "tokens"));
+    put_offset();
+  }
+
+  void append(const std::vector<TokenRange>& scored) {
+    for (const auto& [begin, end] : scored) {
+      const std::array<std::int64_t, 2> row{begin, end};
+      ranges_->append(std::span<const std::int64_t>(row));
+    }
+    n_ranges_ += std::ssize(scored);
+    put_offset();
+  }
+
+  void close() {
+    offsets_->close();
+    ranges_->close();
+  }
+
+ private:
+  void put_offset() { offsets_->append(std::span<const std::int64_t>(&n_ranges_, 1)); }
+
+  std::optional<Hdf5Array> offsets_;
+  std::optional<Hdf5Array> ranges_;
+  std::int64_t n_ranges_ = 0;
+};
+
 // Appends the rows: method by method, within a method in data-set order.
 class UnitTables {
  public:
@@ -111,7 +145,8 @@ class UnitTables {
             {static_cast<hsize_t>(first.kept.n_layers), static_cast<hsize_t>(first.kept.n_kv_heads)},
             "keys")),
         kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")),
-        integers_(file) {
+        integers_(file),
+        scored_(file) {
     if (n_bins(comparison) > 0) by_position_.emplace(file, comparison);
     if (!comparison.spec.save_token_nll) return;
     file.add_group("/units/token_nll");
@@ -128,6 +163,7 @@ class UnitTables {
     kept_by_position_.append(std::span<const std::int64_t>(result.kept.by_position));
     integers_.append(result.numbers);
     if (by_position_) by_position_->append(result.nll_by_position);
+    scored_.append(result.scored);
     if (!token_nll_values_) return;
     token_nll_values_->append(std::span<const double>(result.token_nll));
     n_token_nll_ += std::ssize(result.token_nll);
@@ -142,6 +178,7 @@ class UnitTables {
     kept_by_position_.close();
     integers_.close();
     if (by_position_) by_position_->close();
+    scored_.close();
     if (token_nll_offsets_) token_nll_offsets_->close();
     if (token_nll_values_) token_nll_values_->close();
   }
@@ -157,6 +194,7 @@ class UnitTables {
   Hdf5Array kept_per_head_;
   Hdf5Array kept_by_position_;
   NumberColumns<std::int64_t> integers_;
+  ScoredTables scored_;
   std::optional<NllByPositionTables> by_position_;
   std::optional<Hdf5Array> token_nll_offsets_;
   std::optional<Hdf5Array> token_nll_values_;

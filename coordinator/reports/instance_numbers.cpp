@@ -1,6 +1,8 @@
 #include "coordinator/reports/instance_numbers.h"
 
 #include <cmath>
+#include <numbers>
+#include <optional>
 #include <string>
 
 #include "common/plural.h"
@@ -23,6 +25,20 @@ Measured<Value> finite(const std::optional<Value>& value, const std::string& why
   return measured(value, why_not);
 }
 
+constexpr const char* kNoText =
+    "a sample is token ids without text, or the run is from before texts were measured";
+constexpr const char* kNoWord = "the scored text holds no word";
+
+std::optional<double> bits_per_byte(const std::optional<Totals>& totals) {
+  if (!totals || !totals->has_text) return std::nullopt;
+  return totals->sums.total_nll / std::numbers::ln2 / static_cast<double>(totals->sums.scored_bytes);
+}
+
+std::optional<double> word_perplexity(const std::optional<Totals>& totals) {
+  if (!totals || !totals->has_text || totals->sums.scored_words == 0) return std::nullopt;
+  return std::exp(totals->sums.total_nll / static_cast<double>(totals->sums.scored_words));
+}
+
 void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
   const auto why_not = why_no_totals(method);
   const auto number = [&](const auto& get) {
@@ -38,6 +54,10 @@ void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
   numbers.avg_nll = number([](const Totals& t) { return t.avg_nll; });
   numbers.total_nll = number([](const Totals& t) { return t.sums.total_nll; });
   numbers.total_tokens = number([](const Totals& t) { return t.total_tokens; });
+  const auto why_no_text = why_not.empty() ? kNoText : why_not;
+  numbers.bits_per_byte = finite(bits_per_byte(method.totals), why_no_text);
+  numbers.word_perplexity = finite(word_perplexity(method.totals),
+                                   method.totals && method.totals->has_text ? kNoWord : why_no_text);
   numbers.avg_compression_ratio = number([](const Totals& t) { return t.avg_compression_ratio; });
   numbers.kept_fraction = number([](const Totals& t) { return t.kept_fraction(); });
   numbers.attended_density = number([](const Totals& t) { return t.attended_density; });

@@ -22,6 +22,8 @@ struct InstanceNumbers {
   Measured<double> p_value_holm;
   Measured<double> total_nll;  // nats
   Measured<std::int64_t> total_tokens;
+  Measured<double> bits_per_byte;          // of the UTF-8 of the scored text
+  Measured<double> word_perplexity;        // of the words of the scored text
   Measured<double> avg_compression_ratio;  // fraction discarded at the end of the samples
   Measured<double> kept_fraction;          // of the keys, at the end of the samples
   Measured<double> attended_density;
@@ -41,9 +43,10 @@ InstanceNumbers instance_numbers(const Comparison& comparison, std::size_t metho
 template <class Visit>
 void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
   const auto& [perplexity, ppl_delta, ppl_delta_pct, ppl_delta_ci95, avg_nll, avg_nll_delta,
-               avg_nll_delta_ci95, p_value, p_value_holm, total_nll, total_tokens, avg_compression_ratio,
-               kept_fraction, attended_density, compressible_density, keys_original, keys_kept,
-               keys_discarded, peak_keys, cache_bytes_end, peak_cache_bytes] = numbers;
+               avg_nll_delta_ci95, p_value, p_value_holm, total_nll, total_tokens, bits_per_byte,
+               word_perplexity, avg_compression_ratio, kept_fraction, attended_density, compressible_density,
+               keys_original, keys_kept, keys_discarded, peak_keys, cache_bytes_end, peak_cache_bytes] =
+      numbers;
   visit("perplexity", "", perplexity);
   visit("ppl_delta", "", ppl_delta);
   visit("ppl_delta_pct", "percent", ppl_delta_pct);
@@ -55,6 +58,8 @@ void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
   visit("p_value_holm", "", p_value_holm);
   visit("total_nll", "nats", total_nll);
   visit("total_tokens", "tokens", total_tokens);
+  visit("bits_per_byte", "bits", bits_per_byte);
+  visit("word_perplexity", "", word_perplexity);
   visit("avg_compression_ratio", "", avg_compression_ratio);
   visit("kept_fraction", "", kept_fraction);
   visit("attended_density", "", attended_density);

@@ -10,6 +10,7 @@
 #include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/csv_text.h"
 #include "coordinator/reports/instance_numbers.h"
+#include "coordinator/reports/scored_note.h"
 
 namespace kvcompare {
 namespace {
@@ -43,7 +44,7 @@ Fields titles(const Fields& parameters) {
     }
     reasons.push_back(name + "_reason");
   });
-  titles.emplace_back("failed_samples");
+  titles.insert(titles.end(), {"scored", "failed_samples"});
   titles.insert(titles.end(), reasons.begin(), reasons.end());
   return titles;
 }
@@ -57,6 +58,7 @@ Fields row(const Comparison& comparison, std::size_t place, const Fields& parame
     for (auto& field : csv_fields(number)) fields.push_back(std::move(field));
     reasons.push_back(number.reason);
   });
+  fields.push_back(scored_flag(comparison));
   fields.push_back(std::to_string(method.failed.size()));
   fields.insert(fields.end(), reasons.begin(), reasons.end());
   return fields;

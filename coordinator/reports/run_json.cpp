@@ -12,10 +12,10 @@ namespace {
 
 // Predicted tokens a second of one worker; absent if nothing was timed.
 void put_speed(OrderedJson& json, const MethodResult& method) {
-  std::int64_t n_scored = 0;
-  for (const SampleRow& row : method.per_sample) n_scored += row.numbers.n_scored();
+  std::int64_t n_predicted = 0;
+  for (const SampleRow& row : method.per_sample) n_predicted += row.numbers.n_tokens - 1;
   if (method.seconds > 0)
-    put_finite(json, "tokens_per_second", static_cast<double>(n_scored) / method.seconds);
+    put_finite(json, "tokens_per_second", static_cast<double>(n_predicted) / method.seconds);
 }
 
 // In the order of the instances, each once.

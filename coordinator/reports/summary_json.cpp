@@ -7,6 +7,7 @@
 #include "coordinator/reports/json_statistics.h"
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/schema_version.h"
+#include "coordinator/reports/scored_note.h"
 
 namespace kvcompare {
 namespace {
@@ -18,6 +19,8 @@ OrderedJson json_line(const Comparison& comparison, std::size_t place) {
   line["method"] = method.spec.display_name;
   put_identity(line, method);
   put_measured(line, "perplexity", numbers.perplexity);
+  put_measured(line, "bits_per_byte", numbers.bits_per_byte);
+  put_measured(line, "word_perplexity", numbers.word_perplexity);
   put_deltas(line, numbers);
   put_measured(line, "compression_ratio", numbers.avg_compression_ratio);
   put_cache(line, numbers);
@@ -30,6 +33,7 @@ OrderedJson json_line(const Comparison& comparison, std::size_t place) {
 std::string summary_json(const Comparison& comparison) {
   OrderedJson report;
   report["schema_version"] = kSchemaVersion;
+  report["scored"] = scored_flag(comparison);
   put_measured(report, "baseline_perplexity", instance_numbers(comparison, 0).perplexity);
   report["results"] = OrderedJson::array();
   for (std::size_t place = 1; place < comparison.methods.size(); ++place)

@@ -14,6 +14,7 @@
 #include "coordinator/reports/number_text.h"
 #include "coordinator/reports/plain_words.h"
 #include "coordinator/reports/protocol_text.h"
+#include "coordinator/reports/scored_note.h"
 
 namespace kvcompare {
 namespace {
@@ -41,9 +42,10 @@ std::string short_hash(const std::string& hash) { return hash.substr(0, 16); }
 std::string samples_text(const Comparison& comparison) {
   std::string text = counted(comparison.n_samples, "sample");
   if (const auto& totals = comparison.methods.at(0).totals)
-    text += ", " + counted(totals->total_tokens, "predicted token");
+    text +=
+        ", " + counted(totals->total_tokens, comparison.scores_ranges() ? "scored token" : "predicted token");
   if (!comparison.skipped.empty())
-    text += "; " + std::to_string(comparison.skipped.size()) + " skipped, shorter than two tokens";
+    text += "; " + std::to_string(comparison.skipped.size()) + " skipped, without a scored token";
   if (comparison.truncated.n_samples > 0)
     text += "; " + std::to_string(comparison.truncated.n_samples) + " cut at " +
             std::to_string(comparison.spec.max_length) + " tokens";
@@ -95,6 +97,7 @@ std::string results(const Comparison& comparison) {
       "\nΔ and Δ %: perplexity less that of the baseline. ΔNLL: nats a predicted token more than the "
       "baseline. Kept: share of the keys that were there at the end of the samples. Attended: share of "
       "the keys that queries really read.\n";
+  if (const auto note = scored_note(comparison); !note.empty()) text += "**" + markdown_text(note) + ".**\n";
   if (std::ranges::count(grid.titles, column::kNllInterval) > 0)
     text += std::string("95 % interval: of ΔNLL, from a bootstrap over samples. ") + "\\" +
             kNotDistinguishable +

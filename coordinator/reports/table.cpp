@@ -11,6 +11,7 @@
 #include "coordinator/reports/fitted_lines.h"
 #include "coordinator/reports/instance_groups.h"
 #include "coordinator/reports/protocol_text.h"
+#include "coordinator/reports/scored_note.h"
 #include "coordinator/reports/table_layout.h"
 
 namespace kvcompare {
@@ -72,6 +73,7 @@ std::string legend(const Comparison& comparison) {
       text = "\n" + std::string(kNotDistinguishable) + " not distinguishable from the baseline\n";
   if (const auto reason = why_no_intervals(comparison); !reason.empty())
     text += "\nNo intervals: " + reason + "\n";
+  if (const auto note = scored_note(comparison); !note.empty()) text += "\n" + note + "\n";
   return text;
 }
 
@@ -91,7 +93,7 @@ std::string table(const Comparison& comparison, std::optional<std::size_t> width
   std::string text = heading(comparison) + aligned(rows) + legend(comparison) + named(left_out) +
                      equal_density_table(comparison.statistics, width);
   if (!comparison.skipped.empty())
-    text += "\nSkipped, shorter than two tokens: " + std::to_string(comparison.skipped.size()) + " of " +
+    text += "\nSkipped, without a scored token: " + std::to_string(comparison.skipped.size()) + " of " +
             counted(comparison.n_samples, "sample") + "\n";
   if (!comparison.warnings.empty()) text += "\n";
   for (const Warning& warning : comparison.warnings) text += "Warning: " + warning.text + "\n";

@@ -6,6 +6,7 @@
 #include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/instance_groups.h"
+#include "coordinator/reports/scored_note.h"
 #include "coordinator/reports/tex_text.h"
 
 namespace kvcompare {
@@ -81,6 +82,8 @@ std::string table_tex(const Comparison& comparison) {
       "samples.\n";
   if (const auto reason = why_no_intervals(comparison); !reason.empty())
     text += "% There are no intervals: " + tex_text(reason) + "\n";
+  const auto note = scored_note(comparison);
+  if (!note.empty()) text += "% " + tex_text(note) + "\n";
   text += "\\begin{tabular}{l" + std::string(static_cast<std::size_t>(n_shown), 'r') + "}\n\\toprule\n" +
           title_row(grid) + "\\midrule\n" + rows(comparison, grid) + "\\bottomrule\n";
   for (std::size_t place = 0; place < comparison.methods.size(); ++place)
@@ -89,6 +92,9 @@ std::string table_tex(const Comparison& comparison) {
               "}{l}{\\footnotesize\\textsuperscript{a} not distinguishable from the baseline} \\\\\n";
       break;
     }
+  if (!note.empty())
+    text +=
+        "\\multicolumn{" + std::to_string(n_shown + 1) + "}{l}{\\footnotesize " + tex_text(note) + "} \\\\\n";
   return text + "\\end{tabular}\n";
 }
 

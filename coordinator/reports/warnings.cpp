@@ -64,6 +64,12 @@ class Warnings {
         counted(cut.n_samples, "sample") + " had more than --max_length " +
             std::to_string(header_.spec.max_length) + " tokens: " + counted(cut.n_tokens, "token") +
             " were cut off; a larger --max_length keeps them");
+    if (const auto n_cut = cut.n_scored_ranges)
+      add("cut_scored", *n_cut,
+          counted(*n_cut, "scored range") + " reached beyond --max_length " +
+              std::to_string(header_.spec.max_length) +
+              ": what is left of them is scored, but none of them counts as a whole answer; a larger "
+              "--max_length keeps them");
     const auto most = header_.model.max_position_embeddings;
     const auto n_beyond = std::ssize(lengths_) - n_up_to(most);
     add("beyond_positions", n_beyond,

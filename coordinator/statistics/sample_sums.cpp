@@ -19,7 +19,8 @@ MethodSums method_sums(const std::vector<SampleRow>& rows) {
 
 bool same_samples(const std::vector<SampleRow>& a, const std::vector<SampleRow>& b) {
   return std::ranges::equal(a, b, [](const SampleRow& x, const SampleRow& y) {
-    return x.sample == y.sample && x.numbers.n_tokens == y.numbers.n_tokens;
+    return x.sample == y.sample && x.numbers.n_tokens == y.numbers.n_tokens &&
+           x.numbers.n_scored() == y.numbers.n_scored();
   });
 }
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/data/text_fields.h"
 #include "common/run/kvzap_training_spec.h"
 #include "common/run/run_options.h"
 #include "common/run/run_spec.h"
@@ -28,7 +29,7 @@ struct TokenizeCommand {
   std::filesystem::path tokenizer;  // folder with tokenizer.json
   std::filesystem::path input;      // JSONL
   std::filesystem::path output;
-  std::optional<std::string> text_field;
+  TextFields fields{};
 };
 
 // Of `spec` model_name, data_path and how it is read, dtype and seed count.

@@ -60,6 +60,12 @@ void check_together(const Settings& settings) {
     throw ConfigError("--data_path",
                       "is missing; give a JSONL file, for example: kvcompare --model_name "
                       "./Llama-3.1-8B-Instruct --data_path texts.jsonl (more: kvcompare --help)");
+  if (const auto& windows = settings.spec.perplexity_windows;
+      windows && windows->n_tokens > settings.spec.max_length)
+    throw ConfigError("--perplexity_windows", "asks for windows of " + std::to_string(windows->n_tokens) +
+                                                  " tokens, more than --max_length " +
+                                                  std::to_string(settings.spec.max_length) +
+                                                  "; give shorter windows or a larger --max_length");
   const RunOptions& options = settings.options;
   if (options.num_gpus && options.device == "cpu")
     throw ConfigError("--num_gpus", "contradicts --device cpu; leave one of them out");
@@ -146,7 +152,9 @@ Command parse_tokenize(const Arguments& flags) {
                         "is missing; give " + flag.value.accepted +
                             ", for example: kvcompare tokenize --tokenizer "
                             "./Llama-3.1-8B-Instruct --input texts.jsonl --output ids.jsonl");
-  settings.tokenize.text_field = settings.spec.text_field;
+  settings.tokenize.fields = {.text = settings.spec.text_field,
+                              .prompt = settings.spec.prompt_field,
+                              .completion = settings.spec.completion_field};
   return settings.tokenize;
 }
 

@@ -152,21 +152,41 @@ Flag sweep(const char* name, FlagGroup group, FlagValue one, std::string unit, s
   return {name, group, listed(name, std::move(one)), std::move(unit), std::move(help), ""};
 }
 
-Flag text_field_flag() {
-  auto value = text(&RunSpec::text_field, "KEY", "a key of the JSON objects");
-  value.shown = [](const Settings& settings) { return settings.spec.text_field.value_or("text"); };
-  return {"text_field",
-          FlagGroup::kData,
-          value,
-          "",
-          "Key that holds the text in each line of the data set. A line may hold `input_ids` (token ids) "
-          "instead. Of a line with both, the text is used if this flag is given, else the ids.",
-          ""};
+// A field of the data, whose usual name is `usual`.
+Flag field_flag(const char* name, std::optional<std::string> RunSpec::*pointer, const char* usual,
+                std::string help) {
+  auto value = text(pointer, "KEY", "a key of the JSON objects");
+  value.shown = [=](const Settings& settings) { return (settings.spec.*pointer).value_or(usual); };
+  return {name, FlagGroup::kData, value, "", std::move(help), ""};
+}
+
+std::vector<Flag> field_flags() {
+  return {field_flag(
+              "text_field", &RunSpec::text_field, "text",
+              "Key that holds the text in each line of the data set. A line may hold `input_ids` (token ids) "
+              "instead. Of a line with both, the text is used if this flag is given, else the ids."),
+          field_flag("prompt_field", &RunSpec::prompt_field, "prompt",
+                     "Key that holds the prompt, in lines of a prompt and a completion."),
+          field_flag("completion_field", &RunSpec::completion_field, "completion",
+                     "Key that holds the completion, whose tokens alone are scored.")};
+}
+
+FlagValue perplexity_windows() {
+  return {FlagKind::kText, "W:S", "W:S, windows of W tokens at a stride of S, with 2 <= W and 1 <= S <= W",
+          [](Settings& settings, const std::string& given) {
+            const auto windows = parse_windows(given);
+            if (windows) settings.spec.perplexity_windows = windows;
+            return windows.has_value();
+          },
+          [](const Settings& settings) -> std::string {
+            const auto& windows = settings.spec.perplexity_windows;
+            return windows ? to_string(*windows) : "";
+          }};
 }
 
 std::vector<Flag> data_flags() {
   constexpr FlagGroup kGroup = FlagGroup::kData;
-  return {
+  std::vector<Flag> flags{
       {"config", kGroup, text(&Settings::config, "FILE.json", "a JSON file"), "",
        "Values for any of these flags: a JSON object whose keys are their names. The command line wins. In "
        "its "
@@ -179,32 +199,45 @@ std::vector<Flag> data_flags() {
        "", true},
       {"data_path", kGroup, text(&RunSpec::data_path, "FILE.jsonl", "a JSONL file"), "",
        "Data set: one JSON object a line, each a sample.", "required", true},
-      text_field_flag(),
-      {"max_length", kGroup, whole_number(&RunSpec::max_length, std::int64_t{2}, kMostTokens), "tokens",
-       "Longer samples are truncated.", ""},
-      {"max_samples", kGroup, whole_number(&RunSpec::max_samples, std::int64_t{1}, kMostSamples), "samples",
-       "Only the first samples of the data set.", "all"},
-      {"skip_bad_lines", kGroup, on_off(&RunSpec::skip_bad_lines), "",
-       "Leave out lines of the data set that are no sample, and list them, instead of refusing them.", ""},
-      {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
-       "Tokens between two evictions: the interval of eviction, exactly. 1: an eviction after every token. "
-       "128: a budget with a buffer of 128 tokens, as R-KV and TensorRT-LLM evict while they generate. No "
-       "value "
-       "is faster; at the length of a sample evictions no longer matter.",
-       ""},
-      {"protocol", kGroup, protocol(), "",
-       "decode: an event, at which keys are evicted, after every chunk of the sample. prefill: the context "
-       "is "
-       "read whole, with one event at its end, as published tables do; then token by token without events, "
-       "whatever the chunk size. generate: the context is read whole and never evicted; then an event after "
-       "every chunk.",
-       ""},
-      {"context_length", kGroup, context_length(), "tokens",
-       "prefill, generate: the first tokens of every sample that are its context. all: the whole sample.",
-       "as the data says, or all"},
-      {"budget_counts", kGroup, budget_counts(), "",
-       "generate: whether a budget counts all keys, or those after the context only.", ""},
   };
+  append(flags, field_flags());
+  append(
+      flags,
+      {
+          {"max_length", kGroup, whole_number(&RunSpec::max_length, std::int64_t{2}, kMostTokens), "tokens",
+           "Longer samples are truncated.", ""},
+          {"max_samples", kGroup, whole_number(&RunSpec::max_samples, std::int64_t{1}, kMostSamples),
+           "samples", "Only the first samples of the data set.", "all"},
+          {"perplexity_windows", kGroup, perplexity_windows(), "tokens",
+           "Cut each text into windows of W tokens that begin S tokens apart, and score of each the tokens "
+           "that no window "
+           "before it scored, as published perplexities of WikiText are computed. The windows are the "
+           "samples.",
+           "none"},
+          {"skip_bad_lines", kGroup, on_off(&RunSpec::skip_bad_lines), "",
+           "Leave out lines of the data set that are no sample, and list them, instead of refusing them.",
+           ""},
+          {"chunk_size", kGroup, whole_number(&RunSpec::chunk_size, std::int64_t{1}, kMostTokens), "tokens",
+           "Tokens between two evictions: the interval of eviction, exactly. 1: an eviction after every "
+           "token. "
+           "128: a budget with a buffer of 128 tokens, as R-KV and TensorRT-LLM evict while they generate. "
+           "No "
+           "value "
+           "is faster; at the length of a sample evictions no longer matter.",
+           ""},
+          {"protocol", kGroup, protocol(), "",
+           "decode: an event, at which keys are evicted, after every chunk of the sample. prefill: the "
+           "context is read whole, with one event at its end, as published tables do; then token by token "
+           "without events, whatever the chunk size. generate: the context is read whole and never evicted; "
+           "then an event after every chunk.",
+           ""},
+          {"context_length", kGroup, context_length(), "tokens",
+           "prefill, generate: the first tokens of every sample that are its context. all: the whole sample.",
+           "as the data says, or all"},
+          {"budget_counts", kGroup, budget_counts(), "",
+           "generate: whether a budget counts all keys, or those after the context only.", ""},
+      });
+  return flags;
 }
 
 // The switches of presses come behind --methods, which they add to.
@@ -432,10 +465,10 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all =
-        shared_flags({"model_name", "data_path", "text_field", "max_samples", "skip_bad_lines", "device",
-                      "dtype", "threads", "dedicated_coordinator", "share_gpu", "allow_mixed_hardware",
-                      "rank_timeout", "start_timeout", "resume", "log_level", "quiet", "no_progress"});
+    auto all = shared_flags({"model_name", "data_path", "text_field", "prompt_field", "completion_field",
+                             "max_samples", "skip_bad_lines", "device", "dtype", "threads",
+                             "dedicated_coordinator", "share_gpu", "allow_mixed_hardware", "rank_timeout",
+                             "start_timeout", "resume", "log_level", "quiet", "no_progress"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());
@@ -445,16 +478,21 @@ const std::vector<Flag>& train_kvzap_flags() {
 }
 
 const std::vector<Flag>& tokenize_flags() {
-  static const std::vector<Flag> flags = {
-      {"tokenizer", FlagGroup::kData,
-       text(&TokenizeCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
-       "Folder with tokenizer.json, or that file.", "required"},
-      {"input", FlagGroup::kData, text(&TokenizeCommand::input, "F.jsonl", "a JSONL file"), "",
-       "Texts: one JSON object a line.", "required"},
-      {"output", FlagGroup::kOutput, text(&TokenizeCommand::output, "G.jsonl", "a file to write"), "",
-       "Gets {\"input_ids\":[...]} for each text, in the same order.", "required"},
-      text_field_flag(),
-  };
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all{
+        {"tokenizer", FlagGroup::kData,
+         text(&TokenizeCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
+         "Folder with tokenizer.json, or that file.", "required"},
+        {"input", FlagGroup::kData, text(&TokenizeCommand::input, "F.jsonl", "a JSONL file"), "",
+         "Texts: one JSON object a line.", "required"},
+        {"output", FlagGroup::kOutput, text(&TokenizeCommand::output, "G.jsonl", "a file to write"), "",
+         "Gets {\"input_ids\":[...]} for each text, in the same order, with the ranges of tokens that are "
+         "scored.",
+         "required"},
+    };
+    append(all, field_flags());
+    return all;
+  }();
   return flags;
 }
 

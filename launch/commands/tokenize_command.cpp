@@ -16,8 +16,10 @@ ExitCode run_tokenize(const TokenizeCommand& command) {
   if (std::filesystem::equivalent(command.input, command.output, ignored))
     throw ConfigError("output", command.output.string() + " is the input file; name another one");
   const Tokenizer tokenizer = Tokenizer::load(command.tokenizer);
-  const auto encode = [&](std::string_view text) { return tokenizer.encode(text); };
-  write_file_atomically(command.output, tokenized_lines(command.input, command.text_field, encode));
+  const auto encode = [&](std::string_view text, SpecialTokens special) {
+    return tokenizer.encode_with_bytes(text, special);
+  };
+  write_file_atomically(command.output, tokenized_lines(command.input, command.fields, encode));
   return ExitCode::kComplete;
 }
 

@@ -1,28 +1,44 @@
 #include "launch/commands/tokenized_lines.h"
 
-#include <optional>
+#include <utility>
 #include <vector>
 
+#include "common/data/tokenised_line.h"
 #include "common/log.h"
 
 namespace kvcompare {
 namespace {
 
-std::string json_line(const std::vector<TokenId>& ids) {
+std::string json_ranges(const std::vector<TokenRange>& ranges) {
+  std::string text;
+  for (const auto& [begin, end] : ranges)
+    text += (text.empty() ? "[" : ",[") + std::to_string(begin) + "," + std::to_string(end) + "]";
+  return "[" + text + "]";
+}
+
+std::string json_line(const TokenisedLine& tokens) {
   std::string line = R"({"input_ids":[)";
-  for (std::size_t i = 0; i < ids.size(); ++i) line += (i > 0 ? "," : "") + std::to_string(ids[i]);
-  return line + "]}\n";
+  for (std::size_t i = 0; i < tokens.ids.size(); ++i)
+    line += (i > 0 ? "," : "") + std::to_string(tokens.ids[i]);
+  line += "]";
+  if (tokens.scored) line += R"(,"scored":)" + json_ranges(*tokens.scored);
+  if (!tokens.evidence.empty()) line += R"(,"evidence":)" + json_ranges(tokens.evidence);
+  if (tokens.n_context) line += R"(,"context_length":)" + std::to_string(*tokens.n_context);
+  return line + "}\n";
 }
 
 }  // namespace
 
-std::string tokenized_lines(const std::filesystem::path& input, const std::optional<std::string>& text_field,
+std::string tokenized_lines(const std::filesystem::path& input, const TextFields& fields,
                             const Encode& encode) {
-  JsonlReader reader(input, text_field);
+  JsonlReader reader(input, fields);
+  const auto file = input.string();
   std::string lines;
-  while (const std::optional<JsonlRecord> record = reader.next())
-    lines += json_line(record->ids ? *record->ids : encode(record->text.value()));
-  for (const auto& warning : warnings_of(reader.ids_for_text(), text_field)) log_warning(warning);
+  while (auto record = reader.next()) {
+    const auto line = record->line;
+    lines += json_line(tokenised(std::move(*record), encode, {file, line}));
+  }
+  for (const auto& warning : warnings_of(reader.ids_for_text(), fields.text)) log_warning(warning);
   return lines;
 }
 

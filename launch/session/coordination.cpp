@@ -49,7 +49,7 @@ JournalHeader header_of(const Job& job, const JobData& data) {
   header.places = places_of(job, data);
   header.model = model_shape(job.config);
   header.n_samples = std::ssize(data.dataset.samples);
-  header.skipped = too_short(data.dataset.samples);
+  header.skipped = without_scored_token(data.dataset.samples);
   header.bad_lines = data.dataset.bad_lines;
   header.truncated = data.dataset.truncated;
   return header;
@@ -61,7 +61,9 @@ void check_and_tell(const JournalHeader& header) {
   for (const auto& bad : header.bad_lines)
     log_warning(spec.data_path + ":" + std::to_string(bad.line) + ": left out: " + bad.problem);
   if (header.n_samples == std::ssize(header.skipped))
-    throw DataError(spec.data_path, 0, "no sample has two tokens or more: there is nothing to predict");
+    throw DataError(spec.data_path, 0,
+                    "no sample has a token that is scored: each has less than two tokens, or scored ranges "
+                    "that hold none");
   log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "instance") +
            (spec.protocol == ProtocolKind::kDecode ? "" : ", protocol " + to_string(spec.protocol)) +
            ", chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) + " on " +

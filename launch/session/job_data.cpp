@@ -31,10 +31,10 @@ class LazyTokenizer {
  public:
   explicit LazyTokenizer(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  std::vector<TokenId> encode(std::string_view text) {
+  EncodedText encode(std::string_view text, SpecialTokens special) {
     std::call_once(once_, [this] { load(); });
     if (failure_) std::rethrow_exception(failure_);
-    return tokenizer_->encode(text);
+    return tokenizer_->encode_with_bytes(text, special);
   }
   bool was_used() const { return tokenizer_.has_value(); }
 
@@ -110,7 +110,28 @@ void refuse_equal(const std::map<std::string, std::string>& scorers, const std::
                                                    "' hold the same scorer; give one of them");
 }
 
+// Whether the data says more of the sample than its ids.
+bool names_tokens(const Sample& sample) {
+  return !sample.scored.empty() || sample.has_nothing_scored || sample.n_context || !sample.evidence.empty();
+}
+
+// Begins with a number that no sample has as its length. So data of ids alone has the hash that it always
+// had.
+void add_named_tokens(Sha256& hash, const Sample& sample) {
+  std::vector<std::int64_t> numbers{-1, sample.has_nothing_scored ? 1 : 0, sample.last_scored_is_cut ? 1 : 0,
+                                    sample.n_context.value_or(-1)};
+  for (const auto* ranges : {&sample.scored, &sample.evidence}) {
+    numbers.push_back(std::ssize(*ranges));
+    for (const auto& range : *ranges) numbers.insert(numbers.end(), {range.begin, range.end});
+  }
+  hash.add({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(std::int64_t)});
+}
+
 }  // namespace
+
+TextFields text_fields(const RunSpec& spec) {
+  return {.text = spec.text_field, .prompt = spec.prompt_field, .completion = spec.completion_field};
+}
 
 std::string hash_of(std::span<const Sample> samples) {
   Sha256 hash;
@@ -118,7 +139,7 @@ std::string hash_of(std::span<const Sample> samples) {
     const auto n_tokens = std::ssize(sample.ids);
     hash.add({reinterpret_cast<const char*>(&n_tokens), sizeof n_tokens});
     hash.add({reinterpret_cast<const char*>(sample.ids.data()), sample.ids.size() * sizeof(TokenId)});
-    if (sample.n_context) hash.add({reinterpret_cast<const char*>(&*sample.n_context), sizeof n_tokens});
+    if (names_tokens(sample)) add_named_tokens(hash, sample);
   }
   return hash.hex();
 }
@@ -137,12 +158,14 @@ JobData read_data(const Job& job, int n_threads) {
   JobData data;
   data.dataset = read_dataset(
       {.path = spec.data_path,
-       .text_field = spec.text_field,
+       .fields = text_fields(spec),
        .max_length = spec.max_length,
        .max_samples = spec.max_samples,
+       .windows = spec.perplexity_windows,
        .skip_bad_lines = spec.skip_bad_lines,
        .n_threads = n_threads},
-      [&](std::string_view text) { return tokenizer.encode(text); }, job.config.vocab_size);
+      [&](std::string_view text, SpecialTokens special) { return tokenizer.encode(text, special); },
+      job.config.vocab_size);
   for (const auto& warning : warnings_of(data.dataset.ids_for_text, spec.text_field)) log_warning(warning);
   check_lengths(data.dataset.samples, spec, job.config);
   complete_contexts(data.dataset.samples, spec);

@@ -12,6 +12,9 @@
 
 namespace kvcompare {
 
+// How the run names the fields of its data.
+TextFields text_fields(const RunSpec& spec);
+
 struct JobData {
   Dataset dataset;
   InputHashes hashes;
@@ -21,7 +24,7 @@ struct JobData {
 // Throws ConfigError, DataError or CheckpointError.
 JobData read_data(const Job& job, int n_threads);
 
-// Of the token ids, and of the lengths of the contexts where samples have one.
+// Of the token ids, and of what is known of them: which are scored, evidence and context.
 std::string hash_of(std::span<const Sample> samples);
 
 // With the hashes of the scorers in its instances.

@@ -176,6 +176,54 @@ TEST_P(EngineProperties, CountsWhatWasAlive) {
   }
 }
 
+TEST_P(EngineProperties, SumsAndCountsTheScoredTokensAlone) {
+  for (int round = 0; round < n_rounds(); ++round) {
+    SCOPED_TRACE(where(round));
+    next_round();
+    const FlagsAndChunks run = biting_run(4);
+    const UnitResult whole = evaluate(run);
+    sample_.scored = {{1, 3}, {9, 10}, {17, kTokens}};
+    sample_.scored_text = TextSize{.n_bytes = 50, .n_words = 9};
+    std::map<std::int64_t, std::int64_t> alive_after;  // by n, all layers and heads
+    const UnitResult result =
+        engine(run.chunk_size, [&](LayerIndex, std::int64_t n, const std::vector<at::Tensor>& positions) {
+          for (const auto& of_head : positions) alive_after[n] += of_head.size(0);
+        })->run(sample_, spec_of(run));
+    double total_nll = 0;
+    std::int64_t n_scored = 0, withheld = 0;
+    for (const auto& [begin, end] : sample_.scored)
+      for (auto token = begin; token < end; ++token, ++n_scored) {
+        total_nll += whole.token_nll[static_cast<std::size_t>(token - 1)];
+        const auto first_of_chunk = (token - 1) / run.chunk_size * run.chunk_size;
+        if (first_of_chunk > 0)
+          withheld += spec_.layers * spec_.kv_heads * first_of_chunk - alive_after.at(first_of_chunk);
+      }
+    EXPECT_EQ(result.token_nll, whole.token_nll) << "all tokens, whatever is scored";
+    EXPECT_EQ(result.numbers.total_nll, total_nll);
+    EXPECT_EQ(result.numbers.n_scored(), n_scored);
+    EXPECT_EQ(result.numbers.keys.withheld_from_scored, withheld);
+    EXPECT_EQ(result.numbers.keys.attended, whole.numbers.keys.attended);
+    EXPECT_EQ(result.scored, sample_.scored);
+    EXPECT_EQ(result.numbers.scored_bytes, 50);
+    EXPECT_EQ(result.numbers.scored_words, 9);
+    EXPECT_EQ(broken_law(result), std::nullopt);
+  }
+}
+
+TEST_P(EngineProperties, GivesTheSameBitsWhereEveryTokenIsNamed) {
+  next_round();
+  for (const std::int64_t chunk_size : {1, 7}) {
+    const FlagsAndChunks run = biting_run(chunk_size);
+    sample_.scored = {};
+    const UnitResult unnamed = evaluate(run);
+    sample_.scored = {{1, kTokens}};
+    UnitResult named = evaluate(run);
+    EXPECT_EQ(named.numbers, unnamed.numbers);
+    EXPECT_EQ(named.token_nll, unnamed.token_nll);
+    EXPECT_EQ(named.kept, unnamed.kept);
+  }
+}
+
 std::vector<std::int64_t> values_of(const at::Tensor& positions) {
   const auto contiguous = positions.contiguous();
   return {contiguous.const_data_ptr<std::int64_t>(),

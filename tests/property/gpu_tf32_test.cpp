@@ -28,7 +28,12 @@ std::vector<Sample> stories(const std::filesystem::path& model) {
   options.path = *test_assets() / "text" / "tinystories.jsonl";
   options.max_length = kTokens;
   options.max_samples = kSamples;
-  return read_dataset(options, [&](std::string_view text) { return tokenizer.encode(text); }, {}).samples;
+  return read_dataset(options,
+                      [&](std::string_view text, SpecialTokens special) {
+                        return tokenizer.encode_with_bytes(text, special);
+                      },
+                      {})
+      .samples;
 }
 
 struct Outcome {

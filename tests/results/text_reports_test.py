@@ -23,7 +23,7 @@ from kvcompare_runs import RunsTest, main
 IN_STATISTICS_OF_KEYS = {"avg_compression_ratio": "avg_compression_ratio", "keys_original": "total_keys_original",
                          "keys_kept": "total_keys_kept", "keys_discarded": "total_keys_discarded"}
 NUMBERS = ("perplexity", "ppl_delta", "ppl_delta_pct", "avg_nll", "avg_nll_delta", "p_value", "p_value_holm", "total_nll",
-           "total_tokens", "avg_compression_ratio", "kept_fraction", "attended_density", "compressible_density",
+           "total_tokens", "bits_per_byte", "word_perplexity", "avg_compression_ratio", "kept_fraction", "attended_density", "compressible_density",
            "keys_original", "keys_kept", "keys_discarded", "peak_keys", "cache_bytes_end", "peak_cache_bytes")
 INTERVALS = ("ppl_delta_ci95", "avg_nll_delta_ci95")
 
@@ -69,7 +69,7 @@ def check_results(test, folder, detailed):
     rows = read_csv(folder / "results.csv")
     test.assertEqual(len(rows), len(detailed["results"]))
     parameters = {name for result in detailed["results"] for name in result["parameters"]}
-    columns = ({"method_name", "label", "instance", "failed_samples"} | parameters | set(NUMBERS)
+    columns = ({"method_name", "label", "instance", "scored", "failed_samples"} | parameters | set(NUMBERS)
                | {f"{name}_{end}" for name in INTERVALS for end in ("low", "high")}
                | {name + "_reason" for name in (*NUMBERS, *INTERVALS)})
     test.assertEqual(set(rows[0]), columns)

@@ -32,8 +32,12 @@ inline UnitResult result_of_distinct_values() {
                                .withheld_from_scored = 108,
                                .compressible = 109,
                                .compressible_kept = 110,
-                               .peak = 111}},
+                               .peak = 111},
+                      .n_unscored = 116,
+                      .scored_bytes = 117,
+                      .scored_words = 118},
           .kept = {.n_layers = 112, .n_kv_heads = 113, .per_head = {5, 6}, .by_position = {7, 8}},
+          .scored = {{119, 120}},
           .token_nll = {0.1, 0.2},
           .nll_by_position = {.bin_width = 114, .total_nll = {0.3}, .n_scored = {115}},
           .seconds = 0.4};
@@ -41,8 +45,8 @@ inline UnitResult result_of_distinct_values() {
 
 // Does not compile if a struct has another number of members: add the change for the new one below.
 inline void know_every_member(const UnitResult& result) {
-  [[maybe_unused]] const auto& [unit, numbers, kept, token_nll, nll_by_position, seconds] = result;
-  [[maybe_unused]] const auto& [n_tokens, total_nll, keys] = numbers;
+  [[maybe_unused]] const auto& [unit, numbers, kept, scored, token_nll, nll_by_position, seconds] = result;
+  [[maybe_unused]] const auto& [n_tokens, total_nll, keys, n_unscored, scored_bytes, scored_words] = numbers;
   [[maybe_unused]] const auto& [k1, k2, k3, k4, k5, k6, k7, k8] = keys;
   [[maybe_unused]] const auto& [n_layers, n_kv_heads, per_head, by_position] = kept;
   [[maybe_unused]] const auto& [bin_width, bin_nll, bin_scored] = nll_by_position;
@@ -62,6 +66,13 @@ inline std::vector<ResultChange> changes_of_a_result() {
       {"compressible", [](auto& r) { r.numbers.keys.compressible = 1; }},
       {"compressible_kept", [](auto& r) { r.numbers.keys.compressible_kept = 1; }},
       {"peak", [](auto& r) { r.numbers.keys.peak = 1; }},
+      {"n_unscored", [](auto& r) { r.numbers.n_unscored = 1; }},
+      {"scored_bytes", [](auto& r) { r.numbers.scored_bytes = 1; }},
+      {"scored_words", [](auto& r) { r.numbers.scored_words = 1; }},
+      {"scored",
+       [](auto& r) {
+         r.scored = {{119, 121}};
+       }},
       {"n_layers", [](auto& r) { r.kept.n_layers = 1; }},
       {"n_kv_heads", [](auto& r) { r.kept.n_kv_heads = 1; }},
       {"per_head",

@@ -79,7 +79,7 @@ std::vector<UnitOutcome> Evaluator::evaluate(std::span<const Assignment> units) 
 }
 
 void check_conservation(const UnitResult& result) {
-  require(std::ssize(result.token_nll) == result.numbers.n_scored(),
+  require(std::ssize(result.token_nll) == result.numbers.n_tokens - 1,
           name_of(result.unit) + ": key counts do not add up: one NLL for each token but the first");
   const auto law = broken_law(result);
   require(!law, name_of(result.unit) + ": " + law.value_or(""));

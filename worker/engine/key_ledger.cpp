@@ -5,6 +5,7 @@
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
+#include "worker/engine/scored_sums.h"
 
 namespace kvcompare {
 
@@ -38,7 +39,7 @@ void KeyLedger::add_head(std::span<const DeathTime> deaths) {
   kept_.per_head.push_back(n_kept);
 }
 
-KeyCounts KeyLedger::counts() const {
+KeyCounts KeyLedger::counts(ScoredTokens scored) const {
   const auto n_heads = kept_.n_layers * kept_.n_kv_heads;
   require(std::ssize(kept_.per_head) == n_heads, "the keys of every head are counted, once");
   auto counts = counts_;
@@ -48,7 +49,8 @@ KeyCounts KeyLedger::counts() const {
     const auto n_pairs = n_heads * (end * (end + 1) - begin * (begin + 1)) / 2;
     counts.attendable += n_pairs;
     counts.attended += n_pairs - (end - begin) * n_dead;
-    counts.withheld_from_scored += n_dead * (std::min(end, chunking_.n_tokens - 1) - begin);
+    // A query predicts the token behind it.
+    counts.withheld_from_scored += n_dead * n_scored_of({begin + 1, end + 1}, scored, chunking_.n_tokens);
     begin = end;
   };
   for (std::int64_t e = 0; e < chunking_.n_events(); ++e) {
@@ -68,12 +70,9 @@ KeptKeys KeyLedger::kept() const {
 
 UnitResult result_of(const Sample& sample, std::vector<double> token_nll, const KeyLedger& ledger) {
   UnitResult result;
-  result.unit.sample = sample.index;
-  result.numbers.n_tokens = std::ssize(sample.ids);
-  for (const double nll : token_nll) result.numbers.total_nll += nll;
-  result.numbers.keys = ledger.counts();
+  put_scored(result, sample, std::move(token_nll));
+  result.numbers.keys = ledger.counts(sample.scored);
   result.kept = ledger.kept();
-  result.token_nll = std::move(token_nll);
   return result;
 }
 

@@ -22,7 +22,7 @@ class KeyLedger {
   void add_head(std::span<const DeathTime> deaths);
 
   // Both to be called when all heads have been added.
-  KeyCounts counts() const;
+  KeyCounts counts(ScoredTokens scored = {}) const;
   KeptKeys kept() const;
 
  private:

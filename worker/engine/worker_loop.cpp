@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kWorkInterval{500};  // the least time betwe
 
 void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
   if (auto* result = std::get_if<UnitResult>(&outcome); result && bin_width > 0)
-    result->nll_by_position = nll_by_position(result->token_nll, bin_width);
+    result->nll_by_position = nll_by_position(result->token_nll, bin_width, result->scored);
 }
 
 Message answer(UnitOutcome outcome, bool with_token_nll) {

@@ -10,6 +10,7 @@
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
 #include "worker/engine/batch_work.h"
+#include "worker/engine/scored_sums.h"
 #include "worker/model/cross_entropy.h"
 #include "worker/stepwise/layer_cache.h"
 
@@ -46,7 +47,7 @@ class StepwiseRun {
       work.done(layers.of(begin, end) + head_operations(decoder, end - begin));
       begin = end;
     }
-    for (const double nll : result_.token_nll) result_.numbers.total_nll += nll;
+    put_scored(result_, sample_, std::move(result_.token_nll));
     count_what_is_left();
     return std::move(result_);
   }
@@ -74,6 +75,10 @@ class StepwiseRun {
         .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   }
 
+  bool is_scored(std::int64_t token) const {
+    return n_scored_of({token, token + 1}, sample_.scored, result_.numbers.n_tokens) > 0;
+  }
+
   // Most keys at once: before the event of the chunk that is about to enter.
   void count_peak(std::int64_t n_tokens) {
     auto n_cached = n_tokens * result_.kept.n_layers * result_.kept.n_kv_heads;
@@ -89,7 +94,7 @@ class StepwiseRun {
     for (std::int64_t i = begin; i < end; ++i) {
       keys.attendable += n_heads * (i + 1);
       keys.attended += n_heads * (i + 1) - n_withheld;
-      if (i + 1 < result_.numbers.n_tokens) keys.withheld_from_scored += n_withheld;
+      if (is_scored(i + 1)) keys.withheld_from_scored += n_withheld;
     }
   }
 

@@ -12,6 +12,7 @@
 #include "coordinator/reports/json_warnings.h"
 #include "coordinator/reports/page/json_page_instance.h"
 #include "coordinator/reports/page/shell_command.h"
+#include "coordinator/reports/scored_note.h"
 #include "coordinator/statistics/attainable.h"
 #include "coordinator/statistics/sweeps.h"
 
@@ -125,6 +126,7 @@ void put_what_was_compared(OrderedJson& json, const PageRun& run) {
   for (const Session& session : run.sessions) json["sessions"].push_back(json_page_session(session));
   json["rerun"] = shell_command({"kvcompare", "rerun", run.name});
   json["n_samples"] = comparison.n_samples;
+  json["scored_note"] = scored_note(comparison);
   put_samples_left_out(json, comparison);
   json["warnings"] = json_warnings(comparison.warnings);
 }

@@ -298,7 +298,11 @@ TEST_F(OneMessage, IsNotWaitedForLongerThanTheGrace) {
 TEST(PlanUnits, LeavesOutSamplesWithNothingToPredictAndWhatIsKnown) {
   const std::vector<Sample> data{
       {SampleIndex(0), {1, 2}}, {SampleIndex(1), {1}}, {SampleIndex(2), {}}, {SampleIndex(3), {1, 2, 3}}};
-  EXPECT_THAT(too_short(data), testing::ElementsAre(SampleIndex(1), SampleIndex(2)));
+  EXPECT_THAT(without_scored_token(data), testing::ElementsAre(SampleIndex(1), SampleIndex(2)));
+  std::vector<Sample> named = data;
+  named[3].has_nothing_scored = true;
+  EXPECT_THAT(without_scored_token(named),
+              testing::ElementsAre(SampleIndex(1), SampleIndex(2), SampleIndex(3)));
   const auto spec = header_of(data).spec;
   const UnitId done{SampleIndex(0), MethodIndex(0)}, tried{SampleIndex(0), MethodIndex(1)},
       quarantined{SampleIndex(3), MethodIndex(0)}, fresh{SampleIndex(3), MethodIndex(1)};

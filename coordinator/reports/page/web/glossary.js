@@ -28,6 +28,7 @@ const WORDS = [
   ["Protected positions", "First and latest positions that every method keeps, if protect_first and protect_last say so."],
   ["Run, session", "A run is one output folder: a model, data, methods. A session is one start of the program on it."],
   ["Sample", "One line of the data: a document. Samples are what intervals and tests draw from."],
+  ["Scored tokens", "The tokens whose prediction counts: all predicted tokens, unless the data names some of them, such as answers. NLL, perplexity and everything made of them are over the scored tokens."],
   ["Sink", "One of the first positions of a text, which some methods never evict (n_sink)."],
   ["Sweep", "Settings of one method that differ only in how much they evict: a line of the chart."],
   ["Threshold (τ), window", "KVzap evicts keys whose score is below τ, once they have left the window of the latest positions."],

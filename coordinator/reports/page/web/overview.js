@@ -15,7 +15,7 @@ function modelSizes({model}) {
 function samplesText(run) {
   const n_scored = run.samples.index.length;
   const parts = [`${counted(run.n_samples, "sample")}, ${wholeNumber(n_scored)} of them scored`];
-  if (run.skipped.length > 0) parts.push(`${wholeNumber(run.skipped.length)} skipped, shorter than two tokens: ${samplesNamed(run.skipped)}`);
+  if (run.skipped.length > 0) parts.push(`${wholeNumber(run.skipped.length)} skipped, without a scored token: ${samplesNamed(run.skipped)}`);
   if (run.truncated.samples > 0) parts.push(`${wholeNumber(run.truncated.samples)} cut at ${wholeNumber(run.flags.max_length)} tokens (${counted(run.truncated.tokens, "token")} not computed)`);
   if (run.bad_lines.length > 0) parts.push(`${counted(run.bad_lines.length, "bad line")} left out`);
   return parts;
@@ -67,7 +67,7 @@ function properties(run) {
     ["Model", inputs.model_sha256 || run.model_name, lines([...places(run.model_name, run.places.model_name), modelSizes(run)])],
     ["Data", inputs.data_sha256 || run.data_path, lines(places(run.data_path, run.places.data_path))],
     ["Samples", null, lines(samplesText(run))],
-    ["Predicted tokens", null, counted(predictedTokens(run), "token")],
+    ["Scored tokens", null, lines([counted(predictedTokens(run), "token"), run.scored_note])],
     ["Protocol", protocolText(run), protocolText(run)],
     ["Longest sample", String(flags.max_length), `at most ${counted(flags.max_length, "token")} (max_length)`],
     ["Computed in", `${flags.dtype} ${flags.device}`, `${flags.dtype} on ${flags.device || "a device that is not known"}, engine ${flags.engine}`],

@@ -21,10 +21,11 @@ using ::testing::SizeIs;
 using Ids = std::vector<TokenId>;
 
 // One token a byte, so that a test sees what text was tokenised.
-Ids bytes_as_ids(std::string_view text) {
-  Ids ids;
-  for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
-  return ids;
+EncodedText bytes_as_ids(std::string_view text, SpecialTokens = SpecialTokens::kAdd) {
+  EncodedText encoded;
+  for (const char c : text) encoded.ids.push_back(static_cast<unsigned char>(c));
+  encoded.bytes.resize(encoded.ids.size());
+  return encoded;
 }
 
 class ReadDataset : public ::testing::Test {
@@ -97,7 +98,7 @@ TEST_F(ReadDataset, IsNotReadBeyondMaxSamples) {
 
 TEST_F(ReadDataset, ReadsTheFieldThatIsAskedFor) {
   DatasetOptions opts = options("{\"text\":1,\"content\":\"x\"}\n");
-  opts.text_field = "content";
+  opts.fields.text = "content";
   EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'x'}}));
 }
 
@@ -211,7 +212,7 @@ TEST_F(ReadDataset, UsesTheTextBesideIdsIfItsFieldWasNamedAndCountsTheLinesIfNot
       ElementsAre("1 line with both 'input_ids' and 'text': input_ids was used; --text_field text uses "
                   "the text"));
   auto named = opts;
-  named.text_field = "text";
+  named.fields.text = "text";
   const auto dataset = read_dataset(named, bytes_as_ids, 256);
   EXPECT_EQ(dataset.samples[0].ids, (Ids{'a', 'b'}));
   EXPECT_THAT(warnings_of(dataset.ids_for_text, "text"), ElementsAre(HasSubstr("1 line without the field")));
@@ -219,7 +220,7 @@ TEST_F(ReadDataset, UsesTheTextBesideIdsIfItsFieldWasNamedAndCountsTheLinesIfNot
 
 TEST_F(ReadDataset, AcceptsNonFiniteNumbersInFieldsThatAreNotRead) {
   EXPECT_EQ(ids_of(R"({"a":NaN,"b":[-Infinity,1e999],"text":"NaN \" ,NaN","c":Infinity})"),
-            (std::vector<Ids>{bytes_as_ids("NaN \" ,NaN")}));
+            (std::vector<Ids>{bytes_as_ids("NaN \" ,NaN").ids}));
   EXPECT_THAT(error_of_data(R"({"text":NaN})").problem,
               HasSubstr("field 'text' must be a string; it is NaN"));
   EXPECT_THAT(error_of_data(R"({"input_ids":[1,Infinity]})").problem,
@@ -253,7 +254,7 @@ TEST_F(ReadDataset, StopsAtTheFirstErrorOfTheTokenizer) {
   std::string lines;
   for (int i = 0; i < 500; ++i) lines += "{\"text\":\"a\"}\n";
   int n_calls = 0;
-  const Encode broken = [&](std::string_view) -> Ids {
+  const Encode broken = [&](std::string_view, SpecialTokens) -> EncodedText {
     ++n_calls;
     throw CheckpointError("tokenizer.json", "model", "cannot be read");
   };
@@ -265,7 +266,8 @@ TEST_F(ReadDataset, StopsAtTheFirstErrorOfTheTokenizer) {
 
 TEST(JsonlReader, GivesTextIdsAndLineNumbers) {
   const TemporaryFolder folder;
-  JsonlReader reader(folder.write("d.jsonl", "\n{\"t\":\"a\",\"input_ids\":[4]}\n\n{\"t\":\"b\"}\n"), "t");
+  JsonlReader reader(folder.write("d.jsonl", "\n{\"t\":\"a\",\"input_ids\":[4]}\n\n{\"t\":\"b\"}\n"),
+                     {.text = "t"});
   const auto first = reader.next();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->line, 2);

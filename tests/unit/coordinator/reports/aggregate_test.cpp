@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "coordinator/reports/instance_numbers.h"
 #include "tests/unit/coordinator/unit_results.h"
 
 namespace kvcompare {
@@ -61,6 +62,43 @@ TEST(Aggregate, SumsTokensNllAndKeysOverTheSamples) {
   EXPECT_EQ(random.per_sample[1].numbers.n_scored(), 7);
   EXPECT_EQ(random.per_sample[1].numbers.keys.kept, 4);
   EXPECT_DOUBLE_EQ(random.per_sample[1].numbers.attended_density(), 27 / 36.0);
+}
+
+// Sample 0 scores 2 of 3 predicted tokens, sample 1 all 7.
+TEST(Aggregate, GoesByTheScoredTokens) {
+  auto units = table({{.sample = 0, .method = 0, .n_tokens = 4, .total_nll = 3},
+                      {.sample = 1, .method = 0, .n_tokens = 8, .total_nll = 15},
+                      {.sample = 0, .method = 1, .n_tokens = 4, .total_nll = 3},
+                      {.sample = 1, .method = 1, .n_tokens = 8, .total_nll = 15}});
+  EXPECT_FALSE(aggregate(header(), units).scores_ranges());
+  for (auto& [unit, record] : units) {
+    if (unit.sample == SampleIndex(0)) record.summary->n_unscored = 1;
+    record.summary->scored_bytes = 5 + unit.sample.value;
+    record.summary->scored_words = 2;
+  }
+  const auto comparison = aggregate(header(), units);
+  EXPECT_TRUE(comparison.scores_ranges());
+  ASSERT_TRUE(comparison.methods[0].totals);
+  EXPECT_EQ(comparison.methods[0].totals->total_tokens, 2 + 7);
+  EXPECT_EQ(comparison.methods[0].totals->avg_nll, 2);
+  const auto numbers = instance_numbers(comparison, 0);
+  EXPECT_DOUBLE_EQ(numbers.bits_per_byte.value.value(), 18 / std::log(2.0) / 11);
+  EXPECT_DOUBLE_EQ(numbers.word_perplexity.value.value(), std::exp(18 / 4.0));
+}
+
+TEST(Aggregate, HasNoBytesAndWordsWhereASampleHasNoText) {
+  auto units = table({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}});
+  units.at({SampleIndex(0), MethodIndex(0)}).summary->scored_bytes = 5;
+  auto one_method = header();
+  one_method.spec.methods.pop_back();
+  const auto numbers = instance_numbers(aggregate(one_method, units), 0);
+  EXPECT_EQ(numbers.bits_per_byte.value, std::nullopt);
+  EXPECT_THAT(numbers.bits_per_byte.reason, testing::HasSubstr("token ids without text"));
+  EXPECT_THAT(numbers.word_perplexity.reason, testing::HasSubstr("token ids without text"));
+  units.at({SampleIndex(1), MethodIndex(0)}).summary->scored_bytes = 1;
+  const auto without_words = instance_numbers(aggregate(one_method, units), 0);
+  EXPECT_TRUE(without_words.bits_per_byte.value);
+  EXPECT_THAT(without_words.word_perplexity.reason, testing::HasSubstr("holds no word"));
 }
 
 TEST(Aggregate, CountsTheBytesOfKeysAndValuesInTheNumberFormatOfTheRun) {

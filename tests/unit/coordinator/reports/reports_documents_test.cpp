@@ -29,7 +29,7 @@ TEST(SummaryMd, ShowsAHandMadeComparison) {
 | what | |
 |---|---|
 | model | 2 layers, 4 query heads and 2 KV heads of size 64, 1000 tokens in the vocabulary; SHA-256 aaaaaaaaaaaaaaaa… |
-| data | 3 samples, 8 predicted tokens; 1 skipped, shorter than two tokens; SHA-256 of the token ids bbbbbbbbbbbbbbbb… |
+| data | 3 samples, 8 predicted tokens; 1 skipped, without a scored token; SHA-256 of the token ids bbbbbbbbbbbbbbbb… |
 | protocol | an eviction after every token, at most 8192 tokens a sample |
 | engine | layerwise |
 | computed in | bfloat16 on cpu: imaginary, libtorch 2.11.0 |

@@ -29,22 +29,23 @@ Json summary(const Comparison& comparison) { return Json::parse(summary_json(com
 TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   const Json report = detailed(example_comparison());
   EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "inputs", "numerics",
-                                        "model", "n_samples", "skipped_samples", "truncated", "warnings",
-                                        "results", "equal_density", "differences"));
+                                        "model", "n_samples", "skipped_samples", "scored", "truncated",
+                                        "warnings", "results", "equal_density", "differences"));
   const Json swept = detailed(swept_comparison())["results"][1];
   EXPECT_THAT(
       keys(swept),
       ElementsAre("method_name", "label", "parameters", "perplexity", "avg_nll", "total_nll", "total_tokens",
-                  "ppl_delta", "ppl_delta_pct", "ppl_delta_ci95", "avg_nll_delta", "avg_nll_delta_ci95",
-                  "p_value", "p_value_holm", "compression_stats", "attended_density", "kept_fraction",
-                  "peak_cache_bytes", "cache_bytes_end", "compressible_density", "peak_keys",
-                  "nll_by_position", "kept_per_head", "per_sample"));
+                  "bits_per_byte", "word_perplexity", "ppl_delta", "ppl_delta_pct", "ppl_delta_ci95",
+                  "avg_nll_delta", "avg_nll_delta_ci95", "p_value", "p_value_holm", "compression_stats",
+                  "attended_density", "kept_fraction", "peak_cache_bytes", "cache_bytes_end",
+                  "compressible_density", "peak_keys", "nll_by_position", "kept_per_head", "per_sample"));
   const Json& baseline = report["results"][0];
   EXPECT_THAT(keys(baseline["compression_stats"]),
               ElementsAre("avg_compression_ratio", "sparsity_percentage", "total_keys_original",
                           "total_keys_kept", "total_keys_discarded"));
-  EXPECT_THAT(keys(baseline["per_sample"][0]), ElementsAre("sample", "tokens", "total_nll", "keys_original",
-                                                           "keys_kept", "attended_density", "peak_keys"));
+  EXPECT_THAT(keys(baseline["per_sample"][0]),
+              ElementsAre("sample", "tokens", "n_scored", "total_nll", "keys_original", "keys_kept",
+                          "attended_density", "peak_keys"));
 }
 
 TEST(DetailedJson, HoldsTheNumbersOfTheMethods) {
@@ -60,7 +61,8 @@ TEST(DetailedJson, HoldsTheNumbersOfTheMethods) {
   EXPECT_EQ(random["compressible_density"], nullptr);
   EXPECT_EQ(random["compressible_density_reason"], "sinks and window cover every key of every sample");
   EXPECT_EQ(random["peak_keys"], 14);
-  EXPECT_EQ(random["per_sample"][1], Json::parse(R"({"sample": 2, "tokens": 5, "total_nll": 19.7,
+  EXPECT_EQ(random["per_sample"][1],
+            Json::parse(R"({"sample": 2, "tokens": 5, "n_scored": 5, "total_nll": 19.7,
       "keys_original": 24, "keys_kept": 12, "attended_density": 0.8, "peak_keys": 14})"));
 }
 
@@ -180,6 +182,17 @@ TEST(DetailedJson, TellsOfEachMethodWhatItUsedAndNothingElse) {
             Json::parse(R"({"policy": "threshold", "threshold": -7.0, "sliding_window_size": 128})"));
 }
 
+// The number of tokens, and words that say so, in every report.
+TEST(DetailedJson, SaysWhereTheDataNamesWhatIsScored) {
+  Comparison comparison = example_comparison();
+  EXPECT_EQ(detailed(comparison)["scored"], "all");
+  EXPECT_EQ(summary(comparison)["scored"], "all");
+  comparison.methods[1].per_sample[1].numbers.n_unscored = 2;
+  EXPECT_EQ(detailed(comparison)["scored"], "ranges");
+  EXPECT_EQ(summary(comparison)["scored"], "ranges");
+  EXPECT_EQ(detailed(comparison)["results"][1]["per_sample"][1]["tokens"], 3);
+}
+
 TEST(DetailedJson, InvalidUtf8IsReplacedAndDoesNotThrow) {
   Comparison comparison = example_comparison();
   comparison.methods[2].failed[0].reason = "caf\xe9";
@@ -197,8 +210,8 @@ TEST(DetailedJson, DoesNotDependOnTimings) {
 
 TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
   const Json report = summary(example_comparison());
-  EXPECT_THAT(keys(report), ElementsAre("schema_version", "baseline_perplexity", "results", "equal_density",
-                                        "differences", "warnings"));
+  EXPECT_THAT(keys(report), ElementsAre("schema_version", "scored", "baseline_perplexity", "results",
+                                        "equal_density", "differences", "warnings"));
   EXPECT_EQ(report["baseline_perplexity"].get<double>(), 7.38905609893065);
   const Json& random = report["results"][0];
   EXPECT_EQ(random["method"], "Random");
@@ -211,10 +224,10 @@ TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
 TEST(SummaryJson, TellsOfEachInstanceWhoItIsAndHowSureItsNumbersAre) {
   const Json line = summary(swept_comparison())["results"][0];
   EXPECT_THAT(keys(line),
-              ElementsAre("method", "method_name", "label", "parameters", "perplexity", "ppl_delta",
-                          "ppl_delta_pct", "ppl_delta_ci95", "avg_nll_delta", "avg_nll_delta_ci95", "p_value",
-                          "p_value_holm", "compression_ratio", "attended_density", "kept_fraction",
-                          "peak_cache_bytes", "cache_bytes_end"));
+              ElementsAre("method", "method_name", "label", "parameters", "perplexity", "bits_per_byte",
+                          "word_perplexity", "ppl_delta", "ppl_delta_pct", "ppl_delta_ci95", "avg_nll_delta",
+                          "avg_nll_delta_ci95", "p_value", "p_value_holm", "compression_ratio",
+                          "attended_density", "kept_fraction", "peak_cache_bytes", "cache_bytes_end"));
   EXPECT_EQ(line["method"], "StreamingLLM");
   EXPECT_EQ(line["method_name"], "StreamingLLM");
   EXPECT_EQ(line["label"], "StreamingLLM 0.5");

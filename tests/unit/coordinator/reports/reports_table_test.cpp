@@ -26,10 +26,17 @@ Baseline      7.3891        -        -  2.000000  100.00%   100.00%         24
 Random       12.1825  +4.7934  +64.87%  2.500000   50.00%    75.00%         14
 KVzap         failed        -        -         -        -         -          -
 
-Skipped, shorter than two tokens: 1 of 3 samples
+Skipped, without a scored token: 1 of 3 samples
 
 KVzap: sample 2 failed after 3 attempts: NLL of token 3 is not finite
 )");
+}
+
+TEST(Table, SaysThatTheDataNamesWhatIsScored) {
+  Comparison comparison = example_comparison();
+  comparison.methods[0].per_sample[1].numbers.n_unscored = 2;  // of 3 + 5 predicted tokens
+  EXPECT_THAT(table(comparison),
+              HasSubstr("\nNLL and perplexity are over 8 scored tokens of 8: those that the data names"));
 }
 
 TEST(Table, SaysOverflowForAPerplexityBeyondDouble) {
@@ -106,7 +113,7 @@ Density                              0.5  0.1
 ---------------------------------------------
 StreamingLLM  +0.1250 [+0.0625, +0.2500]    -
 
-Skipped, shorter than two tokens: 1 of 3 samples
+Skipped, without a scored token: 1 of 3 samples
 
 Random: sample 2 failed after 3 attempts: NLL of token 3 is not finite
 )");
@@ -137,7 +144,7 @@ Density                              0.5  0.1
 ---------------------------------------------
 StreamingLLM  +0.1250 [+0.0625, +0.2500]    -
 
-Skipped, shorter than two tokens: 1 of 3 samples
+Skipped, without a scored token: 1 of 3 samples
 
 Random: sample 2 failed after 3 attempts: NLL of token 3 is not finite
 )");

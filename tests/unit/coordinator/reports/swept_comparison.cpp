@@ -16,13 +16,16 @@ MethodResult instance(const MethodSpec& spec, const std::string& label, double f
   const auto kept = kept_of_16 + kept_of_24;
   MethodResult method{.spec = spec, .label = label};
   method.totals = Totals{.sums = {.total_nll = first_nll + second_nll,
-                                  .keys = {.original = 40, .kept = kept, .peak = kept_of_24 + 4}},
+                                  .keys = {.original = 40, .kept = kept, .peak = kept_of_24 + 4},
+                                  .scored_bytes = 32,
+                                  .scored_words = 5},
                          .total_tokens = 8,
                          .avg_nll = avg_nll,
                          .perplexity = std::exp(avg_nll),
                          .avg_compression_ratio = static_cast<double>(40 - kept) / 40,
                          .attended_density = static_cast<double>(kept + 4) / 44,
                          .compressible_density = static_cast<double>(kept) / 40,
+                         .has_text = true,
                          .cache_bytes_end = kept * kBytesOfKey,
                          .peak_cache_bytes = (kept_of_24 + 4) * kBytesOfKey};
   method.per_sample = {row(0, 3, first_nll, {16, kept_of_16, 28, 40, kept_of_16 + 4}),

@@ -390,10 +390,10 @@ TEST(CommandLine, TokenizeTakesThreePathsAndATextField) {
   EXPECT_EQ(command.tokenizer, "t");
   EXPECT_EQ(command.input, "i.jsonl");
   EXPECT_EQ(command.output, "o.jsonl");
-  EXPECT_EQ(command.text_field, std::nullopt);
+  EXPECT_EQ(command.fields.text, std::nullopt);
   EXPECT_EQ(std::get<TokenizeCommand>(parse_command_line({"tokenize", "--tokenizer", "t", "--input", "i",
                                                           "--output", "o", "--text-field", "body"}))
-                .text_field,
+                .fields.text,
             "body");
 }
 

@@ -9,15 +9,19 @@ namespace kvcompare {
 namespace {
 
 // Each byte is a token, after a token 1 for the start.
-std::vector<TokenId> encode_bytes(std::string_view text) {
-  std::vector<TokenId> ids{1};
-  for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
-  return ids;
+EncodedText encode_bytes(std::string_view text, SpecialTokens special) {
+  EncodedText encoded;
+  if (special == SpecialTokens::kAdd) encoded = {{1}, {{}}};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    encoded.ids.push_back(static_cast<unsigned char>(text[i]));
+    encoded.bytes.push_back({static_cast<std::int64_t>(i), static_cast<std::int64_t>(i + 1)});
+  }
+  return encoded;
 }
 
 std::string lines_of(const std::string& input, const std::optional<std::string>& text_field = {}) {
   const TemporaryFolder folder;
-  return tokenized_lines(folder.write("in.jsonl", input), text_field, encode_bytes);
+  return tokenized_lines(folder.write("in.jsonl", input), {.text = text_field}, encode_bytes);
 }
 
 TEST(TokenizedLines, EncodesEachTextInOrder) {
@@ -42,6 +46,23 @@ TEST(TokenizedLines, ChoosesBetweenIdsAndTextAsAComparisonDoes) {
   const std::string both = R"({"text": "A", "input_ids": [0, 5], "attention_mask": [0, 1]})";
   EXPECT_EQ(lines_of(both), "{\"input_ids\":[5]}\n");
   EXPECT_EQ(lines_of(both, "text"), "{\"input_ids\":[1,65]}\n");
+}
+
+TEST(TokenizedLines, ShowsWhatIsScored) {
+  EXPECT_EQ(lines_of(R"({"text": "ABC", "scored": [[1, 3]], "evidence": [[0, 1]], "context_length": 2})"),
+            "{\"input_ids\":[1,65,66,67],\"scored\":[[2,4]],\"evidence\":[[1,2]],\"context_length\":2}\n");
+  EXPECT_EQ(lines_of(R"({"prompt": "AB", "completion": "C"})"),
+            "{\"input_ids\":[1,65,66,67],\"scored\":[[3,4]],\"context_length\":3}\n");
+  EXPECT_EQ(lines_of(R"({"text": "AB", "scored": []})"), "{\"input_ids\":[1,65,66],\"scored\":[]}\n");
+}
+
+// What is written is read as the same line.
+TEST(TokenizedLines, AreALineOfTheSameTokens) {
+  const auto once =
+      lines_of(R"({"prompt": "AB", "completion": "C", "evidence": [[0, 1]]})"
+               "\n"
+               R"({"input_ids": [9, 5, 6, 7], "attention_mask": [0, 1, 1, 1], "scored": [[2, 4]]})");
+  EXPECT_EQ(lines_of(once), once);
 }
 
 TEST(TokenizedLines, NamesTheLineThatHasNeither) {

@@ -45,6 +45,9 @@ TEST(KeyLedger, CountsASampleOfChunksOfOneByHand) {
   EXPECT_EQ(counts.compressible, 3);          // 1 2 3
   EXPECT_EQ(counts.compressible_kept, 1);     // 2
   EXPECT_EQ(counts.peak, 3);                  // 0 2 3
+  const std::vector<TokenRange> third{{3, 4}}, second{{2, 3}};
+  EXPECT_EQ(ledger.counts(third).withheld_from_scored, 1) << "query 2 predicts token 3";
+  EXPECT_EQ(ledger.counts(second).withheld_from_scored, 0) << "query 1 sees all";
 }
 
 // A context of 3 tokens with one event at its end, at which key 1 dies; then two tokens.

@@ -1,0 +1,126 @@
+#include "common/data/tokenised_line.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+// Of ranges of characters of a text, the bytes.
+std::vector<Range> bytes_of(const std::vector<Range>& characters, const std::string& text) {
+  std::vector<std::int64_t> begins;  // of characters; the end of the text stands behind them
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) begins.push_back(static_cast<std::int64_t>(i));
+  begins.push_back(std::ssize(text));
+  std::vector<Range> bytes;
+  for (const auto& [begin, end] : characters)
+    bytes.push_back({begins.at(static_cast<std::size_t>(begin)), begins.at(static_cast<std::size_t>(end))});
+  return bytes;
+}
+
+bool overlap(const Range& a, const Range& b) {
+  return a.size() > 0 && b.size() > 0 && a.begin < b.end && b.begin < a.end;
+}
+
+// From the first token that stands for something of the range to the last.
+TokenRange tokens_of(const Range& bytes, const std::vector<Range>& of_tokens) {
+  const auto is_in = [&](const Range& token) { return overlap(token, bytes); };
+  const auto first = std::ranges::find_if(of_tokens, is_in);
+  if (first == of_tokens.end()) return {};
+  const auto last = std::find_if(of_tokens.rbegin(), of_tokens.rend(), is_in);
+  return {first - of_tokens.begin(), last.base() - of_tokens.begin()};
+}
+
+// Cuts ranges that reach into the one before them or before `least`, and leaves out what is empty then.
+std::vector<TokenRange> apart(const std::vector<TokenRange>& ranges, std::int64_t least) {
+  std::vector<TokenRange> result;
+  for (auto range : ranges) {
+    range.begin = std::max(range.begin, least);
+    if (range.begin >= range.end) continue;
+    result.push_back(range);
+    least = range.end;
+  }
+  return result;
+}
+
+std::vector<TokenRange> tokens_of(const std::vector<Range>& characters, const TokenisedLine& line,
+                                  std::int64_t least) {
+  std::vector<TokenRange> tokens;
+  for (const Range& bytes : bytes_of(characters, *line.text)) tokens.push_back(tokens_of(bytes, line.bytes));
+  return apart(tokens, least);
+}
+
+constexpr std::int64_t kFirstPredicted = 1;
+
+class LineTokeniser {
+ public:
+  LineTokeniser(JsonlRecord record, const Encode& encode) : record_(std::move(record)), encode_(encode) {}
+
+  TokenisedLine of_ids() && {
+    line_.ids = std::move(*record_.ids);
+    if (record_.scored) line_.scored = apart(*record_.scored, kFirstPredicted);
+    line_.evidence = std::move(record_.evidence);
+    line_.n_context = record_.n_context;
+    return std::move(line_);
+  }
+
+  TokenisedLine of_text() && {
+    append(*record_.text, SpecialTokens::kAdd);
+    if (record_.scored) line_.scored = tokens_of(*record_.scored, line_, kFirstPredicted);
+    finish_text();
+    return std::move(line_);
+  }
+
+  TokenisedLine of_parts() && {
+    std::vector<TokenRange> scored;
+    for (const TextPart& part : record_.parts) {
+      const auto begin = std::ssize(line_.ids);
+      append(part.text, &part == &record_.parts.front() ? SpecialTokens::kAdd : SpecialTokens::kOmit);
+      if (part.is_scored) scored.push_back({begin, std::ssize(line_.ids)});
+    }
+    // Token 0 is never predicted, so a context holds it at least.
+    if (!scored.empty()) line_.n_context = std::max(scored.front().begin, kFirstPredicted);
+    line_.scored = apart(scored, kFirstPredicted);
+    finish_text();
+    return std::move(line_);
+  }
+
+ private:
+  void append(const std::string& text, SpecialTokens special) {
+    auto encoded = encode_(text, special);
+    require(encoded.ids.size() == encoded.bytes.size(), "every token stands for a range of bytes");
+    if (!line_.text) line_.text.emplace();
+    const auto offset = std::ssize(*line_.text);
+    line_.ids.insert(line_.ids.end(), encoded.ids.begin(), encoded.ids.end());
+    for (const Range& bytes : encoded.bytes)
+      line_.bytes.push_back({bytes.begin + offset, bytes.end + offset});
+    *line_.text += text;
+  }
+
+  void finish_text() {
+    line_.evidence = tokens_of(record_.evidence, line_, 0);
+    if (record_.n_context) line_.n_context = record_.n_context;
+  }
+
+  JsonlRecord record_;
+  const Encode& encode_;
+  TokenisedLine line_;
+};
+
+}  // namespace
+
+TokenisedLine tokenised(JsonlRecord record, const Encode& encode, const DataPlace& place) {
+  if (record.ids) return LineTokeniser(std::move(record), encode).of_ids();
+  if (!encode)
+    throw ConfigError("data_path",
+                      place.file + ":" + std::to_string(place.line) +
+                          " holds text, but there is no tokenizer; expected ready token ids in 'input_ids'");
+  const bool is_whole = record.text.has_value();
+  LineTokeniser tokeniser(std::move(record), encode);
+  return is_whole ? std::move(tokeniser).of_text() : std::move(tokeniser).of_parts();
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,25 @@
+#include "coordinator/reports/scored_note.h"
+
+#include <cstdint>
+
+#include "common/plural.h"
+
+namespace kvcompare {
+
+std::string scored_flag(const Comparison& comparison) {
+  return comparison.scores_ranges() ? "ranges" : "all";
+}
+
+std::string scored_note(const Comparison& comparison) {
+  if (!comparison.scores_ranges()) return "";
+  for (const auto& method : comparison.methods) {
+    if (!method.totals) continue;
+    std::int64_t n_predicted = 0;
+    for (const auto& row : method.per_sample) n_predicted += row.numbers.n_tokens - 1;
+    return "NLL and perplexity are over " + counted(method.totals->total_tokens, "scored token") + " of " +
+           std::to_string(n_predicted) + ": those that the data names, not whole samples";
+  }
+  return "NLL and perplexity are over the scored tokens that the data names, not over whole samples";
+}
+
+}  // namespace kvcompare
