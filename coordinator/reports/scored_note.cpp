@@ -7,10 +7,15 @@
 namespace kvcompare {
 
 std::string scored_flag(const Comparison& comparison) {
+  if (comparison.spec.perplexity_windows) return "windows";
   return comparison.scores_ranges() ? "ranges" : "all";
 }
 
 std::string scored_note(const Comparison& comparison) {
+  if (const auto& windows = comparison.spec.perplexity_windows)
+    return "NLL and perplexity are over windows of " + counted(windows->n_tokens, "token") +
+           " at a stride of " + std::to_string(windows->stride) +
+           ": a token is scored in the first window that holds it behind another token";
   if (!comparison.scores_ranges()) return "";
   for (const auto& method : comparison.methods) {
     if (!method.totals) continue;

@@ -211,7 +211,7 @@ class Windows(ScoredTest):
         ids = [1] + [2 + (i * 7) % 50 for i in range(60)]
         window, stride = 16, 6
         report = self.compare("windows", [{"input_ids": ids}], f"--perplexity_windows={window}:{stride}")
-        pieces, counted, previous = [], [], 0
+        stdout, pieces, counted, previous = self.done.stdout, [], [], 0
         for begin in range(0, len(ids), stride):
             end = min(begin + window, len(ids))
             pieces.append(ids[begin:end])
@@ -232,6 +232,8 @@ class Windows(ScoredTest):
             self.assertEqual(result["total_tokens"], len(ids) - 1)
         self.assertEqual(report["n_samples"], len(pieces))
         self.assertEqual(report["config"]["perplexity_windows"], "16:6")
+        self.assertEqual(report["scored"], "windows")
+        self.assertIn("over windows of 16 tokens at a stride of 6", stdout)
 
 
 class Text(ScoredTest):
