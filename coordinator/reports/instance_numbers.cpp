@@ -26,7 +26,9 @@ Measured<Value> finite(const std::optional<Value>& value, const std::string& why
 }
 
 constexpr const char* kNoText =
-    "a sample is token ids without text, or the run is from before texts were measured";
+    "a sample is token ids without text, or only what follows its context is scored, or the run is from "
+    "before "
+    "texts were measured";
 constexpr const char* kNoWord = "the scored text holds no word";
 
 std::optional<double> bits_per_byte(const std::optional<Totals>& totals) {
