@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -45,6 +46,11 @@ class Writer {
       bytes_.append(reinterpret_cast<const char*>(items.data()), items.size() * sizeof(T));
     else
       for (const auto& item : items) (*this)(item);
+  }
+  template <class T>
+  void operator()(const std::optional<T>& value) {
+    (*this)(value.has_value());
+    if (value) (*this)(*value);
   }
   template <class... T>
   void operator()(const std::variant<T...>& value) {
@@ -95,6 +101,13 @@ class Reader {
       items.resize(size(1));
       for (auto& item : items) (*this)(item);
     }
+  }
+  template <class T>
+  void operator()(std::optional<T>& value) {
+    bool is_there = false;
+    (*this)(is_there);
+    value.reset();
+    if (is_there) (*this)(value.emplace());
   }
   template <class... T>
   void operator()(std::variant<T...>& value) {
