@@ -168,7 +168,9 @@ class Coordinator {
       estimate_.assigned(worker, units, seconds());
       Assign assign{.units = {},
                     .with_token_nll = work_.save_token_nll,
-                    .nll_bin_width = nll_bin_width(work_.max_length)};
+                    .nll_bin_width = nll_bin_width(work_.max_length),
+                    .baseline = work_.no_divergence ? std::nullopt
+                                                    : std::optional<MethodSpec>(work_.methods.front())};
       for (const auto unit : units)
         assign.units.push_back(
             {unit, work_.samples[static_cast<std::size_t>(unit.sample.value)], method(unit)});

@@ -40,7 +40,7 @@ struct Totals {
   double perplexity = 0;
   double avg_compression_ratio = 0;  // fraction discarded
   double attended_density = 0;
-  std::optional<double> compressible_density;  // absent if no key was compressible
+  std::optional<double> compressible_density{};  // absent if no key was compressible
   std::int64_t cache_bytes_end = 0;  // of the keys that are kept and their values, in the computation's dtype
   std::int64_t peak_cache_bytes = 0;  // of those of the peak
 

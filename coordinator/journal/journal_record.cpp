@@ -1,7 +1,9 @@
 #include "coordinator/journal/journal_record.h"
 
 #include <array>
+#include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
 #include "common/run/for_each_number.h"
 #include "coordinator/json/json_fields.h"
@@ -14,6 +16,29 @@ namespace kvcompare {
 OrderedJson json_value(const BadLine& bad) { return {bad.line, bad.problem}; }
 void get_value(const OrderedJson& json, BadLine& bad) {
   bad = {whole_number(json.at(0)), json.at(1).get<std::string>()};
+}
+
+// Buckets as the distance of each from the one before it: most are 1 or 2.
+OrderedJson json_value(const QuantileSketch& sketch) {
+  auto distances = OrderedJson::array();
+  std::int32_t last = 0;
+  for (const auto bucket : sketch.buckets) distances.push_back(bucket - std::exchange(last, bucket));
+  return {{"buckets", std::move(distances)},
+          {"counts", sketch.counts},
+          {"least", sketch.least},
+          {"largest", sketch.largest}};
+}
+void get_value(const OrderedJson& json, QuantileSketch& sketch) {
+  std::int64_t bucket = 0;
+  sketch.buckets.clear();
+  for (const auto& distance : json.at("buckets")) {
+    bucket += whole_number<std::int32_t>(distance);
+    if (std::abs(bucket) > kLastBucket) throw std::invalid_argument("holds a bucket that no number has");
+    sketch.buckets.push_back(static_cast<std::int32_t>(bucket));
+  }
+  get_member(json, "counts", sketch.counts);
+  get_member(json, "least", sketch.least);
+  get_member(json, "largest", sketch.largest);
 }
 
 namespace {
@@ -74,6 +99,12 @@ OrderedJson values(const UnitResult& result) {
   put_fields(json, result.kept);
   json["nll_by_position"] = json_value(result.nll_by_position);
   if (!result.token_nll.empty()) json["token_nll"] = result.token_nll;
+  for_each_field(result.sketches, [&](const char* name, const QuantileSketch& sketch) {
+    if (sketch.n() > 0) json[name] = json_value(sketch);
+  });
+  for_each_field(result.token_quality, [&](const char* name, const auto& numbers) {
+    if (!numbers.empty()) json[name] = json_value(numbers);
+  });
   return json;
 }
 
@@ -85,7 +116,12 @@ UnitResult result_of(const OrderedJson& json) {
   get_fields(json, result.kept);
   result.numbers.keys.kept = result.kept.n();
   get_member(json, "nll_by_position", result.nll_by_position);
-  if (json.contains("token_nll")) get_member(json, "token_nll", result.token_nll);
+  const auto get_if_there = [&](const char* name, auto& member) {
+    if (json.contains(name)) get_member(json, name, member);
+  };
+  get_if_there("token_nll", result.token_nll);
+  for_each_field(result.sketches, get_if_there);
+  for_each_field(result.token_quality, get_if_there);
   return result;
 }
 

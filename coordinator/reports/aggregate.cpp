@@ -23,9 +23,9 @@ double share(std::int64_t part, std::int64_t whole) {
 
 // rows: of all samples, in data-set order; not empty.
 Totals totals(const std::vector<SampleRow>& rows) {
-  Totals totals;
+  Totals totals{.sums = rows.front().numbers};
   for (const auto& row : rows) {
-    add(totals.sums, row.numbers);
+    if (&row != &rows.front()) add(totals.sums, row.numbers);
     totals.total_tokens += row.numbers.n_scored();
   }
   const auto& keys = totals.sums.keys;

@@ -278,6 +278,8 @@ std::vector<Flag> output_flags() {
        "Remove the results of an earlier run from the output folder.", ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
        "Keep the NLL of every token, in results.h5.", ""},
+      {"no_divergence", kGroup, on_off(&RunSpec::no_divergence), "",
+       "Do not compare the distributions of methods with the baseline's (kl, same_top1, delta_p).", ""},
       {"report_text", kGroup, on_off(&RunOptions::report_text), "",
        "Show the first words of each text in report.html.", ""},
       {"stop_grace", kGroup, whole_number(&RunOptions::stop_grace, 0, kMostSeconds), "seconds",
