@@ -21,10 +21,10 @@ inline constexpr bool kIsOptionalGroup<std::optional<Group>> = true;
 template <class Member>
 inline constexpr bool kIsGroupThatMayBeAbsent = kIsOptionalGroup<std::remove_cvref_t<Member>>;
 
-namespace numbers {
+namespace optional_group {
 
 template <HasFields Group, class Visit>
-void visit_group(const std::optional<Group>& group, const Visit& visit) {
+void visit_members(const std::optional<Group>& group, const Visit& visit) {
   const Group none{};
   for_each_field(group ? *group : none, [&](const UnitNumber& field, const auto& number) {
     using Number = std::remove_cvref_t<decltype(number)>;
@@ -33,7 +33,7 @@ void visit_group(const std::optional<Group>& group, const Visit& visit) {
 }
 
 template <HasFields Group, class Visit>
-void visit_group(std::optional<Group>& group, const Visit& visit) {
+void visit_members(std::optional<Group>& group, const Visit& visit) {
   Group found = group.value_or(Group{});
   std::size_t n_absent = 0;
   for_each_field(found, [&](const UnitNumber& field, auto& number) {
@@ -50,7 +50,7 @@ void visit_group(std::optional<Group>& group, const Visit& visit) {
   group = n_absent == 0 ? std::optional<Group>(found) : std::nullopt;
 }
 
-}  // namespace numbers
+}  // namespace optional_group
 
 // Calls visit(UnitNumber, number) for each number of UnitNumbers, or of a group within it. A number of a
 // group that may be absent comes as an optional. If `numbers` is not const, a visit may fill such an
@@ -61,7 +61,7 @@ void for_each_number(Numbers& numbers, const Visit& visit) {
     if constexpr (HasFields<decltype(member)>)
       for_each_number(member, visit);
     else if constexpr (kIsGroupThatMayBeAbsent<decltype(member)>)
-      numbers::visit_group(member, visit);
+      optional_group::visit_members(member, visit);
     else
       visit(field, member);
   });
