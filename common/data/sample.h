@@ -26,6 +26,15 @@ struct Sample {
   std::optional<std::int64_t> n_context{};
 };
 
+// Tokens whose prediction counts, whether the data names them or not. Ascending, apart; empty if nothing is
+// predicted.
+inline std::vector<TokenRange> scored_ranges(const Sample& sample) {
+  const auto n_tokens = static_cast<std::int64_t>(sample.ids.size());
+  if (!sample.scored.empty()) return sample.scored;
+  if (n_tokens < 2) return {};
+  return {{1, n_tokens}};
+}
+
 struct BadLine {
   std::int64_t line = 0;  // 1-based
   std::string problem;

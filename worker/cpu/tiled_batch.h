@@ -19,7 +19,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include "worker/cpu/head_pass.h"
 #include "worker/cpu/interval_attention.h"
+#include "worker/cpu/lane.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/products.h"
 #include "worker/cpu/row_kernels.h"
@@ -29,54 +31,6 @@
 #include "worker/engine/batch_work.h"
 
 namespace kvcompare {
-
-enum class Phase { kProjections, kSchedules, kAttention, kMlp, kHead };
-inline constexpr std::array<const char*, 5> kPhaseNames{"projections", "schedules", "attention", "MLP",
-                                                        "head"};
-
-// How the machine multiplies with the weights, and the tokens of a row tile.
-struct ProductShape {
-  ProductKind kind = ProductKind::kPlain;
-  at::ScalarType weights = at::kFloat;
-  std::int64_t n_rows = 64;
-};
-
-// What one thread computes with; kept from tile to tile.
-template <class T>
-struct Lane {
-  Lane(const ModelConfig& c, const ProductShape& shape)
-      : products(shape.kind, shape.weights, shape.n_rows, widest_input(c), widest_output(c)),
-        head_products(product_kind_of_head(shape.kind, shape.weights), shape.weights, shape.n_rows,
-                      c.hidden_size, std::min(c.vocab_size, PackedWeights::kHeadBlock)) {
-    const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
-    const auto n_rows = shape.n_rows;
-    hidden = at::empty({n_rows, c.hidden_size}, options);
-    qkv = at::empty({n_rows, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, options);
-    gate_up = at::empty({n_rows, 2 * c.intermediate_size}, options);
-    gated = at::empty({n_rows, c.intermediate_size}, options);
-    logits = at::empty({n_rows * std::min(c.vocab_size, PackedWeights::kHeadBlock)}, options);
-  }
-
-  static std::int64_t widest_input(const ModelConfig& c) {
-    return std::max({c.hidden_size, c.n_heads * c.head_dim, c.intermediate_size});
-  }
-  static std::int64_t widest_output(const ModelConfig& c) {
-    return std::max({c.hidden_size, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim, 2 * c.intermediate_size,
-                     std::min(c.vocab_size, PackedWeights::kHeadBlock)});
-  }
-
-  Products products, head_products;
-  at::Tensor hidden, qkv, gate_up, gated, logits;
-  AttentionScratch<T> attention;
-  std::array<std::int64_t, kPhaseNames.size()> busy_ns{};
-};
-
-inline std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-template <class T>
-T* row(const at::Tensor& matrix, std::int64_t i) {
-  return matrix.mutable_data_ptr<T>() + i * matrix.stride(0);
-}
 
 inline void add_if_any(const at::Tensor& rows, const at::Tensor& bias) {
   if (bias.defined()) rows.add_(bias);
@@ -113,11 +67,8 @@ class Batch {
 
   void run(BatchWork& work) {
     list_tiles();
-    double of_layer = 0, of_head = 0;
-    for (const auto* unit : units_) {
-      of_layer += layer_operations(config_, 0, unit->n_tokens());
-      of_head += head_operations(config_, unit->n_tokens());
-    }
+    double of_layer = 0;
+    for (const auto* unit : units_) of_layer += layer_operations(config_, 0, unit->n_tokens());
     std::shared_ptr<const FusedLayer> layer;
     for (std::int64_t l = 0; l < config_.n_layers; ++l) {
       layer.reset();
@@ -135,15 +86,7 @@ class Batch {
       work.done(of_layer);
     }
     layer.reset();
-    std::shared_ptr<const at::Tensor> block;
-    for (std::int64_t b = 0; b < weights_.n_head_blocks(); ++b) {
-      block.reset();
-      block = weights_.head_block(b);
-      each(Phase::kHead, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-        add_logits(*block, b * PackedWeights::kHeadBlock, lane, unit, t.begin);
-      });
-      work.done(of_head / static_cast<double>(weights_.n_head_blocks()));
-    }
+    HeadPass<T>(weights_, lanes_, team_).run(units_, work);
   }
 
  private:
@@ -342,23 +285,6 @@ class Batch {
       silu_mul_row(row<T>(gate_up, r), row<T>(gate_up, r) + d_ff, size(d_ff), row<T>(lane.gated, r));
     lane.products.add_product(lane.gated.narrow(0, 0, n), w.down, x);
     add_if_any(x, w.down_bias);
-  }
-
-  // A block of the vocabulary, from `first` on.
-  void add_logits(const at::Tensor& block, std::int64_t first, Lane<T>& lane, UnitInFlight<T>& unit,
-                  std::int64_t begin) const {
-    const auto n = std::min(rows_in_tile_, unit.n_tokens() - 1 - begin);
-    if (n <= 0) return;
-    const auto n_entries = block.size(1);
-    const auto hidden = lane.hidden.narrow(0, 0, n);
-    auto logits = lane.logits.narrow(0, 0, n * n_entries).view({n, n_entries});
-    norm(unit.x, begin, n, weights_.final_norm(), hidden);
-    lane.head_products.multiply(hidden, block, logits);
-    for (std::int64_t r = 0; r < n; ++r) {
-      add_block(row<T>(logits, r), size(n_entries), unit.log_sums[size(begin + r)]);
-      const auto target = unit.sample.ids[size(begin + r + 1)] - first;
-      if (target >= 0 && target < n_entries) unit.target_logits[size(begin + r)] = row<T>(logits, r)[target];
-    }
   }
 
   PackedWeights& weights_;

@@ -14,11 +14,19 @@
 
 #include "presses/policy/layer_press.h"
 #include "presses/registry.h"
-#include "worker/cpu/row_kernels.h"
+#include "worker/cpu/distribution_kernels.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/key_ledger.h"
 
 namespace kvcompare {
+
+// Logits of a predicted token.
+struct TokenLogits {
+  LogitRow row;
+  double of_target = 0;
+
+  double nll() const { return row.log_sum.value() - of_target; }
+};
 
 // T: float or double.
 template <class T>
@@ -36,8 +44,13 @@ struct UnitInFlight {
                                         .n_kv_heads = config.n_kv_heads,
                                         .rope = rope})),
         ledger(chunking, method, config.n_layers, config.n_kv_heads),
-        log_sums(static_cast<std::size_t>(chunking.n_tokens - 1)),
-        target_logits(static_cast<std::size_t>(chunking.n_tokens - 1)) {
+        reference(task.reference),
+        gives_last_hidden(task.gives_last_hidden),
+        tokens(static_cast<std::size_t>(chunking.n_tokens - 1)) {
+    if (reference.defined()) {
+      reference_tokens.resize(tokens.size());
+      distances.resize(tokens.size());
+    }
     const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
     const auto n = chunking.n_tokens, d = config.head_dim;
     q = at::empty({n, config.n_heads * d}, options);
@@ -68,8 +81,12 @@ struct UnitInFlight {
   at::Tensor k, v;    // [n_kv_heads, n_tokens, d_head]
   at::Tensor deaths;  // [n_kv_heads, n_tokens]: DeathTime, then the first query that does not see the key
   KeyLedger ledger;
-  std::vector<LogSumExp> log_sums;    // [n_tokens - 1]
-  std::vector<double> target_logits;  // [n_tokens - 1]
+  const at::Tensor reference;       // EngineTask::reference
+  const bool gives_last_hidden;     // EngineTask::gives_last_hidden
+  std::vector<TokenLogits> tokens;  // [n_tokens - 1]
+  // The same of the reference, and what they are apart; empty without one.
+  std::vector<TokenLogits> reference_tokens;
+  std::vector<RowDistance> distances;
   std::atomic<std::int64_t> busy_ns{0};
   std::atomic<bool> failed{false};
   std::mutex mutex;

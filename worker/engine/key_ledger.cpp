@@ -66,14 +66,13 @@ KeptKeys KeyLedger::kept() const {
   return kept;
 }
 
-UnitResult result_of(const Sample& sample, std::vector<double> token_nll, const KeyLedger& ledger) {
+UnitResult result_of(const Sample& sample, TokenDistributions tokens, const KeyLedger& ledger) {
   UnitResult result;
   result.unit.sample = sample.index;
   result.numbers.n_tokens = std::ssize(sample.ids);
-  for (const double nll : token_nll) result.numbers.total_nll += nll;
   result.numbers.keys = ledger.counts();
   result.kept = ledger.kept();
-  result.token_nll = std::move(token_nll);
+  put_tokens(result, sample, std::move(tokens));
   return result;
 }
 

@@ -25,6 +25,9 @@ void linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bia
     at::mm_out(out, x, weight.t());
 }
 
+// Rows of GpuUnitBuffers::scores.
+enum Score : std::int64_t { kNll, kReferenceNll, kKl, kAcceptance };
+
 at::Tensor rows(const at::Tensor& buffer, std::int64_t n) { return buffer.narrow(0, 0, n); }
 
 }  // namespace
@@ -42,20 +45,24 @@ GpuUnitBuffers make_gpu_unit_buffers(const ModelConfig& c, std::int64_t n, std::
   b.qkv = at::empty({n, qkv}, options);
   b.rotated = at::empty({n, c.n_heads + c.n_kv_heads, c.head_dim}, options);
   b.heads = at::empty({n, c.n_heads * c.head_dim}, options);
+  b.reference = at::empty_like(b.x);
   b.wide = at::empty({n_wide_elements(c, n_rows)}, options);
   b.gated = at::empty({n_rows * c.intermediate_size}, options);
   b.deaths = at::empty({c.n_kv_heads * n}, whole);
   b.until = at::empty({c.n_kv_heads * n}, whole);
   b.all_deaths = at::empty({c.n_layers * c.n_kv_heads * n}, of_host.dtype(at::kInt));
   b.ids = at::empty({n}, options.dtype(at::kLong));
-  b.nll = at::empty({n}, options.dtype(at::kFloat));
-  b.nll_of_host = at::empty({n}, of_host.dtype(at::kFloat));
+  b.scores = at::empty({4, n}, options.dtype(at::kFloat));
+  b.top1 = at::empty({2, n}, options.dtype(at::kInt));
+  b.scores_of_host = at::empty({4, n}, of_host.dtype(at::kFloat));
+  b.top1_of_host = at::empty({2, n}, of_host.dtype(at::kInt));
   return b;
 }
 
 GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixInstruction instruction,
                  std::int64_t chunk_size, std::int64_t n_rows, const GpuUnitBuffers& buffers)
-    : sample_(*task.sample),
+    : task_(task),
+      sample_(*task.sample),
       config_(model.config),
       instruction_(instruction),
       n_(std::ssize(sample_.ids)),
@@ -75,6 +82,7 @@ GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixIn
 void GpuUnit::embed(const at::Tensor& embedding) {
   auto x = rows(b_.x, n_);
   at::index_select_out(x, embedding, 0, b_.ids.narrow(0, 0, n_));
+  if (task_.reference.defined()) rows(b_.reference, n_ - 1).copy_(task_.reference);
 }
 
 void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w, const GpuRotations& rotation) {
@@ -107,16 +115,41 @@ void GpuUnit::predict(const at::Tensor& final_norm, const at::Tensor& lm_head) {
   const auto n_rows = n_logit_rows(config_, n_rows_);
   for (std::int64_t row = 0; row < n_ - 1; row += n_rows) {
     const auto n = std::min(n_rows, n_ - 1 - row);
-    const auto logits = front_of(b_.wide, {n, config_.vocab_size});
+    const auto both = front_of(b_.wide, {2, n, config_.vocab_size});
+    const auto logits = both[0], of_reference = both[1];
+    const auto targets = b_.ids.narrow(0, row + 1, n);
+    const auto scores = b_.scores.narrow(1, row, n), top1 = b_.top1.narrow(1, row, n);
     linear(hidden.narrow(0, row, n), lm_head, {}, logits);
-    nll_of_targets(logits, b_.ids.narrow(0, row + 1, n), b_.nll.narrow(0, row, n));
+    nll_of_targets(logits, targets, scores[kNll], top1[0]);
+    if (!task_.reference.defined()) continue;
+    linear(b_.reference.narrow(0, row, n), lm_head, {}, of_reference);
+    nll_of_targets(of_reference, targets, scores[kReferenceNll], top1[1]);
+    compare_rows(logits, of_reference, scores[kKl], scores[kAcceptance]);
   }
-  b_.nll_of_host.narrow(0, 0, n_ - 1).copy_(b_.nll.narrow(0, 0, n_ - 1), /*non_blocking=*/true);
+  b_.scores_of_host.copy_(b_.scores, /*non_blocking=*/true);
+  b_.top1_of_host.copy_(b_.top1, /*non_blocking=*/true);
 }
 
-UnitResult GpuUnit::result(const DeathObserver& observe_deaths) {
+TokenDistributions GpuUnit::tokens() const {
+  const auto scores = [&](Score score) {
+    const auto* first = b_.scores_of_host[score].const_data_ptr<float>();
+    return std::vector<double>(first, first + n_ - 1);
+  };
+  const auto top1 = [&](std::int64_t which) {
+    const auto* first = b_.top1_of_host[which].const_data_ptr<std::int32_t>();
+    return std::vector<TokenId>(first, first + n_ - 1);
+  };
+  TokenDistributions tokens{.nll = scores(kNll), .top1 = top1(0)};
+  if (!task_.reference.defined()) return tokens;
+  tokens.kl = scores(kKl);
+  tokens.acceptance = scores(kAcceptance);
+  tokens.reference_nll = scores(kReferenceNll);
+  tokens.reference_top1 = top1(1);
+  return tokens;
+}
+
+EngineResult GpuUnit::result(const DeathObserver& observe_deaths) {
   if (schedule_) schedule_->check();
-  const auto* nll = b_.nll_of_host.const_data_ptr<float>();
   const auto* death = b_.all_deaths.const_data_ptr<DeathTime>();
   for (std::int64_t l = 0; l < config_.n_layers; ++l)
     for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, death += n_) {
@@ -124,7 +157,12 @@ UnitResult GpuUnit::result(const DeathObserver& observe_deaths) {
       ledger_.add_head(row);
       if (observe_deaths) observe_deaths(LayerIndex(l), h, row);
     }
-  return result_of(sample_, std::vector<double>(nll, nll + n_ - 1), ledger_);
+  return {.unit = result_of(sample_, tokens(), ledger_),
+          .last_hidden = task_.gives_last_hidden ? rows(b_.hidden, n_ - 1)
+                                                       .to(at::kCPU, b_.hidden.scalar_type(),
+                                                           /*non_blocking=*/false,
+                                                           /*copy=*/true)
+                                                 : at::Tensor()};
 }
 
 at::Tensor GpuUnit::deaths() const { return front_of(b_.deaths, {config_.n_kv_heads, n_}); }

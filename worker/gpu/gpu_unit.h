@@ -22,13 +22,16 @@ struct GpuUnitBuffers {
   at::Tensor qkv;               // [n_tokens, (n_heads + 2 n_kv_heads) d_head]
   at::Tensor rotated;           // [n_tokens, n_heads + n_kv_heads, d_head]
   at::Tensor heads;             // [n_tokens, n_heads d_head]
-  at::Tensor wide;              // [n_wide_elements]: gate and up of some rows, or logits of fewer
+  at::Tensor reference;         // [n_tokens, d_model], last hidden states of the baseline
+  at::Tensor wide;              // [n_wide_elements]: gate and up of some rows, or logits of fewer, twice
   at::Tensor gated;             // [n_rows, d_ff] elements
   at::Tensor deaths, until;     // [n_kv_heads * n_tokens], int32
   at::Tensor all_deaths;        // [n_layers * n_kv_heads * n_tokens], int32, in memory of the host
   at::Tensor ids;               // [n_tokens], int64
-  at::Tensor nll;               // [n_tokens], float32
-  at::Tensor nll_of_host;       // the same in memory of the host
+  at::Tensor scores;            // [4, n_tokens], float32: NLL; with a reference its NLL, kl and acceptance
+  at::Tensor top1;              // [2, n_tokens], int32: most likely tokens; those of the reference
+  at::Tensor scores_of_host;    // the same in memory of the host
+  at::Tensor top1_of_host;
 };
 
 //   n_tokens : of the longest sample that they are for
@@ -55,12 +58,14 @@ class GpuUnit {
   void predict(const at::Tensor& final_norm, const at::Tensor& lm_head);
 
   // When all that was queued is done.
-  UnitResult result(const DeathObserver& observe_deaths);
+  EngineResult result(const DeathObserver& observe_deaths);
 
  private:
   at::Tensor deaths() const;
   at::Tensor until() const;
+  TokenDistributions tokens() const;
 
+  const EngineTask& task_;
   const Sample& sample_;
   const ModelConfig& config_;
   const MatrixInstruction instruction_;

@@ -125,12 +125,12 @@ std::int64_t bytes_of_weights(const ModelConfig& c, Dtype dtype) {
 
 std::int64_t n_logit_rows(const ModelConfig& config, std::int64_t n_rows) {
   constexpr std::int64_t kTile = 128;  // what products like
-  const auto fit = std::min(n_rows, n_rows * 2 * config.intermediate_size / config.vocab_size);
+  const auto fit = std::min(n_rows, n_rows * config.intermediate_size / config.vocab_size);
   return fit >= kTile ? fit / kTile * kTile : std::max<std::int64_t>(fit, 1);
 }
 
 std::int64_t n_wide_elements(const ModelConfig& config, std::int64_t n_rows) {
-  return std::max(n_rows * 2 * config.intermediate_size, config.vocab_size);
+  return 2 * std::max(n_rows * config.intermediate_size, config.vocab_size);
 }
 
 std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec& method,
@@ -140,19 +140,20 @@ std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec
   const auto rows = std::min(n_rows, n_tokens);
   const auto q = c.n_heads * c.head_dim, kv = c.n_kv_heads * c.head_dim;
   std::vector<MemoryPart> parts{{"residual stream", 3 * n_tokens * c.hidden_size * e},
+                                {"states of the baseline", n_tokens * c.hidden_size * e},
                                 {"queries, keys and values", n_tokens * ((q + 2 * kv) + (q + kv)) * e},
                                 {"outputs of heads", n_tokens * q * e},
                                 {"gate and up, or logits", n_wide_elements(c, rows) * e},
                                 {"gated", rows * c.intermediate_size * e},
                                 {"death times", 2 * c.n_kv_heads * n_tokens * kInt},
-                                {"ids and NLL", n_tokens * (kLong + kFloat)},
+                                {"ids and numbers of tokens", n_tokens * (kLong + 4 * kFloat + 2 * kInt)},
                                 {"workspace of cuBLAS", kCublasWorkspace}};
   for (auto& part : schedule_memory(demand, method, n_tokens)) parts.push_back(std::move(part));
   return parts;
 }
 
 std::int64_t pinned_bytes_of_unit(const ModelConfig& c, std::int64_t n_tokens) {
-  return n_tokens * (c.n_layers * c.n_kv_heads * kInt + kFloat);
+  return n_tokens * (c.n_layers * c.n_kv_heads * kInt + 4 * kFloat + 2 * kInt);
 }
 
 MemoryPlan::MemoryPlan(MemoryDemand demand, const GpuMemory& memory, int n_sharing)

@@ -28,7 +28,7 @@ std::string text_of(std::span<const MemoryPart> parts);
 inline constexpr std::int64_t kGpuBlockRows = 8192;  // that the GPU engine computes at once
 
 // Rows of logits that it computes at once where it has n_rows rows of gate and up: as many as fit in their
-// place, so that the vocabulary adds nothing. At least one, which may need more.
+// place beside those of the baseline, so that the vocabulary adds nothing. At least one, which may need more.
 std::int64_t n_logit_rows(const ModelConfig& config, std::int64_t n_rows);
 std::int64_t n_wide_elements(const ModelConfig& config, std::int64_t n_rows);  // of that place
 

@@ -5,13 +5,15 @@
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
 #include "worker/engine/batch_work.h"
-#include "worker/model/cross_entropy.h"
+#include "worker/engine/token_distributions.h"
 #include "worker/stepwise/layer_cache.h"
+#include "worker/stepwise/next_token_distributions.h"
 
 namespace kvcompare {
 namespace {
@@ -19,22 +21,22 @@ namespace {
 // One sample on its way through the model. Constructed, fed to the end, asked for the result.
 class StepwiseRun {
  public:
-  StepwiseRun(const Model& model, const Sample& sample, const MethodSpec& method, const LayerPress& press,
+  StepwiseRun(const Model& model, const EngineTask& task, const LayerPress& press,
               const StepwiseOptions& options)
-      : model_(model), sample_(sample), method_(method), options_(options) {
+      : model_(model), task_(task), sample_(*task.sample), method_(*task.method), options_(options) {
     const auto& config = model.config();
-    const UnitShape unit{.chunking = {std::ssize(sample.ids), options.chunk_size},
+    const UnitShape unit{.chunking = {std::ssize(sample_.ids), options.chunk_size},
                          .n_heads = config.n_heads,
                          .n_kv_heads = config.n_kv_heads,
                          .rope = model.rope()};
     for (std::int64_t l = 0; l < config.n_layers; ++l) caches_.emplace_back(press, unit);
-    result_.unit.sample = sample.index;
-    result_.numbers.n_tokens = static_cast<std::int64_t>(sample.ids.size());
+    result_.unit.sample = sample_.index;
+    result_.numbers.n_tokens = static_cast<std::int64_t>(sample_.ids.size());
     result_.kept.n_layers = config.n_layers;
     result_.kept.n_kv_heads = config.n_kv_heads;
   }
 
-  UnitResult to_the_end(BatchWork& work) && {
+  EngineResult to_the_end(BatchWork& work) && {
     const auto& config = model_.config();
     for (std::int64_t begin = 0; begin < result_.numbers.n_tokens; begin += options_.chunk_size) {
       const auto end = std::min(begin + options_.chunk_size, result_.numbers.n_tokens);
@@ -42,9 +44,10 @@ class StepwiseRun {
       work.done(static_cast<double>(config.n_layers) * layer_operations(config, begin, end) +
                 head_operations(config, end - begin));
     }
-    for (const double nll : result_.token_nll) result_.numbers.total_nll += nll;
+    put_tokens(result_, sample_, std::move(tokens_));
     count_what_is_left();
-    return std::move(result_);
+    return {.unit = std::move(result_),
+            .last_hidden = task_.gives_last_hidden ? at::cat(last_hidden_) : at::Tensor()};
   }
 
  private:
@@ -59,8 +62,17 @@ class StepwiseRun {
       caches_[l].evict({.n_previous = begin, .n = end});
       report_alive(layer, end);
     }
-    const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.numbers.n_tokens)));
-    result_.token_nll.insert(result_.token_nll.end(), nll.begin(), nll.end());
+    predict(begin, std::min(end, result_.numbers.n_tokens - 1), x);
+  }
+
+  // The tokens after those at positions [begin, end).
+  void predict(std::int64_t begin, std::int64_t end, const at::Tensor& x) {
+    if (end <= begin) return;
+    const auto last_hidden = model_.last_hidden(x.narrow(0, 0, end - begin));
+    const auto reference =
+        task_.reference.defined() ? task_.reference.narrow(0, begin, end - begin) : at::Tensor();
+    append(tokens_, next_token_distributions(model_, last_hidden, ids(begin + 1, end + 1), reference));
+    if (task_.gives_last_hidden) last_hidden_.push_back(last_hidden.cpu());
   }
 
   std::span<const TokenId> ids(std::int64_t begin, std::int64_t end) const {
@@ -119,10 +131,13 @@ class StepwiseRun {
   }
 
   const Model& model_;
+  const EngineTask& task_;
   const Sample& sample_;
   const MethodSpec& method_;
   const StepwiseOptions& options_;
   std::vector<LayerCache> caches_;  // one a layer
+  TokenDistributions tokens_;
+  std::vector<at::Tensor> last_hidden_;  // one a chunk
   UnitResult result_;
 };
 
@@ -137,7 +152,7 @@ class StepwiseEngine : public Engine {
     return run_one_by_one(tasks, [&](const EngineTask& task) {
       require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
       const auto press = make_press(*task.method, resources_);
-      return StepwiseRun(model_, *task.sample, *task.method, *press, options_).to_the_end(work);
+      return StepwiseRun(model_, task, *press, options_).to_the_end(work);
     });
   }
 
