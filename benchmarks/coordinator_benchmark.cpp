@@ -1,5 +1,5 @@
-// What the coordinator costs: dispatch, gathering and the journal, with a worker that takes no time. Its
-// memory a unit is printed, too.
+// Measures what the coordinator itself costs: handing out units, gathering results, writing the journal. The
+// worker answers at once. Prints the memory that a unit takes, too.
 #include <filesystem>
 
 #include <benchmark/benchmark.h>
@@ -11,7 +11,7 @@
 namespace kvcompare {
 namespace {
 
-// Answers at once.
+// A worker that answers at once.
 constexpr std::int64_t kTokens = 40;  // of a sample
 
 class InstantWorker : public Messenger {

@@ -1,5 +1,5 @@
-// The head: a tile of 64 tokens against blocks of the vocabulary, on one core; what is done to the logits
-// (log-sum-exp) apart, and with the product that makes them.
+// Measures the language model head on one core: a tile of 64 tokens against blocks of the vocabulary. One
+// benchmark takes log-sum-exp of given logits; another includes the product that makes the logits.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -9,12 +9,13 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/randn.h>
 #include <c10/core/InferenceMode.h>
 
 #include "worker/cpu/packed_weights.h"
+#include "worker/cpu/products.h"
 #include "worker/cpu/row_kernels.h"
+#include "worker/cpu/weight_panels.h"
 
 namespace {
 
@@ -28,15 +29,18 @@ void head(benchmark::State& state, bool with_product) {
   const c10::InferenceMode no_autograd;
   const auto d_model = state.range(0), vocab = state.range(1);
   const auto n_entries = std::min(vocab, PackedWeights::kHeadBlock);
-  // Logits with a standard deviation of 3: exp of those of a real model rarely underflows.
+  // The logits have a standard deviation of 3, because exp rarely underflows for the logits of a real model.
   const auto hidden = at::randn({kRows, d_model}, at::kFloat);
-  const auto block =
-      at::randn({d_model, n_entries}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)));
-  auto logits = at::mm(hidden, block);
+  const auto block = side_by_side(
+      {at::randn({n_entries, d_model}, at::kFloat) * (3 / std::sqrt(static_cast<double>(d_model)))},
+      layout_for(ProductKind::kPlain));
+  Products products(ProductKind::kPlain);
+  const auto logits = at::empty({kRows, n_entries}, at::kFloat);
+  products.multiply(hidden, block, logits);
   for (auto unused : state) {
     std::vector<LogSumExp> totals(kRows);
     for (std::int64_t first = 0; first < vocab; first += n_entries) {
-      if (with_product) at::mm_out(logits, hidden, block);
+      if (with_product) products.multiply(hidden, block, logits);
       for (std::int64_t r = 0; r < kRows; ++r)
         add_block(logits.const_data_ptr<float>() + r * n_entries, static_cast<std::size_t>(n_entries),
                   totals[static_cast<std::size_t>(r)]);

@@ -12,7 +12,8 @@ HWY_BEFORE_NAMESPACE();
 namespace kvcompare::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Twelve chains: more than latency x ports of any core, and within sixteen registers.
+// Twelve independent chains: more than the latency times the ports of any core, and few enough for sixteen
+// registers.
 template <class T>
 double run_rounds(std::int64_t n) {
   const hn::ScalableTag<T> d;

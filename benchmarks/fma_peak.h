@@ -1,4 +1,5 @@
-// Fused multiply-adds that one core really does: the ceiling against which the kernels are measured.
+// Measures how many fused multiply-adds one core really does. This is the peak against which kernels are
+// measured.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +7,8 @@
 
 namespace kvcompare {
 
-// Runs n rounds of independent multiply-adds on registers; returns the floating-point operations done (two
-// for each multiply-add of each lane).
+// Runs n rounds of independent multiply-adds on registers. Returns the number of floating-point operations:
+// two for each multiply-add of each lane.
 double run_fma_rounds_float(std::int64_t n);
 double run_fma_rounds_double(std::int64_t n);
 

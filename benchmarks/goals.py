@@ -1,5 +1,6 @@
-"""Sections of side_by_side.py whose rows have a goal: kvcompare against dense passes of transformers, its presses against each
-other, threads, short samples, the attention kernel and memory. A row says what was divided by what, the goal and what was measured.
+"""The sections of side_by_side.py whose rows have a goal. They compare kvcompare with dense passes of transformers, its presses with each
+other, and numbers of threads; and they measure short samples, the attention kernel and memory. A row says what was divided by what, what
+was measured, and the goal.
 """
 import json
 import math
@@ -18,7 +19,7 @@ def verdict(measured, direction, goal):
 
 
 def row(what, first, second, direction, goal):
-    """first, second: by round."""
+    """A row of a table of goals. first, second: lists of measurements, one for each round."""
     ratios = [a / b for a, b in zip(first, second)]
     return [what, figure(median(first)), figure(median(second)), spread(ratios), *verdict(median(ratios), direction, goal)]
 

@@ -1,4 +1,4 @@
-"""Runs kvcompare and peer_hf.py, each in a process of its own, and prints tables: what the sections of side_by_side.py are made of."""
+"""Runs kvcompare and peer_hf.py, each in a process of its own, and prints tables. The sections of side_by_side.py use these functions."""
 import json
 import math
 import os
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass
 class Timing:
-    """Of one program, one case, one round; the dictionaries by method."""
+    """What one program measured of one case in one round. The keys of the dictionaries are methods."""
     seconds: dict = field(default_factory=dict)     # a sequence
     samples: dict = field(default_factory=dict)     # [{total_nll, keys_kept}]
     peak_mib: float = 0
@@ -51,13 +51,13 @@ class Timing:
 
 
 def busy_seconds():
-    """Of all cores since the machine started: user, nice, system, irq, softirq, steal."""
+    """Seconds that all cores together have been busy since the machine started: user, nice, system, irq, softirq, steal."""
     ticks = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def run_once(command):
-    """Standard output, peak resident memory in MiB, and cores that other processes kept busy."""
+    """Runs a command. Returns its standard output, its peak resident memory in MiB, and how many cores other processes kept busy."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         busy, start = busy_seconds(), time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err)
@@ -83,7 +83,7 @@ def wait_for_quiet(disturbed, limit_seconds=1800):
 
 
 def run(options, command, attempts=10):
-    """Of an undisturbed run: standard output, and peak resident memory in MiB."""
+    """Repeats a command until no other process disturbs it. Returns its standard output and its peak resident memory in MiB."""
     command = list(map(str, command))
     for _ in range(attempts):
         text, peak_mib, others = run_once(command)
@@ -139,7 +139,7 @@ def samples_needed(options, case):
 
 
 def disagreement(ours, peer, method, dtype):
-    """Relative difference of the NLL summed over the samples that both have."""
+    """The relative difference between the two programs' NLL, summed over the samples that both evaluated."""
     pairs = list(zip(ours.samples[method], peer.samples[method]))
     # A dense pass keeps no keys, so it does not say how many.
     nll, keys = ([math.fsum(row[key] for row in side) for side in zip(*pairs)] if key in pairs[0][1] else [1, 1]
@@ -169,12 +169,12 @@ def table(title, note, header, rows):
 
 
 def seconds_of_peer(timing, method):
-    """Of a sequence; a dense pass has the baseline's only, which stands beside every method."""
+    """Seconds for a sequence. A dense pass knows only the baseline; every method is compared with that."""
     return timing.seconds.get(method) or timing.seconds["baseline"]
 
 
 def alternate(options, case):
-    """[(ours, peer)], one a round."""
+    """Measures kvcompare and the peer in turn. Returns a list of (ours, peer), one for each round."""
     n_samples, rounds = samples_needed(options, case), []
     for i in range(options.rounds):
         rounds.append((run_ours(options, case, n_samples), run_peer(options, case)))

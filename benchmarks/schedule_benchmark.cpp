@@ -1,4 +1,4 @@
-// What it costs to find out when keys die: one KV head of a sample of T tokens, an event after every token.
+// Measures what the death times of one KV head cost: a sample of T tokens, with an event after every token.
 #include <memory>
 #include <random>
 #include <string>
@@ -43,7 +43,8 @@ WholeHead random_head(std::int64_t group, std::int64_t n_tokens, std::int64_t d_
   return {.raw_q = q,
           .q = q,
           .k = at::randn({n_tokens, d_head}, at::kFloat),
-          .v = at::randn({n_tokens, d_head}, at::kFloat)};
+          .v = at::randn({n_tokens, d_head}, at::kFloat),
+          .rule = {.scale = {static_cast<double>(d_head)}}};
 }
 
 Scorer scorer_of(const char* name) {
@@ -56,12 +57,13 @@ void drifting(benchmark::State& state) {
   at::set_num_threads(1);
   const auto n_tokens = state.range(0), d_head = state.range(1);
   const Rope rope(at::pow(10000.0, at::arange(0, d_head, 2, at::kDouble) / -static_cast<double>(d_head)));
-  const auto head = random_head(state.range(2), n_tokens, d_head);
+  auto head = random_head(state.range(2), n_tokens, d_head);
+  head.rule.rope = &rope;
   const auto scorer = scorer_of("expected_attention");
   std::vector<DeathTime> deaths(static_cast<std::size_t>(n_tokens));
   for (auto unused : state) {
     schedule_drifting(kHalf, 4, {n_tokens, 1},
-                      std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_head(rope, head), deaths);
+                      std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_head(head), deaths);
   }
   state.SetItemsProcessed(state.iterations() * n_tokens);
 }

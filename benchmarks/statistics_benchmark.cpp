@@ -1,4 +1,4 @@
-// What the statistics of a large run cost: seconds and peak memory.
+// Measures what the statistics of a large run cost: seconds and peak memory.
 //   statistics_benchmark [SAMPLES [INSTANCES [THREADS]]]      default: 1000 50 2
 #include <chrono>
 #include <cmath>

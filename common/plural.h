@@ -8,8 +8,6 @@
 namespace kvcompare {
 
 // "1 sample", "2 samples".
-inline std::string counted(std::int64_t n, std::string_view noun) {
-  return std::to_string(n) + " " + std::string(noun) + (n == 1 ? "" : "s");
-}
+std::string counted(std::int64_t n, std::string_view noun);
 
 }  // namespace kvcompare

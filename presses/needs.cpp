@@ -94,7 +94,8 @@ WholeHead what_is_needed(const WholeHead& head, const Needs& needs) {
   return {.raw_q = given(head.raw_q, needs.raw_q, "raw_q"),
           .q = given(head.q, needs.q, "q"),
           .k = given(head.k, needs.k, "k"),
-          .v = given(head.v, needs.v, "v")};
+          .v = given(head.v, needs.v, "v"),
+          .rule = head.rule};
 }
 
 AliveKeys what_is_needed(const AliveKeys& keys, const Needs& needs) {

@@ -14,8 +14,8 @@
 #include <c10/core/Device.h>
 
 #include "common/ids.h"
+#include "presses/attention_rule.h"
 #include "presses/needs.h"
-#include "presses/rope.h"
 
 namespace kvcompare {
 
@@ -34,6 +34,7 @@ struct LayerView {
   LayerIndex layer;
   SampleIndex sample;
   std::int64_t first_position = 0;
+  AttentionRule rule{};  // of the layer
 };
 
 // Scores known from the token alone, once and for all.
@@ -54,10 +55,11 @@ struct AliveKeys {
 
 // One KV head with the query heads that share it, all tokens of a sample, on the CPU in any precision.
 struct WholeHead {
-  at::Tensor raw_q;  // [group, n_tokens, d_head]  before RoPE
-  at::Tensor q;      // [group, n_tokens, d_head]  with RoPE
-  at::Tensor k;      // [n_tokens, d_head]         with RoPE
-  at::Tensor v;      // [n_tokens, d_head]
+  at::Tensor raw_q;      // [group, n_tokens, d_head]  before RoPE
+  at::Tensor q;          // [group, n_tokens, d_head]  with RoPE
+  at::Tensor k;          // [n_tokens, d_head]         with RoPE
+  at::Tensor v;          // [n_tokens, d_head]
+  AttentionRule rule{};  // of the layer
 };
 
 // Scores that change at every event, from the queries seen so far and the alive keys.
@@ -99,9 +101,8 @@ class DriftingScorer {
 
   virtual ~DriftingScorer() = default;
   virtual Needs needs() const = 0;  // of raw_q, q, k and v
-  // rope outlives the layer, and the head.
-  virtual std::unique_ptr<Layer> start_layer(const Rope& rope) const = 0;
-  virtual std::unique_ptr<Head> start_head(const Rope& rope, const WholeHead& head) const = 0;
+  virtual std::unique_ptr<Layer> start_layer() const = 0;
+  virtual std::unique_ptr<Head> start_head(const WholeHead& head) const = 0;
 };
 
 // Scores from the attention that the keys really received under the evicted cache.

@@ -27,7 +27,7 @@ TrainedScorers load_scorers(const EngineInputs& inputs, const c10::Device& devic
   if (inputs.kind == EngineKind::kTiled) dtype = type_of_products(dtype);
   TrainedScorers scorers;
   for (const auto& [place, folder] : inputs.scorers)
-    scorers.emplace(place, load_kvzap_surrogate(folder, inputs.config, std::nullopt, dtype, device));
+    scorers.emplace(place, load_kvzap_surrogate(folder, inputs.decoder, std::nullopt, dtype, device));
   return scorers;
 }
 
@@ -37,7 +37,8 @@ class WholeModel : public LoadedModel {
   WholeModel(const EngineInputs& inputs, const c10::Device& device)
       : chunk_size_(inputs.chunk_size),
         scorers_(load_scorers(inputs, device)),
-        model_(inputs.config, load_weights(inputs.model, inputs.config, scalar_type(inputs.dtype), device)) {}
+        model_(inputs.decoder,
+               load_weights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
     const ScorerResources resources{.trained = &scorers_};
@@ -55,8 +56,8 @@ class TiledModel : public LoadedModel {
   TiledModel(const EngineInputs& inputs, const c10::Device& device)
       : chunk_size_(inputs.chunk_size),
         scorers_(load_scorers(inputs, device)),
-        weights_(inputs.config,
-                 CheckpointWeights(inputs.model, inputs.config, scalar_type(inputs.dtype), device),
+        weights_(inputs.decoder,
+                 CheckpointWeights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device),
                  inputs.max_weight_memory) {}
 
   std::unique_ptr<Engine> make_engine(int n_threads) override {
@@ -75,7 +76,7 @@ std::unique_ptr<GpuWeights> load_gpu_weights(const EngineInputs& inputs, const c
   std::optional<NcclBroadcast> broadcast;
   if (sharing.reading) broadcast.emplace(*sharing.reading, device, sharing.timeouts);
   auto weights =
-      std::make_unique<GpuWeights>(inputs.model, inputs.config, scalar_type(inputs.dtype), device,
+      std::make_unique<GpuWeights>(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device,
                                    GpuWeightsOptions{.max_bytes = inputs.max_weight_memory,
                                                      .broadcast = broadcast ? &*broadcast : nullptr});
   if (broadcast) broadcast->close();  // a rank that is lost later must not hang another
@@ -133,7 +134,7 @@ std::unique_ptr<LoadedModel> load_model(const EngineInputs& inputs, const c10::D
 }
 
 MemoryPlan plan_gpu_memory(const EngineInputs& inputs, const GpuMemory& memory, int n_sharing) {
-  return MemoryPlan({.config = inputs.config,
+  return MemoryPlan({.decoder = inputs.decoder,
                      .dtype = inputs.dtype,
                      .chunk_size = inputs.chunk_size,
                      .n_rows = kGpuBlockRows,

@@ -14,10 +14,10 @@
 
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
-#include "worker/checkpoint/model_config.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/engine_kind.h"
 #include "worker/gpu/memory_plan.h"
+#include "worker/model/decoder.h"
 #include "worker/weights/nccl_broadcast.h"
 
 namespace kvcompare {
@@ -26,7 +26,7 @@ namespace kvcompare {
 struct EngineInputs {
   EngineKind kind = EngineKind::kStepwise;
   std::filesystem::path model;  // folder
-  ModelConfig config;           // of the model
+  Decoder decoder;              // what the model computes
   // Folders of trained scorers, by the place that a method names them with.
   std::map<std::string, std::filesystem::path> scorers;
   Dtype dtype = Dtype::kFloat32;

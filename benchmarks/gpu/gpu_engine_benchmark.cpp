@@ -22,9 +22,11 @@
 #include "common/data/dataset.h"
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/devices/device.h"
 #include "worker/gpu/gpu_engine.h"
+#include "worker/model/weight_table.h"
 
 namespace {
 
@@ -73,20 +75,22 @@ class Benchmark {
  public:
   Benchmark(const std::filesystem::path& folder, const std::filesystem::path& data, const at::Device& device,
             at::ScalarType dtype, int n_repeats)
-      : device_(device), n_repeats_(n_repeats), config_(read_model_config(folder / "config.json")) {
+      : device_(device),
+        n_repeats_(n_repeats),
+        decoder_(decoder_of(read_model_config(folder / "config.json"))) {
     DatasetOptions options;
     options.path = data;
-    samples_ = read_dataset(options, {}, config_.vocab_size).samples;
-    load_seconds_ = seconds_of([&] { weights_.emplace(folder, config_, dtype, device); });
+    samples_ = read_dataset(options, {}, decoder_.vocab_size).samples;
+    load_seconds_ = seconds_of([&] { weights_.emplace(folder, decoder_, dtype, device); });
     if (std::filesystem::exists(folder / "scorer"))
       kvzap_.emplace(text_of_role(make_method_spec(*find_method("kvzap"), {}), ParameterRole::kPlace),
-                     load_kvzap_surrogate(folder / "scorer", config_, std::nullopt, dtype, device));
+                     load_kvzap_surrogate(folder / "scorer", decoder_, std::nullopt, dtype, device));
   }
 
   Json machine() {
     return {{"libraries", at::show_config()},
             {"load_seconds", load_seconds_},
-            {"weight_bytes", gpu_weight_bytes(config_, weights_->options().dtype().toScalarType())},
+            {"weight_bytes", n_decoder_numbers(decoder_) * bytes_of_number()},
             {"attention", make_gpu_engine(*weights_, {}, {})->instruction_set()}};
   }
 
@@ -119,6 +123,10 @@ class Benchmark {
   }
 
  private:
+  std::int64_t bytes_of_number() const {
+    return static_cast<std::int64_t>(weights_->options().dtype().itemsize());
+  }
+
   void measure(const Case& asked, const std::vector<EngineTask>& tasks, Json& report) {
     const auto engine = make_gpu_engine(*weights_, {.trained = &kvzap_},
                                         {.chunk_size = asked.chunk_size, .n_units = asked.n_units});
@@ -140,15 +148,14 @@ class Benchmark {
     report["total_nll"] = first.numbers.total_nll;
     report["keys_kept"] = first.numbers.keys.kept;
     report["keys_original"] = first.numbers.keys.original;
-    const auto bytes_a_key =
-        2 * config_.head_dim * static_cast<std::int64_t>(weights_->options().dtype().itemsize());
+    const auto bytes_a_key = 2 * heads_of(decoder_).head_dim * bytes_of_number();
     report["cache_bytes_kept"] = first.numbers.keys.kept * bytes_a_key;
     report["cache_bytes_peak"] = first.numbers.keys.peak * bytes_a_key;
   }
 
   at::Device device_;
   int n_repeats_;
-  ModelConfig config_;
+  Decoder decoder_;
   std::vector<Sample> samples_;
   double load_seconds_ = 0;
   std::optional<GpuWeights> weights_;

@@ -134,10 +134,12 @@ std::vector<double> seconds_of(const at::Device& device, int n_repeats, const Wo
   return seconds;
 }
 
+AttentionScale scale_of(const Layer& layer) { return {static_cast<double>(layer.q.size(3))}; }
+
 using Attend = void (*)(const Layer& layer, const at::Tensor& until, const at::Tensor& out);
 
 void attend_by_best(const Layer& layer, const at::Tensor& until, const at::Tensor& out) {
-  attend_to_alive(layer.rotated, layer.qkv, until, out);
+  attend_to_alive(layer.rotated, layer.qkv, until, scale_of(layer), out);
 }
 
 template <class T>
@@ -154,7 +156,8 @@ void attend_by_mma_sync(const Layer& layer, const at::Tensor& until, const at::T
                                                  .n_tokens = layer.q.size(2),
                                                  .n_heads = layer.q.size(0) * layer.q.size(1),
                                                  .n_kv_heads = layer.q.size(0),
-                                                 .d_head = layer.q.size(3)},
+                                                 .d_head = layer.q.size(3),
+                                                 .scale = scale_of(layer).factor()},
                             current_stream(out.device()), MatrixInstruction::kMmaSync);
 }
 

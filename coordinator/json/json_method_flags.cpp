@@ -21,7 +21,7 @@ struct Value {
 
 using Values = std::map<std::string, Value, std::less<>>;  // by flag
 
-// What lies at a place, its hash, stands for the place.
+// The hash of a scorer stands for the place where the scorer lies.
 Values values_of(const MethodSpec& method) {
   const auto* place = find_parameter(method, ParameterRole::kPlace);
   Values values;
@@ -32,7 +32,7 @@ Values values_of(const MethodSpec& method) {
   return values;
 }
 
-// The flags of which every value is combined with every value of the others.
+// The flags of a sweep: every value of a flag is combined with every value of the other flags.
 class Lists {
  public:
   explicit Lists(const std::vector<MethodSpec>& methods) {
@@ -77,7 +77,8 @@ class Lists {
   std::map<std::string, std::vector<Value>, std::less<>> lists_;
 };
 
-// auto, or the one that all have; absent if neither would give each method its own.
+// Returns the value of --policy that gives each instance its policy: "auto", or the policy that all instances
+// have. Absent if there is no such value.
 std::optional<std::string> common_policy(const std::vector<MethodSpec>& methods) {
   if (std::ranges::all_of(methods, &MethodSpec::has_own_policy)) return "auto";
   std::optional<std::string> policy;
@@ -91,7 +92,7 @@ std::optional<std::string> common_policy(const std::vector<MethodSpec>& methods)
   return policy;
 }
 
-// The names in order, if their instances are all combinations.
+// Returns the names of the methods in order, if the instances of each are all combinations.
 std::optional<std::vector<std::string>> names_of_sweeps(const std::vector<MethodSpec>& methods,
                                                         const Lists& lists) {
   std::vector<std::string> names;
@@ -108,7 +109,7 @@ std::optional<std::vector<std::string>> names_of_sweeps(const std::vector<Method
   return names;
 }
 
-// A scorer that all have need not be told apart: --config takes the names with any place of a scorer.
+// A scorer that all instances share need not be named: --config accepts the names with any place of a scorer.
 std::vector<std::string> names_of_instances(const std::vector<MethodSpec>& methods) {
   std::set<std::string> scorers;
   for (const auto& method : methods)

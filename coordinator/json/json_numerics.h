@@ -1,4 +1,4 @@
-// Numerics as JSON, in the journal and in the results: every field that is not empty under its name.
+// Numerics as a JSON object, for the journal and the results. A field that is empty is left out.
 #pragma once
 
 #include "common/run/numerics.h"

@@ -27,7 +27,7 @@ struct PutPolicy {
   }
 };
 
-// All that the journal must know; a scorer that was not read yet has no hash.
+// Everything that the journal must hold of an instance. A scorer that has not been read yet has no hash.
 OrderedJson json_method(const MethodSpec& spec) {
   OrderedJson method;
   method["name"] = spec.name;

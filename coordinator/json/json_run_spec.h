@@ -1,5 +1,5 @@
-// RunSpec as JSON: json_value(spec) holds every member under its name, as the journal has it, and get_value()
-// is the other way.
+// RunSpec as JSON. json_value(spec) writes every member under its name, as the journal holds it; get_value()
+// reads it back.
 #pragma once
 
 #include <optional>
@@ -15,11 +15,12 @@ void get_value(const OrderedJson& json, MethodSpec& method);
 void put_member(OrderedJson& object, const char* name, const std::optional<Dtype>& dtype);
 void get_member(const OrderedJson& object, const char* name, std::optional<Dtype>& dtype);
 
-// The run as flags that --config takes, for the results: without the places of model, data and scorer, which
-// are no part of what was computed.
+// Returns the run as flags that --config accepts, for the results. The places of model, data and scorer are
+// left out, because no number depends on them.
 OrderedJson json_flags(const RunSpec& spec);
 
-// Policy and parameters that the method uses: {"policy": "ratio", "compression_ratio": 0.5, "n_sink": 4}
+// Returns policy and parameters that the method uses: {"policy": "ratio", "compression_ratio": 0.5, "n_sink":
+// 4}
 OrderedJson json_parameters(const MethodSpec& method);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// What the JSON reports have in common.
+// Text and numbers of the JSON reports.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Whole numbers as JSON holds them, read strictly: nlohmann::json would cut 1.5 down and wrap what is too
-// large.
+// Reads whole numbers from JSON strictly. nlohmann::json itself would turn 1.5 into 1, and wrap a number that
+// is too large.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace kvcompare {
 
-// Throws std::invalid_argument unless it is one that an Int holds.
+// Throws std::invalid_argument if the value is no whole number, or does not fit into Int.
 template <class Int = std::int64_t>
 Int whole_number(const OrderedJson& json) {
   const bool is_too_large =
@@ -24,7 +24,7 @@ Int whole_number(const OrderedJson& json) {
                               " where a whole number is expected");
 }
 
-// Of a member, which must be there.
+// Reads a member, which must be there.
 template <class Int>
 void get_whole_number(const OrderedJson& object, const char* key, Int& target) {
   target = whole_number<Int>(object.at(key));

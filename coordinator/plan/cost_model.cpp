@@ -15,16 +15,11 @@ double visible_share(const EvictionPolicy& policy) {
   return ratio ? 1 - ratio->compression_ratio : 1;
 }
 
-// Projections, MLP and head, for one token.
-double per_token(const CostShape& s) {
-  const auto d = static_cast<double>(s.d_model), head = static_cast<double>(s.head_dim);
-  const auto heads = static_cast<double>(s.n_heads), kv_heads = static_cast<double>(s.n_kv_heads);
-  const auto layer = d * head * (2 * heads + 2 * kv_heads) + 3 * d * static_cast<double>(s.intermediate_size);
-  return 2 * (static_cast<double>(s.n_layers) * layer + d * static_cast<double>(s.vocab_size));
-}
+// A product and a sum with each weight, for one token.
+double per_token(const CostShape& shape) { return 2 * static_cast<double>(shape.n_weights); }
 
 // Logit and weighted value of one query and one key, all heads and layers.
-double per_pair(const CostShape& s) { return 4 * static_cast<double>(s.n_layers * s.n_heads * s.head_dim); }
+double per_pair(const CostShape& shape) { return 4 * static_cast<double>(shape.n_query_channels); }
 
 }  // namespace
 

@@ -12,13 +12,8 @@ namespace kvcompare {
 
 // What of a model matters.
 struct CostShape {
-  std::int64_t n_layers = 0;
-  std::int64_t d_model = 0;
-  std::int64_t n_heads = 0;
-  std::int64_t n_kv_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t intermediate_size = 0;
-  std::int64_t vocab_size = 0;
+  std::int64_t n_weights = 0;         // that a token is multiplied with: matrices of all layers, and the head
+  std::int64_t n_query_channels = 0;  // of all query heads of all layers
 };
 
 struct CostModel {

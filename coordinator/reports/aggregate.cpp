@@ -8,7 +8,7 @@
 
 #include "common/errors.h"
 #include "common/plural.h"
-#include "common/run/dtype_bytes.h"
+#include "common/run/dtype.h"
 #include "coordinator/comparison/instance_labels.h"
 #include "coordinator/reports/warnings.h"
 

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "common/shortest.h"
+#include "coordinator/reports/comparison_grid.h"
+#include "coordinator/reports/number_text.h"
+
 namespace kvcompare {
 
 EqualDensityGrid equal_density_grid(const Statistics& statistics) {
@@ -21,6 +25,22 @@ EqualDensityGrid equal_density_grid(const Statistics& statistics) {
       row.at.push_back(found == all.end() ? nullptr : &*found);
     }
   return grid;
+}
+
+std::vector<std::vector<std::string>> text_rows(const EqualDensityGrid& grid, const std::string& corner,
+                                                Intervals intervals) {
+  std::vector<std::vector<std::string>> rows{{corner}};
+  for (const double density : grid.densities) rows[0].push_back(shortest(density));
+  for (const auto& row : grid.rows) {
+    rows.push_back({row.label});
+    for (const auto* at : row.at) {
+      const bool is_there = at != nullptr && at->avg_nll_delta;
+      std::string cell = is_there ? delta_text(*at->avg_nll_delta) : kNoValue;
+      if (is_there && at->ci95 && intervals == Intervals::kShown) cell += " " + interval_text(*at->ci95);
+      rows.back().push_back(cell);
+    }
+  }
+  return rows;
 }
 
 }  // namespace kvcompare

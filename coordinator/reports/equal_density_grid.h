@@ -21,4 +21,10 @@ struct EqualDensityGrid {
 // densities.
 EqualDensityGrid equal_density_grid(const Statistics& statistics);
 
+enum class Intervals { kShown, kLeftOut };
+
+// The grid as text, the titles first. `corner`: the title of the first column.
+std::vector<std::vector<std::string>> text_rows(const EqualDensityGrid& grid, const std::string& corner,
+                                                Intervals intervals);
+
 }  // namespace kvcompare

@@ -14,14 +14,14 @@ constexpr hsize_t kChunkValues = 64 * 1024;  // of an HDF5 chunk
 constexpr unsigned kDeflateLevel = 4;
 
 hid_t new_file(const std::string& path) {
-  // Not every network file system can lock; the folder's own lock keeps other writers away.
+  // Some network file systems cannot lock files. The lock of the output folder keeps other writers away.
   ::setenv("HDF5_USE_FILE_LOCKING", "BEST_EFFORT", /*overwrite=*/0);
   H5dont_atexit();  // what could not be written cannot be written then either, and the library crashes on it
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are thrown, not printed
   const Hdf5Handle access(hdf5_check(H5Pcreate(H5P_FILE_ACCESS), path, "H5Pcreate"), H5Pclose);
-  // Every HDF5 since 1.8 reads it; older forms have no attributes over 64 KiB.
+  // Every HDF5 library since 1.8 reads this version. Earlier versions cannot hold attributes over 64 KiB.
   hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), path, "H5Pset_libver_bounds");
-  // Nothing stays open behind our back.
+  // Closing the file fails if an object in it is still open, instead of keeping the file open.
   hdf5_check(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), path, "H5Pset_fclose_degree");
   const Hdf5Handle creation(hdf5_check(H5Pcreate(H5P_FILE_CREATE), path, "H5Pcreate"), H5Pclose);
   hdf5_check(H5Pset_obj_track_times(creation, false), path, "H5Pset_obj_track_times");
@@ -91,7 +91,7 @@ void Hdf5Array::close() {
 Hdf5File::Hdf5File(const std::filesystem::path& path)
     : path_(path.string()), file_(new_file(path_), H5Fclose) {}
 
-// Of groups and arrays: no dates in them.
+// For groups and arrays: they record no times, so the same calls give the same bytes.
 Hdf5Handle Hdf5File::property_list(hid_t kind) const {
   Hdf5Handle list(check(H5Pcreate(kind), "H5Pcreate"), H5Pclose);
   check(H5Pset_obj_track_times(list, false), "H5Pset_obj_track_times");

@@ -3,7 +3,7 @@
 namespace kvcompare {
 namespace {
 
-// The innermost reason is the one that the system gave.
+// Takes the innermost entry of the error stack: it holds the reason that the operating system gave.
 std::string last_reason() {
   std::string reason;
   const auto take = [](unsigned, const H5E_error2_t* error, void* text) -> herr_t {
@@ -11,7 +11,7 @@ std::string last_reason() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, take, &reason);
-  // Of a long line with addresses and dates, what the system said.
+  // The line holds addresses and dates too; only the words of the operating system are kept.
   const std::string mark = "error message = '";
   if (const auto at = reason.find(mark); at != std::string::npos) {
     const auto begin = at + mark.size();

@@ -1,4 +1,4 @@
-// Objects of the HDF5 library: owned, and every call checked.
+// Owns objects of the HDF5 library, and checks its calls.
 #pragma once
 
 #include <string>
@@ -19,7 +19,8 @@ struct Hdf5Error : OutputError {
 template <class Result>
 Result hdf5_check(Result result, const std::string& path, const char* call);
 
-// Closes what it holds when it ends; close() says so if that fails.
+// Owns an object and closes it when destroyed. close() closes it earlier and returns what the library
+// returned.
 class Hdf5Handle {
  public:
   using Close = herr_t (*)(hid_t);

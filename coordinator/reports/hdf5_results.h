@@ -9,11 +9,11 @@
 
 namespace kvcompare {
 
-// Replaces the file at `path`. Reads each unit once, and holds a few at a time. Throws OutputError.
+// Replaces the file at `path`. Reads each unit once and holds only a few units in memory. Throws OutputError.
 void write_results_hdf5(const std::filesystem::path& path, const Comparison& comparison,
                         const ReadUnit& read_unit);
 
-// "1.10.8", of the library that is loaded.
+// Returns the version of the HDF5 library that is loaded: "1.10.8".
 std::string hdf5_library_version();
 
 }  // namespace kvcompare

@@ -22,7 +22,7 @@ std::vector<double> values_of(const std::optional<Interval>& interval) {
   return interval ? std::vector{interval->low, interval->high} : std::vector{kAbsent, kAbsent};
 }
 
-// A number of every row: [rows], of intervals [rows, 2].
+// One number for every row: [n_rows], or [n_rows, 2] for intervals.
 class Column {
  public:
   Column(std::string path, const char* unit, std::size_t n_a_row = 1)
@@ -51,13 +51,13 @@ class Column {
   std::vector<double> values_{};
 };
 
-// Numbers with a reason for each that is absent.
+// Numbers of every row, and beside them why a number is missing.
 struct ReasonedColumn {
   Column numbers;
   std::vector<std::string> reasons{};
 };
 
-// A row an instance, as /methods.
+// One row for each instance, in the order of /methods.
 void put_numbers(Hdf5File& file, const Comparison& comparison) {
   std::vector<ReasonedColumn> columns;
   for (std::size_t place = 0; place < comparison.methods.size(); ++place) {

@@ -1,4 +1,4 @@
-// The groups /statistics, /equal_density and /differences of results.h5. Layout: docs/results.md.
+// Writes the groups /statistics, /equal_density and /differences of results.h5. Layout: docs/results.md.
 #pragma once
 
 #include "coordinator/comparison/comparison.h"
@@ -6,7 +6,7 @@
 
 namespace kvcompare {
 
-// A number that there is not is NaN, with its reason in the array of texts beside it. Throws Hdf5Error.
+// A missing number is stored as NaN; the array of texts beside it says why it is missing. Throws Hdf5Error.
 void put_hdf5_statistics(Hdf5File& file, const Comparison& comparison);
 
 }  // namespace kvcompare

@@ -17,14 +17,14 @@ UnitId unit_id(SampleIndex sample, std::size_t method) {
   return {sample, MethodIndex(static_cast<std::int64_t>(method))};
 }
 
-// As many as the longest sample reaches; 0 if the journal does not hold them.
+// Returns the number of bins that the longest sample fills; 0 if the journal holds no NLL by position.
 std::size_t n_bins(const Comparison& comparison) {
   std::size_t n = 0;
   for (const auto& method : comparison.methods) n = std::max(n, method.nll_by_position.n_scored.size());
   return n;
 }
 
-// Sums and counts of NLL by position. A unit whose sample ends before a bin has 0 in it.
+// The NLL by position: sums and counts. Bins beyond the end of a sample hold 0.
 class NllByPositionTables {
  public:
   NllByPositionTables(Hdf5File& file, const Comparison& comparison) : n_bins_(kvcompare::n_bins(comparison)) {
@@ -62,7 +62,7 @@ class NllByPositionTables {
   std::optional<Hdf5Array> n_scored_;
 };
 
-// The columns of UnitNumbers whose numbers are of type Value.
+// The columns for those numbers of UnitNumbers that are of type Value.
 template <class Value>
 class NumberColumns {
  public:
@@ -98,10 +98,10 @@ class NumberColumns {
   std::vector<Hdf5Array> arrays_;
 };
 
-// One row a unit that succeeded: method by method, in data-set order.
+// Appends the rows: method by method, within a method in data-set order.
 class UnitTables {
  public:
-  // first: any result; it tells how many layers and heads there are.
+  // first : any result; the number of layers and heads is taken from it.
   UnitTables(Hdf5File& file, const UnitResult& first, const Comparison& comparison)
       : sample_(file.add_integers("/units/sample", {}, "index")),
         method_(file.add_integers("/units/method", {}, "index")),

@@ -1,4 +1,5 @@
-// The group /units of results.h5: one row a unit that succeeded. Layout: docs/results.md.
+// Writes the group /units of results.h5, which has one row for each unit that succeeded. Layout:
+// docs/results.md.
 #pragma once
 
 #include "coordinator/comparison/comparison.h"

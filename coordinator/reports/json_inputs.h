@@ -1,3 +1,4 @@
+// The hashes of the inputs, for the JSON reports.
 #pragma once
 
 #include "coordinator/comparison/comparison.h"
@@ -5,8 +6,8 @@
 
 namespace kvcompare {
 
-// SHA-256 of what was read, as far as it was. Of scorers the hash if there is one, a list if there are
-// several.
+// Returns the SHA-256 of every input that was read. Scorers have one hash, or a list if there are several
+// scorers.
 OrderedJson json_inputs(const Comparison& comparison);
 
 }  // namespace kvcompare

@@ -1,4 +1,4 @@
-// What the summary and the detailed results say of an instance alike.
+// The part of an instance that the JSON summary and the detailed results share.
 #pragma once
 
 #include "coordinator/comparison/comparison.h"
@@ -7,13 +7,13 @@
 
 namespace kvcompare {
 
-// method_name, label, parameters
+// Puts method_name, label and parameters.
 void put_identity(OrderedJson& object, const MethodResult& method);
 
-// The differences from the baseline, and how far they would move with other samples.
+// Puts the differences from the baseline with their intervals and p-values.
 void put_deltas(OrderedJson& object, const InstanceNumbers& numbers);
 
-// attended_density, kept_fraction, bytes of the cache
+// Puts attended_density, kept_fraction and the bytes of the cache.
 void put_cache(OrderedJson& object, const InstanceNumbers& numbers);
 
 }  // namespace kvcompare

@@ -1,3 +1,4 @@
+// Numbers that may be missing, in JSON.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace kvcompare {
 
-// object[key] is the number, or null with the reason in object[key + "_reason"]. An interval is [low, high].
+// Sets object[key] to the number. A missing number becomes null, and object[key + "_reason"] says why it is
+// missing. An interval is [low, high].
 void put_measured(OrderedJson& object, const std::string& key, const Measured<double>& number);
 void put_measured(OrderedJson& object, const std::string& key, const Measured<std::int64_t>& number);
 void put_measured(OrderedJson& object, const std::string& key, const Measured<Interval>& interval);

@@ -1,3 +1,4 @@
+// A session of the run as JSON, for run.json.
 #pragma once
 
 #include "coordinator/journal/session.h"
@@ -5,7 +6,7 @@
 
 namespace kvcompare {
 
-// All that is known of it; of one that did not end, the end is absent.
+// Returns everything that the journal holds of the session. A session that did not end has no `end`.
 OrderedJson json_session(const Session& session);
 
 }  // namespace kvcompare

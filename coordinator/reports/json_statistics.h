@@ -1,4 +1,4 @@
-// What the samples say of the instances beside each other, for both JSON reports.
+// The comparisons between instances, for both JSON reports.
 #pragma once
 
 #include "coordinator/comparison/comparison.h"
@@ -6,10 +6,10 @@
 
 namespace kvcompare {
 
-// A list of {density, method_name, label, avg_nll_delta, ci95}.
+// Returns a list of {density, method_name, label, avg_nll_delta, ci95}.
 OrderedJson json_equal_density(const Statistics& statistics);
 
-// `equal_density`, as above; and `differences`, a list of
+// Puts `equal_density`, as above, and `differences`, a list of
 // {a, b, avg_nll_difference, ci95, p_value, p_value_holm, different} in which a and b are labels, with
 // `differences_reason` if instances were not compared with each other.
 void put_statistics(OrderedJson& report, const Comparison& comparison);

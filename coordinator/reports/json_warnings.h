@@ -1,3 +1,4 @@
+// Warnings as JSON.
 #pragma once
 
 #include <vector>
@@ -7,7 +8,7 @@
 
 namespace kvcompare {
 
-// A list of objects: code, text, samples, and the method if it is of one.
+// Returns a list of objects with code, text and samples, and the method if the warning concerns one method.
 OrderedJson json_warnings(const std::vector<Warning>& warnings);
 
 }  // namespace kvcompare

@@ -7,7 +7,6 @@
 
 #include "common/plural.h"
 #include "common/run/method_parameters.h"
-#include "common/shortest.h"
 #include "coordinator/comparison/instance_label.h"
 #include "coordinator/reports/comparison_grid.h"
 #include "coordinator/reports/equal_density_grid.h"
@@ -129,21 +128,10 @@ std::string failures(const Comparison& comparison) {
 std::string equal_density(const Statistics& statistics) {
   const auto grid = equal_density_grid(statistics);
   if (grid.rows.empty()) return "";
-  std::vector<Cells> rows{{"density attended"}};
-  for (const double density : grid.densities) rows[0].push_back(shortest(density));
-  for (const auto& row : grid.rows) {
-    rows.push_back({row.label});
-    for (const auto* at : row.at) {
-      const bool is_there = at != nullptr && at->avg_nll_delta;
-      rows.back().push_back(!is_there ? kNoValue
-                                      : delta_text(*at->avg_nll_delta) +
-                                            (at->ci95 ? " " + interval_text(*at->ci95) : ""));
-    }
-  }
   return "\n## At equal density\n\nΔNLL in nats a token, between the neighbouring points of a method's "
          "sweep; "
          "never beyond its ends (" +
-         std::string(kNoValue) + ").\n\n" + table_of(rows);
+         std::string(kNoValue) + ").\n\n" + table_of(text_rows(grid, "density attended", Intervals::kShown));
 }
 
 std::string warnings(const std::vector<Warning>& warnings) {

@@ -1,3 +1,4 @@
+// Replaces text within text.
 #pragma once
 
 #include <string>
@@ -5,10 +6,6 @@
 namespace kvcompare {
 
 // `text` with every `what` replaced by `by`.
-inline std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
-    text.replace(at, what.size(), by);
-  return text;
-}
+std::string replaced(std::string text, const std::string& what, const std::string& by);
 
 }  // namespace kvcompare

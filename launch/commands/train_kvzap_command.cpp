@@ -18,6 +18,7 @@
 #include "launch/session/stop_signal.h"
 #include "launch/session/thread_supply.h"
 #include "launch/session/workers.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/devices/device.h"
@@ -37,8 +38,8 @@ struct PromptWorkerPlace {
 
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
   try {
-    const Model model(job.config,
-                      load_weights(job.model, job.config, scalar_type(*job.spec.dtype), place.device));
+    const auto decoder = decoder_of(job.config);
+    const Model model(decoder, load_weights(job.model, decoder, scalar_type(*job.spec.dtype), place.device));
     run_prompt_worker(messenger, model,
                       {.host = host_name(),
                        .device = place.device.str(),

@@ -7,6 +7,7 @@
 #include "common/files/hub_cache.h"
 #include "common/log.h"
 #include "common/run/method_parameters.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 
@@ -28,7 +29,7 @@ std::optional<ModelConfig> config_of_model(const RunSpec& spec) {
 }
 
 // Empty: nothing.
-std::string problem_of_scorers(const RunSpec& spec, const ModelConfig& model) {
+std::string problem_of_scorers(const RunSpec& spec, const Decoder& model) {
   try {
     for (const auto& method : spec.methods)
       if (const auto* place = find_parameter(method, ParameterRole::kPlace))
@@ -54,7 +55,7 @@ std::optional<std::string> why_without_trained_scorers(const CompareCommand& com
   if (!command.methods_by_default || method == spec.methods.end()) return std::nullopt;
   const auto model = config_of_model(spec);
   if (!model) return std::nullopt;
-  const std::string problem = problem_of_scorers(spec, *model);
+  const std::string problem = problem_of_scorers(spec, decoder_of(*model));
   if (problem.empty()) return std::nullopt;
   return method->display_name + " is left out, because it has no scorer for this model: " + problem +
          ". To have " + method->display_name + ", give --" +

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "common/plural.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/devices/device.h"
 #include "worker/devices/machine_numerics.h"
@@ -102,7 +103,7 @@ int threads_of(const RunOptions& options, const PlaceOnHost& place) {
 EngineInputs engine_inputs(const Job& job, const RunOptions& options) {
   return {.kind = job.engine,
           .model = job.model,
-          .config = job.config,
+          .decoder = decoder_of(job.config),
           .scorers = job.scorers,
           .dtype = *job.spec.dtype,
           .chunk_size = job.spec.chunk_size,

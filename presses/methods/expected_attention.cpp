@@ -32,13 +32,13 @@ namespace {
 
 class ExpectedAttentionLayer : public DriftingScorer::Layer {
  public:
-  ExpectedAttentionLayer(const ExpectedAttentionParameters& parameters, const Rope& rope)
-      : parameters_(parameters), rope_(rope) {}
+  explicit ExpectedAttentionLayer(const ExpectedAttentionParameters& parameters) : parameters_(parameters) {}
 
   void append(const LayerView& tokens) override {
     const auto n_tokens = tokens.raw_q.size(1);
     const auto n_skipped = std::clamp<std::int64_t>(parameters_.n_sink - tokens.first_position, 0, n_tokens);
     n_kv_heads_ = tokens.n_kv_heads;
+    rule_ = tokens.rule;
     if (n_skipped < n_tokens) queries_.append(tokens.raw_q.narrow(1, n_skipped, n_tokens - n_skipped));
   }
 
@@ -60,14 +60,13 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
   at::Tensor score_body(std::int64_t n, std::int64_t kv_head, const at::Tensor& k,
                         const at::Tensor& v) const {
     const auto group = queries_.mean().size(0) / n_kv_heads_;
-    const auto d = static_cast<double>(k.size(1));
-    const auto rotation = rope_.mean(n, parameters_.n_future_positions);
+    const auto rotation = rule_.rope->mean(n, parameters_.n_future_positions);
     const auto mean = rotate(queries_.mean().narrow(0, kv_head * group, group), rotation);  // [group, d_head]
-    auto z = mean.matmul(k.t()) / std::sqrt(d);                                             // [group, n_body]
+    auto z = mean.matmul(k.t()) / rule_.scale.divisor();                                    // [group, n_body]
     if (parameters_.use_covariance) {
       const auto cov = queries_.covariance(kv_head * group, group);
       const auto turned = rotate(rotate(cov, rotation).transpose(1, 2), rotation);  // R cov R^T, symmetric
-      z = z + (k.matmul(turned) * k).sum(-1) / (2 * d);
+      z = z + (k.matmul(turned) * k).sum(-1) / (2 * rule_.scale.scalar);
     }
     auto scores = at::log_softmax(z, -1).logsumexp(at::IntArrayRef{0}) - std::log(static_cast<double>(group));
     if (parameters_.use_vnorm) scores = scores + at::linalg_vector_norm(v, 2, at::IntArrayRef{-1}).log();
@@ -75,8 +74,8 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
   }
 
   const ExpectedAttentionParameters parameters_;
-  const Rope& rope_;
   std::int64_t n_kv_heads_ = 0;
+  AttentionRule rule_;
   QueryStatistics queries_;  // of positions >= n_sink, before RoPE
 };
 
@@ -84,11 +83,11 @@ class ExpectedAttention : public DriftingScorer {
  public:
   explicit ExpectedAttention(const ExpectedAttentionParameters& parameters) : parameters_(parameters) {}
   Needs needs() const override { return {.raw_q = true, .k = true, .v = true}; }
-  std::unique_ptr<Layer> start_layer(const Rope& rope) const override {
-    return std::make_unique<ExpectedAttentionLayer>(parameters_, rope);
+  std::unique_ptr<Layer> start_layer() const override {
+    return std::make_unique<ExpectedAttentionLayer>(parameters_);
   }
-  std::unique_ptr<Head> start_head(const Rope& rope, const WholeHead& head) const override {
-    return start_expected_attention_head(parameters_, rope, head);
+  std::unique_ptr<Head> start_head(const WholeHead& head) const override {
+    return start_expected_attention_head(parameters_, head);
   }
 
  private:

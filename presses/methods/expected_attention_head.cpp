@@ -1,7 +1,6 @@
 #include "presses/methods/expected_attention_head.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -30,10 +29,9 @@ std::span<T> row(const at::Tensor& matrix, std::int64_t i) {
 template <class T>
 class ExpectedAttentionHead : public DriftingScorer::Head {
  public:
-  ExpectedAttentionHead(const ExpectedAttentionParameters& parameters, const Rope& rope,
-                        const WholeHead& head)
+  ExpectedAttentionHead(const ExpectedAttentionParameters& parameters, const WholeHead& head)
       : parameters_(parameters),
-        rope_(rope),
+        rule_(head.rule),
         q_(head.raw_q),
         k_(head.k.to(kType).contiguous()),
         log_vnorm_(at::linalg_vector_norm(head.v.to(at::kDouble), 2, at::IntArrayRef{-1}).log()),
@@ -53,7 +51,7 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
 
   void run_event_task(std::size_t task) override {
     const auto g = static_cast<std::int64_t>(task);
-    const auto rotations = rope_.means(n_, parameters_.n_future_positions);
+    const auto rotations = rule_.rope->means(n_, parameters_.n_future_positions);
     const auto first = std::max(n_before_, parameters_.n_sink);
     const auto n_fresh = std::max<std::int64_t>(0, n_.back() - first);
     const auto q = q_.select(0, g).narrow(0, n_.back() - n_fresh, n_fresh).to(at::kDouble).contiguous();
@@ -120,16 +118,17 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
   // tokens.
   void write_statistics(std::int64_t g, std::int64_t n, std::span<const double> cos,
                         std::span<const double> sin, std::span<double> out) const {
-    const auto d = static_cast<double>(d_head_);
+    const auto divisor = rule_.scale.divisor();
     const auto count = static_cast<double>(std::max<std::int64_t>(1, n - parameters_.n_sink));
     const auto mean = row<double>(mean_, g);
     const auto half = cos.size();
     for (std::size_t c = 0; c < half; ++c) {
-      out[c] = (mean[c] * cos[c] - mean[c + half] * sin[c]) / std::sqrt(d);
-      out[c + half] = (mean[c + half] * cos[c] + mean[c] * sin[c]) / std::sqrt(d);
+      out[c] = (mean[c] * cos[c] - mean[c + half] * sin[c]) / divisor;
+      out[c + half] = (mean[c + half] * cos[c] + mean[c] * sin[c]) / divisor;
     }
     if (n_products_ > 0)
-      rotate_covariance(row<double>(scatter_, g), 1 / count / (2 * d), cos, sin, out.subspan(size(d_head_)));
+      rotate_covariance(row<double>(scatter_, g), 1 / count / (2 * rule_.scale.scalar), cos, sin,
+                        out.subspan(size(d_head_)));
   }
 
   // Channels and their products: [n_keys, d_head + n_products].
@@ -145,7 +144,7 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
   }
 
   const ExpectedAttentionParameters parameters_;
-  const Rope& rope_;
+  const AttentionRule rule_;
   const at::Tensor q_;          // [group, n_tokens, d_head]
   const at::Tensor k_;          // [n_tokens, d_head]
   const at::Tensor log_vnorm_;  // [n_tokens]
@@ -168,10 +167,10 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
 }  // namespace
 
 std::unique_ptr<DriftingScorer::Head> start_expected_attention_head(
-    const ExpectedAttentionParameters& parameters, const Rope& rope, const WholeHead& head) {
+    const ExpectedAttentionParameters& parameters, const WholeHead& head) {
   if (head.k.scalar_type() == at::kDouble)
-    return std::make_unique<ExpectedAttentionHead<double>>(parameters, rope, head);
-  return std::make_unique<ExpectedAttentionHead<float>>(parameters, rope, head);
+    return std::make_unique<ExpectedAttentionHead<double>>(parameters, head);
+  return std::make_unique<ExpectedAttentionHead<float>>(parameters, head);
 }
 
 }  // namespace kvcompare

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "presses/rope.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -18,8 +17,7 @@ struct ExpectedAttentionParameters {
 
 //   head : raw_q, k, v. If they are float64 the forms and the softmax are, too; else both are float32.
 //          Statistics of the queries and the norms of values are float64 either way.
-// rope outlives the head.
 std::unique_ptr<DriftingScorer::Head> start_expected_attention_head(
-    const ExpectedAttentionParameters& parameters, const Rope& rope, const WholeHead& head);
+    const ExpectedAttentionParameters& parameters, const WholeHead& head);
 
 }  // namespace kvcompare

@@ -13,7 +13,6 @@
 
 #include "presses/needs.h"
 #include "presses/policy/death_times.h"
-#include "presses/rope.h"
 #include "presses/rounds.h"
 #include "presses/scorer.h"
 
@@ -35,7 +34,6 @@ struct UnitShape {
   Chunking chunking{};
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;
-  const Rope& rope;  // outlives what is started with it
 };
 
 // Of one unit, for its layers in order. An engine shows all tokens of a layer, then runs all rounds that

@@ -1,4 +1,4 @@
-// Taking the evicted out of a list of what is alive.
+// Removes evicted keys from a list of alive keys.
 #pragma once
 
 #include <cstddef>

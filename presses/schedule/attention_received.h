@@ -1,4 +1,5 @@
-// What the keys of one KV head were given by the queries that count: by all so far, or by the last few.
+// The attention that the keys of one KV head have received. Either all queries so far count, or only the last
+// few.
 #pragma once
 
 #include <cstddef>
@@ -9,21 +10,21 @@
 
 namespace kvcompare {
 
-// Columns are keys. New ones come last; keep() drops some.
+// A column is a key. New keys are appended as last columns; keep() drops columns.
 class AttentionReceived {
  public:
   // last_queries: how many count, at least 1; all if absent.
   explicit AttentionReceived(std::optional<std::int64_t> last_queries);
 
-  // Where the next query adds the weights that it gives to the first n_columns; there are no fewer than
-  // before.
+  // Returns the row of the next query. The caller adds to it the weights that this query gives to the first
+  // n_columns keys. n_columns never falls from one query to the next, unless keep() is called in between.
   std::span<double> next_row(std::size_t n_columns);
 
-  // The sum over the queries that count of what each of these columns was given.
+  // Computes for each of these columns the sum of the weights that it received from the queries that count.
   //   sums : [columns.size()], written
   void sums(std::span<const std::int32_t> columns, std::span<double> sums) const;
 
-  // Only these columns stay, in this order. columns: ascending
+  // Drops all columns but these, which keep their order. columns: ascending
   void keep(std::span<const std::int32_t> columns);
 
  private:

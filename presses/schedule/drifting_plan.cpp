@@ -10,7 +10,7 @@
 namespace kvcompare {
 namespace {
 
-// As in schedule_drifting: more tokens would mean more keys that are not yet born at most of the events.
+// A block of more tokens would compute the scores of more keys that are not yet born at most of its events.
 constexpr std::int64_t kTokensInBlock = 512;
 
 // Keys evicted, or judged, up to and with each event.

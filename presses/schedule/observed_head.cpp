@@ -21,18 +21,20 @@ namespace {
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// Columns are the keys alive at the start of a block, then the block's own. A tile of columns holds, for
-// every row, exponentials of logits less the tile's highest; which of the keys die inside the block is not
-// asked. A row's softmax weights follow from the tiles' highest and the sums over the alive. T: type of the
-// softmax, float or double.
+// The columns of a block are the keys that are alive when the block begins, followed by the block's own keys.
+// Columns are cut into tiles. A tile holds exp(logit - largest logit of the tile) for every row; to compute
+// it, nobody has to know which keys die inside the block. The softmax weights of a row follow from the
+// largest logits of its tiles and from the sums over the keys that are alive at that row. T is the type of
+// the softmax, float or double.
 template <class T>
 class HeadOfT : public ObservedHead {
  public:
   HeadOfT(const ObservingSchedule& schedule, const WholeHead& head, std::span<DeathTime> deaths)
       : schedule_(schedule),
-        q_((head.q.transpose(0, 1).to(kType) / std::sqrt(static_cast<double>(head.q.size(2)))).contiguous()),
+        q_((head.q.transpose(0, 1).to(kType) / head.rule.scale.divisor()).contiguous()),
         k_(head.k.to(kType).contiguous()),
         group_(head.q.size(0)),
+        window_(head.rule.window.value_or(schedule.chunking.n_tokens)),
         deaths_(deaths),
         received_(schedule.scorer.last_queries()) {}
 
@@ -57,8 +59,10 @@ class HeadOfT : public ObservedHead {
     for (std::int64_t r = 0; r < x.size(0); ++r) {
       const auto n_visible =
           std::clamp<std::int64_t>(n_old_ + r / group_ + 1 - std::int64_t(first), 0, std::int64_t(n_keys));
-      highest[r] =
-          exponentials(std::span(x.template mutable_data_ptr<T>() + r * x.stride(0), size(n_visible)));
+      const std::span row(x.template mutable_data_ptr<T>() + r * x.stride(0), size(n_visible));
+      const auto n_left = size(n_out_of_window(begin_ + r / group_, first, row.size()));
+      std::ranges::fill(row.first(n_left), T(0));
+      highest[r] = exponentials(row.subspan(n_left));
     }
   }
 
@@ -77,11 +81,11 @@ class HeadOfT : public ObservedHead {
  private:
   static constexpr auto kType = c10::CppTypeToScalarType<T>::value;
   static constexpr std::size_t kTile = 128;  // columns
-  // A sum this small, relative to the highest, may lack keys whose exponential is 0 (simd-inl.h): the highest
-  // is that of a key which has died since.
+  // If the sum of a row is smaller than this, the largest logit of the tiles belongs to a key that has died,
+  // and the exponentials of keys that are alive may have been rounded to 0 (simd-inl.h).
   static constexpr T kLeastSum = static_cast<T>(sizeof(T) == 4 ? 1e-25 : 1e-280);
 
-  // [n, d_head], of the columns from `first` on
+  // The keys of the columns from `first` on: [n, d_head].
   at::Tensor keys(std::size_t first, std::size_t n) const {
     auto keys = at::empty({std::int64_t(n), k_.size(1)}, kType);
     auto* to = keys.template mutable_data_ptr<T>();
@@ -90,7 +94,13 @@ class HeadOfT : public ObservedHead {
     return keys;
   }
 
-  // What the alive receive from query i, of all query heads.
+  // Returns how many of the columns [first, first + n) the window of query i has left behind.
+  std::int64_t n_out_of_window(std::int64_t i, std::size_t first, std::size_t n) const {
+    const auto columns = std::span(positions_).subspan(first, n);
+    return std::ranges::upper_bound(columns, i - window_) - columns.begin();
+  }
+
+  // Adds what the alive keys receive from query i, summed over the query heads.
   void add_row(std::int64_t i) {
     const auto n_visible = size(n_old_ + i - begin_ + 1);
     const auto n_tiles = (n_visible + kTile - 1) / kTile;
@@ -107,8 +117,8 @@ class HeadOfT : public ObservedHead {
     add_scaled_rows<T>({rows, size(exponentials_.size(1)), size(group_), kTile}, scales_, is_alive, received);
   }
 
-  // The factors that make softmax weights of a row's exponentials, tile by tile. False if the row is too far
-  // below its highest; then they stay 0.
+  // Computes the factor of each tile that turns the exponentials of a row into softmax weights. Returns false
+  // if the sum of the row is too small to do so; the factors are then 0.
   bool scale(std::span<const T> row, std::span<const T> is_alive, std::int64_t r, std::size_t g,
              std::size_t n_tiles) {
     const auto n_rows = size(exponentials_.size(0));
@@ -126,12 +136,12 @@ class HeadOfT : public ObservedHead {
     return true;
   }
 
-  // From the logits of the alive.
+  // Computes the row again, from the logits of the alive keys alone.
   void add_row_anew(std::int64_t i, std::int64_t g, std::span<const T> is_alive, std::span<double> received) {
     const auto n = is_alive.size();
     auto logits = keys(0, n).mv(q_.select(0, i).select(0, g));
     bias_.assign(n, -std::numeric_limits<T>::infinity());
-    for (std::size_t c = 0; c < n; ++c)
+    for (auto c = size(n_out_of_window(i, 0, n)); c < n; ++c)
       if (is_alive[c] != 0) bias_[c] = 0;
     add_attention_row(std::span(logits.template mutable_data_ptr<T>(), n), bias_, received);
   }
@@ -165,6 +175,7 @@ class HeadOfT : public ObservedHead {
   const at::Tensor q_;  // [n_tokens, group, d_head], scaled
   const at::Tensor k_;  // [n_tokens, d_head]
   const std::int64_t group_;
+  const std::int64_t window_;  // how many positions back a query sees; all of them without a window
   const std::span<DeathTime> deaths_;
   std::int64_t begin_ = 0, end_ = 0;     // rows of the block
   std::int64_t n_old_ = 0;               // columns of keys from before the block

@@ -1,5 +1,6 @@
-// One KV head of a schedule that follows the attention really given (schedule_observing.h): block of rows by
-// block of rows, first what needs no eviction to be known, then the rows in order.
+// Computes the death times of one KV head from the attention that its keys really receive
+// (schedule_observing.h). A row is a query. The rows are taken in blocks. For each block the logits are
+// computed first, because they do not depend on which keys die; then the rows are followed in order.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 
 namespace kvcompare {
 
-// What all heads share.
+// What all KV heads of the layer share.
 struct ObservingSchedule {
   EvictionPolicy policy;
   std::int64_t n_sink;
@@ -24,18 +25,19 @@ struct ObservingSchedule {
 class ObservedHead {
  public:
   virtual ~ObservedHead() = default;
-  // The rows [begin, end) are next.
+  // Begins the block of the rows [begin, end).
   virtual void start_block(std::int64_t begin, std::int64_t end) = 0;
-  // Each once, on any thread.
+  // The logits of the block, cut by keys into tasks. Each task runs once, on any thread.
   virtual std::size_t n_key_tasks() const = 0;
   virtual void run_key_task(std::size_t task) = 0;
-  // When the key tasks are done. Writes the deaths of the events that follow the block's rows.
+  // To be called when all key tasks of the block are done. Writes the death times of the events that follow
+  // the rows of the block.
   virtual void follow_rows() = 0;
 };
 
 //   head   : q and k
-//   deaths : [n_tokens], filled with kNever
-// schedule outlives what is returned.
+//   deaths : [n_tokens], filled with kNever by this function
+// `schedule` must outlive the result.
 std::unique_ptr<ObservedHead> start_observed_head(const ObservingSchedule& schedule, const WholeHead& head,
                                                   std::span<DeathTime> deaths);
 

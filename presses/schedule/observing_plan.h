@@ -1,5 +1,6 @@
-// Blocks of rows for a schedule under observed_attention that is decided away from the host. Columns of a
-// block are the keys that may be alive before it, then its own.
+// Divides the rows (queries) of a schedule under observed_attention into blocks. A GPU decides such a
+// schedule. The columns of a block are the keys that may be alive when the block begins, followed by the
+// block's own keys.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace kvcompare {
 struct ObservingBlock {
   std::int64_t first_row = 0;
   std::int64_t n_rows = 0;
-  std::int64_t n_old = 0;      // columns of keys from before the block
+  std::int64_t n_old = 0;      // columns of keys that are older than the block
   std::int64_t n_columns = 0;  // n_old + n_rows, rounded up to a multiple of kColumnMultiple
   std::int64_t n_next = 0;     // n_old of the next block
 };
@@ -23,12 +24,13 @@ inline constexpr std::int64_t kColumnMultiple = 4;
 
 struct ObservingPlan {
   std::vector<ObservingBlock> blocks;  // every row in one
-  EvictionSlots slots;                 // of a ratio budget, else empty
+  EvictionSlots slots;                 // of a ratio budget; empty under another policy
 
   std::int64_t capacity() const;  // columns of the widest block
 };
 
-// Under a ratio budget the host knows ahead how many keys are alive; under a threshold a head may keep all.
+// Under a ratio budget the host knows in advance how many keys are alive. Under a threshold a head may keep
+// all keys, so the columns are planned for that case.
 ObservingPlan observing_plan(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
                              std::int64_t n_rows);
 

@@ -26,7 +26,8 @@ using Fixed = std::unique_ptr<FixedScorer>;
 using Drifting = std::unique_ptr<DriftingScorer>;
 using Observing = std::unique_ptr<ObservingScorer>;
 
-// What all schedules and evictions of a unit share; the press that made them holds scorer and policy.
+// What all schedules and evictions of a unit share. They refer to the scorer and the policy of the press that
+// made them.
 struct HeadPolicy {
   EvictionPolicy policy;
   std::int64_t n_sink;
@@ -43,18 +44,21 @@ class HeadSchedule : public DeathSchedule {
   HeadSchedule(const HeadPolicy& policy, const UnitShape& unit) : policy_(policy), unit_(unit) {}
 
  protected:
-  // What of the layer belongs to a KV head; undefined where the layer's is.
+  // The part of the layer's tensors that belongs to a KV head. A tensor that the layer lacks stays undefined.
   WholeHead head_of(const LayerView& layer, std::int64_t kv_head) const {
     const auto group = unit_.n_heads / unit_.n_kv_heads;
     const auto queries = [&](const at::Tensor& q) {
       return q.defined() ? q.narrow(0, kv_head * group, group) : q;
     };
     const auto of_head = [&](const at::Tensor& x) { return x.defined() ? x.select(0, kv_head) : x; };
-    return {
-        .raw_q = queries(layer.raw_q), .q = queries(layer.q), .k = of_head(layer.k), .v = of_head(layer.v)};
+    return {.raw_q = queries(layer.raw_q),
+            .q = queries(layer.q),
+            .k = of_head(layer.k),
+            .v = of_head(layer.v),
+            .rule = layer.rule};
   }
 
-  // A round of a task a KV head.
+  // One round, with one task for each KV head.
   template <class F>
   std::unique_ptr<Rounds> each_head(F f) const {
     return one_round(static_cast<std::size_t>(unit_.n_kv_heads),
@@ -105,8 +109,8 @@ class DriftingHeadSchedule : public HeadSchedule {
   std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
     std::vector<DriftingHead> heads;
     for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
-      heads.push_back({[this, layer, h] { return scorer_.start_head(unit_.rope, head_of(layer, h)); },
-                       deaths.of_head(h)});
+      heads.push_back(
+          {[this, layer, h] { return scorer_.start_head(head_of(layer, h)); }, deaths.of_head(h)});
     return drifting_rounds(policy_.policy, policy_.n_sink, unit_.chunking, std::move(heads));
   }
 
@@ -187,8 +191,8 @@ class FixedHeadEviction : public HeadEviction {
 
 class DriftingHeadEviction : public HeadEviction {
  public:
-  DriftingHeadEviction(const DriftingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
-      : HeadEviction(policy), layer_(scorer.start_layer(unit.rope)) {}
+  DriftingHeadEviction(const DriftingScorer& scorer, const HeadPolicy& policy)
+      : HeadEviction(policy), layer_(scorer.start_layer()) {}
 
   void append(const LayerView& chunk) override { layer_->append(chunk); }
 
@@ -201,7 +205,7 @@ class DriftingHeadEviction : public HeadEviction {
   const std::unique_ptr<DriftingScorer::Layer> layer_;
 };
 
-// Sums the attention that each key receives from the queries that count.
+// Gathers the attention that each key receives from the queries that count.
 class ObservingHeadEviction : public HeadEviction {
  public:
   ObservingHeadEviction(const ObservingScorer& scorer, const HeadPolicy& policy, const UnitShape& unit)
@@ -230,7 +234,8 @@ class ObservingHeadEviction : public HeadEviction {
  private:
   using Rows = std::deque<at::Tensor>;  // of each: [group, keys that were alive and still are], float64
 
-  // The sum of all; shorter ones have 0 behind their end. `last` is the longest, or undefined.
+  // Returns the sum of the rows. A row that is shorter than the last one counts as padded with zeros.
+  //   last : the longest row, or undefined
   static at::Tensor added(const Rows& rows, at::Tensor last) {
     if (!last.defined()) last = at::zeros_like(rows.back());
     for (const auto& row : rows) last.narrow(1, 0, row.size(1)).add_(row);
@@ -270,7 +275,7 @@ class PerHead : public LayerPress {
     if (const auto* fixed = std::get_if<Fixed>(&scorer_))
       return std::make_unique<FixedHeadEviction>(**fixed, policy_, unit);
     if (const auto* drifting = std::get_if<Drifting>(&scorer_))
-      return std::make_unique<DriftingHeadEviction>(**drifting, policy_, unit);
+      return std::make_unique<DriftingHeadEviction>(**drifting, policy_);
     if (const auto* observing = std::get_if<Observing>(&scorer_))
       return std::make_unique<ObservingHeadEviction>(**observing, policy_, unit);
     return std::make_unique<KeepAllEviction>();

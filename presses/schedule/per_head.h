@@ -1,4 +1,5 @@
-// A LayerPress made of a scorer and a policy: every KV head evicts for itself. Most methods are this.
+// Makes a LayerPress of a scorer and a policy. Every KV head evicts for itself. Most methods are of this
+// kind.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace kvcompare {
 
-// The policy, and how many first positions are never evicted, are those of the spec.
+// The spec gives the policy and the number of sinks.
 std::unique_ptr<LayerPress> per_head(Scorer scorer, const MethodSpec& method);
 
 }  // namespace kvcompare

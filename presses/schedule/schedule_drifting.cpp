@@ -13,7 +13,7 @@ namespace {
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// What is alive in one KV head, block by block.
+// Follows the alive keys of one KV head, block by block.
 class HeadEvictions {
  public:
   HeadEvictions(const EvictionPolicy& policy, std::int64_t n_sink, const Chunking& chunking,
@@ -22,14 +22,14 @@ class HeadEvictions {
     std::ranges::fill(deaths, kNever);
   }
 
-  // Positions of the keys that may be alive at an event of the block: ascending.
+  // Returns the positions of the keys that may be alive at some event of the block, ascending.
   std::span<const std::int32_t> enter(const DriftingBlock& block) {
     n_old_ = std::ssize(candidates_);
     for (auto j = block.n_before; j < block.n_after; ++j) candidates_.push_back(static_cast<std::int32_t>(j));
     return candidates_;
   }
 
-  // All events of the block that was entered.
+  // Makes the evictions of all events of the current block.
   void evict(const DriftingBlock& block, DriftingScorer::Head& head) {
     std::vector<std::int32_t> alive;  // indices into candidates_
     for (std::int32_t c = 0; c < n_old_; ++c) alive.push_back(c);
@@ -85,19 +85,19 @@ class DriftingRounds : public Rounds {
 
   void run(std::size_t task) override {
     const auto [h, work, part] = tasks_[task];
-    auto& [start, scores, evictions] = heads_[h];
+    auto& head = heads_[h];
     switch (work) {
       case Work::kStart:
-        scores = start();
+        head.scores = head.start();
         break;
       case Work::kEvents:
-        scores->run_event_task(part);
+        head.scores->run_event_task(part);
         break;
       case Work::kKeys:
-        scores->run_key_task(part);
+        head.scores->run_key_task(part);
         break;
       case Work::kEvictions:
-        evictions.evict(plan_.blocks[block_], *scores);
+        head.evictions.evict(plan_.blocks[head.block], *head.scores);
         break;
     }
   }
@@ -105,17 +105,22 @@ class DriftingRounds : public Rounds {
   void next_round() override {
     do {
       tasks_.clear();
-      begin_stage();
-    } while (tasks_.empty() && stage_ != Stage::kEnd);
+      for (std::size_t h = 0; h < heads_.size(); ++h) begin_next_stage(h);
+    } while (tasks_.empty() &&
+             std::ranges::any_of(heads_, [](const auto& head) { return head.stage != Stage::kEnd; }));
+    // The longest first, so that the threads end together.
+    std::ranges::stable_partition(tasks_, [](const auto& task) { return task.work == Work::kEvictions; });
   }
 
  private:
-  enum class Stage { kStart, kFirstEvents, kKeys, kEvictions, kEnd };
+  enum class Stage { kStart, kFirstEvents, kPause, kKeys, kEvictions, kEnd };
   enum class Work { kStart, kEvents, kKeys, kEvictions };
   struct Head {
     std::function<std::unique_ptr<DriftingScorer::Head>()> start;
     std::unique_ptr<DriftingScorer::Head> scores;
     HeadEvictions evictions;
+    Stage stage = Stage::kStart;
+    std::size_t block = 0;
   };
   struct Task {
     std::size_t head;
@@ -123,44 +128,45 @@ class DriftingRounds : public Rounds {
     std::size_t part;
   };
 
-  void begin_stage() {
-    switch (stage_) {
+  void begin_next_stage(std::size_t h) {
+    auto& head = heads_[h];
+    switch (head.stage) {
       case Stage::kStart:
-        stage_ = Stage::kFirstEvents;
-        return begin_events(0);
+        head.stage = Stage::kFirstEvents;
+        return begin_events(h, 0);
       case Stage::kFirstEvents:
-        stage_ = Stage::kKeys;
-        return begin_keys();
+        // Every other head is one round behind the others.
+        head.stage = h % 2 == 0 ? Stage::kKeys : Stage::kPause;
+        if (head.stage == Stage::kKeys) begin_keys(h);
+        return;
+      case Stage::kPause:
+        head.stage = Stage::kKeys;
+        return begin_keys(h);
       case Stage::kKeys:
-        stage_ = Stage::kEvictions;
-        for (std::size_t h = 0; h < heads_.size(); ++h) tasks_.push_back({h, Work::kEvictions, 0});
-        return begin_events(block_ + 1);
+        head.stage = Stage::kEvictions;
+        tasks_.push_back({h, Work::kEvictions, 0});
+        return begin_events(h, head.block + 1);
       case Stage::kEvictions:
-        stage_ = ++block_ < plan_.blocks.size() ? Stage::kKeys : Stage::kEnd;
-        if (stage_ == Stage::kKeys) begin_keys();
+        head.stage = ++head.block < plan_.blocks.size() ? Stage::kKeys : Stage::kEnd;
+        if (head.stage == Stage::kKeys) begin_keys(h);
         return;
       case Stage::kEnd:
         return;
     }
   }
 
-  void begin_events(std::size_t block) {
+  void begin_events(std::size_t h, std::size_t block) {
     if (block == plan_.blocks.size()) return;
-    const auto& [first_event, n_events] =
-        std::pair(plan_.blocks[block].first_event, plan_.blocks[block].n_events);
-    const std::vector<std::int64_t> n(plan_.n.begin() + first_event,
-                                      plan_.n.begin() + first_event + n_events);
-    for (std::size_t h = 0; h < heads_.size(); ++h) {
-      heads_[h].scores->start_events(n);
-      add_tasks(h, Work::kEvents, heads_[h].scores->n_event_tasks());
-    }
+    const auto first = plan_.n.begin() + plan_.blocks[block].first_event;
+    const std::vector<std::int64_t> n(first, first + plan_.blocks[block].n_events);
+    heads_[h].scores->start_events(n);
+    add_tasks(h, Work::kEvents, heads_[h].scores->n_event_tasks());
   }
 
-  void begin_keys() {
-    for (std::size_t h = 0; h < heads_.size(); ++h) {
-      heads_[h].scores->start_keys(heads_[h].evictions.enter(plan_.blocks[block_]));
-      add_tasks(h, Work::kKeys, heads_[h].scores->n_key_tasks());
-    }
+  void begin_keys(std::size_t h) {
+    auto& head = heads_[h];
+    head.scores->start_keys(head.evictions.enter(plan_.blocks[head.block]));
+    add_tasks(h, Work::kKeys, head.scores->n_key_tasks());
   }
 
   void add_tasks(std::size_t head, Work work, std::size_t n) {
@@ -171,8 +177,6 @@ class DriftingRounds : public Rounds {
   const Chunking chunking_;
   const DriftingPlan plan_;
   std::vector<Head> heads_;
-  Stage stage_ = Stage::kStart;
-  std::size_t block_ = 0;
   std::vector<Task> tasks_;
 };
 

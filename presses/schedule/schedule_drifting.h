@@ -1,5 +1,6 @@
-// Death times under scores that change at every event but need no attention: those of all alive keys are
-// computed for a block of events at once, before it is known which of the keys die inside the block.
+// Computes death times under drifting scores: scores that change at every event but do not depend on
+// attention weights. Events are taken in blocks. For all events of a block the scores of all keys that are
+// alive at its start are computed at once, before it is known which of these keys die inside the block.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +22,15 @@ struct DriftingHead {
   std::span<DeathTime> deaths;                                   // [n_tokens], written
 };
 
-// The KV heads of a layer, which go through the blocks together. A block is two rounds: first what the events
-// are asked with and the scores' parts, cut by keys, of all heads; then the evictions, a task a head, and
-// beside them what the next block is asked with.
-// A task throws std::domain_error if a score is NaN.
+// Returns the rounds that decide all KV heads of a layer. For each head a block takes two rounds. The first
+// computes the parts of the scores, cut into tasks by keys. The second makes the evictions, in one task;
+// beside it other tasks prepare the query statistics of the next block. Every other head is one round behind
+// the others, so that threads that find no evictions to make find keys. A task throws std::domain_error if a
+// score is NaN.
 std::unique_ptr<Rounds> drifting_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
                                         const Chunking& chunking, std::vector<DriftingHead> heads);
 
-// One KV head, on this thread.
+// Decides one KV head on the calling thread.
 //   head   : fresh, from DriftingScorer::start_head
 //   deaths : [n_tokens], written
 // Throws std::domain_error if a score is NaN.

@@ -14,7 +14,8 @@ struct Candidate {
   std::int32_t position;
 };
 
-// Of two keys the one that dies later. On top of a heap in this order is the key to evict next.
+// Orders keys by when they are evicted: the later a key, the smaller. The top of a heap in this order is the
+// key to evict next.
 struct OutlivesIt {
   bool operator()(const Candidate& a, const Candidate& b) const {
     return a.score > b.score || (a.score == b.score && a.position < b.position);
@@ -41,7 +42,7 @@ class RatioSchedule {
   }
 
  private:
-  // A sink is alive and no candidate.
+  // A sink is alive, but it is never a candidate.
   void enter(std::int64_t j) {
     const auto score = scores_[static_cast<std::size_t>(j)];
     has_nan_ |= std::isnan(score);

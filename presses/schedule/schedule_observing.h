@@ -1,5 +1,5 @@
-// Death times under scores from the attention really given: rows are followed in order, inside the layer
-// alone.
+// Computes death times under scores that depend on the attention really given. The rows (queries) of the
+// layer are followed in order. Nothing outside the layer is needed.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,16 @@ struct ObservingHead {
   std::span<DeathTime> deaths;                  // [n_tokens], written
 };
 
-// The KV heads of a layer, which go through blocks of rows together. A block is two rounds: first logits and
-// exponentials for all keys that may be alive, cut by keys; then, a task a head, row by row: the sum over the
-// alive, what each of them receives, the eviction. Softmax in float32, in float64 if q is.
-// A task throws std::domain_error if a score is NaN. scorer outlives the rounds.
+// Returns the rounds that decide all KV heads of a layer; the heads go through blocks of rows together. A
+// block takes two rounds. The first computes logits and exponentials for all keys that may be alive, cut into
+// tasks by head and by keys. The second has one task a head, which follows the rows: for each row it sums
+// over the alive keys, adds what each key receives, and evicts. The softmax is in float32, or in float64 if q
+// is. A task throws std::domain_error if a score is NaN. scorer outlives the rounds.
 std::unique_ptr<Rounds> observing_rounds(const EvictionPolicy& policy, std::int64_t n_sink,
                                          const Chunking& chunking, const ObservingScorer& scorer,
                                          std::vector<ObservingHead> heads);
 
-// One KV head, on this thread.
+// Decides one KV head on the calling thread.
 //   head   : q and k
 //   deaths : [n_tokens], written
 // Throws std::domain_error if a score is NaN.

@@ -69,23 +69,24 @@ TEST(KvzipTargets, LooksAtEveryQueryOfALongRepetition) {
   const TemporaryFolder folder;
   write_tiny_model(folder.path(), tiny_model_preset("llama"));
   const auto loaded = load_for_test(folder.path(), folder.path() / "scorer", at::kDouble);
-  const auto& config = loaded.model->config();
+  const auto& heads = heads_of(loaded.model->decoder());
   RepeatedPrompt prompt{
       .sample = SampleIndex(0), .ids = {}, .n_context = 400, .repeat_begin = 401, .positions = {0, 399}};
-  for (TokenId t = 0; t < 801; ++t) prompt.ids.push_back((t * t + 3 * t) % config.vocab_size);
+  for (TokenId t = 0; t < 801; ++t)
+    prompt.ids.push_back((t * t + 3 * t) % loaded.model->decoder().vocab_size);
   const auto targets = kvzip_targets(*loaded.model, prompt);
 
   const auto view = loaded.model->project(LayerIndex(0), prompt.sample, 0, loaded.model->embed(prompt.ids));
   const auto norms = loaded.model->value_norms(LayerIndex(0), view.v);
-  const auto group = config.n_heads / config.n_kv_heads;
+  const auto group = heads.group();
   for (std::int64_t p = 0; p < 2; ++p)
-    for (std::int64_t h = 0; h < config.n_kv_heads; ++h) {
+    for (std::int64_t h = 0; h < heads.n_kv_heads; ++h) {
       const auto j = prompt.positions[static_cast<std::size_t>(p)];
       double best = 0;
       for (std::int64_t head = h * group; head < (h + 1) * group; ++head)
         for (std::int64_t i = prompt.repeat_begin; i < 801; ++i) {
           const at::Tensor logits = view.k[h].narrow(0, 0, i + 1).mv(view.q[head][i]) /
-                                    std::sqrt(static_cast<double>(config.head_dim));
+                                    std::sqrt(static_cast<double>(heads.head_dim));
           const auto weight = logits.softmax(0)[j].item<double>();
           best =
               std::max(best, weight * norms[head][j].item<double>() / view.hidden[i].norm().item<double>());

@@ -29,9 +29,9 @@ MAY_INCLUDE = {
     "presses/methods": {"presses", "presses/policy", "presses/schedule", "common/*"},
     "presses/registry.cpp": {"presses/*", "common/*"},  # the list of all methods
     "worker/devices": {"common/*"},
-    "worker/checkpoint": {"presses/methods", "common/*"},  # the surrogate of kvzap is a checkpoint too
-    "worker/model": {"worker/checkpoint", "presses", "common/*"},
-    "worker/weights": {"worker/checkpoint", "worker/devices", "common/*"},
+    "worker/model": {"presses", "common/*"},  # knows no file: worker/checkpoint reads what it describes
+    "worker/checkpoint": {"worker/model", "presses", "presses/methods", "common/*"},  # the surrogate of kvzap is a checkpoint too
+    "worker/weights": {"worker/checkpoint", "worker/devices", "worker/model", "presses", "common/*"},
     "worker/engine": {"worker/checkpoint", "worker/devices", "worker/model", "presses", "presses/policy", "presses/schedule", "common/*"},
     "worker/stepwise": {"worker/engine", "worker/checkpoint", "worker/model", "presses", "presses/policy", "common/*"},
     "worker/cpu": {"worker/engine", "worker/checkpoint", "worker/devices", "worker/model", "worker/weights",

@@ -30,8 +30,9 @@ struct Compared {
 
 Compared run(EngineKind kind, const ModelForTest& loaded, std::int64_t chunk_size, const Sample& sample,
              const MethodSpec& method) {
-  const auto& config = loaded.model->config();
-  DeathCollector collector(config.n_layers, config.n_kv_heads, {std::ssize(sample.ids), chunk_size});
+  const auto& decoder = loaded.model->decoder();
+  DeathCollector collector(decoder.n_layers(), heads_of(decoder).n_kv_heads,
+                           {std::ssize(sample.ids), chunk_size});
   auto result = make_engine(kind, loaded, chunk_size, collector.observer())->run(sample, method);
   return {std::move(result), collector.deaths()};
 }

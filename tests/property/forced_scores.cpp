@@ -155,7 +155,7 @@ EventScores scores_of_head(const ForcedLayer& layer, std::int64_t kv_head, const
   if (method.name == "knorm") return knorm(view.raw_k[kv_head]);
   if (method.name == "observed_attention") return observed(layer, kv_head, group);
   if (method.name == "expected_attention")
-    return Expected(view, kv_head, group, ExpectedAttentionFlags::of(method), exact.model->rope());
+    return Expected(view, kv_head, group, ExpectedAttentionFlags::of(method), *view.rule.rope);
   return by_scorer(layer, kv_head, method, exact);
 }
 

@@ -19,8 +19,9 @@ struct ForcedUnit {
 // Fails the test where the deaths are not the definition's, near-ties excepted: of two keys that rounding in
 // float32 may put in either order either may go.
 //   deaths   : [n_layers * n_kv_heads][n_tokens]
-//   near_tie : in 16 bits, by how much more scores may differ and still be a near-tie; a share of the distance
-//              between the highest and the lowest score of the event
+//   near_tie : in 16 bits, by how much more scores may differ and still be a near-tie; a share of the
+//   distance
+//              between the highest and the lowest score that an event of the head has
 ForcedUnit judge(const ModelForTest& exact, const EngineTask& unit, std::int64_t chunk_size,
                  const AllDeaths& deaths, double near_tie = 0);
 

@@ -14,7 +14,7 @@
 #include "presses/registry.h"
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
-#include "worker/checkpoint/model_config.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/gpu/gpu_engine.h"
 
 namespace kvcompare {
@@ -44,7 +44,8 @@ Outcome run(GpuWeights& weights, const Sample& sample, FloatProducts products) {
     outcome.deaths.emplace_back(head.begin(), head.end());
   };
   const auto engine = make_gpu_engine(weights, {}, {.observe_deaths = observe, .feature_products = products});
-  outcome.nll = engine->run(sample, make_method_spec(*find_method("expected_attention"), spec)).numbers.total_nll;
+  outcome.nll =
+      engine->run(sample, make_method_spec(*find_method("expected_attention"), spec)).numbers.total_nll;
   return outcome;
 }
 
@@ -71,8 +72,8 @@ struct Difference {
 TEST(Tf32Products, ChangeLessThanBfloat16Does) {
   KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const auto folder = *test_assets() / "models" / "stories260K";
-  const auto config = read_model_config(folder / "config.json");
-  GpuWeights halves(folder, config, at::kBFloat16, at::kCPU), floats(folder, config, at::kFloat, at::kCPU);
+  const auto decoder = decoder_of(read_model_config(folder / "config.json"));
+  GpuWeights halves(folder, decoder, at::kBFloat16, at::kCPU), floats(folder, decoder, at::kFloat, at::kCPU);
   const auto samples = stories(folder);
   ASSERT_EQ(std::ssize(samples), kSamples);
   Difference of_tf32, of_bfloat16;

@@ -17,8 +17,6 @@
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
 #include "tests/support/flags_and_chunks.h"
-#include "tests/support/temporary_folder.h"
-#include "tests/support/tiny_model.h"
 #include "worker/stepwise/layer_cache.h"
 
 namespace kvcompare {
@@ -33,12 +31,9 @@ class Generation {
         sample_(sample),
         resources_(loaded.resources()),
         press_(make_press(method, resources_)) {
-    const auto& config = model_.config();
-    const UnitShape unit{.chunking = {n_tokens, 1},
-                         .n_heads = config.n_heads,
-                         .n_kv_heads = config.n_kv_heads,
-                         .rope = model_.rope()};
-    for (std::int64_t l = 0; l < config.n_layers; ++l) caches_.emplace_back(*press_, unit);
+    const auto& heads = heads_of(model_.decoder());
+    const UnitShape unit{.chunking = {n_tokens, 1}, .n_heads = heads.n_heads, .n_kv_heads = heads.n_kv_heads};
+    for (std::int64_t l = 0; l < model_.decoder().n_layers(); ++l) caches_.emplace_back(*press_, unit);
   }
 
   // Passes a token, with its eviction, and returns the most likely next one.
@@ -164,15 +159,8 @@ TEST_F(GreedyGeneration, WritesTheRangesThatAreExactOnTheDemo) {
 
 TEST_F(GreedyGeneration, WritesTheRangesThatAreExactOnATrainedModelOfOthers) {
   KVCOMPARE_SKIP_WITHOUT_ASSETS();
-  const TemporaryFolder scorer;
   const auto model = *test_assets() / "models" / "stories260K";
-  const auto config = read_model_config(model / "config.json");
-  TinyModelSpec spec;
-  spec.layers = config.n_layers;
-  spec.kv_heads = config.n_kv_heads;
-  spec.hidden = config.hidden_size;
-  write_tiny_scorer(scorer.path(), spec);
-  const auto loaded = load_for_test(model, scorer.path(), at::kDouble);
+  const auto loaded = load_for_test(model, "", at::kDouble);
   auto ids = Tokenizer::load(model).encode(first_line(*test_assets() / "text" / "tinystories.jsonl"));
   ids.resize(130);
   const auto found = compare_all(loaded, ids);

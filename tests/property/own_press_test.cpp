@@ -85,10 +85,8 @@ class NeedsAttention : public SeesKeys {
 class SecondDrifting : public DriftingScorer {
  public:
   Needs needs() const override { return {.k = true}; }
-  std::unique_ptr<Layer> start_layer(const Rope& /*rope*/) const override {
-    return std::make_unique<OfLayer>();
-  }
-  std::unique_ptr<Head> start_head(const Rope& /*rope*/, const WholeHead& head) const override {
+  std::unique_ptr<Layer> start_layer() const override { return std::make_unique<OfLayer>(); }
+  std::unique_ptr<Head> start_head(const WholeHead& head) const override {
     EXPECT_TRUE(head.k.defined());
     EXPECT_FALSE(head.raw_q.defined() || head.q.defined() || head.v.defined());
     return std::make_unique<OfHead>();
@@ -142,6 +140,20 @@ class LastObserving : public SecondObserving {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
+// A schedule that decides a layer in one task.
+class DecidesAtOnce : public DeathSchedule {
+ public:
+  explicit DecidesAtOnce(const UnitShape& unit) : unit_(unit) {}
+  std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
+    return one_round(1, [this, layer, deaths](std::size_t) { decide_all(layer, deaths); });
+  }
+
+ protected:
+  virtual void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const = 0;
+
+  const UnitShape unit_;
+};
+
 // All heads share the budget 2 (n + 1) / 3 keys a head, by the first channel of the keys; a head keeps one at
 // least. On a tie the earlier position stays, and of one position the lower head.
 class SharedBudget : public LayerPress {
@@ -179,13 +191,10 @@ class SharedBudget : public LayerPress {
     return dead;
   }
 
-  class Schedule : public DeathSchedule {
+  class Schedule : public DecidesAtOnce {
    public:
-    explicit Schedule(const UnitShape& unit) : unit_(unit) {}
-    std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
-      return one_round(1, [this, layer, deaths](std::size_t) { decide_all(layer, deaths); });
-    }
-    void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const {
+    using DecidesAtOnce::DecidesAtOnce;
+    void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const override {
       EXPECT_FALSE(layer.q.defined() || layer.v.defined());
       const auto scores = layer.k.select(2, 0).to(at::kDouble).contiguous();
       for (std::int64_t h = 0; h < deaths.n_kv_heads; ++h) std::ranges::fill(deaths.of_head(h), kNever);
@@ -199,7 +208,6 @@ class SharedBudget : public LayerPress {
           deaths.of_head(key.kv_head)[index(key.position)] = static_cast<DeathTime>(e);
       }
     }
-    const UnitShape unit_;
   };
 
   class Eviction : public LayerEviction {
@@ -241,13 +249,10 @@ class LastQueries : public LayerPress {
     return survivors(RatioBudget{0.5}, 0, event, positions, given);
   }
 
-  class Schedule : public DeathSchedule {
+  class Schedule : public DecidesAtOnce {
    public:
-    explicit Schedule(const UnitShape& unit) : unit_(unit) {}
-    std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
-      return one_round(1, [this, layer, deaths](std::size_t) { decide_all(layer, deaths); });
-    }
-    void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const {
+    using DecidesAtOnce::DecidesAtOnce;
+    void decide_all(const LayerView& layer, const LayerDeathTimes& deaths) const override {
       const auto group = unit_.n_heads / unit_.n_kv_heads;
       const auto k = layer.k.to(at::kDouble).repeat_interleave(group, 0);
       const auto scale = 1 / std::sqrt(static_cast<double>(k.size(2)));
@@ -276,7 +281,6 @@ class LastQueries : public LayerPress {
         alive = kept;
       }
     }
-    const UnitShape unit_;
   };
 
   class Eviction : public LayerEviction {

@@ -75,8 +75,8 @@ inline std::unique_ptr<Engine> make_engine(EngineKind kind, const ModelForTest& 
     return make_stepwise_engine(*loaded.model, loaded.resources(),
                                 {.chunk_size = chunk_size, .observe_alive = std::move(observer)});
   if (!observer) return make_tiled_engine(*loaded.packed, loaded.resources(), {.chunk_size = chunk_size});
-  auto replaying =
-      std::make_unique<ReplayingEngine>(loaded.model->config().n_kv_heads, chunk_size, std::move(observer));
+  auto replaying = std::make_unique<ReplayingEngine>(heads_of(loaded.model->decoder()).n_kv_heads, chunk_size,
+                                                     std::move(observer));
   replaying->set_engine(
       make_tiled_engine(*loaded.packed, loaded.resources(),
                         {.chunk_size = chunk_size, .observe_deaths = replaying->death_observer()}));

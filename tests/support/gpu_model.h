@@ -9,6 +9,7 @@
 
 #include "tests/support/kernel_run.h"
 #include "tests/support/standard_scorer.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/gpu/gpu_engine.h"
 
@@ -18,9 +19,14 @@ class GpuModelForTest {
  public:
   GpuModelForTest(const std::filesystem::path& folder, at::ScalarType dtype,
                   const GpuWeightsOptions& options = {})
-      : weights_(folder, read_model_config(folder / "config.json"), dtype, kernel_device(), options) {
-    kvzap_.emplace(standard_scorer(), load_kvzap_surrogate(folder / "scorer", weights_.config(), std::nullopt,
-                                                           dtype, kernel_device()));
+      : GpuModelForTest(folder, decoder_of(read_model_config(folder / "config.json")), dtype, options) {}
+
+  // A decoder with the weights of the folder.
+  GpuModelForTest(const std::filesystem::path& folder, const Decoder& decoder, at::ScalarType dtype,
+                  const GpuWeightsOptions& options = {})
+      : weights_(folder, decoder, dtype, kernel_device(), options) {
+    kvzap_.emplace(standard_scorer(),
+                   load_kvzap_surrogate(folder / "scorer", decoder, std::nullopt, dtype, kernel_device()));
   }
 
   std::unique_ptr<Engine> engine(GpuEngineOptions options) const {

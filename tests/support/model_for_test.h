@@ -10,6 +10,7 @@
 
 #include "presses/registry.h"
 #include "tests/support/standard_scorer.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
@@ -28,17 +29,28 @@ struct ModelForTest {
   ScorerResources resources() const { return {.trained = &kvzap, .more_methods = more_methods}; }
 };
 
+// A decoder with the weights of the folder.
+//   scorer : kvzap's; empty if no test asks for kvzap
+inline ModelForTest load_for_test(const std::filesystem::path& folder, const Decoder& decoder,
+                                  const std::filesystem::path& scorer, at::ScalarType dtype,
+                                  std::optional<std::int64_t> max_weight_memory = std::nullopt,
+                                  std::optional<ProductKind> products = std::nullopt) {
+  ModelForTest loaded;
+  loaded.model = std::make_unique<Model>(decoder, load_weights(folder, decoder, dtype, at::kCPU));
+  loaded.packed = std::make_unique<PackedWeights>(
+      decoder, CheckpointWeights(folder, decoder, dtype, at::kCPU), max_weight_memory, products);
+  if (!scorer.empty())
+    loaded.kvzap.emplace(standard_scorer(),
+                         load_kvzap_surrogate(scorer, decoder, std::nullopt, dtype, at::kCPU));
+  return loaded;
+}
+
 inline ModelForTest load_for_test(const std::filesystem::path& folder, const std::filesystem::path& scorer,
                                   at::ScalarType dtype,
-                                  std::optional<std::int64_t> max_weight_memory = std::nullopt) {
-  const ModelConfig config = read_model_config(folder / "config.json");
-  ModelForTest loaded;
-  loaded.model = std::make_unique<Model>(config, load_weights(folder, config, dtype, at::kCPU));
-  loaded.packed = std::make_unique<PackedWeights>(config, CheckpointWeights(folder, config, dtype, at::kCPU),
-                                                  max_weight_memory);
-  loaded.kvzap.emplace(standard_scorer(),
-                       load_kvzap_surrogate(scorer, config, std::nullopt, dtype, at::kCPU));
-  return loaded;
+                                  std::optional<std::int64_t> max_weight_memory = std::nullopt,
+                                  std::optional<ProductKind> products = std::nullopt) {
+  return load_for_test(folder, decoder_of(read_model_config(folder / "config.json")), scorer, dtype,
+                       max_weight_memory, products);
 }
 
 }  // namespace kvcompare

@@ -16,6 +16,7 @@
 #include "tests/support/error_of.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temporary_folder.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/weights.h"
 
 namespace kvcompare {
@@ -100,8 +101,9 @@ class WeightsTest : public ::testing::Test {
  protected:
   void write(const std::vector<TensorToWrite>& tensors) const { write_safetensors(file(), tensors); }
   std::filesystem::path file() const { return folder_.path() / "model.safetensors"; }
+  Decoder decoder() const { return decoder_of(config_); }
   ModelWeights load(at::ScalarType dtype = at::kFloat) const {
-    return load_weights(folder_.path(), config_, dtype, at::kCPU);
+    return load_weights(folder_.path(), decoder(), dtype, at::kCPU);
   }
   CheckpointError error(at::ScalarType dtype = at::kFloat) const {
     return error_of<CheckpointError>([&] { load(dtype); });

@@ -17,6 +17,7 @@
 #include "presses/registry.h"
 #include "presses/scorer.h"
 #include "tests/support/attention_by_libtorch.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/safetensors_writer.h"
 #include "worker/checkpoint/weights.h"
@@ -30,24 +31,24 @@ int main(int argc, char** argv) try {
   }
   const std::filesystem::path folder = argv[1];
   const c10::InferenceMode no_autograd;
-  const auto config = read_model_config(folder / "config.json");
-  const Model model(config, load_weights(folder, config, at::kDouble, at::kCPU));
+  const auto decoder = decoder_of(read_model_config(folder / "config.json"));
+  const Model model(decoder, load_weights(folder, decoder, at::kDouble, at::kCPU));
   const auto method = make_method_spec(*find_method("kvzap"), {});
   TrainedScorers surrogates;
   surrogates.emplace(text_of_role(method, ParameterRole::kPlace),
-                     load_kvzap_surrogate(argv[2], config, std::nullopt, at::kDouble, at::kCPU));
+                     load_kvzap_surrogate(argv[2], decoder, std::nullopt, at::kDouble, at::kCPU));
   const auto scorer = make_scorer(method, {.trained = &surrogates});
   DatasetOptions options;
   options.path = argv[3];
   NamedTensors scores;
-  for (const auto& sample : read_dataset(options, {}, config.vocab_size).samples) {
+  for (const auto& sample : read_dataset(options, {}, decoder.vocab_size).samples) {
     auto x = model.embed(sample.ids);
-    for (std::int64_t l = 0; l < config.n_layers; ++l) {
+    for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
       const auto view = model.project(LayerIndex(l), sample.index, 0, x);
       const auto name = std::to_string(sample.index.value) + "." + std::to_string(l);
       scores.emplace_back(name, std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view));
       scores.emplace_back(name + ".hidden", view.hidden);
-      const auto never = at::full({config.n_kv_heads, x.size(0)}, x.size(0), at::kInt);
+      const auto never = at::full({heads_of(decoder).n_kv_heads, x.size(0)}, x.size(0), at::kInt);
       x = model.finish_layer(LayerIndex(l), x, interval_attention(view.q, view.k, view.v, never));
     }
   }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "worker/checkpoint/json_object.h"
-#include "worker/checkpoint/model_config.h"
+#include "worker/model/rope_config.h"
 
 namespace kvcompare {
 

@@ -41,16 +41,17 @@ SurrogateConfig read_surrogate_config(const std::filesystem::path& path) {
   return config;
 }
 
-void check_fits_model(const SurrogateConfig& scorer, const ModelConfig& model) {
+void check_fits_model(const SurrogateConfig& scorer, const Decoder& model) {
   struct Pair {
     const char* key;
     std::int64_t scorer_size;
     const char* model_key;
     std::int64_t model_size;
   };
-  for (const Pair& pair : {Pair{"n_modules", scorer.n_modules, "num_hidden_layers", model.n_layers},
-                           Pair{"input_dim", scorer.input_dim, "hidden_size", model.hidden_size},
-                           Pair{"output_dim", scorer.output_dim, "num_key_value_heads", model.n_kv_heads}})
+  for (const Pair& pair :
+       {Pair{"n_modules", scorer.n_modules, "num_hidden_layers", model.n_layers()},
+        Pair{"input_dim", scorer.input_dim, "hidden_size", model.hidden_size},
+        Pair{"output_dim", scorer.output_dim, "num_key_value_heads", heads_of(model).n_kv_heads}})
     if (pair.scorer_size != pair.model_size)
       throw CheckpointError(scorer.file, pair.key,
                             "is " + std::to_string(pair.scorer_size) + ", but the model's " + pair.model_key +
@@ -104,7 +105,7 @@ void check_tensors(const CheckpointFiles& files, const SurrogateConfig& scorer) 
 
 }  // namespace
 
-std::string kvzap_model_type(const std::filesystem::path& folder, const ModelConfig& model,
+std::string kvzap_model_type(const std::filesystem::path& folder, const Decoder& model,
                              const std::optional<std::string>& wanted) {
   const SurrogateConfig scorer = read_surrogate_config(folder / "config.json");
   check_type(scorer, wanted);
@@ -112,7 +113,7 @@ std::string kvzap_model_type(const std::filesystem::path& folder, const ModelCon
   return type_of(scorer);
 }
 
-KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const ModelConfig& model,
+KvzapSurrogate load_kvzap_surrogate(const std::filesystem::path& folder, const Decoder& model,
                                     const std::optional<std::string>& kvzap_model_type, at::ScalarType dtype,
                                     at::Device device) {
   const SurrogateConfig scorer = read_surrogate_config(folder / "config.json");

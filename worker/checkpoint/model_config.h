@@ -7,19 +7,9 @@
 #include <string>
 
 #include "common/run/dtype.h"
+#include "worker/model/rope_config.h"
 
 namespace kvcompare {
-
-struct RopeConfig {
-  enum class Type { kDefault, kLinear, kLlama3 };
-  Type type = Type::kDefault;
-  double theta = 10000;
-  double factor = 1;                                  // linear and llama3
-  double low_freq_factor = 1;                         // llama3
-  double high_freq_factor = 1;                        // llama3
-  std::int64_t original_max_position_embeddings = 0;  // llama3
-  friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
-};
 
 struct ModelConfig {
   std::string model_type;  // llama | mistral | qwen2 | qwen3

@@ -1,48 +1,29 @@
-// The weights of a decoder, as the model computes with them.
+// The weights of a decoder, read from its checkpoint.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
-#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "common/ids.h"
 #include "worker/checkpoint/checkpoint_files.h"
-#include "worker/checkpoint/model_config.h"
+#include "worker/model/decoder.h"
+#include "worker/model/layer_weights.h"
 
 namespace kvcompare {
-
-// Projections are [out, in]. A bias that the model does not have is an undefined tensor.
-struct LayerWeights {
-  at::Tensor input_norm;  // [d_model]
-  at::Tensor q, k, v,
-      o;  // [n_heads*d_head, d_model], [n_kv_heads*d_head, d_model] twice, [d_model, n_heads*d_head]
-  at::Tensor q_bias, k_bias, v_bias, o_bias;
-  at::Tensor q_norm, k_norm;       // [d_head]; undefined if the model has none
-  at::Tensor post_attention_norm;  // [d_model]
-  at::Tensor gate, up, down;       // [d_ff, d_model] twice, [d_model, d_ff]
-  at::Tensor gate_bias, up_bias, down_bias;
-};
-
-struct ModelWeights {
-  at::Tensor embedding;  // [vocab, d_model]
-  std::vector<LayerWeights> layers;
-  at::Tensor final_norm;  // [d_model]
-  at::Tensor lm_head;     // [vocab, d_model]; same storage as embedding if tied
-};
 
 // The files of a checkpoint folder: model.safetensors, or the shards of model.safetensors.index.json. Throws
 // CheckpointError naming file and tensor if one is missing, unexpected, misshaped, or of a dtype that is no
 // floating point. Reads headers only, unless a tied model stores both embedding and head: these must be
 // equal.
-CheckpointFiles open_checkpoint(const std::filesystem::path& folder, const ModelConfig& config);
+CheckpointFiles open_checkpoint(const std::filesystem::path& folder, const Decoder& decoder);
 
 // Under which of their two names a tied model stores them; else the one of its own.
 std::string embedding_name(const CheckpointFiles& files);
-std::string lm_head_name(const CheckpointFiles& files, const ModelConfig& config);
+std::string lm_head_name(const CheckpointFiles& files, const Decoder& decoder);
 
 // The weights of a checkpoint folder, read piece by piece. Tensors whose dtype and device match are views of
 // the mapped files (read-only), the others are converted. Every piece is checked when it is read:
@@ -51,7 +32,7 @@ std::string lm_head_name(const CheckpointFiles& files, const ModelConfig& config
 class CheckpointWeights {
  public:
   // Throws as open_checkpoint.
-  CheckpointWeights(const std::filesystem::path& folder, const ModelConfig& config, at::ScalarType dtype,
+  CheckpointWeights(const std::filesystem::path& folder, const Decoder& decoder, at::ScalarType dtype,
                     at::Device device);
 
   at::ScalarType dtype() const { return dtype_; }
@@ -70,16 +51,15 @@ class CheckpointWeights {
 
  private:
   at::Tensor tensor(const std::string& name) const;
-  at::Tensor if_any(bool exists, const std::string& name) const;
 
   CheckpointFiles files_;
-  ModelConfig config_;
+  Decoder decoder_;
   at::ScalarType dtype_;
   at::Device device_;
 };
 
 // All weights at once.
-ModelWeights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
-                          at::ScalarType dtype, at::Device device);
+ModelWeights load_weights(const std::filesystem::path& folder, const Decoder& decoder, at::ScalarType dtype,
+                          at::Device device);
 
 }  // namespace kvcompare

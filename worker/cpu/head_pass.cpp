@@ -7,6 +7,8 @@
 
 #include <ATen/ops/empty.h>
 
+#include "worker/cpu/tile_rows.h"
+
 namespace kvcompare {
 namespace {
 
@@ -14,6 +16,16 @@ namespace {
 constexpr std::int64_t kMostKeptBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kLeastRows = 8;
 constexpr std::int64_t kTilesPerThread = 4;
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+// The first numbers of a buffer that grows.
+template <class T>
+at::Tensor grown(at::Tensor& flat, std::int64_t n) {
+  if (!flat.defined() || flat.numel() < n)
+    flat = at::empty({n}, at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));
+  return flat.narrow(0, 0, n);
+}
 
 // Adds a block of logits to rows of tokens.
 //   logits : [n, n_entries], of vocabulary entries from `first` on
@@ -42,14 +54,14 @@ void add_distances(const at::Tensor& logits, const at::Tensor& of_reference, Uni
 
 template <class T>
 HeadPass<T>::HeadPass(PackedWeights& weights, std::vector<Lane<T>>& lanes, TileTeam& team)
-    : weights_(weights), config_(weights.config()), lanes_(lanes), team_(team) {}
+    : weights_(weights), decoder_(weights.decoder()), lanes_(lanes), team_(team) {}
 
 template <class T>
 void HeadPass<T>::run(std::span<UnitInFlight<T>* const> units, BatchWork& work) {
   list_tiles(units);
   double of_plain = 0, of_compared = 0;
   for (const auto* unit : units)
-    (unit->reference.defined() ? of_compared : of_plain) += head_operations(config_, unit->n_tokens());
+    (unit->reference.defined() ? of_compared : of_plain) += head_operations(decoder_, unit->n_tokens());
   pass_in_blocks(plain_, work, of_plain);
   if (weights_.streams()) {
     pass_in_blocks(compared_, work, of_compared);
@@ -101,7 +113,9 @@ void HeadPass<T>::list_tiles(std::span<UnitInFlight<T>* const> units) {
 
 template <class T>
 std::int64_t HeadPass<T>::rows_in_compared_tile() const {
-  const auto bytes_of_row = 2 * config_.vocab_size * static_cast<std::int64_t>(sizeof(T));
+  const auto n_rows = lanes_.front().n_rows;
+  if (weights_.products_of_head() == ProductKind::kNarrow) return n_rows;  // others would give other bits
+  const auto bytes_of_row = 2 * decoder_.vocab_size * static_cast<std::int64_t>(sizeof(T));
   return std::clamp(kMostKeptBytes / bytes_of_row, std::min(kLeastRows, lanes_.front().n_rows),
                     lanes_.front().n_rows);
 }
@@ -132,8 +146,9 @@ void HeadPass<T>::pass_in_blocks(std::vector<Tile>& tiles, BatchWork& work, doub
   each_block([&](const Block& block) {
     each(tiles, [&](Lane<T>& lane, Tile& tile) {
       const auto logits = matrix_in(lane.logits, tile.n, block.weights.size(1));
+      const auto n_logits = tile.n * block.weights.size(1);
       const auto of_reference =
-          matrix_in(lane.reference_logits(block.weights.size(1)), tile.n, block.weights.size(1));
+          matrix_in(grown<T>(lane.reference_logits, n_logits), tile.n, block.weights.size(1));
       multiply_reference(lane, tile, block, of_reference);
       for (auto* unit : tile.units) {
         multiply_unit(lane, *unit, tile, block, logits);
@@ -154,8 +169,9 @@ void HeadPass<T>::pass_at_once(std::vector<Tile>& tiles) {
   std::vector<Block> blocks;
   each_block([&](const Block& block) { blocks.push_back(block); });
   each(tiles, [&](Lane<T>& lane, Tile& tile) {
-    const auto n_kept = tile.n * config_.vocab_size;
-    const auto kept = lane.kept_logits(n_kept), of_reference = lane.reference_logits(n_kept);
+    const auto n_kept = tile.n * decoder_.vocab_size;
+    const auto kept = grown<T>(lane.kept_logits, n_kept),
+               of_reference = grown<T>(lane.reference_logits, n_kept);
     const auto block_of = [&](const at::Tensor& logits, const Block& block) {
       return matrix_in(logits.narrow(0, tile.n * block.first, tile.n * block.weights.size(1)), tile.n,
                        block.weights.size(1));
@@ -188,8 +204,8 @@ void HeadPass<T>::multiply_reference(Lane<T>& lane, const Tile& tile, const Bloc
 template <class T>
 void HeadPass<T>::multiply_unit(Lane<T>& lane, const UnitInFlight<T>& unit, const Tile& tile,
                                 const Block& block, const at::Tensor& logits) {
-  const auto hidden = matrix_in(lane.hidden.view({-1}), tile.n, config_.hidden_size);
-  norm_rows<T>(unit.x.narrow(0, tile.begin, tile.n), weights_.final_norm(), config_.rms_norm_eps, hidden);
+  const auto hidden = matrix_in(lane.hidden, tile.n, decoder_.hidden_size);
+  norm_rows<T>(unit.x.narrow(0, tile.begin, tile.n), weights_.final_norm(), decoder_.rms_norm_eps, hidden);
   lane.head_products.multiply(hidden, block.weights, logits);
 }
 

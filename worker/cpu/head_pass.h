@@ -9,12 +9,12 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "worker/checkpoint/model_config.h"
 #include "worker/cpu/lane.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/unit_in_flight.h"
 #include "worker/devices/tile_team.h"
 #include "worker/engine/batch_work.h"
+#include "worker/model/decoder.h"
 
 namespace kvcompare {
 
@@ -60,7 +60,7 @@ class HeadPass {
                      const at::Tensor& logits);
 
   PackedWeights& weights_;
-  const ModelConfig& config_;
+  const Decoder& decoder_;
   std::vector<Lane<T>>& lanes_;
   TileTeam& team_;
   std::vector<Tile> plain_, compared_;

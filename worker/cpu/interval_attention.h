@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "presses/attention_scale.h"
 #include "worker/cpu/aligned_vector.h"
 
 namespace kvcompare {
@@ -18,11 +19,13 @@ struct AttentionHeads {
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;  // divides n_heads
   std::int64_t n_tokens = 0;
-  std::int64_t d_head = 0;              // even
-  T* q = nullptr;                       // [n_tokens, n_heads, d_head]; the outputs take the queries' place
+  std::int64_t d_head = 0;  // even
+  AttentionScale scale{};
+  const T* q = nullptr;                 // [n_tokens, n_heads, d_head]
   const T* k = nullptr;                 // [n_kv_heads, n_tokens, d_head]
   const T* v = nullptr;                 // [n_kv_heads, n_tokens, d_head]
   const std::int32_t* until = nullptr;  // [n_kv_heads, n_tokens], j < until[j] <= n_tokens
+  T* out = nullptr;                     // [n_tokens, n_heads, d_head], written; may be q
 
   std::int64_t group() const { return n_heads / n_kv_heads; }
 };

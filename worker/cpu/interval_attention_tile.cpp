@@ -1,7 +1,6 @@
 // interval_attention_tile. A vector holds one number of several queries, so keys and values are read where
 // they lie, a row at a time, and softmax needs no sum across a vector.
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -93,20 +92,20 @@ class Tile {
 
   bool seen_by_all(std::size_t key) const { return s_.first[key] == 0 && s_.last[key] == n_queries_; }
 
-  T* query(std::size_t head, std::size_t i) const {
+  // Where query i begins in a query head of the group: in heads_.q and heads_.out.
+  std::size_t offset(std::size_t head, std::size_t i) const {
     const auto first_head = kv_head_ * heads_.group();
-    return heads_.q +
-           ((first_query_ + static_cast<std::int64_t>(i)) * heads_.n_heads + first_head) * heads_.d_head +
-           head * d_head_;
+    const auto query = first_query_ + static_cast<std::int64_t>(i);
+    return static_cast<std::size_t>((query * heads_.n_heads + first_head) * heads_.d_head) + head * d_head_;
   }
 
   void read_queries() {
-    const T scale = 1 / std::sqrt(static_cast<T>(d_head_));
+    const T scale = 1 / static_cast<T>(heads_.scale.divisor());
     s_.queries.assign(d_head_ * n_rows_, 0);
     for (std::size_t row = 0; row < n_rows_; ++row) {
       const auto i = row % rows_of_head_;
       if (static_cast<std::int64_t>(i) >= n_queries_) continue;
-      const T* q = query(row / rows_of_head_, i);
+      const T* q = heads_.q + offset(row / rows_of_head_, i);
       for (std::size_t c = 0; c < d_head_; ++c) s_.queries[c * n_rows_ + row] = q[c] * scale;
     }
   }
@@ -115,7 +114,7 @@ class Tile {
     for (std::size_t row = 0; row < n_rows_; ++row) {
       const auto i = row % rows_of_head_;
       if (static_cast<std::int64_t>(i) >= n_queries_) continue;
-      T* out = query(row / rows_of_head_, i);
+      T* out = heads_.out + offset(row / rows_of_head_, i);
       const T scale = 1 / s_.sums[row];
       for (std::size_t c = 0; c < d_head_; ++c) out[c] = s_.outputs[c * n_rows_ + row] * scale;
     }

@@ -1,7 +1,5 @@
 #include "worker/cpu/products.h"
 
-#include <algorithm>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
@@ -11,27 +9,35 @@
 namespace kvcompare {
 namespace {
 
-// A widened block stays in a core's second-level cache beside the rows that it is multiplied with.
-constexpr std::int64_t kWidenedNumbers = std::int64_t{1} << 16;
-constexpr std::int64_t kLeastColumns = 32;
-
-std::int64_t columns_at_once(std::int64_t n_in) { return std::max(kWidenedNumbers / n_in, kLeastColumns); }
-
 bool has_amx(at::ScalarType weights, std::string_view cpuinfo) {
   return has_cpu_flag(cpuinfo, weights == at::kHalf ? "amx_fp16" : "amx_bf16");
 }
 
-at::Tensor as_matrix(const at::Tensor& flat, std::int64_t n_rows, std::int64_t n_columns) {
+// [n_rows, n_columns], the first numbers of `flat`, which grows if it has less.
+at::Tensor as_matrix(at::Tensor& flat, at::ScalarType type, std::int64_t n_rows, std::int64_t n_columns) {
+  if (!flat.defined() || flat.numel() < n_rows * n_columns)
+    flat = at::empty({n_rows * n_columns}, at::TensorOptions().dtype(type));
   return flat.narrow(0, 0, n_rows * n_columns).view({n_rows, n_columns});
+}
+
+template <class T, class Weight = T>
+MatrixProduct<T, Weight> product_of(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out) {
+  return {.n_rows = x.size(0),
+          .n_in = x.size(1),
+          .n_out = out.size(1),
+          .x = x.const_data_ptr<T>(),
+          .weights = weight.const_data_ptr<Weight>(),
+          .out = out.mutable_data_ptr<T>()};
 }
 
 }  // namespace
 
 ProductKind product_kind(at::ScalarType weights, std::string_view cpuinfo) {
   if (weights == at::kFloat || weights == at::kDouble) return ProductKind::kPlain;
-  const auto* instructions = weights == at::kHalf ? "avx512_fp16" : "avx512_bf16";
-  return has_amx(weights, cpuinfo) || has_cpu_flag(cpuinfo, instructions) ? ProductKind::kNarrow
-                                                                          : ProductKind::kWidened;
+  if (has_amx(weights, cpuinfo)) return ProductKind::kNarrow;
+  if (weights == at::kBFloat16)
+    return has_cpu_flag(cpuinfo, "avx512_bf16") ? ProductKind::kPaired : ProductKind::kWidened;
+  return has_cpu_flag(cpuinfo, "avx512_fp16") ? ProductKind::kNarrow : ProductKind::kWidened;
 }
 
 ProductKind product_kind_of_head(ProductKind kind, at::ScalarType weights) {
@@ -42,6 +48,15 @@ at::ScalarType type_of_products(at::ScalarType weights) {
   return product_kind(weights, read_cpuinfo()) == ProductKind::kWidened ? at::kFloat : weights;
 }
 
+bool multiplies_pairs(ProductKind kind, at::ScalarType weights, std::string_view cpuinfo) {
+  return weights == at::kBFloat16 && kind != ProductKind::kWidened && has_cpu_flag(cpuinfo, "avx512_bf16");
+}
+
+WeightLayout layout_for(ProductKind kind) {
+  if (kind == ProductKind::kNarrow) return WeightLayout::kMatrix;
+  return kind == ProductKind::kPaired ? WeightLayout::kPairedPanels : WeightLayout::kPanels;
+}
+
 std::int64_t rows_in_product(ProductKind kind, at::ScalarType weights, std::string_view cpuinfo) {
   if (kind == ProductKind::kPlain) return 64;
   return kind == ProductKind::kNarrow && has_amx(weights, cpuinfo) ? 256 : 128;
@@ -50,59 +65,45 @@ std::int64_t rows_in_product(ProductKind kind, at::ScalarType weights, std::stri
 std::string name_of(ProductKind kind, at::ScalarType weights, std::string_view cpuinfo) {
   if (kind == ProductKind::kPlain) return "";
   if (kind == ProductKind::kWidened) return "float32 products";
+  if (kind == ProductKind::kPaired) return "bfloat16 products by AVX512-BF16";
   return std::string(weights == at::kHalf ? "float16" : "bfloat16") + " products" +
          (has_amx(weights, cpuinfo) ? " by AMX" : "");
 }
 
-Products::Products(ProductKind kind, at::ScalarType weights, std::int64_t max_rows, std::int64_t max_in,
-                   std::int64_t max_out)
-    : kind_(kind) {
-  const auto options = at::TensorOptions().dtype(weights);
-  if (kind == ProductKind::kNarrow) {
-    x_ = at::empty({max_rows * max_in}, options);
-    product_ = at::empty({max_rows * max_out}, options);
-  } else if (kind == ProductKind::kWidened) {
-    widened_ = at::empty({std::max(kWidenedNumbers, max_in * kLeastColumns)}, options.dtype(at::kFloat));
-  }
-}
-
 void Products::multiply(const at::Tensor& x, const at::Tensor& weight, at::Tensor out) {
-  if (kind_ == ProductKind::kPlain)
-    at::mm_out(out, x, weight);
-  else if (kind_ == ProductKind::kNarrow)
+  if (kind_ == ProductKind::kNarrow)
     out.copy_(narrow_product(x, weight));
   else
-    by_widened_blocks(weight, out,
-                      [&](const at::Tensor& block, at::Tensor columns) { at::mm_out(columns, x, block); });
+    on_panels(x, weight, out, ProductGoes::kToOut);
 }
 
 void Products::add_product(const at::Tensor& x, const at::Tensor& weight, at::Tensor out) {
-  if (kind_ == ProductKind::kPlain)
-    out.addmm_(x, weight);
-  else if (kind_ == ProductKind::kNarrow)
+  if (kind_ == ProductKind::kNarrow)
     out.add_(narrow_product(x, weight));
   else
-    by_widened_blocks(weight, out,
-                      [&](const at::Tensor& block, at::Tensor columns) { columns.addmm_(x, block); });
+    on_panels(x, weight, out, ProductGoes::kOntoOut);
+}
+
+void Products::on_panels(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& out,
+                         ProductGoes where) {
+  if (kind_ == ProductKind::kPaired)
+    kvcompare::multiply(product_of<float, c10::BFloat16>(x, weight, out), where, pairs_);
+  else if (weight.scalar_type() == at::kDouble)
+    kvcompare::multiply(product_of<double>(x, weight, out), where, wide_block_);
+  else if (weight.scalar_type() == at::kFloat)
+    kvcompare::multiply(product_of<float>(x, weight, out), where, block_);
+  else if (weight.scalar_type() == at::kHalf)
+    kvcompare::multiply(product_of<float, c10::Half>(x, weight, out), where, block_);
+  else
+    kvcompare::multiply(product_of<float, c10::BFloat16>(x, weight, out), where, block_);
 }
 
 at::Tensor Products::narrow_product(const at::Tensor& x, const at::Tensor& weight) {
-  auto narrow = as_matrix(x_, x.size(0), x.size(1));
-  auto product = as_matrix(product_, x.size(0), weight.size(1));
+  auto narrow = as_matrix(x_, weight.scalar_type(), x.size(0), x.size(1));
+  auto product = as_matrix(product_, weight.scalar_type(), x.size(0), weight.size(1));
   narrow.copy_(x);
   at::mm_out(product, narrow, weight);
   return product;
-}
-
-template <class Multiply>
-void Products::by_widened_blocks(const at::Tensor& weight, const at::Tensor& out, const Multiply& multiply) {
-  const auto n_in = weight.size(0), n_out = weight.size(1), step = columns_at_once(n_in);
-  for (std::int64_t begin = 0; begin < n_out; begin += step) {
-    const auto n = std::min(step, n_out - begin);
-    auto block = as_matrix(widened_, n_in, n);
-    block.copy_(weight.narrow(1, begin, n));
-    multiply(block, out.narrow(1, begin, n));
-  }
 }
 
 }  // namespace kvcompare

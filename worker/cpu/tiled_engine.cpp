@@ -13,10 +13,11 @@
 #include "common/errors.h"
 #include "common/log.h"
 #include "worker/cpu/simd_target.h"
+#include "worker/cpu/tile_rows.h"
 #include "worker/cpu/tiled_batch.h"
 #include "worker/devices/cpu_features.h"
 #include "worker/engine/batch_work.h"
-#include "worker/model/rope_frequencies.h"
+#include "worker/model/rotation_tables.h"
 
 namespace kvcompare {
 namespace {
@@ -28,13 +29,6 @@ constexpr std::int64_t kTokensAtOnceStreaming = 32768;
 
 using Clock = std::chrono::steady_clock;
 
-ProductShape shape_of_products(at::ScalarType weights, std::optional<ProductKind> wanted) {
-  const auto cpuinfo = read_cpuinfo();
-  const auto faster = product_kind(weights, cpuinfo);
-  const auto kind = faster == ProductKind::kPlain ? faster : wanted.value_or(faster);
-  return {.kind = kind, .weights = weights, .n_rows = rows_in_product(kind, weights, cpuinfo)};
-}
-
 template <class T>
 class TiledEngine : public Engine {
  public:
@@ -42,11 +36,11 @@ class TiledEngine : public Engine {
       : weights_(weights),
         resources_(resources),
         options_(std::move(options)),
-        products_(shape_of_products(weights.dtype(), options_.products)),
-        rope_(inverse_frequencies(weights.config().rope, weights.config().head_dim)),
+        n_rows_(rows_in_product(weights.products(), weights.dtype(), read_cpuinfo())),
+        rotations_(weights.decoder(), c10::CppTypeToScalarType<T>::value),
         team_(options_.n_threads) {
     const c10::InferenceMode no_autograd;
-    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_.config(), products_);
+    for (std::size_t t = 0; t < team_.n_threads(); ++t) lanes_.emplace_back(weights_, n_rows_);
   }
 
   ~TiledEngine() override { report_phases(); }
@@ -54,11 +48,11 @@ class TiledEngine : public Engine {
   std::int64_t n_tokens_at_once() const override {
     const auto n_threads = static_cast<std::int64_t>(team_.n_threads());
     return std::max(weights_.streams() ? kTokensAtOnceStreaming : kTokensAtOnce,
-                    n_threads * kRowTilesPerThread * products_.n_rows);
+                    n_threads * kRowTilesPerThread * n_rows_);
   }
 
   std::string instruction_set() const override {
-    const auto products = name_of(products_.kind, products_.weights, read_cpuinfo());
+    const auto products = name_of(weights_.products(), weights_.dtype(), read_cpuinfo());
     return simd_target() + (products.empty() ? "" : ", " + products);
   }
 
@@ -68,20 +62,20 @@ class TiledEngine : public Engine {
     std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>> entered;
     std::int64_t longest = 0;
     for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
-    tabulate_rotations(longest);
-    Batch<T> batch(weights_, rope_, rotations_, lanes_, team_, products_.n_rows, options_);
+    rotations_.reach(longest);
+    TiledBatch<T> batch(weights_, rotations_, lanes_, team_, options_.observe_deaths);
     for (const auto& task : tasks) {
       try {
         require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
-        auto unit = std::make_unique<UnitInFlight<T>>(task, weights_.config(), resources_, rope_,
-                                                      options_.chunk_size);
+        auto unit =
+            std::make_unique<UnitInFlight<T>>(task, weights_.decoder(), resources_, options_.chunk_size);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {
         entered.emplace_back(std::current_exception());
       }
     }
-    BatchWork work(work_observer(), all_operations(weights_.config(), tasks));
+    BatchWork work(work_observer(), all_operations(weights_.decoder(), tasks));
     batch.run(work);
     return outcomes(entered, std::chrono::duration<double>(Clock::now() - start).count());
   }
@@ -129,15 +123,8 @@ class TiledEngine : public Engine {
   at::Tensor last_hidden_of(const UnitInFlight<T>& unit) const {
     const auto x = unit.x.narrow(0, 0, unit.n_tokens() - 1);
     auto hidden = at::empty_like(x);
-    norm_rows<T>(x, weights_.final_norm(), weights_.config().rms_norm_eps, hidden);
+    norm_rows<T>(x, weights_.final_norm(), weights_.decoder().rms_norm_eps, hidden);
     return hidden;
-  }
-
-  void tabulate_rotations(std::int64_t n_positions) {
-    if (n_positions <= rotations_.n_positions) return;
-    const auto rotation = rope_.at(0, n_positions);
-    constexpr auto kType = c10::CppTypeToScalarType<T>::value;
-    rotations_ = {rotation.cos.to(kType), rotation.sin.to(kType), n_positions};
   }
 
   void report_phases() const {
@@ -154,9 +141,8 @@ class TiledEngine : public Engine {
   PackedWeights& weights_;
   const ScorerResources resources_;
   const TiledOptions options_;
-  const ProductShape products_;
-  const Rope rope_;
-  RotationTable rotations_;
+  const std::int64_t n_rows_;  // tokens of a row tile
+  RotationTables rotations_;
   TileTeam team_;
   std::vector<Lane<T>> lanes_;  // one a thread
 };

@@ -6,11 +6,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "presses/registry.h"
 #include "worker/cpu/packed_weights.h"
-#include "worker/cpu/products.h"
 #include "worker/engine/death_observer.h"
 #include "worker/engine/engine.h"
 
@@ -20,8 +18,6 @@ struct TiledOptions {
   std::int64_t chunk_size = 1;
   int n_threads = 1;
   DeathObserver observe_deaths = nullptr;  // for units that are run alone
-  // With weights of 16 bits; absent: the faster kind on this machine.
-  std::optional<ProductKind> products = std::nullopt;
 };
 
 // Cuts samples in fixed tiles, which n_threads threads take in turn: a single long sample uses all threads,

@@ -6,17 +6,16 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <utility>
-#include <variant>
 #include <vector>
 
-#include <ATen/ops/empty.h>
+#include <ATen/core/Tensor.h>
 
 #include "presses/policy/layer_press.h"
 #include "presses/registry.h"
 #include "worker/cpu/distribution_kernels.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/key_ledger.h"
+#include "worker/model/decoder.h"
 
 namespace kvcompare {
 
@@ -31,43 +30,13 @@ struct TokenLogits {
 // T: float or double.
 template <class T>
 struct UnitInFlight {
-  // rope outlives the unit.
-  UnitInFlight(const EngineTask& task, const ModelConfig& config, const ScorerResources& resources,
-               const Rope& rope, std::int64_t chunk_size)
-      : sample(*task.sample),
-        method(*task.method),
-        chunking{std::ssize(sample.ids), chunk_size},
-        press(make_press(method, resources)),
-        needs(press->needs()),
-        schedule(press->start_schedule({.chunking = chunking,
-                                        .n_heads = config.n_heads,
-                                        .n_kv_heads = config.n_kv_heads,
-                                        .rope = rope})),
-        ledger(chunking, method, config.n_layers, config.n_kv_heads),
-        reference(task.reference),
-        gives_last_hidden(task.gives_last_hidden),
-        tokens(static_cast<std::size_t>(chunking.n_tokens - 1)) {
-    if (reference.defined()) {
-      reference_tokens.resize(tokens.size());
-      distances.resize(tokens.size());
-    }
-    const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
-    const auto n = chunking.n_tokens, d = config.head_dim;
-    q = at::empty({n, config.n_heads * d}, options);
-    k = at::empty({config.n_kv_heads, n, d}, options);
-    v = at::empty({config.n_kv_heads, n, d}, options);
-    if (needs.layer.raw_q) raw_q = at::empty({n, config.n_heads * d}, options);
-    deaths = at::empty({config.n_kv_heads, n}, options.dtype(at::kInt));
-  }
+  UnitInFlight(const EngineTask& task, const Decoder& decoder, const ScorerResources& resources,
+               std::int64_t chunk_size);
 
   std::int64_t n_tokens() const { return chunking.n_tokens; }
 
   // By any thread, of the first failure; the unit's further tiles are left out.
-  void fail(std::exception_ptr error) {
-    const std::scoped_lock lock(mutex);
-    if (!failure) failure = std::move(error);
-    failed = true;
-  }
+  void fail(std::exception_ptr error);
 
   const Sample& sample;
   const MethodSpec& method;
@@ -76,10 +45,12 @@ struct UnitInFlight {
   const PressNeeds needs;
   const std::unique_ptr<DeathSchedule> schedule;
   at::Tensor x;       // [n_tokens, d_model], the residual stream
-  at::Tensor q;       // [n_tokens, n_heads * d_head]; then the heads' outputs
+  at::Tensor q;       // [n_tokens, n_heads * d_head]
   at::Tensor raw_q;   // the same before RoPE, if the schedule needs it
   at::Tensor k, v;    // [n_kv_heads, n_tokens, d_head]
-  at::Tensor deaths;  // [n_kv_heads, n_tokens]: DeathTime, then the first query that does not see the key
+  at::Tensor deaths;  // [n_kv_heads, n_tokens], int32: DeathTime
+  at::Tensor until;   // [n_kv_heads, n_tokens], int32: the first query that does not see the key
+  at::Tensor heads;   // [n_tokens, n_heads * d_head], what attention gives
   KeyLedger ledger;
   const at::Tensor reference;       // EngineTask::reference
   const bool gives_last_hidden;     // EngineTask::gives_last_hidden

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "worker/model/weight_table.h"
+
 namespace kvcompare {
 namespace {
 
@@ -12,24 +14,36 @@ double as_double(std::int64_t n) { return static_cast<double>(n); }
 
 }  // namespace
 
-double layer_operations(const ModelConfig& c, std::int64_t begin, std::int64_t end) {
-  const auto heads = 2 * (c.n_heads + c.n_kv_heads) * c.head_dim;  // channels of q, k, v, and of the input of
-                                                                   // o
-  const auto n_weights = as_double(c.hidden_size) * as_double(heads + 3 * c.intermediate_size);
+double LayerOperations::of(std::int64_t begin, std::int64_t end) const {
   const auto n_pairs = (as_double(end) * as_double(end + 1) - as_double(begin) * as_double(begin + 1)) / 2;
-  return kPerWeight * n_weights * as_double(end - begin) +
-         kPerChannel * n_pairs * as_double(c.n_heads * c.head_dim);
+  return per_token * as_double(end - begin) + per_pair * n_pairs;
 }
 
-double head_operations(const ModelConfig& c, std::int64_t n_tokens) {
-  return kPerWeight * as_double(c.hidden_size) * as_double(c.vocab_size) * as_double(n_tokens);
+LayerOperations layer_operations(const Decoder& decoder, std::int64_t layer) {
+  return {.per_token = kPerWeight * as_double(n_layer_matrix_numbers(decoder, layer)),
+          .per_pair = kPerChannel * as_double(decoder.layer(layer).heads.q_width())};
 }
 
-double all_operations(const ModelConfig& c, std::span<const EngineTask> tasks) {
+LayerOperations operations_of_layers(const Decoder& decoder) {
+  LayerOperations sum;
+  for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
+    const auto layer = layer_operations(decoder, l);
+    sum.per_token += layer.per_token;
+    sum.per_pair += layer.per_pair;
+  }
+  return sum;
+}
+
+double head_operations(const Decoder& decoder, std::int64_t n_tokens) {
+  return kPerWeight * as_double(decoder.hidden_size) * as_double(decoder.vocab_size) * as_double(n_tokens);
+}
+
+double all_operations(const Decoder& decoder, std::span<const EngineTask> tasks) {
+  const auto layers = operations_of_layers(decoder);
   double sum = 0;
   for (const auto& task : tasks) {
     const auto n = std::ssize(task.sample->ids);
-    sum += as_double(c.n_layers) * layer_operations(c, 0, n) + head_operations(c, n);
+    sum += layers.of(0, n) + head_operations(decoder, n);
   }
   return sum;
 }

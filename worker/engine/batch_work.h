@@ -4,22 +4,30 @@
 #include <cstdint>
 #include <span>
 
-#include "worker/checkpoint/model_config.h"
 #include "worker/engine/engine.h"
+#include "worker/model/decoder.h"
 
 namespace kvcompare {
 
 // The numbers of floating-point operations below are rough: matrix products, and attention over all keys, as
-// if no key were evicted.
+// if no key were evicted and no layer had a window.
 
-// Of one layer, for tokens [begin, end) of a sample.
-double layer_operations(const ModelConfig& config, std::int64_t begin, std::int64_t end);
+// Of one layer, or of all of them.
+struct LayerOperations {
+  double per_token = 0;
+  double per_pair = 0;  // of a query and a key
+
+  // For tokens [begin, end) of a sample.
+  double of(std::int64_t begin, std::int64_t end) const;
+};
+LayerOperations layer_operations(const Decoder& decoder, std::int64_t layer);
+LayerOperations operations_of_layers(const Decoder& decoder);
 
 // Of the head, for n_tokens.
-double head_operations(const ModelConfig& config, std::int64_t n_tokens);
+double head_operations(const Decoder& decoder, std::int64_t n_tokens);
 
 // Of whole samples, all layers and the head.
-double all_operations(const ModelConfig& config, std::span<const EngineTask> tasks);
+double all_operations(const Decoder& decoder, std::span<const EngineTask> tasks);
 
 class BatchWork {
  public:

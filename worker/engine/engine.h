@@ -66,8 +66,9 @@ class Engine {
 
   // The arithmetic that this engine chose when it was made. On another machine it may choose another one, and
   // then the last bits differ. On the CPU this is Highway's name of an instruction set ("AVX3_DL"). With
-  // weights of 16 bits it also says how products are computed: "AVX3_ZEN4, bfloat16 products". On a GPU it is
-  // the instruction of attention ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses everything.
+  // weights of 16 bits it also says how products are computed: "AVX3, bfloat16 products by AVX512-BF16". On a
+  // GPU it is the instruction of attention ("wgmma", "mma.sync", "fma"). Empty if libtorch chooses
+  // everything.
   virtual std::string instruction_set() const { return ""; }
 
  protected:

@@ -34,7 +34,7 @@ at::Tensor scattered(at::IntArrayRef sizes, double factor, const at::TensorOptio
 
 // In float32: [n_tokens, n_heads, d_head].
 at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const at::Tensor& until) {
+                           const at::Tensor& until, const AttentionScale& scale) {
   const auto group = q.size(1) / k.size(1);
   const auto heads = [&](const at::Tensor& x, std::int64_t n) {
     return x.to(at::kFloat).transpose(0, 1).repeat_interleave(n, 0);
@@ -42,8 +42,7 @@ at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   const auto query = at::arange(kTokens, until.options()).unsqueeze(1);
   const auto key = at::arange(kTokens, until.options()).unsqueeze(0);
   const auto hidden = key.gt(query) | query.ge(until.repeat_interleave(group, 0).unsqueeze(1));
-  const auto scale = 1 / std::sqrt(static_cast<double>(q.size(2)));
-  const auto logits = heads(q, 1).matmul(heads(k, group).transpose(1, 2)) * scale;
+  const auto logits = heads(q, 1).matmul(heads(k, group).transpose(1, 2)) * scale.factor();
   const auto weights = logits.masked_fill(hidden, -std::numeric_limits<double>::infinity()).softmax(-1);
   return weights.matmul(heads(v, group)).transpose(0, 1);
 }
@@ -57,31 +56,33 @@ double most_error(at::ScalarType type) {
 
 }  // namespace
 
-double attention_error(const ModelConfig& c, const at::TensorOptions& options, MatrixInstruction instruction,
-                       const Attend& attend) {
+double attention_error(const LayerShape& layer, const at::TensorOptions& options,
+                       MatrixInstruction instruction, const Attend& attend) {
+  const auto& heads = layer.heads;
   const c10::DeviceGuard on_device(options.device());  // kernels are launched on the current one
-  const auto rotated = scattered({kTokens, c.n_heads + c.n_kv_heads, c.head_dim}, 0.0137, options);
-  const auto qkv = scattered({kTokens, (c.n_heads + 2 * c.n_kv_heads) * c.head_dim}, 0.0291, options);
+  const auto rotated =
+      scattered({kTokens, heads.n_heads + heads.n_kv_heads, heads.head_dim}, 0.0137, options);
+  const auto qkv = scattered({kTokens, heads.qkv_width()}, 0.0291, options);
   // Of key j in head h: j + 1 and up to kTokens more.
   const auto whole = options.dtype(at::kInt);
   const auto position = at::arange(kTokens, whole).unsqueeze(0);
-  const auto head = at::arange(c.n_kv_heads, whole).unsqueeze(1);
+  const auto head = at::arange(heads.n_kv_heads, whole).unsqueeze(1);
   const auto until = (position + 1 + (position * 37 + head * 11).remainder(kTokens)).clamp_max(kTokens);
-  const auto out = at::full({kTokens, c.n_heads * c.head_dim}, std::nan(""), options);
-  attend(rotated, qkv, until.to(at::kInt).contiguous(), out, instruction);
-  const auto v = qkv.narrow(1, (c.n_heads + c.n_kv_heads) * c.head_dim, c.n_kv_heads * c.head_dim);
+  const auto out = at::full({kTokens, heads.q_width()}, std::nan(""), options);
+  attend(rotated, qkv, until.to(at::kInt).contiguous(), layer.scale, out, instruction);
+  const auto v = qkv.narrow(1, heads.q_width() + heads.kv_width(), heads.kv_width());
   const auto expected =
-      plain_attention(rotated.narrow(1, 0, c.n_heads), rotated.narrow(1, c.n_heads, c.n_kv_heads),
-                      v.unflatten(1, {c.n_kv_heads, c.head_dim}), until);
+      plain_attention(rotated.narrow(1, 0, heads.n_heads), rotated.narrow(1, heads.n_heads, heads.n_kv_heads),
+                      v.unflatten(1, {heads.n_kv_heads, heads.head_dim}), until, layer.scale);
   return (out.view_as(expected).to(at::kFloat) - expected).abs().max().item<double>();
 }
 
-MatrixInstruction right_instruction(const ModelConfig& config, const at::TensorOptions& options,
+MatrixInstruction right_instruction(const LayerShape& layer, const at::TensorOptions& options,
                                     const Attend& attend) {
   const double most = most_error(options.dtype().toScalarType());
   std::string errors;
   for (const auto instruction : {MatrixInstruction::kBest, MatrixInstruction::kMmaSync}) {
-    const auto error = attention_error(config, options, instruction, attend);
+    const auto error = attention_error(layer, options, instruction, attend);
     if (error <= most) {
       if (!errors.empty())
         log_warning("attention by the fastest instruction of this GPU is wrong by " + errors +
@@ -94,11 +95,11 @@ MatrixInstruction right_instruction(const ModelConfig& config, const at::TensorO
                        " is right: please report this, with the output of kvcompare doctor");
 }
 
-std::string name_of_instruction(const ModelConfig& config, const at::TensorOptions& options,
+std::string name_of_instruction(const HeadShape& heads, const at::TensorOptions& options,
                                 MatrixInstruction instruction) {
   const c10::DeviceGuard on_device(options.device());  // whose compute capability is asked for
   const bool in_16_bits = options.dtype() == at::kHalf || options.dtype() == at::kBFloat16;
-  if (!in_16_bits || !has_matrix_kernel(config.head_dim)) return "fma";
+  if (!in_16_bits || !has_matrix_kernel(heads.head_dim)) return "fma";
   return uses_wgmma(instruction) ? "wgmma" : "mma.sync";
 }
 

@@ -7,26 +7,27 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "worker/checkpoint/model_config.h"
 #include "worker/gpu/gpu_operators.h"
+#include "worker/model/decoder.h"
 
 namespace kvcompare {
 
 // attend_to_alive, or what a test has instead of it.
-using Attend = std::function<void(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                                  const at::Tensor& out, MatrixInstruction instruction)>;
+using Attend =
+    std::function<void(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
+                       const AttentionScale& scale, const at::Tensor& out, MatrixInstruction instruction)>;
 
-// Largest difference from attention in float32, over one layer of the model's heads.
-double attention_error(const ModelConfig& config, const at::TensorOptions& options,
+// Largest difference from attention in float32, over one layer of that shape.
+double attention_error(const LayerShape& layer, const at::TensorOptions& options,
                        MatrixInstruction instruction, const Attend& attend = attend_to_alive);
 
 // kBest if it is right on this device, else, with a warning, kMmaSync. Throws InvariantError if neither is.
-MatrixInstruction right_instruction(const ModelConfig& config, const at::TensorOptions& options,
+MatrixInstruction right_instruction(const LayerShape& layer, const at::TensorOptions& options,
                                     const Attend& attend = attend_to_alive);
 
 // What attend_to_alive computes with on this device, given that choice: "wgmma", "mma.sync", or "fma" where
 // no matrix instruction is used.
-std::string name_of_instruction(const ModelConfig& config, const at::TensorOptions& options,
+std::string name_of_instruction(const HeadShape& heads, const at::TensorOptions& options,
                                 MatrixInstruction instruction);
 
 }  // namespace kvcompare

@@ -17,7 +17,7 @@
 #include "worker/gpu/gpu_unit.h"
 #include "worker/gpu/layers_under_way.h"
 #include "worker/gpu/out_of_memory.h"
-#include "worker/model/rope_frequencies.h"
+#include "worker/model/rotation_tables.h"
 
 namespace kvcompare {
 namespace {
@@ -38,24 +38,25 @@ class GpuEngine : public Engine {
  public:
   GpuEngine(GpuWeights& weights, const ScorerResources& resources, GpuEngineOptions options)
       : weights_(weights),
-        config_(weights.config()),
+        decoder_(weights.decoder()),
         options_(std::move(options)),
-        model_{.config = config_,
+        model_{.decoder = decoder_,
                .resources = resources,
-               .rope = Rope(inverse_frequencies(config_.rope, config_.head_dim)),
+               .rotations = RotationTables(decoder_, at::kFloat, weights.device()),
                .options = weights.options(),
                .feature_products = options_.feature_products.value_or(
                    weights.options().dtype() == at::kFloat ? FloatProducts::kExact : FloatProducts::kTf32)} {
     const c10::InferenceMode no_autograd;
-    if (!weights.device().is_cpu()) instruction_ = right_instruction(config_, weights.options());
-    instruction_name_ = name_of_instruction(config_, weights.options(), instruction_);
+    if (!weights.device().is_cpu())
+      instruction_ = right_instruction(decoder_.layers.front(), weights.options());
+    instruction_name_ = name_of_instruction(heads_of(decoder_), weights.options(), instruction_);
   }
 
   std::string instruction_set() const override { return instruction_name_; }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
-    BatchWork work(work_observer(), all_operations(config_, tasks));
+    BatchWork work(work_observer(), all_operations(decoder_, tasks));
     std::vector<EngineOutcome> outcomes;
     while (outcomes.size() < tasks.size()) {
       const auto rest = tasks.subspan(outcomes.size());
@@ -103,10 +104,10 @@ class GpuEngine : public Engine {
     }
     std::vector<c10::Stream> streams;
     for (const auto& place : places) streams.push_back(place.slot->stream);
-    LayersUnderWay under_way(tasks, config_, work);
-    for (std::int64_t l = 0; l < config_.n_layers; ++l) {
+    LayersUnderWay under_way(tasks, decoder_, work);
+    for (std::int64_t l = 0; l < decoder_.n_layers(); ++l) {
       const auto& layer = weights_.layer(l, streams);
-      for_each(places, [&](GpuUnit& unit) { unit.pass_layer(LayerIndex(l), layer, rotation_); });
+      for_each(places, [&](GpuUnit& unit) { unit.pass_layer(LayerIndex(l), layer); });
       weights_.done_with(l, streams);
       under_way.queued(streams.back());
     }
@@ -116,7 +117,7 @@ class GpuEngine : public Engine {
 
     std::int64_t n_tokens = 0;
     for (const auto& task : tasks) n_tokens += std::ssize(task.sample->ids);
-    work.done(head_operations(config_, n_tokens));
+    work.done(head_operations(decoder_, n_tokens));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::vector<EngineOutcome> outcomes;
     for (auto& place : places) {
@@ -134,23 +135,19 @@ class GpuEngine : public Engine {
     const auto n_block_rows = std::min(n_rows, n_tokens);
     const auto& have = slot.buffers;
     if (!have.x.defined() || have.x.size(0) < n_tokens ||
-        have.gated.size(0) < n_block_rows * config_.intermediate_size) {
+        have.gated.size(0) < n_block_rows * widest_mlp(decoder_)) {
       slot.buffers = {};  // gives their memory back first
-      slot.buffers = make_gpu_unit_buffers(config_, n_tokens, n_block_rows, weights_.options());
+      slot.buffers = make_gpu_unit_buffers(
+          decoder_,
+          {.n_tokens = n_tokens, .n_rows = n_block_rows, .type = weights_.options().dtype().toScalarType()},
+          weights_.device());
     }
-    make_rotations(n_tokens);
+    // On the stream of the unit that asks first; the others do not wait for it, so the host does.
+    model_.rotations.reach(n_tokens);
     auto unit =
         std::make_unique<GpuUnit>(task, model_, instruction_, options_.chunk_size, n_rows, slot.buffers);
     unit->embed(weights_.embedding());
     return unit;
-  }
-
-  // Made on the stream of the unit that asks first; the others do not wait for it, so the host does.
-  void make_rotations(std::int64_t n_tokens) {
-    if (rotation_.cos.defined() && rotation_.cos.size(0) >= n_tokens) return;
-    const auto rotation = model_.rope.at(0, n_tokens);
-    const auto on_device = [&](const at::Tensor& x) { return x.to(at::kFloat).to(weights_.device()); };
-    rotation_ = {on_device(rotation.cos), on_device(rotation.sin)};
   }
 
   // What it throws is the outcome of this unit alone.
@@ -177,12 +174,11 @@ class GpuEngine : public Engine {
   }
 
   GpuWeights& weights_;
-  const ModelConfig& config_;
+  const Decoder& decoder_;
   const GpuEngineOptions options_;
-  const GpuScheduleModel model_;
+  GpuScheduleModel model_;
   MatrixInstruction instruction_ = MatrixInstruction::kBest;
   std::string instruction_name_;
-  GpuRotations rotation_;
   std::deque<Slot> slots_;
 };
 

@@ -87,16 +87,16 @@ class AheadSchedule : public FixedPolicy {
   AheadSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model,
                 const Scores& scores)
       : FixedPolicy(method, chunking, model) {
-    const auto n_heads = config_.n_layers * config_.n_kv_heads, n_tokens = chunking.n_tokens;
+    const auto n_heads = decoder_.n_layers() * heads_.n_kv_heads, n_tokens = chunking.n_tokens;
     deaths_ = room({n_heads, n_tokens}, at::kInt);
     until_ = room({n_heads, n_tokens}, at::kInt);
     judge(scores(n_heads), deaths_, until_);
   }
 
   void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
-    const auto first = layer.layer.value * config_.n_kv_heads;
-    deaths.copy_(deaths_.narrow(0, first, config_.n_kv_heads));
-    until.copy_(until_.narrow(0, first, config_.n_kv_heads));
+    const auto first = layer.layer.value * heads_.n_kv_heads;
+    deaths.copy_(deaths_.narrow(0, first, heads_.n_kv_heads));
+    until.copy_(until_.narrow(0, first, heads_.n_kv_heads));
   }
 
  private:

@@ -15,17 +15,15 @@ class OnHost : public GpuSchedule {
       : GpuSchedule(method, chunking, model),
         press_(std::move(press)),
         sample_(sample),
-        schedule_(press_->start_schedule({.chunking = chunking,
-                                          .n_heads = config_.n_heads,
-                                          .n_kv_heads = config_.n_kv_heads,
-                                          .rope = model.rope})),
-        deaths_(at::empty({config_.n_kv_heads, chunking.n_tokens}, at::kInt)),
+        schedule_(press_->start_schedule(
+            {.chunking = chunking, .n_heads = heads_.n_heads, .n_kv_heads = heads_.n_kv_heads})),
+        deaths_(at::empty({heads_.n_kv_heads, chunking.n_tokens}, at::kInt)),
         until_(at::empty_like(deaths_)) {}
 
   void make(const GpuLayerView& layer, const at::Tensor& deaths, const at::Tensor& until) override {
     auto* death = deaths_.mutable_data_ptr<std::int32_t>();
     decide_layer(*schedule_, press_->needs(), view_of(layer, sample_),
-                 {death, config_.n_kv_heads, chunking_.n_tokens});
+                 {death, heads_.n_kv_heads, chunking_.n_tokens});
     auto* end = until_.mutable_data_ptr<std::int32_t>();
     for (std::int64_t i = 0; i < deaths_.numel(); ++i)
       end[i] = static_cast<std::int32_t>(chunking_.sees_until(death[i]));

@@ -1,7 +1,6 @@
 #include "worker/gpu/gpu_observing_schedule.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -12,6 +11,7 @@
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/kernels/fixed_schedule_kernel.h"
 #include "worker/gpu/kernels/observing_schedule_kernel.h"
+#include "worker/gpu/observing_buffers.h"
 #include "worker/model/with_type_of.h"
 
 namespace kvcompare {
@@ -21,20 +21,15 @@ class ObservingSchedule : public GpuSchedule {
  public:
   ObservingSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
       : GpuSchedule(method, chunking, model),
-        group_(config_.n_heads / config_.n_kv_heads),
+        group_(heads_.group()),
         n_block_rows_(std::min(most_observed_rows(group_), chunking.n_tokens)),
         plan_(observing_plan(method.policy, sinks_of(method), chunking, n_block_rows_)),
         capacity_(plan_.capacity()) {
     if (std::holds_alternative<RatioBudget>(method.policy)) first_slot_ = on_device(plan_.slots.first);
-    const auto n_rows = config_.n_heads * n_block_rows_, n_kv_heads = config_.n_kv_heads;
-    const auto type = options_.dtype().toScalarType();
-    positions_ = room({n_kv_heads, capacity_}, at::kInt);
-    received_ = room({n_kv_heads, capacity_}, at::kDouble);
-    rows_ = room({n_rows * config_.head_dim}, type);
-    columns_ = room({n_kv_heads * capacity_ * config_.head_dim}, type);
-    logits_ = room({n_rows * capacity_}, at::kFloat);
-    weights_ = room({n_rows * capacity_}, at::kFloat);
-    sums_ = room({n_rows}, at::kDouble);
+    allocate(observing_buffers(heads_, {.n_block_rows = n_block_rows_,
+                                        .capacity = capacity_,
+                                        .type = options_.dtype().toScalarType()}),
+             options_, b_);
   }
 
   void make(const GpuLayerView& view, const at::Tensor& deaths, const at::Tensor& until) override {
@@ -43,7 +38,7 @@ class ObservingSchedule : public GpuSchedule {
     with_type_of(view.rotated, [&]<class T>(T) {
       for (const auto& block : plan_.blocks) {
         multiply<T>(view, block);
-        observing_schedule_kernel(rows(block, layer), stream());
+        observing_schedule_kernel(rows(block, layer, shape_of(view)), stream());
       }
     });
   }
@@ -52,32 +47,33 @@ class ObservingSchedule : public GpuSchedule {
   // logits = queries of the rows * keys of the columns
   template <class T>
   void multiply(const GpuLayerView& view, const ObservingBlock& block) const {
-    const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads, d_head = config_.head_dim;
+    const auto n_heads = heads_.n_heads, n_kv_heads = heads_.n_kv_heads, d_head = heads_.head_dim;
     const auto* q = view.rotated.const_data_ptr<T>();
     observing_schedule_kernel(ObservedOperands<T>{.block = observed(block),
                                                   .q = q,
                                                   .k = q + n_heads * d_head,
                                                   .stride = view.rotated.stride(0),
                                                   .d_head = d_head,
-                                                  .rows = rows_.mutable_data_ptr<T>(),
-                                                  .columns = columns_.mutable_data_ptr<T>()},
+                                                  .rows = b_.rows.mutable_data_ptr<T>(),
+                                                  .columns = b_.columns.mutable_data_ptr<T>()},
                               stream());
     const auto n_rows = group_ * block.n_rows;
-    multiply_rows(front_of(rows_, {n_kv_heads, n_rows, d_head}),
-                  front_of(columns_, {n_kv_heads, block.n_columns, d_head}), FloatProducts::kExact,
-                  front_of(logits_, {n_kv_heads, n_rows, block.n_columns}));
+    multiply_rows(front_of(b_.rows, {n_kv_heads, n_rows, d_head}),
+                  front_of(b_.columns, {n_kv_heads, block.n_columns, d_head}), FloatProducts::kExact,
+                  front_of(b_.logits, {n_kv_heads, n_rows, block.n_columns}));
   }
 
-  ObservedRows rows(const ObservingBlock& block, const LayerDeaths& layer) const {
+  ObservedRows rows(const ObservingBlock& block, const LayerDeaths& layer, const LayerShape& shape) const {
     ObservedRows task{.block = observed(block),
                       .layer = layer,
-                      .logits = logits_.const_data_ptr<float>(),
-                      .scale = 1 / std::sqrt(static_cast<float>(config_.head_dim)),
-                      .weights = weights_.mutable_data_ptr<float>(),
-                      .sums = sums_.mutable_data_ptr<double>(),
+                      .logits = b_.logits.const_data_ptr<float>(),
+                      .scale = 1 / static_cast<float>(shape.scale.divisor()),
+                      .weights = b_.weights.mutable_data_ptr<float>(),
+                      .sums = b_.sums.mutable_data_ptr<double>(),
                       .n_next = block.n_next,
                       .n_sink = sinks_of(method_),
                       .status = status()};
+    if (shape.window) task.window = *shape.window;
     if (const auto* threshold = std::get_if<ScoreThreshold>(&method_.policy)) {
       task.threshold = threshold->threshold;
       task.sliding_window_size = threshold->sliding_window_size;
@@ -88,14 +84,14 @@ class ObservingSchedule : public GpuSchedule {
   }
 
   ObservedBlock observed(const ObservingBlock& block) const {
-    return {.n_kv_heads = config_.n_kv_heads,
+    return {.n_kv_heads = heads_.n_kv_heads,
             .group = group_,
             .first_row = block.first_row,
             .n_rows = block.n_rows,
             .n_old = block.n_old,
             .n_columns = block.n_columns,
-            .positions = positions_.mutable_data_ptr<std::int32_t>(),
-            .received = received_.mutable_data_ptr<double>(),
+            .positions = b_.positions.mutable_data_ptr<std::int32_t>(),
+            .received = b_.received.mutable_data_ptr<double>(),
             .capacity = capacity_};
   }
 
@@ -103,15 +99,14 @@ class ObservingSchedule : public GpuSchedule {
   const ObservingPlan plan_;
   const std::int64_t capacity_;
   at::Tensor first_slot_;  // of a ratio budget
-  // What worker/gpu/kernels/observing_schedule_kernel.h says of each:
-  at::Tensor positions_, received_, rows_, columns_, logits_, weights_, sums_;
+  ObservingBuffers b_;
 };
 
 }  // namespace
 
 std::unique_ptr<GpuSchedule> make_observing_schedule(const MethodSpec& method, const Chunking& chunking,
                                                      const GpuScheduleModel& model) {
-  const auto group = model.config.n_heads / model.config.n_kv_heads;
+  const auto group = heads_of(model.decoder).group();
   if (group > kMostObservedHeads)
     throw std::invalid_argument(method.name + " on a GPU: " + std::to_string(group) +
                                 " query heads a KV head; at most " + std::to_string(kMostObservedHeads) +

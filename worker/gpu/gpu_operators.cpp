@@ -118,7 +118,7 @@ void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const a
 }
 
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                     const at::Tensor& out, MatrixInstruction instruction) {
+                     const AttentionScale& scale, const at::Tensor& out, MatrixInstruction instruction) {
   const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
   const auto n_heads = rotated.size(1) - n_kv_heads;
   with_type_of(out, [&]<class T>(T) {
@@ -135,7 +135,8 @@ void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at:
                              .n_tokens = n_tokens,
                              .n_heads = n_heads,
                              .n_kv_heads = n_kv_heads,
-                             .d_head = d_head},
+                             .d_head = d_head,
+                             .scale = scale.factor()},
         current_stream(out.device()), instruction);
   });
 }

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "presses/attention_scale.h"
 #include "worker/gpu/kernels/interval_attention_kernel.h"
 #include "worker/gpu/kernels/stream.h"
 
@@ -52,7 +53,8 @@ void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const a
 //   until   : [n_kv_heads, n_tokens], int32
 //   out     : [n_tokens, n_heads d_head]
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                     const at::Tensor& out, MatrixInstruction instruction = MatrixInstruction::kBest);
+                     const AttentionScale& scale, const at::Tensor& out,
+                     MatrixInstruction instruction = MatrixInstruction::kBest);
 
 // out = rows columns^T, a batch at a time, summed up in float32.
 //   rows    : [n, n_rows, d], columns : [n, n_columns, d], of one type; rows of columns may lie apart

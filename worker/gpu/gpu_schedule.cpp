@@ -22,7 +22,9 @@ namespace kvcompare {
 GpuSchedule::GpuSchedule(const MethodSpec& method, const Chunking& chunking, const GpuScheduleModel& model)
     : method_(method),
       chunking_(chunking),
-      config_(model.config),
+      decoder_(model.decoder),
+      rotations_(model.rotations),
+      heads_(heads_of(model.decoder)),
       options_(model.options),
       status_(at::zeros({1}, options_.dtype(at::kInt))) {}
 
@@ -39,8 +41,8 @@ LayerDeaths GpuSchedule::layer_deaths(const at::Tensor& deaths, const at::Tensor
 }
 
 LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) const {
-  const auto n_heads = config_.n_heads, n_kv_heads = config_.n_kv_heads;
-  const auto heads = layer.qkv.unflatten(1, {-1, config_.head_dim}).transpose(0, 1);
+  const auto n_heads = heads_.n_heads, n_kv_heads = heads_.n_kv_heads;
+  const auto heads = layer.qkv.unflatten(1, {-1, heads_.head_dim}).transpose(0, 1);
   const auto rotated = layer.rotated.transpose(0, 1);
   return {.hidden = layer.hidden,
           .raw_q = heads.narrow(0, 0, n_heads),
@@ -53,7 +55,8 @@ LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) co
           .device = layer.qkv.device(),
           .layer = layer.layer,
           .sample = sample,
-          .first_position = 0};
+          .first_position = 0,
+          .rule = rotations_.rule(shape_of(layer))};
 }
 
 gpu::Stream GpuSchedule::stream() const { return current_stream(options_.device()); }

@@ -12,12 +12,12 @@
 #include "common/run/method_spec.h"
 #include "presses/policy/death_times.h"
 #include "presses/registry.h"
-#include "presses/rope.h"
 #include "presses/scorer.h"
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/kernels/layer_deaths.h"
 #include "worker/gpu/kernels/stream.h"
-#include "worker/model/model.h"
+#include "worker/model/decoder.h"
+#include "worker/model/rotation_tables.h"
 
 namespace kvcompare {
 
@@ -31,9 +31,9 @@ struct GpuLayerView {
 
 // What units have in common.
 struct GpuScheduleModel {
-  const ModelConfig& config;
+  const Decoder& decoder;
   const ScorerResources resources;
-  const Rope rope;
+  RotationTables rotations;
   at::TensorOptions options;       // of the model's tensors
   FloatProducts feature_products;  // of expected_attention
 };
@@ -54,8 +54,9 @@ class GpuSchedule {
  protected:
   // deaths, until: [any number of heads, n_tokens], contiguous
   LayerDeaths layer_deaths(const at::Tensor& deaths, const at::Tensor& until) const;
-  // The layer as scorers see it, on the device.
+  // The layer as presses see it, on the device.
   LayerView view_of(const GpuLayerView& layer, SampleIndex sample) const;
+  const LayerShape& shape_of(const GpuLayerView& layer) const { return decoder_.layer(layer.layer.value); }
   gpu::Stream stream() const;
   int* status() const { return status_.mutable_data_ptr<int>(); }
   at::Tensor on_device(const std::vector<std::int32_t>& values) const;
@@ -63,7 +64,9 @@ class GpuSchedule {
 
   const MethodSpec method_;
   const Chunking chunking_;
-  const ModelConfig& config_;
+  const Decoder& decoder_;
+  const RotationTables& rotations_;
+  const HeadShape& heads_;
   const at::TensorOptions options_;
 
  private:

@@ -6,13 +6,11 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/minimum.h>
 #include <ATen/ops/mm.h>
-
-#include "worker/gpu/memory_plan.h"
 
 namespace kvcompare {
 namespace {
@@ -32,43 +30,18 @@ at::Tensor rows(const at::Tensor& buffer, std::int64_t n) { return buffer.narrow
 
 }  // namespace
 
-GpuUnitBuffers make_gpu_unit_buffers(const ModelConfig& c, std::int64_t n, std::int64_t n_rows,
-                                     const at::TensorOptions& options) {
-  const auto qkv = (c.n_heads + 2 * c.n_kv_heads) * c.head_dim;
-  const auto whole = options.dtype(at::kInt);
-  const bool pinned = !options.device().is_cpu();
-  const auto of_host = at::TensorOptions().pinned_memory(pinned);
-  GpuUnitBuffers b;
-  b.x = at::empty({n, c.hidden_size}, options);
-  b.delta = at::empty_like(b.x);
-  b.hidden = at::empty_like(b.x);
-  b.qkv = at::empty({n, qkv}, options);
-  b.rotated = at::empty({n, c.n_heads + c.n_kv_heads, c.head_dim}, options);
-  b.heads = at::empty({n, c.n_heads * c.head_dim}, options);
-  b.reference = at::empty_like(b.x);
-  b.wide = at::empty({n_wide_elements(c, n_rows)}, options);
-  b.gated = at::empty({n_rows * c.intermediate_size}, options);
-  b.deaths = at::empty({c.n_kv_heads * n}, whole);
-  b.until = at::empty({c.n_kv_heads * n}, whole);
-  b.all_deaths = at::empty({c.n_layers * c.n_kv_heads * n}, of_host.dtype(at::kInt));
-  b.ids = at::empty({n}, options.dtype(at::kLong));
-  b.scores = at::empty({4, n}, options.dtype(at::kFloat));
-  b.top1 = at::empty({2, n}, options.dtype(at::kInt));
-  b.scores_of_host = at::empty({4, n}, of_host.dtype(at::kFloat));
-  b.top1_of_host = at::empty({2, n}, of_host.dtype(at::kInt));
-  return b;
-}
-
 GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixInstruction instruction,
                  std::int64_t chunk_size, std::int64_t n_rows, const GpuUnitBuffers& buffers)
     : task_(task),
       sample_(*task.sample),
-      config_(model.config),
+      decoder_(model.decoder),
+      rotations_(model.rotations),
+      heads_(heads_of(model.decoder)),
       instruction_(instruction),
       n_(std::ssize(sample_.ids)),
       n_rows_(std::min(n_rows, n_)),
       chunking_{n_, chunk_size},
-      ledger_(chunking_, *task.method, config_.n_layers, config_.n_kv_heads),
+      ledger_(chunking_, *task.method, decoder_.n_layers(), heads_.n_kv_heads),
       schedule_(make_gpu_schedule(*task.method, sample_, chunking_, model)),
       b_(buffers) {
   const auto ids = at::from_blob(const_cast<TokenId*>(sample_.ids.data()), {n_}, at::kLong);
@@ -85,24 +58,26 @@ void GpuUnit::embed(const at::Tensor& embedding) {
   if (task_.reference.defined()) rows(b_.reference, n_ - 1).copy_(task_.reference);
 }
 
-void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w, const GpuRotations& rotation) {
+void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w) {
+  const auto& shape = decoder_.layer(index.value);
+  const auto& rotation = rotations_.of(shape);
   const auto x = rows(b_.x, n_), delta = rows(b_.delta, n_), hidden = rows(b_.hidden, n_),
              qkv = rows(b_.qkv, n_);
   const auto rotated = rows(b_.rotated, n_), heads = rows(b_.heads, n_);
-  add_rms_norm(x, index.value == 0 ? at::Tensor() : delta, w.input_norm, config_.rms_norm_eps, hidden);
+  add_rms_norm(x, index.value == 0 ? at::Tensor() : delta, w.input_norm, decoder_.rms_norm_eps, hidden);
   linear(hidden, w.qkv, w.qkv_bias, qkv);
-  rotate_heads(qkv, {w.q_norm, w.k_norm, config_.rms_norm_eps}, rotation.cos, rotation.sin, config_.n_heads,
+  rotate_heads(qkv, {w.q_norm, w.k_norm, decoder_.rms_norm_eps}, rotation.cos, rotation.sin, heads_.n_heads,
                rotated);
   if (schedule_) schedule_->make({index, hidden, qkv, rotated}, deaths(), until());
-  const auto n_deaths = config_.n_kv_heads * n_;
+  const auto n_deaths = heads_.n_kv_heads * n_;
   b_.all_deaths.narrow(0, index.value * n_deaths, n_deaths).copy_(deaths().flatten(), /*non_blocking=*/true);
-  attend_to_alive(rotated, qkv, until(), heads, instruction_);
+  attend_to_alive(rotated, qkv, until_in(shape), shape.scale, heads, instruction_);
   linear(heads, w.o, w.o_bias, delta);
-  add_rms_norm(x, delta, w.post_attention_norm, config_.rms_norm_eps, hidden);
+  add_rms_norm(x, delta, w.post_attention_norm, decoder_.rms_norm_eps, hidden);
   for (std::int64_t row = 0; row < n_; row += n_rows_) {
     const auto n = std::min(n_rows_, n_ - row);
-    const auto gate_up = front_of(b_.wide, {n, 2 * config_.intermediate_size});
-    const auto gated = front_of(b_.gated, {n, config_.intermediate_size});
+    const auto gate_up = front_of(b_.wide, {n, 2 * shape.mlp.width});
+    const auto gated = front_of(b_.gated, {n, shape.mlp.width});
     linear(hidden.narrow(0, row, n), w.gate_up, w.gate_up_bias, gate_up);
     silu_multiply(gate_up, gated);
     linear(gated, w.down, w.down_bias, delta.narrow(0, row, n));
@@ -111,11 +86,11 @@ void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w, const GpuRotatio
 
 void GpuUnit::predict(const at::Tensor& final_norm, const at::Tensor& lm_head) {
   const auto hidden = rows(b_.hidden, n_);
-  add_rms_norm(rows(b_.x, n_), rows(b_.delta, n_), final_norm, config_.rms_norm_eps, hidden);
-  const auto n_rows = n_logit_rows(config_, n_rows_);
+  add_rms_norm(rows(b_.x, n_), rows(b_.delta, n_), final_norm, decoder_.rms_norm_eps, hidden);
+  const auto n_rows = n_logit_rows(decoder_, n_rows_);
   for (std::int64_t row = 0; row < n_ - 1; row += n_rows) {
     const auto n = std::min(n_rows, n_ - 1 - row);
-    const auto both = front_of(b_.wide, {2, n, config_.vocab_size});
+    const auto both = front_of(b_.wide, {2, n, decoder_.vocab_size});
     const auto logits = both[0], of_reference = both[1];
     const auto targets = b_.ids.narrow(0, row + 1, n);
     const auto scores = b_.scores.narrow(1, row, n), top1 = b_.top1.narrow(1, row, n);
@@ -151,21 +126,29 @@ TokenDistributions GpuUnit::tokens() const {
 EngineResult GpuUnit::result(const DeathObserver& observe_deaths) {
   if (schedule_) schedule_->check();
   const auto* death = b_.all_deaths.const_data_ptr<DeathTime>();
-  for (std::int64_t l = 0; l < config_.n_layers; ++l)
-    for (std::int64_t h = 0; h < config_.n_kv_heads; ++h, death += n_) {
+  for (std::int64_t l = 0; l < decoder_.n_layers(); ++l)
+    for (std::int64_t h = 0; h < heads_.n_kv_heads; ++h, death += n_) {
       const std::span row(death, static_cast<std::size_t>(n_));
       ledger_.add_head(row);
       if (observe_deaths) observe_deaths(LayerIndex(l), h, row);
     }
-  return {.unit = result_of(sample_, tokens(), ledger_),
-          .last_hidden = task_.gives_last_hidden ? rows(b_.hidden, n_ - 1)
-                                                       .to(at::kCPU, b_.hidden.scalar_type(),
-                                                           /*non_blocking=*/false,
-                                                           /*copy=*/true)
-                                                 : at::Tensor()};
+  EngineResult result{.unit = result_of(sample_, tokens(), ledger_)};
+  if (task_.gives_last_hidden)
+    result.last_hidden = rows(b_.hidden, n_ - 1)
+                             .to(at::kCPU, b_.hidden.scalar_type(), /*non_blocking=*/false,
+                                 /*copy=*/true);
+  return result;
 }
 
-at::Tensor GpuUnit::deaths() const { return front_of(b_.deaths, {config_.n_kv_heads, n_}); }
-at::Tensor GpuUnit::until() const { return front_of(b_.until, {config_.n_kv_heads, n_}); }
+at::Tensor GpuUnit::deaths() const { return front_of(b_.deaths, {heads_.n_kv_heads, n_}); }
+at::Tensor GpuUnit::until() const { return front_of(b_.until, {heads_.n_kv_heads, n_}); }
+
+at::Tensor GpuUnit::until_in(const LayerShape& layer) const {
+  if (!layer.window || *layer.window >= n_) return until();
+  auto out = front_of(b_.until_in_window, {heads_.n_kv_heads, n_});
+  const auto leaves_window = at::arange(*layer.window, *layer.window + n_, out.options());
+  at::minimum_out(out, until(), leaves_window);
+  return out;
+}
 
 }  // namespace kvcompare

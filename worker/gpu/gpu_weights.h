@@ -12,9 +12,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "worker/checkpoint/model_config.h"
 #include "worker/devices/device_stream.h"
-#include "worker/weights/fused_layer.h"
+#include "worker/model/decoder.h"
+#include "worker/model/fused_layer.h"
 #include "worker/weights/weight_loader.h"
 
 namespace kvcompare {
@@ -31,12 +31,12 @@ class GpuWeights {
   // Reads, checks and hashes every weight; collective over the ranks of a broadcast. A CPU will do as device.
   // Throws CheckpointError, and ConfigError("max_weight_memory") if that is less than streaming needs or the
   // host has no pinned memory for the layers.
-  GpuWeights(const std::filesystem::path& folder, const ModelConfig& config, at::ScalarType dtype,
+  GpuWeights(const std::filesystem::path& folder, const Decoder& decoder, at::ScalarType dtype,
              const at::Device& device, const GpuWeightsOptions& options = {});
   GpuWeights(const GpuWeights&) = delete;
   GpuWeights& operator=(const GpuWeights&) = delete;
 
-  const ModelConfig& config() const { return config_; }
+  const Decoder& decoder() const { return decoder_; }
   at::TensorOptions options() const { return embedding_.options(); }
   at::Device device() const { return embedding_.device(); }
   bool is_streamed() const { return !slots_.empty(); }
@@ -60,8 +60,8 @@ class GpuWeights {
  private:
   // A place on the device for one layer after the other.
   struct Slot {
-    at::Tensor numbers;
-    FusedLayer layer;
+    at::Tensor numbers;       // of the largest layer
+    FusedLayer layer;         // views of numbers
     std::int64_t index = -1;  // of the layer that is there, or on its way
     bool is_in_use = false;
     StreamEvent is_filled;
@@ -71,7 +71,7 @@ class GpuWeights {
   void keep_on_host(const at::Tensor& numbers, std::int64_t piece_bytes);
   Slot& filled(std::int64_t index);
 
-  ModelConfig config_;
+  Decoder decoder_;
   at::Tensor embedding_, final_norm_, lm_head_;
   std::vector<FusedLayer> layers_;                       // if all are on the device
   std::vector<Slot> slots_;                              // two, if layers are streamed
@@ -79,10 +79,5 @@ class GpuWeights {
   std::optional<c10::Stream> copy_stream_;
   std::string hash_;
 };
-
-// Of the weights of all layers, embedding, head (once if they are tied) and final norm; and of those that are
-// on the device if layers are streamed.
-std::int64_t gpu_weight_bytes(const ModelConfig& config, at::ScalarType dtype);
-std::int64_t streamed_gpu_weight_bytes(const ModelConfig& config, at::ScalarType dtype);
 
 }  // namespace kvcompare

@@ -4,9 +4,14 @@
 
 namespace kvcompare {
 
-LayersUnderWay::LayersUnderWay(std::span<const EngineTask> tasks, const ModelConfig& config, BatchWork& work)
+LayersUnderWay::LayersUnderWay(std::span<const EngineTask> tasks, const Decoder& decoder, BatchWork& work)
     : work_(work) {
-  for (const auto& task : tasks) of_layer_ += layer_operations(config, 0, std::ssize(task.sample->ids));
+  for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
+    const auto layer = layer_operations(decoder, l);
+    double sum = 0;
+    for (const auto& task : tasks) sum += layer.of(0, std::ssize(task.sample->ids));
+    operations_.push_back(sum);
+  }
 }
 
 void LayersUnderWay::queued(const c10::Stream& stream) {
@@ -23,7 +28,8 @@ void LayersUnderWay::wait() {
 
 void LayersUnderWay::pass() {
   ends_.pop_front();
-  work_.done(of_layer_);
+  work_.done(operations_.front());
+  operations_.pop_front();
 }
 
 }  // namespace kvcompare

@@ -1,5 +1,5 @@
-// What a run needs of a GPU's memory. Arithmetic on the sizes that worker/gpu/gpu_engine.cpp and the
-// schedules allocate: nothing here asks a device, and nothing here changes a number.
+// What a run needs of a GPU's memory: arithmetic on the table of weights, and on the tables of the buffers
+// that units and schedules allocate. Nothing here asks a device, and nothing here changes a number.
 #pragma once
 
 #include <cstdint>
@@ -10,30 +10,17 @@
 
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
-#include "worker/checkpoint/model_config.h"
 #include "worker/devices/cuda_gpus.h"
 #include "worker/engine/engine.h"
+#include "worker/gpu/memory_part.h"
+#include "worker/model/decoder.h"
 
 namespace kvcompare {
 
-struct MemoryPart {
-  std::string name;
-  std::int64_t bytes = 0;
-};
-std::int64_t total(std::span<const MemoryPart> parts);
-
-// "2.5 GiB (residual stream 0.2, ...)", parts below 0.05 GiB left out.
-std::string text_of(std::span<const MemoryPart> parts);
-
 inline constexpr std::int64_t kGpuBlockRows = 8192;  // that the GPU engine computes at once
 
-// Rows of logits that it computes at once where it has n_rows rows of gate and up: as many as fit in their
-// place beside those of the baseline, so that the vocabulary adds nothing. At least one, which may need more.
-std::int64_t n_logit_rows(const ModelConfig& config, std::int64_t n_rows);
-std::int64_t n_wide_elements(const ModelConfig& config, std::int64_t n_rows);  // of that place
-
 struct MemoryDemand {
-  ModelConfig config;
+  Decoder decoder;
   Dtype dtype = Dtype::kBFloat16;
   std::int64_t chunk_size = 1;
   std::int64_t n_rows = kGpuBlockRows;            // GpuEngineOptions::n_rows
@@ -41,16 +28,12 @@ struct MemoryDemand {
   std::optional<std::int64_t> max_weight_memory;  // bytes; layers are streamed if the weights are more
 };
 
-// Of all: embedding, head (the same if they are tied), last norm and layers.
-std::int64_t bytes_of_layer(const ModelConfig& config, Dtype dtype);
-std::int64_t bytes_of_weights(const ModelConfig& config, Dtype dtype);
-
 // Of one unit on the GPU. n_rows: of the blocks that it is cut into.
 std::vector<MemoryPart> unit_memory(const MemoryDemand& demand, const MethodSpec& method,
                                     std::int64_t n_tokens, std::int64_t n_rows);
 
 // Of one unit in pinned memory of the host: what is copied back.
-std::int64_t pinned_bytes_of_unit(const ModelConfig& config, std::int64_t n_tokens);
+std::int64_t pinned_bytes_of_unit(const Decoder& decoder, std::int64_t n_tokens);
 
 class MemoryPlan {
  public:

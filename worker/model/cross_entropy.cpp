@@ -16,14 +16,14 @@ at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
   return (wide.logsumexp(at::IntArrayRef{1}).to(at::kDouble) - of_target.to(at::kDouble)).cpu();
 }
 
-std::int64_t rows_at_once(const ModelConfig& config, std::int64_t max_logits) {
-  return std::max<std::int64_t>(1, max_logits / config.vocab_size);
+std::int64_t rows_at_once(const Decoder& decoder, std::int64_t max_logits) {
+  return std::max<std::int64_t>(1, max_logits / decoder.vocab_size);
 }
 
 std::vector<double> cross_entropy(const Model& model, const at::Tensor& x, std::span<const TokenId> targets,
                                   std::int64_t max_logits) {
   const auto n_targets = static_cast<std::int64_t>(targets.size());
-  const auto n_rows = rows_at_once(model.config(), max_logits);
+  const auto n_rows = rows_at_once(model.decoder(), max_logits);
   const auto target =
       at::from_blob(const_cast<TokenId*>(targets.data()), {n_targets}, at::kLong).to(x.device());
   std::vector<double> nll;

@@ -20,7 +20,7 @@ inline constexpr std::int64_t kMaxLogits = std::int64_t{1} << 26;  // 256 MiB in
 at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets);
 
 // How many rows of at most max_logits logits in all are computed at once, at least one.
-std::int64_t rows_at_once(const ModelConfig& config, std::int64_t max_logits);
+std::int64_t rows_at_once(const Decoder& decoder, std::int64_t max_logits);
 
 // NLL of targets[i] after the token whose residual stream behind the last layer is x[i], in nats.
 //   x       : [n_tokens, d_model], n_tokens >= targets.size(); further rows are not looked at

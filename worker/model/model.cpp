@@ -14,7 +14,7 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/stack.h>
 
-#include "worker/model/rope_frequencies.h"
+#include "worker/model/ropes.h"
 
 namespace kvcompare {
 namespace {
@@ -30,10 +30,12 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim) {
 
 }  // namespace
 
-Model::Model(ModelConfig config, ModelWeights weights)
-    : config_(std::move(config)),
+Model::Model(Decoder decoder, ModelWeights weights)
+    : decoder_(std::move(decoder)),
       weights_(std::move(weights)),
-      rope_(inverse_frequencies(config_.rope, config_.head_dim).to(weights_.embedding.device())) {}
+      ropes_(ropes_of(decoder_, weights_.embedding.device())) {}
+
+AttentionRule Model::rule(LayerIndex index) const { return rule_of(decoder_.layer(index.value), ropes_); }
 
 at::Tensor Model::embed(std::span<const TokenId> ids) const {
   const auto index =
@@ -44,29 +46,31 @@ at::Tensor Model::embed(std::span<const TokenId> ids) const {
 // RMSNorm (arXiv 1910.07467), in float32 at least.
 at::Tensor Model::norm(const at::Tensor& x, const at::Tensor& weight) const {
   const auto wide = x.to(at::toOpMathType(x.scalar_type()));
-  const auto scale = (wide.square().mean(-1, /*keepdim=*/true) + config_.rms_norm_eps).rsqrt();
+  const auto scale = (wide.square().mean(-1, /*keepdim=*/true) + decoder_.rms_norm_eps).rsqrt();
   return (wide * scale).to(x.scalar_type()) * weight;
 }
 
 LayerView Model::project(LayerIndex index, SampleIndex sample, std::int64_t first_position,
                          const at::Tensor& x) const {
   const auto& w = layer(index);
+  const auto& shape = decoder_.layer(index.value);
   LayerView view;
+  view.rule = rule(index);
   view.layer = index;
   view.sample = sample;
   view.first_position = first_position;
-  view.n_kv_heads = config_.n_kv_heads;
+  view.n_kv_heads = shape.heads.n_kv_heads;
   view.n_tokens = x.size(0);
   view.device = x.device();
   view.hidden = norm(x, w.input_norm);
-  view.raw_q = split_heads(linear(view.hidden, w.q, w.q_bias), config_.head_dim);
-  view.raw_k = split_heads(linear(view.hidden, w.k, w.k_bias), config_.head_dim);
-  view.v = split_heads(linear(view.hidden, w.v, w.v_bias), config_.head_dim);
-  if (config_.qk_norm) {
+  view.raw_q = split_heads(linear(view.hidden, w.q, w.q_bias), shape.heads.head_dim);
+  view.raw_k = split_heads(linear(view.hidden, w.k, w.k_bias), shape.heads.head_dim);
+  view.v = split_heads(linear(view.hidden, w.v, w.v_bias), shape.heads.head_dim);
+  if (shape.has_qk_norm) {
     view.raw_q = norm(view.raw_q, w.q_norm);
     view.raw_k = norm(view.raw_k, w.k_norm);
   }
-  const auto rotation = rope_.at(first_position, x.size(0));
+  const auto rotation = view.rule.rope->at(first_position, x.size(0));
   view.q = rotate(view.raw_q, rotation);
   view.k = rotate(view.raw_k, rotation);
   return view;
@@ -82,13 +86,13 @@ at::Tensor Model::finish_layer(LayerIndex index, const at::Tensor& x, const at::
 
 at::Tensor Model::value_norms(LayerIndex index, const at::Tensor& v) const {
   const auto wide = at::toOpMathType(v.scalar_type());
-  const auto group = config_.n_heads / config_.n_kv_heads;
+  const auto& heads = decoder_.layer(index.value).heads;
   std::vector<at::Tensor> norms;  // head by head: all [n_tokens, d_model] at once may be large
-  for (std::int64_t h = 0; h < config_.n_heads; ++h) {
+  for (std::int64_t h = 0; h < heads.n_heads; ++h) {
     const auto w =
-        layer(index).o.narrow(1, h * config_.head_dim, config_.head_dim).to(wide);  // [d_model, d_head]
-    norms.push_back(
-        at::linalg_vector_norm(at::linear(v.select(0, h / group).to(wide), w), 2, at::IntArrayRef(-1)));
+        layer(index).o.narrow(1, h * heads.head_dim, heads.head_dim).to(wide);  // [d_model, d_head]
+    norms.push_back(at::linalg_vector_norm(at::linear(v.select(0, h / heads.group()).to(wide), w), 2,
+                                           at::IntArrayRef(-1)));
   }
   return at::stack(norms);
 }

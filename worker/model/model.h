@@ -1,26 +1,27 @@
-// The decoder that Llama, Mistral, Qwen2 and Qwen3 share: one layer's pieces, as the engines put them
-// together. All tensors are in the model's dtype and on its device.
+// The equations of a decoder: one layer's pieces, as the engines put them together. All tensors are in the
+// model's dtype and on its device.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "common/ids.h"
 #include "presses/rope.h"
 #include "presses/scorer.h"
-#include "worker/checkpoint/model_config.h"
-#include "worker/checkpoint/weights.h"
+#include "worker/model/decoder.h"
+#include "worker/model/layer_weights.h"
 
 namespace kvcompare {
 
 class Model {
  public:
-  Model(ModelConfig config, ModelWeights weights);
+  Model(Decoder decoder, ModelWeights weights);
 
-  const ModelConfig& config() const { return config_; }
-  const Rope& rope() const { return rope_; }
+  const Decoder& decoder() const { return decoder_; }
+  AttentionRule rule(LayerIndex layer) const;  // not longer than the model
   at::TensorOptions options() const { return weights_.embedding.options(); }
 
   at::Tensor embed(std::span<const TokenId> ids) const;  // [n_tokens, d_model]
@@ -50,9 +51,9 @@ class Model {
     return weights_.layers[static_cast<std::size_t>(index.value)];
   }
 
-  ModelConfig config_;
+  Decoder decoder_;
   ModelWeights weights_;
-  Rope rope_;
+  std::vector<Rope> ropes_;
 };
 
 }  // namespace kvcompare

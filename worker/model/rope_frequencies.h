@@ -5,7 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "worker/checkpoint/model_config.h"
+#include "worker/model/rope_config.h"
 
 namespace kvcompare {
 

@@ -1,6 +1,5 @@
 #include "worker/stepwise/layer_cache.h"
 
-#include <cmath>
 #include <limits>
 
 #include <ATen/OpMathType.h>
@@ -9,6 +8,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/softmax.h>
+
+#include "worker/model/unseen_keys.h"
 
 namespace kvcompare {
 namespace {
@@ -61,11 +62,10 @@ at::Tensor LayerCache::attend_head(const LayerView& chunk, std::int64_t kv_head)
   const auto group = chunk.q.size(0) / chunk.k.size(0);
   const auto n_tokens = chunk.q.size(1);
   const auto q = chunk.q.narrow(0, kv_head * group, group);
-  const auto scale = 1 / std::sqrt(static_cast<double>(q.size(2)));
-  auto logits = q.matmul(keys.k.t()) * scale;  // [group, n_tokens, n_alive]
+  auto logits = q.matmul(keys.k.t()) * chunk.rule.scale.factor();  // [group, n_tokens, n_alive]
   logits = logits.to(at::toOpMathType(logits.scalar_type()));
   const auto own = keys.positions.narrow(0, n_alive_of(keys) - n_tokens, n_tokens);
-  logits = logits.masked_fill(keys.positions.unsqueeze(0).gt(own.unsqueeze(1)),
+  logits = logits.masked_fill(unseen_keys(own, keys.positions, chunk.rule.window),
                               -std::numeric_limits<double>::infinity());
   const auto weights = logits.softmax(-1);
   if (needs_.attention) eviction_->observe(kv_head, weights);

@@ -22,7 +22,8 @@ class LayerCache {
   // Cached keys of each KV head, ascending in position; undefined before the first chunk.
   const std::vector<AliveKeys>& heads() const { return heads_; }
 
-  // The chunk's keys join; then its queries attend to what is cached and to the chunk itself, causally.
+  // The chunk's keys join; then its queries attend to what is cached and to the chunk itself, causally,
+  // by the rule of the layer.
   // Returns the heads' outputs, [n_heads, n_tokens, d_head].
   at::Tensor attend(const LayerView& chunk);
 

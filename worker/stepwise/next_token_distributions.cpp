@@ -51,7 +51,7 @@ TokenDistributions next_token_distributions(const Model& model, const at::Tensor
                                             std::span<const TokenId> targets, const at::Tensor& reference,
                                             std::int64_t max_logits) {
   const auto n_targets = static_cast<std::int64_t>(targets.size());
-  const auto n_rows = rows_at_once(model.config(), max_logits);
+  const auto n_rows = rows_at_once(model.decoder(), max_logits);
   const auto target =
       at::from_blob(const_cast<TokenId*>(targets.data()), {n_targets}, at::kLong).to(last_hidden.device());
   TokenDistributions tokens;

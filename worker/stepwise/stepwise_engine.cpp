@@ -24,25 +24,25 @@ class StepwiseRun {
   StepwiseRun(const Model& model, const EngineTask& task, const LayerPress& press,
               const StepwiseOptions& options)
       : model_(model), task_(task), sample_(*task.sample), method_(*task.method), options_(options) {
-    const auto& config = model.config();
+    const auto& decoder = model.decoder();
+    const auto& heads = heads_of(decoder);
     const UnitShape unit{.chunking = {std::ssize(sample_.ids), options.chunk_size},
-                         .n_heads = config.n_heads,
-                         .n_kv_heads = config.n_kv_heads,
-                         .rope = model.rope()};
-    for (std::int64_t l = 0; l < config.n_layers; ++l) caches_.emplace_back(press, unit);
+                         .n_heads = heads.n_heads,
+                         .n_kv_heads = heads.n_kv_heads};
+    for (std::int64_t l = 0; l < decoder.n_layers(); ++l) caches_.emplace_back(press, unit);
     result_.unit.sample = sample_.index;
     result_.numbers.n_tokens = static_cast<std::int64_t>(sample_.ids.size());
-    result_.kept.n_layers = config.n_layers;
-    result_.kept.n_kv_heads = config.n_kv_heads;
+    result_.kept.n_layers = decoder.n_layers();
+    result_.kept.n_kv_heads = heads.n_kv_heads;
   }
 
   EngineResult to_the_end(BatchWork& work) && {
-    const auto& config = model_.config();
+    const auto& decoder = model_.decoder();
+    const auto layers = operations_of_layers(decoder);
     for (std::int64_t begin = 0; begin < result_.numbers.n_tokens; begin += options_.chunk_size) {
       const auto end = std::min(begin + options_.chunk_size, result_.numbers.n_tokens);
       pass_chunk(begin, end);
-      work.done(static_cast<double>(config.n_layers) * layer_operations(config, begin, end) +
-                head_operations(config, end - begin));
+      work.done(layers.of(begin, end) + head_operations(decoder, end - begin));
     }
     put_tokens(result_, sample_, std::move(tokens_));
     count_what_is_left();
@@ -148,7 +148,7 @@ class StepwiseEngine : public Engine {
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
-    BatchWork work(work_observer(), all_operations(model_.config(), tasks));
+    BatchWork work(work_observer(), all_operations(model_.decoder(), tasks));
     return run_one_by_one(tasks, [&](const EngineTask& task) {
       require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
       const auto press = make_press(*task.method, resources_);

@@ -1,8 +1,8 @@
 #include "worker/training/kvzip_targets.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -21,15 +21,24 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 
+#include "worker/model/unseen_keys.h"
+
 namespace kvcompare {
 namespace {
 
 constexpr std::int64_t kRowsAtOnce = 256;  // number of queries whose attention weights are in memory at once
 
-// [n_heads, n_tokens, d_head], causal
+// [n_heads, n_tokens, d_head]
 at::Tensor attention(const LayerView& view, std::int64_t group) {
   const auto wide = [&](const at::Tensor& x) { return x.repeat_interleave(group, 0).unsqueeze(0); };
-  return at::scaled_dot_product_attention(view.q.unsqueeze(0), wide(view.k), wide(view.v), {}, 0.0, true)
+  const auto& window = view.rule.window;
+  std::optional<at::Tensor> seen;  // absent: all keys up to the query's own
+  if (window) {
+    const auto positions = at::arange(view.n_tokens, view.q.options().dtype(at::kLong));
+    seen = unseen_keys(positions, positions, window).logical_not();
+  }
+  return at::scaled_dot_product_attention(view.q.unsqueeze(0), wide(view.k), wide(view.v), seen, 0.0,
+                                          /*is_causal=*/!seen, view.rule.scale.factor())
       .squeeze(0);
 }
 
@@ -38,7 +47,7 @@ at::Tensor attention(const LayerView& view, std::int64_t group) {
 at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) {
   const auto wide = at::toOpMathType(view.q.scalar_type());
   const auto n_heads = view.q.size(0), n_tokens = view.q.size(1), group = n_heads / view.k.size(0);
-  const auto scale = 1 / std::sqrt(static_cast<double>(view.q.size(2)));
+  const auto scale = view.rule.scale.factor();
   const auto keys = at::arange(n_tokens, view.q.options().dtype(at::kLong));
   std::vector<at::Tensor> heads;
   for (std::int64_t h = 0; h < n_heads; ++h) {
@@ -47,9 +56,9 @@ at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) 
     for (auto begin = prompt.repeat_begin; begin < n_tokens; begin += kRowsAtOnce) {
       const auto n_rows = std::min(kRowsAtOnce, n_tokens - begin);
       const auto q = view.q.select(0, h).narrow(0, begin, n_rows).to(wide);
-      const auto later = keys.unsqueeze(0) > keys.narrow(0, begin, n_rows).unsqueeze(1);
+      const auto unseen = unseen_keys(keys.narrow(0, begin, n_rows), keys, view.rule.window);
       const auto logits =
-          (at::matmul(q, k.t()) * scale).masked_fill(later, -std::numeric_limits<double>::infinity());
+          (at::matmul(q, k.t()) * scale).masked_fill(unseen, -std::numeric_limits<double>::infinity());
       const auto size =
           at::linalg_vector_norm(view.hidden.narrow(0, begin, n_rows).to(wide), 2, at::IntArrayRef(-1));
       const auto weights = at::softmax(logits, -1).narrow(1, 0, prompt.n_context) / size.unsqueeze(1);
@@ -86,14 +95,14 @@ LayerTargets targets_of(const Model& model, const LayerView& view, const Repeate
 
 std::vector<LayerTargets> kvzip_targets(const Model& model, const RepeatedPrompt& prompt) {
   const c10::InferenceMode no_autograd;
-  const auto& config = model.config();
+  const auto& decoder = model.decoder();
   std::vector<LayerTargets> targets;
   auto x = model.embed(prompt.ids);
-  for (std::int64_t l = 0; l < config.n_layers; ++l) {
+  for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
     const auto view = model.project(LayerIndex(l), prompt.sample, 0, x);
     targets.push_back(targets_of(model, view, prompt));
-    if (l + 1 < config.n_layers)
-      x = model.finish_layer(LayerIndex(l), x, attention(view, config.n_heads / config.n_kv_heads));
+    if (l + 1 < decoder.n_layers())
+      x = model.finish_layer(LayerIndex(l), x, attention(view, decoder.layer(l).heads.group()));
   }
   return targets;
 }

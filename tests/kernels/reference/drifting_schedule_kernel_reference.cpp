@@ -31,6 +31,7 @@ class HeadStatistics {
   HeadStatistics(const DriftingShape& shape, bool is_first, const double* mean, double* scatter)
       : d_(shape.d_head),
         pairs_(shape.n_features > d_ ? pair_products(d_) : decltype(pairs_)()),
+        scalar_(shape.scalar),
         scatter_(scatter) {
     mean_.assign(static_cast<std::size_t>(d_), 0);
     index_.resize(static_cast<std::size_t>(d_ * d_));
@@ -59,7 +60,7 @@ class HeadStatistics {
                      after[static_cast<std::size_t>(pairs_[i].second)];
   }
 
-  // With R the matrix of the rotation: R covariance R^T / (2 d), and R mean / sqrt(d).
+  // With R the matrix of the rotation: R covariance R^T / (2 scalar), and R mean / sqrt(scalar).
   void write(double count, const double* cos, const double* sin, float* features) const {
     const auto half = d_ / 2;
     const auto r = [&](std::int64_t row, std::int64_t column) {
@@ -68,19 +69,18 @@ class HeadStatistics {
       if (row == column) return cos[c];
       return row < column ? -sin[c] : sin[c];
     };
-    const auto d = static_cast<double>(d_);
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       const auto [x, y] = pairs_[i];
       double sum = 0;
       for (const auto u : {x % half, x % half + half})
         for (const auto w : {y % half, y % half + half}) sum += r(x, u) * scatter(u, w) * r(y, w);
-      *features++ = static_cast<float>((x % half == y % half ? 1 : 2) * sum / (count * 2 * d));
+      *features++ = static_cast<float>((x % half == y % half ? 1 : 2) * sum / (count * 2 * scalar_));
     }
     for (std::int64_t row = 0; row < d_; ++row) {
       double sum = 0;
       for (std::int64_t column = 0; column < d_; ++column)
         sum += r(row, column) * mean_[static_cast<std::size_t>(column)];
-      *features++ = static_cast<float>(sum / std::sqrt(d));
+      *features++ = static_cast<float>(sum / std::sqrt(scalar_));
     }
   }
 
@@ -92,6 +92,7 @@ class HeadStatistics {
 
   const std::int64_t d_;
   const std::vector<std::pair<std::int64_t, std::int64_t>> pairs_;
+  const double scalar_;
   double* const scatter_;
   Row mean_;
   std::vector<std::size_t> index_;  // [d_head, d_head], into pairs_

@@ -28,8 +28,7 @@ void attend(const IntervalAttention<T>& task, std::int64_t i, std::int64_t head)
     if (i >= until[j]) continue;
     keys.push_back(j);
     weights.push_back(
-        dot(task.q + i * task.q_stride + head * d, task.k + j * task.k_stride + kv_head * d, d) /
-        std::sqrt(static_cast<double>(d)));
+        dot(task.q + i * task.q_stride + head * d, task.k + j * task.k_stride + kv_head * d, d) * task.scale);
   }
   const double largest = *std::max_element(weights.begin(), weights.end());
   double sum = 0;

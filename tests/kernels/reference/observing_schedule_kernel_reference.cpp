@@ -33,16 +33,22 @@ std::vector<Column> columns_of(const ObservedBlock& block, std::int64_t head) {
   return columns;
 }
 
-// received += softmax over the first n_seen columns.
-void add_softmax(std::vector<Column>& columns, std::int64_t n_seen, const float* logits, double scale) {
+// received += softmax over what row r sees of the first columns.
+void add_softmax(const ObservedRows& task, std::vector<Column>& columns, std::int64_t r,
+                 const float* logits) {
+  const double scale = task.scale;
+  const auto sees = [&](std::int64_t c) {
+    const auto position = columns[size(c)].position;
+    return position >= 0 && task.block.first_row + r - position < task.window;
+  };
+  const auto n = task.block.n_old + r + 1;
   double largest = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (std::int64_t c = 0; c < n_seen; ++c)
-    if (columns[size(c)].position >= 0) largest = std::max(largest, logits[c] * scale);
-  for (std::int64_t c = 0; c < n_seen; ++c)
-    if (columns[size(c)].position >= 0) sum += std::exp(logits[c] * scale - largest);
-  for (std::int64_t c = 0; c < n_seen; ++c)
-    if (columns[size(c)].position >= 0)
-      columns[size(c)].received += std::exp(logits[c] * scale - largest) / sum;
+  for (std::int64_t c = 0; c < n; ++c)
+    if (sees(c)) largest = std::max(largest, logits[c] * scale);
+  for (std::int64_t c = 0; c < n; ++c)
+    if (sees(c)) sum += std::exp(logits[c] * scale - largest);
+  for (std::int64_t c = 0; c < n; ++c)
+    if (sees(c)) columns[size(c)].received += std::exp(logits[c] * scale - largest) / sum;
 }
 
 // Columns that die at event e, after n tokens; from n_previous on, the event before.
@@ -77,8 +83,8 @@ void follow_rows(const ObservedRows& task, std::int64_t head, std::vector<Column
   for (std::int64_t r = 0; r < block.n_rows; ++r) {
     const auto n = block.first_row + r + 1, n_seen = block.n_old + r + 1;
     for (std::int64_t a = 0; a < block.group; ++a)
-      add_softmax(columns, n_seen,
-                  task.logits + ((head * block.group + a) * block.n_rows + r) * block.n_columns, task.scale);
+      add_softmax(task, columns, r,
+                  task.logits + ((head * block.group + a) * block.n_rows + r) * block.n_columns);
     const auto e = (n - 1) / task.layer.chunk_size, n_previous = e * task.layer.chunk_size;
     if (n != n_at(task.layer, e) || !ranks_scores(task, e, n_previous, n)) continue;
     for (std::int64_t c = 0; c < n_seen; ++c)

@@ -123,7 +123,7 @@ class QueryStatistics {
   KVCOMPARE_DEVICE void write_mean(const QueryFeatures<T>& task, int event, int c, double upper,
                                    double lower) const {
     const double cos = task.events.cos[event * half_ + c], sin = task.events.sin[event * half_ + c];
-    const double scale = 1 / sqrt(static_cast<double>(d_));
+    const double scale = 1 / sqrt(task.shape.scalar);
     auto* out = features(task, event) + task.shape.n_features - d_ + c;
     out[0] = static_cast<float>((upper * cos - lower * sin) * scale);
     out[half_] = static_cast<float>((lower * cos + upper * sin) * scale);
@@ -141,8 +141,8 @@ class QueryStatistics {
       p.s11 += lower * deviation[p.b + half_];
       if (!is_at(task.events, event, token + t + 1)) continue;
       const auto count = static_cast<double>(token + t + 1 - task.shape.n_sink);
-      write_rotated(p, 1 / (count * 2 * d_), task.events.cos + event * half_, task.events.sin + event * half_,
-                    features(task, event));
+      write_rotated(p, 1 / (count * 2 * task.shape.scalar), task.events.cos + event * half_,
+                    task.events.sin + event * half_, features(task, event));
       ++event;
     }
   }

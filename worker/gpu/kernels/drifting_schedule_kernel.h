@@ -37,6 +37,7 @@ struct DriftingShape {
   std::int64_t d_head = 0;  // even, at most 512
   std::int64_t n_sink = 0;
   std::int64_t n_features = 0;  // n_drifting_features: d_head without the covariance
+  double scalar = 0;            // logits are q k / sqrt(scalar); d_head in most models
 };
 
 // The events of a block: the arrays of DriftingPlan from the block's first event on, and the mean rotation

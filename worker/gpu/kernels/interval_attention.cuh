@@ -131,6 +131,7 @@ void launch_on_tiles(void (*kernel)(IntervalAttention<T>, QueryTiles, float), in
 }
 
 // So that weights are powers of two.
-inline double scale_of_scores(int d) { return std::log2(std::exp(1.0)) / std::sqrt(static_cast<double>(d)); }
+//   scale : IntervalAttention::scale
+inline double scale_of_scores(double scale) { return std::log2(std::exp(1.0)) * scale; }
 
 }  // namespace kvcompare

@@ -290,7 +290,7 @@ KVCOMPARE_DEVICE void multiply_all(const IntervalAttention<T>& task, const Query
   write(task, tiles, block, first_row, sums, out);
 }
 
-// ---- the kernel. scale: scale_of_scores(d)
+// ---- the kernel. scale: scale_of_scores()
 
 template <class T, int d>
 KVCOMPARE_KERNEL_OF(kThreads)
@@ -313,8 +313,8 @@ void attention_by_warpgroups(IntervalAttention<T> task, QueryTiles tiles, float 
 
 template <int d, class T>
 void launch(const IntervalAttention<T>& task, gpu::Stream stream) {
-  launch_on_tiles(attention_by_warpgroups<T, d>, kRows, kThreads, sizeof(Shared<T, d>), scale_of_scores(d),
-                  task, stream);
+  launch_on_tiles(attention_by_warpgroups<T, d>, kRows, kThreads, sizeof(Shared<T, d>),
+                  scale_of_scores(task.scale), task, stream);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ KVCOMPARE_DEVICE void multiply_values(const float (&weights)[n / 8][4], const T*
   }
 }
 
-// scale: scale_of_scores(d)
+// scale: scale_of_scores()
 template <class T, int d>
 KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTiles tiles, float scale) {
   constexpr int n = kStepKeys<d>;
@@ -186,7 +186,8 @@ struct PlainRows {
   float sum[kPlainRowsOfWarp] = {};  // of the lane's own keys
 };
 
-// The keys are in shared.keys; the weights of the lane's key go to shared.weights. scale: 1 / sqrt(d)
+// The keys are in shared.keys; the weights of the lane's key go to shared.weights. scale:
+// IntervalAttention::scale
 template <int n_columns>
 KVCOMPARE_DEVICE void weigh_plainly(KeyInterval key, float scale, int d, PlainShared<n_columns>& shared,
                                     PlainRows<n_columns>& rows) {
@@ -302,15 +303,14 @@ template <int d, class T>
 void launch_by_matrices(const IntervalAttention<T>& task, gpu::Stream stream, MatrixInstruction instruction) {
   check_aligned(task);
   if (uses_wgmma(instruction)) return interval_attention_hopper_kernel(task, stream);
-  launch_on_tiles(attention_by_matrices<T, d>, kRows, kThreads, sizeof(Shared<T, d>), scale_of_scores(d),
-                  task, stream);
+  launch_on_tiles(attention_by_matrices<T, d>, kRows, kThreads, sizeof(Shared<T, d>),
+                  scale_of_scores(task.scale), task, stream);
 }
 
 template <int n_columns, class T>
 void launch_in_float(const IntervalAttention<T>& task, gpu::Stream stream) {
-  const double scale = 1 / std::sqrt(static_cast<double>(task.d_head));
   launch_on_tiles(attention_in_float<T, n_columns>, kPlainRows, kThreads, sizeof(PlainShared<n_columns>),
-                  scale, task, stream);
+                  task.scale, task, stream);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Attention under eviction on the GPU: query i sees key j of its KV head if and only if j <= i < until[j].
-// Softmax of q k / sqrt(d_head). T: float, c10::Half or c10::BFloat16. Pointers into device memory.
+// Softmax of q k scale. T: float, c10::Half or c10::BFloat16. Pointers into device memory.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct IntervalAttention {
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;  // divides n_heads
   std::int64_t d_head = 0;      // 1 to 256
+  double scale = 0;             // of the logits: 1 / sqrt(d_head) in most models
 };
 
 enum class MatrixInstruction {

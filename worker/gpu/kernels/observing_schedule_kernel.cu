@@ -63,6 +63,11 @@ bool are_aligned(const ObservedOperands<T>& task, std::int64_t bytes) {
 
 // ---- softmaxes
 
+// The first position that the window of a row of the block reaches back to; before the sequence, maybe.
+KVCOMPARE_DEVICE std::int64_t oldest_seen(const ObservedRows& task, std::int64_t row) {
+  return task.block.first_row + row - task.window + 1;
+}
+
 // Weights of a row as if nothing died in the block, relative to the largest, and their sum. One block of
 // threads a row.
 KVCOMPARE_KERNEL void softmaxes(ObservedRows task) {
@@ -72,7 +77,11 @@ KVCOMPARE_KERNEL void softmaxes(ObservedRows task) {
   const auto line = (head * block.group + gpu::block_y()) * block.n_rows + row;
   const auto* logits = task.logits + line * block.n_columns;
   auto* weights = task.weights + line * block.n_columns;
-  const auto is_seen = [&](int c) { return c <= block.n_old + row && position_of(block, head, c) >= 0; };
+  const auto oldest = oldest_seen(task, row);
+  const auto is_seen = [&](int c) {
+    const auto position = position_of(block, head, c);
+    return c <= block.n_old + row && position >= 0 && position >= oldest;
+  };
   float largest = kLowest;
   for (int c = gpu::thread(); c < block.n_columns; c += gpu::n_threads())
     if (is_seen(c)) largest = fmaxf(largest, logits[c] * task.scale);
@@ -324,16 +333,17 @@ class RowScan {
   // Softmax of query head a in row r over the alive; returns the sum.
   KVCOMPARE_DEVICE double renew(int r, int a) {
     const auto* logits = task_.logits + ((head_ * group_ + a) * n_rows_ + r) * n_columns_;
+    const auto oldest = oldest_seen(task_, r);
     float largest = kLowest;
     columns_.each(n_seen(r), [&](int c, std::int32_t position, double&) {
-      if (position >= 0) largest = fmaxf(largest, logits[c] * task_.scale);
+      if (position >= 0 && position >= oldest) largest = fmaxf(largest, logits[c] * task_.scale);
     });
     largest = static_cast<float>(over_block(static_cast<double>(largest), Largest(), shared_.parts));
     auto* weights = row(r) + a * stride();
     double sum = 0;
     columns_.each(n_seen(r), [&](int c, std::int32_t position, double&) {
       if (position < 0) return;
-      weights[c] = expf(logits[c] * task_.scale - largest);
+      weights[c] = position >= oldest ? expf(logits[c] * task_.scale - largest) : 0;
       sum += weights[c];
     });
     return over_block(sum, Sum(), shared_.parts);

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "worker/gpu/kernels/layer_deaths.h"
 #include "worker/gpu/kernels/stream.h"
@@ -51,9 +52,11 @@ struct ObservedRows {
   ObservedBlock block;
   LayerDeaths layer;              // deaths and until of the evicted are written
   const float* logits = nullptr;  // [n_kv_heads, group, n_rows, n_columns]
-  float scale = 1;                // of the logits: 1 / sqrt(d_head)
-  float* weights = nullptr;       // [n_kv_heads, group, n_rows, n_columns]: room for the softmaxes
-  double* sums = nullptr;         // [n_kv_heads, group, n_rows]: room for their sums
+  float scale = 0;                // of the logits: 1 / sqrt(d_head) in most models
+  // A query sees the keys of the last `window` positions, its own included; all keys by default.
+  std::int64_t window = std::numeric_limits<std::int64_t>::max();
+  float* weights = nullptr;  // [n_kv_heads, group, n_rows, n_columns]: room for the softmaxes
+  double* sums = nullptr;    // [n_kv_heads, group, n_rows]: room for their sums
   // The number of old columns of the next block. Under a ratio policy, the keys that EvictionSlots says are
   // alive. Under a threshold policy each head has its own number of alive keys, so it is the number of tokens
   // so far.

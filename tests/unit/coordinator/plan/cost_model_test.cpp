@@ -5,20 +5,15 @@
 namespace kvcompare {
 namespace {
 
-// 2 layers; q 4 heads and k, v 2 heads of 8 channels.
-const CostShape kShape{.n_layers = 2,
-                       .d_model = 16,
-                       .n_heads = 4,
-                       .n_kv_heads = 2,
-                       .head_dim = 8,
-                       .intermediate_size = 32,
-                       .vocab_size = 100};
+// 2 layers; q 4 heads and k, v 2 heads of 8 channels. q and o 16 x 32 each, k and v 16 x 16 each, MLP 3 x 16
+// x 32: 3072 weights a layer. Head 16 x 100.
+const CostShape kShape{.n_weights = 2 * 3072 + 1600, .n_query_channels = 2 * 4 * 8};
 
 // Half of the keys stay.
 const CostedMethod kHalf{RatioBudget{0.5}};
 
-// One token: q and o 16 x 32 each, k and v 16 x 16 each, MLP 3 x 16 x 32: 3072 weights a layer, twice; head
-// 1600; 2 operations each: 15488, and 1. One pair: 2 layers x 4 heads x 8 channels x 4 operations = 256.
+// One token: 2 operations a weight, 15488, and 1. One pair: 2 layers x 4 heads x 8 channels x 4 operations =
+// 256.
 TEST(PredictedCost, CountsOperationsByHand) {
   EXPECT_EQ(predicted_cost(kShape, 1, CostedMethod{KeepAll{}}, 1, "layerwise"), 15489 + 256);
   EXPECT_EQ(predicted_cost(kShape, 3, CostedMethod{KeepAll{}}, 1, "layerwise"), 3 * 15489 + 6 * 256);

@@ -37,8 +37,8 @@ Simulation simulation_of(const MeasuredRun& run, std::size_t n_workers, double t
           {.unit = unit,
            .n_tokens = n_tokens,
            .cost =
-               predicted_cost(run.shape, n_tokens,
-                              {run.methods[m].policy, cost_of(run.methods[m], run.shape)}, 1, "layerwise")});
+               predicted_cost(run.model.shape(), n_tokens,
+                              {run.methods[m].policy, cost_of(run.methods[m], run.model)}, 1, "layerwise")});
       simulation.work[unit] = sample.seconds[m];
     }
   simulation.workers.assign(n_workers, {.slowness = 1, .n_tokens_at_once = kTokensAtOnce});

@@ -14,7 +14,7 @@ MethodSpec method(const char* name, const EvictionPolicy& policy) { return {name
 // observed_attention.
 MeasuredRun demo_longdocs() {
   return {.name = "demo_longdocs",
-          .shape = {4, 128, 4, 2, 32, 352, 1840},
+          .model = {4, 128, 4, 2, 32, 352, 1840},
           .methods = {method("baseline", KeepAll{}), method("kvzap", ScoreThreshold{}),
                       method("random", RatioBudget{0.5}), method("streaming_llm", RatioBudget{0.5}),
                       method("expected_attention", RatioBudget{0.5}), method("knorm", RatioBudget{0.5}),
@@ -50,7 +50,7 @@ MeasuredRun demo_longdocs() {
 // the demo's model, scorer and documents, --max_length 2048 --max_samples 24 --threads 1.
 MeasuredRun demo_documents() {
   return {.name = "demo_documents",
-          .shape = {4, 128, 4, 2, 32, 352, 1840},
+          .model = {4, 128, 4, 2, 32, 352, 1840},
           .methods = {method("baseline", KeepAll{}), method("kvzap", ScoreThreshold{}),
                       method("random", RatioBudget{0.5}), method("streaming_llm", RatioBudget{0.5}),
                       method("expected_attention", RatioBudget{0.5}), method("knorm", RatioBudget{0.5})},
@@ -87,7 +87,7 @@ MeasuredRun demo_documents() {
 MeasuredRun stories260K() {
   return {
       .name = "stories260K",
-      .shape = {5, 64, 8, 4, 8, 172, 512},
+      .model = {5, 64, 8, 4, 8, 172, 512},
       .methods = {method("baseline", KeepAll{}), method("random", RatioBudget{0.75}),
                   method("streaming_llm", RatioBudget{0.75}), method("expected_attention", RatioBudget{0.75}),
                   method("knorm", RatioBudget{0.75}), method("observed_attention", RatioBudget{0.75})},
@@ -117,9 +117,15 @@ MeasuredRun stories260K() {
 
 }  // namespace
 
-MethodCost cost_of(const MethodSpec& method, const CostShape& shape) {
-  const auto d = static_cast<double>(shape.head_dim);
-  const auto forms = 2 * static_cast<double>(shape.n_layers * shape.n_heads) * d * (d + 2);
+CostShape MeasuredModel::shape() const {
+  const auto layer = d_model * (2 * (n_heads + n_kv_heads) * head_dim + 3 * intermediate_size);
+  return {.n_weights = n_layers * layer + d_model * vocab_size,
+          .n_query_channels = n_layers * n_heads * head_dim};
+}
+
+MethodCost cost_of(const MethodSpec& method, const MeasuredModel& model) {
+  const auto d = static_cast<double>(model.head_dim);
+  const auto forms = 2 * static_cast<double>(model.n_layers * model.n_heads) * d * (d + 2);
   if (method.name == "expected_attention") return {.per_key_and_event = forms};
   return {.attention = method.name == "observed_attention" ? 2.0 : 1.0};
 }

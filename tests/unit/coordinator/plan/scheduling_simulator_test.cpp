@@ -19,13 +19,13 @@ constexpr std::int64_t kLengths[] = {634,  2249, 5162, 8192, 744,  2455, 8192, 2
                                      8192, 6509, 1465, 7978, 1730, 8192, 1798, 7377, 5659, 2800, 8192, 2928};
 
 // A model of 1M parameters.
-const CostShape kShape{.n_layers = 4,
-                       .d_model = 128,
-                       .n_heads = 4,
-                       .n_kv_heads = 2,
-                       .head_dim = 32,
-                       .intermediate_size = 384,
-                       .vocab_size = 1024};
+const MeasuredModel kModel{.n_layers = 4,
+                           .d_model = 128,
+                           .n_heads = 4,
+                           .n_kv_heads = 2,
+                           .head_dim = 32,
+                           .intermediate_size = 384,
+                           .vocab_size = 1024};
 
 MethodSpec method(const char* name, const EvictionPolicy& policy) { return {name, name, policy, {}}; }
 
@@ -58,8 +58,8 @@ Simulation longdocs(int n_times, std::size_t n_workers, std::uint64_t seed) {
       for (std::size_t m = 0; m < kMethods.size(); ++m) {
         const UnitId unit{SampleIndex(sample), MethodIndex(static_cast<std::int64_t>(m))};
         const auto predicted = [&](std::size_t i) {
-          return predicted_cost(kShape, n_tokens,
-                                {kMethods[i].spec.policy, cost_of(kMethods[i].spec, kShape)}, 1, "layerwise");
+          return predicted_cost(kModel.shape(), n_tokens,
+                                {kMethods[i].spec.policy, cost_of(kMethods[i].spec, kModel)}, 1, "layerwise");
         };
         simulation.units.push_back({.unit = unit, .n_tokens = n_tokens, .cost = predicted(m)});
         simulation.work[unit] = predicted(kStreamingLlm) * kMethods[m].seconds * noise(random);

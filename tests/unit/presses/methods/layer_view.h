@@ -7,7 +7,7 @@
 
 namespace kvcompare {
 
-struct LayerShape {
+struct ViewShape {
   std::int64_t n_tokens = 6;
   std::int64_t n_heads = 4;
   std::int64_t n_kv_heads = 2;
@@ -15,7 +15,7 @@ struct LayerShape {
   std::int64_t d_model = 16;
 };
 
-inline LayerView random_layer_view(const LayerShape& shape, std::int64_t first_position = 0) {
+inline LayerView random_layer_view(const ViewShape& shape, std::int64_t first_position = 0) {
   const auto tensor = [&](std::int64_t n_heads) {
     return at::randn({n_heads, shape.n_tokens, shape.d_head}, at::kDouble);
   };
@@ -29,6 +29,7 @@ inline LayerView random_layer_view(const LayerShape& shape, std::int64_t first_p
   view.first_position = first_position;
   view.n_kv_heads = shape.n_kv_heads;
   view.n_tokens = shape.n_tokens;
+  view.rule.scale = {static_cast<double>(shape.d_head)};
   return view;
 }
 

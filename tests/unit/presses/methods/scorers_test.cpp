@@ -202,9 +202,10 @@ TEST_P(ExpectedAttentionTerms, IsTheFormulaWhateverTheChunks) {
   std::tie(run.use_covariance, run.use_vnorm) = GetParam();
   const std::vector<double> frequencies{1.0, 0.4, 0.1, 0.01};
   const Rope rope(at::tensor(frequencies, at::kDouble));
-  const auto view = random_layer_view({.n_tokens = 7});
+  auto view = random_layer_view({.n_tokens = 7});
+  view.rule.rope = &rope;
   const auto scorer = scorer_of("expected_attention", {.of_presses = run.list()});
-  const auto layer = std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_layer(rope);
+  const auto layer = std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_layer();
   for (const auto& [first, n] : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 1}, {1, 3}, {4, 3}}) {
     auto chunk = view;
     chunk.first_position = first;
@@ -227,9 +228,10 @@ INSTANTIATE_TEST_SUITE_P(OnAndOff, ExpectedAttentionTerms,
 
 TEST(ExpectedAttention, HasNothingToScoreBeforeTheSinksAreOver) {
   const Rope rope(at::tensor({1.0, 0.4, 0.1, 0.01}, at::kDouble));
-  const auto view = random_layer_view({.n_tokens = 4});
+  auto view = random_layer_view({.n_tokens = 4});
+  view.rule.rope = &rope;
   const auto scorer = scorer_of("expected_attention");
-  const auto layer = std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_layer(rope);
+  const auto layer = std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_layer();
   layer->append(view);
   EXPECT_TRUE(layer->score(4, 0, {at::arange(4), view.k[0], view.v[0]}).equal(at::zeros({4}, at::kDouble)));
 }

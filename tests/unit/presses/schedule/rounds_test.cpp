@@ -68,7 +68,8 @@ class LayerRounds : public testing::TestWithParam<at::ScalarType> {
       heads_.push_back({.raw_q = draw({2, kTokens, kHeadDim}),
                         .q = draw({2, kTokens, kHeadDim}),
                         .k = draw({kTokens, kHeadDim}),
-                        .v = draw({kTokens, kHeadDim})});
+                        .v = draw({kTokens, kHeadDim}),
+                        .rule = {.rope = &rope_, .scale = {kHeadDim}}});
   }
 
   at::Tensor draw(std::vector<std::int64_t> shape) {
@@ -86,7 +87,7 @@ class LayerRounds : public testing::TestWithParam<at::ScalarType> {
   std::unique_ptr<Rounds> drifting(const DriftingScorer& scorer, std::vector<Deaths>& deaths) const {
     std::vector<DriftingHead> heads;
     for (std::size_t h = 0; h < heads_.size(); ++h)
-      heads.push_back({[&, h] { return scorer.start_head(rope_, heads_[h]); }, deaths[h]});
+      heads.push_back({[&, h] { return scorer.start_head(heads_[h]); }, deaths[h]});
     return drifting_rounds(RatioBudget{0.5}, 4, {kTokens, 1}, std::move(heads));
   }
 
@@ -128,8 +129,7 @@ TEST_P(LayerRounds, OfDriftingScoresGiveEachHeadTheDeathsThatItHasAlone) {
   const auto& drifting_scorer = *std::get<std::unique_ptr<DriftingScorer>>(any);
   std::vector<Deaths> alone(heads_.size(), Deaths(kTokens));
   for (std::size_t h = 0; h < heads_.size(); ++h)
-    schedule_drifting(RatioBudget{0.5}, 4, {kTokens, 1}, drifting_scorer.start_head(rope_, heads_[h]),
-                      alone[h]);
+    schedule_drifting(RatioBudget{0.5}, 4, {kTokens, 1}, drifting_scorer.start_head(heads_[h]), alone[h]);
   expect_in_any_order(alone, [&](auto& deaths) { return drifting(drifting_scorer, deaths); });
 }
 

@@ -354,12 +354,13 @@ class ExpectedAttentionOfAHead : public testing::TestWithParam<std::tuple<bool, 
     head.raw_q = draw({shape.group, shape.n_tokens, shape.d_head}, shape.type, /*mean=*/0.5);
     head.k = draw({shape.n_tokens, shape.d_head}, shape.type, 0, shape.key_scale);
     head.v = draw({shape.n_tokens, shape.d_head}, shape.type);
+    head.rule = {.rope = rope_.get(), .scale = {static_cast<double>(shape.d_head)}};
     return head;
   }
 
   std::unique_ptr<DriftingScorer::Head> start(const WholeHead& head) {
     scorer_ = make_scorer({"expected_attention", "", RatioBudget{}, parameters_.list()}, {});
-    return std::get<std::unique_ptr<DriftingScorer>>(scorer_)->start_head(*rope_, head);
+    return std::get<std::unique_ptr<DriftingScorer>>(scorer_)->start_head(head);
   }
 
   NaiveExpectedAttention naive(const WholeHead& head) const { return {head, frequencies_, parameters_}; }

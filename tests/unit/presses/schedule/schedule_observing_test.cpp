@@ -35,7 +35,10 @@ Deaths deaths_of(const naive::Shape& shape, const WholeHead& head) {
 class NaiveObservedAttention {
  public:
   explicit NaiveObservedAttention(const WholeHead& head)
-      : group_(head.q.size(0)), d_(head.q.size(2)), received_(naive::size(head.q.size(1)), 0) {
+      : group_(head.q.size(0)),
+        d_(head.q.size(2)),
+        window_(head.rule.window.value_or(head.q.size(1))),
+        received_(naive::size(head.q.size(1)), 0) {
     for (std::int64_t g = 0; g < group_; ++g) q_.push_back(rows(head.q[g]));
     k_ = rows(head.k);
   }
@@ -69,7 +72,9 @@ class NaiveObservedAttention {
       if (j > n_seen_) break;
       double logit = 0;
       for (std::size_t c = 0; c < q.size(); ++c) logit += q[c] * k_[naive::size(j)][c];
-      logits.push_back(logit / std::sqrt(static_cast<double>(d_)));
+      const bool is_in_window = n_seen_ - j < window_;
+      logits.push_back(is_in_window ? logit / std::sqrt(static_cast<double>(d_))
+                                    : -std::numeric_limits<double>::infinity());
     }
     const auto highest = *std::max_element(logits.begin(), logits.end());
     double sum = 0;
@@ -80,6 +85,7 @@ class NaiveObservedAttention {
 
   std::int64_t group_;
   std::int64_t d_;
+  std::int64_t window_;
   std::vector<Rows> q_;
   Rows k_;
   std::vector<double> received_;
@@ -100,7 +106,11 @@ void expect_close_calls_only(const naive::Shape& shape, const WholeHead& head, c
 }
 
 WholeHead uniform_head(std::int64_t n_tokens, at::ScalarType type) {
-  return {.raw_q = {}, .q = at::zeros({1, n_tokens, 2}, type), .k = at::zeros({n_tokens, 2}, type), .v = {}};
+  return {.raw_q = {},
+          .q = at::zeros({1, n_tokens, 2}, type),
+          .k = at::zeros({n_tokens, 2}, type),
+          .v = {},
+          .rule = {.scale = {2}}};
 }
 
 class ScheduleObserving : public testing::TestWithParam<at::ScalarType> {
@@ -121,6 +131,7 @@ class ScheduleObserving : public testing::TestWithParam<at::ScalarType> {
     WholeHead head;
     head.q = draw({group, n_tokens, d_head}, scale);
     head.k = draw({n_tokens, d_head}, scale);
+    head.rule.scale = {static_cast<double>(d_head)};
     return head;
   }
 
@@ -138,6 +149,15 @@ INSTANTIATE_TEST_SUITE_P(Precisions, ScheduleObserving, testing::Values(at::kFlo
 TEST_P(ScheduleObserving, FollowsUniformAttention) {
   EXPECT_EQ(deaths_of({RatioBudget{0.5}, 0, 5, 1}, uniform_head(5, GetParam())),
             (Deaths{kNever, 1, 2, kNever, 4}));
+}
+
+// The same budgets; a row sees its own key and the one before. Received / (n - j):
+//   n = 2: 0: 1.5 / 2, 1: 0.5 / 1, which dies; n = 3: 0: 1.5 / 3, which dies, 2: 1 / 1; n = 4: 2 and 3 stay;
+//   n = 5: 2: 1.5 / 3, 3: (0.5 + 0.5) / 2, 4: 0.5 / 1, which is the latest of three equals and dies.
+TEST_P(ScheduleObserving, FollowsAttentionWithinAWindow) {
+  auto head = uniform_head(5, GetParam());
+  head.rule.window = 2;
+  EXPECT_EQ(deaths_of({RatioBudget{0.5}, 0, 5, 1}, head), (Deaths{2, 1, kNever, kNever, 4}));
 }
 
 // The same scores as above judged one token after they came: 0: 1.5 / 2, 1: (0.5 + 1/3) / 2 at n = 3, which
@@ -166,6 +186,7 @@ TEST_P(ScheduleObserving, AveragesOverTheQueryHeads) {
   WholeHead head;
   head.q = at::tensor({0.0, 0.0, 0.0, 900.0, 900.0, 900.0}, at::kDouble).view({2, 3, 1}).to(GetParam());
   head.k = at::tensor({0.0, 0.0, 900.0}, at::kDouble).view({3, 1}).to(GetParam());
+  head.rule.scale = {1};
   EXPECT_EQ(deaths_of({RatioBudget{0.34}, 0, 3, 3}, head), (Deaths{0, 0, kNever}));
   EXPECT_EQ(deaths_of({ScoreThreshold{0.34, 0}, 0, 3, 3}, head), (Deaths{kNever, 0, kNever}));
   EXPECT_EQ(deaths_of({ScoreThreshold{0.32, 0}, 0, 3, 3}, head), (Deaths{kNever, kNever, kNever}));
@@ -204,8 +225,9 @@ TEST_P(ScheduleObserving, IsTheDefinitionEventByEvent) {
         const auto d_head = 2 * (1 + naive::up_to(generator_, 4));
         SCOPED_TRACE(to_text(shape) + ", group " + std::to_string(group) + ", d_head " +
                      std::to_string(d_head));
-        const auto head =
-            random_head(group, n_tokens, d_head, naive::one_of<double>(generator_, {0.5, 1.5, 3}));
+        auto head = random_head(group, n_tokens, d_head, naive::one_of<double>(generator_, {0.5, 1.5, 3}));
+        if (naive::up_to(generator_, 2) == 0) head.rule.window = 1 + naive::up_to(generator_, n_tokens);
+        SCOPED_TRACE("window " + std::to_string(head.rule.window.value_or(0)));
         const auto deaths = deaths_of(shape, head);
         if (is_float)
           expect_close_calls_only(shape, head, deaths);

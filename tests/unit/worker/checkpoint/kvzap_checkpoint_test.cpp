@@ -13,6 +13,8 @@
 #include "tests/support/error_of.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temporary_folder.h"
+#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {
 namespace {
@@ -21,13 +23,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using json = nlohmann::json;
 
-ModelConfig model_of_two_layers() {
-  ModelConfig model;
-  model.model_type = "qwen3";
+Decoder model_of_two_layers() {
+  LayerShape layer;
+  layer.heads = {.n_heads = 4, .n_kv_heads = 2, .head_dim = 2};
+  Decoder model;
   model.hidden_size = 6;
-  model.n_layers = 2;
-  model.n_heads = 4;
-  model.n_kv_heads = 2;
+  model.layers.assign(2, layer);
   return model;
 }
 
@@ -157,9 +158,9 @@ TEST(PublishedKvzapConfig, IsReadUpToTheMissingWeights) {
         std::pair{"kvzap-linear-llama-3.1-8b.json", "llama-3.1-8b-instruct.json"}}) {
     const TemporaryFolder folder;
     std::filesystem::copy_file(*test_assets() / "configs" / scorer, folder.path() / "config.json");
-    const ModelConfig config = read_model_config(*test_assets() / "configs" / model);
+    const auto decoder = decoder_of(read_model_config(*test_assets() / "configs" / model));
     const auto error = error_of<CheckpointError>(
-        [&] { load_kvzap_surrogate(folder.path(), config, std::nullopt, at::kFloat, at::kCPU); });
+        [&] { load_kvzap_surrogate(folder.path(), decoder, std::nullopt, at::kFloat, at::kCPU); });
     EXPECT_THAT(error.what(), HasSubstr("there is no model.safetensors"));
   }
 }

@@ -11,7 +11,9 @@
 #include "common/errors.h"
 #include "tests/support/assets.h"
 #include "tests/support/error_of.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/decoder_tensors.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
 
 namespace kvcompare {
@@ -30,8 +32,8 @@ std::vector<std::string> listed_names(const std::string& index) {
   return names;
 }
 
-ModelConfig published_config(const std::string& config) {
-  return read_model_config(*test_assets() / "configs" / config);
+Decoder published_decoder(const std::string& config) {
+  return decoder_of(read_model_config(*test_assets() / "configs" / config));
 }
 
 TEST(PublishedIndex, ListsTheTensorsOfItsModel) {
@@ -41,13 +43,13 @@ TEST(PublishedIndex, ListsTheTensorsOfItsModel) {
                                       std::pair{"mistral-24b-dolphin3.json", "mistral-24b.index.json"},
                                       std::pair{"qwen2-14b-cogito.json", "qwen2-14b.index.json"}}) {
     const std::vector<std::string> names = listed_names(index);
-    EXPECT_NO_THROW(check_tensor_names(published_config(config), names, index)) << index;
+    EXPECT_NO_THROW(check_tensor_names(published_decoder(config), names, index)) << index;
     for (std::size_t i = 0; i < names.size(); i += 17) {
       std::vector<std::string> cut = names;
       cut.erase(cut.begin() + static_cast<std::ptrdiff_t>(i));
       if (names[i].ends_with("inv_freq")) continue;
       const auto error =
-          error_of<CheckpointError>([&] { check_tensor_names(published_config(config), cut, index); });
+          error_of<CheckpointError>([&] { check_tensor_names(published_decoder(config), cut, index); });
       EXPECT_EQ(error.item, names[i]);
     }
   }
@@ -56,7 +58,7 @@ TEST(PublishedIndex, ListsTheTensorsOfItsModel) {
 TEST(PublishedIndex, AddsUpToTheSizeThatItStates) {
   KVCOMPARE_SKIP_WITHOUT_ASSETS();
   std::int64_t bytes = 0;
-  for (const ExpectedTensor& tensor : expected_tensors(published_config("llama-3.1-8b-instruct.json"))) {
+  for (const ExpectedTensor& tensor : expected_tensors(published_decoder("llama-3.1-8b-instruct.json"))) {
     std::int64_t n = 2;
     for (const std::int64_t size : tensor.shape) n *= size;
     bytes += n;
@@ -69,7 +71,7 @@ TEST(PublishedIndex, IsRefusedWhereTheModelIsQuantisedOrMultimodal) {
   const auto message = [](const std::string& index) {
     const std::vector<std::string> names = listed_names(index);
     return std::string(error_of<CheckpointError>([&] {
-                         check_tensor_names(published_config("llama-3.1-8b-instruct.json"), names, index);
+                         check_tensor_names(published_decoder("llama-3.1-8b-instruct.json"), names, index);
                        }).what());
   };
   EXPECT_THAT(message("llama-3.1-8b-bnb-int8.index.json"), AllOf(HasSubstr(".SCB"), HasSubstr("quantised")));
@@ -82,7 +84,7 @@ TEST(Stories260K, HasTheSameWeightsInAllThreeForms) {
   KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const auto load = [](const std::string& folder) {
     const std::filesystem::path path = *test_assets() / "models" / folder;
-    return load_weights(path, read_model_config(path / "config.json"), at::kFloat, at::kCPU);
+    return load_weights(path, decoder_of(read_model_config(path / "config.json")), at::kFloat, at::kCPU);
   };
   const ModelWeights f32 = load("stories260K");
   const ModelWeights bf16 = load("stories260K-bf16-sharded");

@@ -35,10 +35,12 @@ struct Layer {
             .n_kv_heads = n_kv_heads,
             .n_tokens = n_tokens,
             .d_head = d_head,
+            .scale = {static_cast<double>(d_head)},
             .q = q.data(),
             .k = k.data(),
             .v = v.data(),
-            .until = until.data()};
+            .until = until.data(),
+            .out = q.data()};
   }
   std::int64_t group() const { return n_heads / n_kv_heads; }
 };
@@ -168,7 +170,8 @@ void interval_attention_reference(const AttentionHeads<double>& heads) {
   for (std::int64_t head = 0; head < heads.n_heads; ++head) {
     const auto offset = head / heads.group() * heads.n_tokens;
     for (std::int64_t i = 0; i < heads.n_tokens; ++i) {
-      auto* q = heads.q + (i * heads.n_heads + head) * d;
+      const auto begin = (i * heads.n_heads + head) * d;
+      const auto* q = heads.q + begin;
       std::vector<double> output(static_cast<std::size_t>(d), 0);
       double sum = 0, max = -std::numeric_limits<double>::infinity();
       const auto logit = [&](std::int64_t j) {
@@ -184,7 +187,7 @@ void interval_attention_reference(const AttentionHeads<double>& heads) {
         for (std::int64_t c = 0; c < d; ++c)
           output[static_cast<std::size_t>(c)] += weight * heads.v[(offset + j) * d + c];
       }
-      for (std::int64_t c = 0; c < d; ++c) q[c] = output[static_cast<std::size_t>(c)] / sum;
+      for (std::int64_t c = 0; c < d; ++c) heads.out[begin + c] = output[static_cast<std::size_t>(c)] / sum;
     }
   }
 }

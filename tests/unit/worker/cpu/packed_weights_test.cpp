@@ -14,6 +14,8 @@
 
 #include "tests/support/small_checkpoint.h"
 #include "tests/support/tiny_model.h"
+#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {
 namespace {
@@ -35,20 +37,22 @@ void expect_same(const at::Tensor& actual, const at::Tensor& expected, const std
       << name;
 }
 
-// packed: [in, all outs]; matrices: [out, in] each, in the order of their columns.
+// packed: [in, all outs], in panels of 64 columns; matrices: [out, in] each, in the order of their columns.
 template <class T>
 void expect_columns(const at::Tensor& packed, const std::vector<at::Tensor>& matrices,
                     const std::string& name) {
   ASSERT_TRUE(packed.is_contiguous()) << name;
   const auto n_in = matrices.front().size(1);
-  std::vector<T> expected;
-  for (std::int64_t i = 0; i < n_in; ++i)
-    for (const auto& matrix : matrices)
-      for (std::int64_t o = 0; o < matrix.size(0); ++o)
-        expected.push_back(matrix.const_data_ptr<T>()[o * n_in + i]);
-  ASSERT_EQ(packed.sizes(), (std::vector{n_in, static_cast<std::int64_t>(expected.size()) / n_in})) << name;
-  const T* numbers = packed.const_data_ptr<T>();
-  ASSERT_TRUE(std::equal(expected.begin(), expected.end(), numbers)) << name;
+  std::vector<const T*> columns;
+  for (const auto& matrix : matrices)
+    for (std::int64_t o = 0; o < matrix.size(0); ++o)
+      columns.push_back(matrix.const_data_ptr<T>() + o * n_in);
+  ASSERT_EQ(packed.sizes(), (std::vector{n_in, std::ssize(columns)})) << name;
+  const T* number = packed.const_data_ptr<T>();
+  for (std::size_t first = 0; first < columns.size(); first += 64)
+    for (std::int64_t i = 0; i < n_in; ++i)
+      for (auto c = first; c < std::min(first + 64, columns.size()); ++c, ++number)
+        ASSERT_EQ(*number, columns[c][i]) << name << ", row " << i << ", column " << c;
 }
 
 template <class T>
@@ -92,12 +96,12 @@ void expect_same_layer(const FusedLayer& actual, const FusedLayer& expected) {
 
 // Stages as a pass asks for them: the layers, then the blocks of the head.
 std::int64_t n_stages(const PackedWeights& weights) {
-  return weights.config().n_layers + weights.n_head_blocks();
+  return weights.decoder().n_layers() + weights.n_head_blocks();
 }
 
 void expect_same_stage(PackedWeights& actual, PackedWeights& expected, std::int64_t stage) {
   SCOPED_TRACE("stage " + std::to_string(stage));
-  const auto n_layers = actual.config().n_layers;
+  const auto n_layers = actual.decoder().n_layers();
   if (stage < n_layers)
     expect_same_layer(*actual.layer(stage), *expected.layer(stage));
   else
@@ -123,19 +127,20 @@ class PackedWeightsOf : public ::testing::TestWithParam<TinyModelPreset> {
     spec.layers = 5;
     write_tiny_model(folder_.path(), spec);
     config_ = read_model_config(folder_.path() / "config.json");
+    decoder_ = decoder_of(config_);
   }
   CheckpointWeights checkpoint(at::ScalarType dtype) const {
-    return {folder_.path(), config_, dtype, at::kCPU};
+    return {folder_.path(), decoder_, dtype, at::kCPU};
   }
 
   template <class T>
   void expect_transposed_weights() const {
     constexpr auto kType = c10::CppTypeToScalarType<T>::value;
-    const auto weights = load_weights(folder_.path(), config_, kType, at::kCPU);
-    PackedWeights packed(config_, checkpoint(kType), std::nullopt);
+    const auto weights = load_weights(folder_.path(), decoder_, kType, at::kCPU);
+    PackedWeights packed(decoder_, checkpoint(kType), std::nullopt);
     EXPECT_FALSE(packed.streams());
     EXPECT_EQ(packed.n_head_blocks(), 1);
-    EXPECT_EQ(packed.config().n_layers, 5);
+    EXPECT_EQ(packed.decoder().n_layers(), 5);
     for (std::int64_t l = 0; l < 5; ++l) {
       SCOPED_TRACE("layer " + std::to_string(l));
       expect_layer<T>(*packed.layer(l), weights.layers[static_cast<std::size_t>(l)]);
@@ -151,6 +156,7 @@ class PackedWeightsOf : public ::testing::TestWithParam<TinyModelPreset> {
 
   TemporaryFolder folder_;
   ModelConfig config_;
+  Decoder decoder_;
 };
 INSTANTIATE_TEST_SUITE_P(TinyModels, PackedWeightsOf,
                          ::testing::ValuesIn(tiny_model_presets().begin(), tiny_model_presets().end()),
@@ -164,8 +170,8 @@ TEST_P(PackedWeightsOf, AreTheCheckpointsTransposed) {
 TEST_P(PackedWeightsOf, AreTheSameStreamed) {
   for (const auto dtype : {at::kFloat, at::kDouble}) {
     const auto enough = enough_to_stream(config_, dtype == at::kFloat ? 4 : 8);
-    PackedWeights resident(config_, checkpoint(dtype), std::nullopt);
-    PackedWeights streamed(config_, checkpoint(dtype), enough);
+    PackedWeights resident(decoder_, checkpoint(dtype), std::nullopt);
+    PackedWeights streamed(decoder_, checkpoint(dtype), enough);
     ASSERT_TRUE(streamed.streams());
     ASSERT_EQ(streamed.n_head_blocks(), resident.n_head_blocks());
     expect_same(streamed.final_norm(), resident.final_norm(), "final_norm");
@@ -174,7 +180,7 @@ TEST_P(PackedWeightsOf, AreTheSameStreamed) {
     for (int pass = 0; pass < 2; ++pass)
       for (std::int64_t s = 0; s < n_stages(resident); ++s) expect_same_stage(streamed, resident, s);
     for (const std::int64_t s : {3, 3, 2, 5, 0, 4, 5, 1, 0, 2}) expect_same_stage(streamed, resident, s);
-    EXPECT_THROW(PackedWeights(config_, checkpoint(dtype), enough - 1), ConfigError);
+    EXPECT_THROW(PackedWeights(decoder_, checkpoint(dtype), enough - 1), ConfigError);
   }
 }
 
@@ -206,7 +212,7 @@ class PackedSmall : public WeightsTest {
   }
 
   PackedWeights packed(std::optional<std::int64_t> max_bytes, at::ScalarType dtype = at::kFloat) const {
-    return {config_, CheckpointWeights(folder_.path(), config_, dtype, at::kCPU), max_bytes};
+    return {decoder(), CheckpointWeights(folder_.path(), decoder(), dtype, at::kCPU), max_bytes};
   }
   // Resident, and streamed.
   std::vector<std::optional<std::int64_t>> both_modes() const {
@@ -294,7 +300,7 @@ TEST_F(PackedSmall, KeepItsOwnCopyUnlessStreamed) {
   auto resident = packed(std::nullopt);
   std::filesystem::create_directories(folder_.path() / "copy");
   std::filesystem::copy(file(), folder_.path() / "copy" / "model.safetensors");
-  PackedWeights copy(config_, {folder_.path() / "copy", config_, at::kFloat, at::kCPU}, std::nullopt);
+  PackedWeights copy(decoder(), {folder_.path() / "copy", decoder(), at::kFloat, at::kCPU}, std::nullopt);
   const auto n_bytes = std::filesystem::file_size(file());
   std::fstream(file(), std::ios::in | std::ios::out | std::ios::binary)
       .write(std::string(n_bytes, '\1').data(), static_cast<std::streamsize>(n_bytes));
@@ -321,11 +327,13 @@ TEST_F(PackedHead, ComesInBlocksOfTheVocabulary) {
       const auto block = weights.head_block(b);
       ASSERT_EQ(block->sizes(), (std::vector<std::int64_t>{6, std::min(kBlock, vocab - b * kBlock)}))
           << vocab;
-      for (std::int64_t o = 0; o < block->size(1); ++o, ++entry)
+      for (std::int64_t o = 0; o < block->size(1); ++o, ++entry) {
+        const auto panel = o / 64 * 64, n_columns = std::min<std::int64_t>(64, block->size(1) - panel);
         for (std::int64_t i = 0; i < 6; ++i)
-          ASSERT_EQ(block->const_data_ptr<float>()[i * block->size(1) + o],
+          ASSERT_EQ(block->const_data_ptr<float>()[panel * 6 + i * n_columns + o - panel],
                     value_at("lm_head.weight", entry * 6 + i))
               << entry << ' ' << i;
+      }
     }
     EXPECT_EQ(entry, vocab);
   }

@@ -10,6 +10,8 @@
 #include <ATen/ops/randn.h>
 #include <c10/core/ScalarType.h>
 
+#include "tests/support/product_kinds.h"
+
 namespace kvcompare {
 namespace {
 
@@ -22,10 +24,10 @@ TEST(ProductKind, IsPlainForWeightsOf32And64Bits) {
   EXPECT_EQ(product_kind(at::kDouble, cpuinfo("amx_bf16")), ProductKind::kPlain);
 }
 
-TEST(ProductKind, IsNarrowOnlyWhereTheProcessorMultipliesInThatType) {
+TEST(ProductKind, MultipliesIn16BitsOnlyWhereTheProcessorDoes) {
   EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx2")), ProductKind::kWidened);
-  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512f avx512_bf16 sse")), ProductKind::kNarrow);
-  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("amx_bf16")), ProductKind::kNarrow);
+  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512f avx512_bf16 sse")), ProductKind::kPaired);
+  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kNarrow);
   EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16x")), ProductKind::kWidened);
   EXPECT_EQ(product_kind(at::kBFloat16, ""), ProductKind::kWidened);
   EXPECT_EQ(product_kind(at::kHalf, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kWidened);
@@ -36,49 +38,56 @@ TEST(ProductKind, IsNarrowOnlyWhereTheProcessorMultipliesInThatType) {
 TEST(ProductKind, IsNamedWhereResultsDependOnIt) {
   EXPECT_EQ(name_of(ProductKind::kPlain, at::kFloat, cpuinfo("amx_bf16")), "");
   EXPECT_EQ(name_of(ProductKind::kWidened, at::kHalf, cpuinfo("")), "float32 products");
-  EXPECT_EQ(name_of(ProductKind::kNarrow, at::kBFloat16, cpuinfo("avx512_bf16")), "bfloat16 products");
+  EXPECT_EQ(name_of(ProductKind::kPaired, at::kBFloat16, cpuinfo("avx512_bf16")),
+            "bfloat16 products by AVX512-BF16");
+  EXPECT_EQ(name_of(ProductKind::kNarrow, at::kHalf, cpuinfo("avx512_fp16")), "float16 products");
   EXPECT_EQ(name_of(ProductKind::kNarrow, at::kBFloat16, cpuinfo("amx_bf16")), "bfloat16 products by AMX");
+}
+
+TEST(ProductKind, OfTheHeadDoesNotRoundLogitsToFloat16) {
+  EXPECT_EQ(product_kind_of_head(ProductKind::kNarrow, at::kHalf), ProductKind::kWidened);
+  EXPECT_EQ(product_kind_of_head(ProductKind::kPaired, at::kBFloat16), ProductKind::kPaired);
 }
 
 struct Case {
   ProductKind kind;
   at::ScalarType weights;
-  double tolerance;  // of a sum of 192 products of normal numbers
+  double tolerance;  // of a sum of 193 products of normal numbers
 };
 
 class ProductsTest : public testing::TestWithParam<Case> {};
 
-// Sums in float64 of the same numbers. In the blocks of kWidened there are 341 columns, so 800 are three
-// blocks.
+// Sums in float64 of the same numbers. 801 columns are twelve panels and a half; 193 rows are no pairs.
 TEST_P(ProductsTest, AreThoseOfFloat64WithinTheRounding) {
   const auto& c = GetParam();
-  const std::int64_t n_in = 192, n_out = 800;
-  Products products(c.kind, c.weights, 70, n_in, n_out);
+  if (!this_machine_has(c.kind)) GTEST_SKIP() << "the processor has no AVX512-BF16";
+  const std::int64_t n_in = 193, n_out = 801;
+  Products products(c.kind);
   const auto scale = 1 / std::sqrt(static_cast<double>(n_in));
   const auto weight = (at::randn({n_in, n_out}) * scale).to(c.weights);
+  const auto packed = side_by_side({weight.t().contiguous()}, layout_for(c.kind));
+  const auto activations = c.weights == at::kDouble ? at::kDouble : at::kFloat;
   for (const std::int64_t n_rows : {1, 7, 70}) {
-    const auto x = at::randn({n_rows, n_in});
+    const auto x = at::randn({n_rows, n_in}, activations);
     const auto expected = at::matmul(x.to(at::kDouble), weight.to(at::kDouble));
-    const auto out = at::randn({n_rows, n_out});
+    const auto out = at::randn({n_rows, n_out}, activations);
     const auto before = out.clone().to(at::kDouble);
-    products.add_product(x, weight, out);
+    products.add_product(x, packed, out);
     EXPECT_LE((out.to(at::kDouble) - before - expected).abs().max().item<double>(), c.tolerance);
-    products.multiply(x, weight, out);
+    products.multiply(x, packed, out);
     EXPECT_LE((out.to(at::kDouble) - expected).abs().max().item<double>(), c.tolerance);
     EXPECT_GT((out - before).abs().max().item<double>(), 10 * c.tolerance);
   }
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
-  const auto& of = info.param;
-  return std::string(of.kind == ProductKind::kPlain    ? "plain_"
-                     : of.kind == ProductKind::kNarrow ? "narrow_"
-                                                       : "widened_") +
-         c10::toString(of.weights);
+  return word_of(info.param.kind) + '_' + c10::toString(info.param.weights);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, ProductsTest,
                          testing::Values(Case{ProductKind::kPlain, at::kFloat, 1e-5},
+                                         Case{ProductKind::kPlain, at::kDouble, 1e-14},
+                                         Case{ProductKind::kPaired, at::kBFloat16, 2e-2},
                                          Case{ProductKind::kWidened, at::kBFloat16, 1e-5},
                                          Case{ProductKind::kWidened, at::kHalf, 1e-5},
                                          Case{ProductKind::kNarrow, at::kBFloat16, 4e-2},

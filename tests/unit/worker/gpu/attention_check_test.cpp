@@ -8,25 +8,24 @@
 namespace kvcompare {
 namespace {
 
-ModelConfig heads(std::int64_t n_heads, std::int64_t n_kv_heads, std::int64_t head_dim) {
-  ModelConfig config;
-  config.n_heads = n_heads;
-  config.n_kv_heads = n_kv_heads;
-  config.head_dim = head_dim;
-  return config;
+LayerShape heads(std::int64_t n_heads, std::int64_t n_kv_heads, std::int64_t head_dim) {
+  LayerShape layer;
+  layer.heads = {.n_heads = n_heads, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
+  layer.scale = {static_cast<double>(head_dim)};
+  return layer;
 }
 
 at::TensorOptions options(at::ScalarType type) { return at::TensorOptions(kernel_device()).dtype(type); }
 
 TEST(AttentionCheck, FindsTheInstructionsOfTheDeviceRight) {
   for (const auto type : {at::kFloat, at::kHalf, at::kBFloat16})
-    for (const auto& config : {heads(4, 2, 64), heads(3, 1, 128), heads(2, 2, 20)})
-      EXPECT_EQ(right_instruction(config, options(type)), MatrixInstruction::kBest);
+    for (const auto& layer : {heads(4, 2, 64), heads(3, 1, 128), heads(2, 2, 20)})
+      EXPECT_EQ(right_instruction(layer, options(type)), MatrixInstruction::kBest);
 }
 
 TEST(AttentionCheck, NamesTheInstructionThatAttentionComputesWith) {
   const auto name = [](at::ScalarType type, std::int64_t head_dim, MatrixInstruction instruction) {
-    return name_of_instruction(heads(4, 2, head_dim), options(type), instruction);
+    return name_of_instruction(heads(4, 2, head_dim).heads, options(type), instruction);
   };
   using enum MatrixInstruction;
   for (const int capability : {80, 90}) {
@@ -44,17 +43,17 @@ TEST(AttentionCheck, NamesTheInstructionThatAttentionComputesWith) {
 
 // Attention that forgets one key of one head.
 void forget_a_key(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                  const at::Tensor& out, MatrixInstruction instruction) {
+                  const AttentionScale& scale, const at::Tensor& out, MatrixInstruction instruction) {
   const auto wrong = until.clone();
   wrong.select(0, 1).narrow(0, 100, 1).fill_(101);
-  attend_to_alive(rotated, qkv, wrong, out, instruction);
+  attend_to_alive(rotated, qkv, wrong, scale, out, instruction);
 }
 
 TEST(AttentionCheck, TakesTheOtherInstructionIfTheBestIsWrong) {
-  const auto best_is_wrong = [](const auto& rotated, const auto& qkv, const auto& until, const auto& out,
-                                MatrixInstruction instruction) {
-    (instruction == MatrixInstruction::kBest ? forget_a_key : attend_to_alive)(rotated, qkv, until, out,
-                                                                               instruction);
+  const auto best_is_wrong = [](const auto& rotated, const auto& qkv, const auto& until, const auto& scale,
+                                const auto& out, MatrixInstruction instruction) {
+    (instruction == MatrixInstruction::kBest ? forget_a_key : attend_to_alive)(rotated, qkv, until, scale,
+                                                                               out, instruction);
   };
   EXPECT_EQ(right_instruction(heads(4, 2, 64), options(at::kBFloat16), best_is_wrong),
             MatrixInstruction::kMmaSync);

@@ -18,7 +18,10 @@
 
 #include "tests/support/small_checkpoint.h"
 #include "tests/support/tiny_model.h"
+#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/gpu/memory_plan.h"
+#include "worker/model/weight_table.h"
 
 namespace kvcompare {
 namespace {
@@ -70,8 +73,8 @@ void expect_weights(GpuWeights& weights, const ModelWeights& expected) {
   for (std::int64_t l = 0; l < std::ssize(expected.layers); ++l) expect_layer_of(weights, l, expected);
 }
 
-GpuWeightsOptions streamed(const ModelConfig& config, at::ScalarType dtype) {
-  return {.max_bytes = streamed_gpu_weight_bytes(config, dtype)};
+GpuWeightsOptions streamed(const Decoder& decoder, at::ScalarType dtype) {
+  return {.max_bytes = n_streamed_numbers(decoder) * static_cast<std::int64_t>(c10::elementSize(dtype))};
 }
 
 // ---- every kind of model
@@ -82,17 +85,17 @@ class GpuWeightsOf : public ::testing::TestWithParam<TinyModelPreset> {
     auto spec = GetParam().spec;
     spec.layers = 5;
     write_tiny_model(folder_.path(), spec);
-    config_ = read_model_config(folder_.path() / "config.json");
+    decoder_ = decoder_of(read_model_config(folder_.path() / "config.json"));
   }
   GpuWeights load(at::ScalarType dtype, const GpuWeightsOptions& options = {}) const {
-    return {folder_.path(), config_, dtype, at::kCPU, options};
+    return {folder_.path(), decoder_, dtype, at::kCPU, options};
   }
   ModelWeights expected(at::ScalarType dtype) const {
-    return load_weights(folder_.path(), config_, dtype, at::kCPU);
+    return load_weights(folder_.path(), decoder_, dtype, at::kCPU);
   }
 
   TemporaryFolder folder_;
-  ModelConfig config_;
+  Decoder decoder_;
 };
 
 constexpr at::ScalarType kTypes[] = {at::kFloat, at::kBFloat16, at::kHalf};
@@ -104,7 +107,7 @@ TEST_P(GpuWeightsOf, AreThoseOfTheFile) {
     EXPECT_EQ(weights.options().dtype(), dtype);
     expect_weights(weights, expected(dtype));
     EXPECT_EQ(weights.lm_head().const_data_ptr() == weights.embedding().const_data_ptr(),
-              config_.tied_embeddings);
+              decoder_.has_tied_head);
   }
 }
 
@@ -122,7 +125,7 @@ TEST_P(GpuWeightsOf, AreTheSameInSlicesOfAnySize) {
 TEST_P(GpuWeightsOf, AreTheSameStreamedInAnyOrderOfPasses) {
   for (const auto dtype : kTypes) {
     const auto wanted = expected(dtype);
-    auto options = streamed(config_, dtype);
+    auto options = streamed(decoder_, dtype);
     options.slice_bytes = 1000;
     auto weights = load(dtype, options);
     ASSERT_TRUE(weights.is_streamed());
@@ -132,13 +135,24 @@ TEST_P(GpuWeightsOf, AreTheSameStreamedInAnyOrderOfPasses) {
   }
 }
 
-TEST_P(GpuWeightsOf, TakeAsManyBytesAsTheMemoryPlanSays) {
-  for (const auto& [dtype, type] :
-       {std::pair{Dtype::kFloat32, at::kFloat}, {Dtype::kBFloat16, at::kBFloat16}}) {
-    EXPECT_EQ(gpu_weight_bytes(config_, type), bytes_of_weights(config_, dtype));
-    EXPECT_EQ(streamed_gpu_weight_bytes(config_, type),
-              bytes_of_weights(config_, dtype) - 3 * bytes_of_layer(config_, dtype));
+TEST_P(GpuWeightsOf, HaveAsManyNumbersAsTheTableSays) {
+  auto weights = load(at::kFloat);
+  auto n = weights.embedding().numel() + weights.final_norm().numel();
+  if (!decoder_.has_tied_head) n += weights.lm_head().numel();
+  EXPECT_EQ(n_numbers_outside_layers(decoder_), n);
+  for (std::int64_t l = 0; l < 5; ++l) {
+    const auto& layer = weights.layer(l, {});
+    std::int64_t n_of_layer = 0;
+    for (const auto* tensor : {&layer.input_norm, &layer.qkv, &layer.qkv_bias, &layer.q_norm, &layer.k_norm,
+                               &layer.o, &layer.o_bias, &layer.post_attention_norm, &layer.gate_up,
+                               &layer.gate_up_bias, &layer.down, &layer.down_bias})
+      if (tensor->defined()) n_of_layer += tensor->numel();
+    weights.done_with(l, {});
+    EXPECT_EQ(n_layer_numbers(decoder_, l), n_of_layer);
+    n += n_of_layer;
   }
+  EXPECT_EQ(n_decoder_numbers(decoder_), n);
+  EXPECT_EQ(n_streamed_numbers(decoder_), n - 3 * n_numbers_of_largest_layer(decoder_));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GpuWeightsOf, ::testing::ValuesIn(tiny_model_presets()),
@@ -149,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(Models, GpuWeightsOf, ::testing::ValuesIn(tiny_model_pr
 class GpuWeightsSmall : public WeightsTest {
  protected:
   GpuWeights load(const GpuWeightsOptions& options = {}, at::ScalarType dtype = at::kFloat) const {
-    return {folder_.path(), config_, dtype, at::kCPU, options};
+    return {folder_.path(), decoder(), dtype, at::kCPU, options};
   }
   // Layers beyond the second are like it.
   std::vector<TensorToWrite> tensors_of_layers(std::int64_t n_layers) {
@@ -188,7 +202,7 @@ TEST_F(GpuWeightsSmall, StreamedWithANaNAreRefused) {
   auto damaged = tensors_of_layers(3);
   set_value(tensor_named(damaged, "model.layers.1.mlp.up_proj.weight"), 29, std::nanf(""));
   write(damaged);
-  const auto error = error_of<CheckpointError>([&] { load(streamed(config_, at::kFloat)); });
+  const auto error = error_of<CheckpointError>([&] { load(streamed(decoder(), at::kFloat)); });
   EXPECT_EQ(error.item, "model.layers.1.mlp.up_proj.weight");
   EXPECT_THAT(error.what(), HasSubstr("element 29 "));
 }
@@ -203,7 +217,7 @@ TEST_F(GpuWeightsSmall, ThatOverflowInTheDtypeOfTheComputationAreRefused) {
 
 TEST_F(GpuWeightsSmall, OfAFileThatWasCutAfterItsHeaderWasReadAreRefused) {
   write(small_tensors());
-  const auto files = open_checkpoint(folder_.path(), config_);
+  const auto files = open_checkpoint(folder_.path(), decoder());
   std::filesystem::resize_file(file(), std::filesystem::file_size(file()) - 1);
   WeightLoader loader(files, at::kCPU, nullptr);
   const auto target = at::empty({6}, at::kFloat);
@@ -230,16 +244,16 @@ TEST_F(GpuWeightsSmall, StreamedAreAskedForOneLayerAtATime) {
   write(tensors_of_layers(4));
   const auto stream = new_stream(at::kCPU);
   {
-    auto weights = load(streamed(config_, at::kFloat));
+    auto weights = load(streamed(decoder(), at::kFloat));
     weights.layer(0, {&stream, 1});
     EXPECT_THROW(weights.layer(0, {&stream, 1}), InvariantError);
   }
   {
-    auto weights = load(streamed(config_, at::kFloat));
+    auto weights = load(streamed(decoder(), at::kFloat));
     weights.layer(2, {&stream, 1});
     EXPECT_THROW(weights.layer(3, {&stream, 1}), InvariantError);
   }
-  auto weights = load(streamed(config_, at::kFloat));
+  auto weights = load(streamed(decoder(), at::kFloat));
   EXPECT_THROW(weights.done_with(0, {}), InvariantError);
   weights.layer(1, {&stream, 1});
   weights.done_with(1, {&stream, 1});
@@ -345,7 +359,7 @@ class GpuWeightsOfRanks : public GpuWeightsSmall {
         try {
           auto mine = options;
           mine.broadcast = members_[r].get();
-          outcomes[r].weights = std::make_unique<GpuWeights>(folders_[r], config_, dtype, at::kCPU, mine);
+          outcomes[r].weights = std::make_unique<GpuWeights>(folders_[r], decoder(), dtype, at::kCPU, mine);
         } catch (...) {
           outcomes[r].error = std::current_exception();
         }
@@ -385,10 +399,10 @@ const GpuWeightsOptions kSmallSlices{.slice_bytes = 64};
 TEST_F(GpuWeightsOfRanks, AreThoseOfARankThatIsAlone) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const auto alone = load({}, dtype);
-    const auto wanted = load_weights(folder_.path(), config_, dtype, at::kCPU);
-    for (const auto& options :
-         {GpuWeightsOptions{}, kSmallSlices,
-          GpuWeightsOptions{.max_bytes = streamed_gpu_weight_bytes(config_, dtype), .slice_bytes = 40}})
+    const auto wanted = load_weights(folder_.path(), decoder(), dtype, at::kCPU);
+    auto few_bytes = streamed(decoder(), dtype);
+    few_bytes.slice_bytes = 40;
+    for (const auto& options : {GpuWeightsOptions{}, kSmallSlices, few_bytes})
       for (const auto& weights : load_together(options, dtype)) {
         EXPECT_EQ(weights->is_streamed(), options.max_bytes.has_value());
         EXPECT_EQ(weights->hash(), alone.hash());

@@ -6,27 +6,34 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "common/run/dtype.h"
 #include "presses/registry.h"
+#include "worker/gpu/gpu_unit_buffers.h"
+#include "worker/model/weight_table.h"
 
 namespace kvcompare {
 namespace {
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
-ModelConfig llama_8b() {
-  ModelConfig c;
-  c.vocab_size = 128256;
-  c.hidden_size = 4096;
-  c.intermediate_size = 14336;
-  c.n_layers = 32;
-  c.n_heads = 32;
-  c.n_kv_heads = 8;
-  c.head_dim = 128;
-  return c;
+Decoder llama_8b() {
+  LayerShape layer;
+  layer.heads = {.n_heads = 32, .n_kv_heads = 8, .head_dim = 128};
+  layer.mlp.width = 14336;
+  Decoder decoder;
+  decoder.vocab_size = 128256;
+  decoder.hidden_size = 4096;
+  decoder.ropes.resize(1);
+  decoder.layers.assign(32, layer);
+  return decoder;
+}
+
+std::int64_t bytes_of_weights(const Decoder& decoder, Dtype dtype) {
+  return n_decoder_numbers(decoder) * bytes_of(dtype);
 }
 
 MemoryDemand demand() {
-  return {.config = llama_8b(),
+  return {.decoder = llama_8b(),
           .dtype = Dtype::kBFloat16,
           .chunk_size = 1,
           .n_rows = 2048,
@@ -48,30 +55,6 @@ std::map<std::string, std::int64_t> parts_of(const MethodSpec& method, std::int6
   for (const auto& part : unit_memory(demand(), method, n_tokens, demand().n_rows))
     parts[part.name] += part.bytes;
   return parts;
-}
-
-// Meta's model card: 8.03 billion parameters.
-TEST(BytesOfWeights, AreThoseOfLlama8B) {
-  // A layer: q 4096*4096, k and v 1024*4096 each, o 4096*4096, gate, up and down 14336*4096 each, two norms.
-  const std::int64_t layer = 16777216 + 4194304 + 4194304 + 16777216 + 3 * std::int64_t{58720256} + 8192;
-  EXPECT_EQ(layer, 218112000);
-  EXPECT_EQ(bytes_of_layer(llama_8b(), Dtype::kBFloat16), 2 * layer);
-  EXPECT_EQ(bytes_of_weights(llama_8b(), Dtype::kBFloat16), 2 * std::int64_t{8030261248});
-  EXPECT_EQ(bytes_of_weights(llama_8b(), Dtype::kFloat32), 4 * std::int64_t{8030261248});
-}
-
-TEST(BytesOfWeights, CountBiasesHeadNormsAndTiedEmbeddings) {
-  ModelConfig c;
-  c.vocab_size = 10, c.hidden_size = 8, c.intermediate_size = 6, c.n_layers = 2, c.n_heads = 2,
-  c.n_kv_heads = 1;
-  c.head_dim = 4;
-  const std::int64_t layer = 8 * 8 + 2 * 4 * 8 + 8 * 8 + 3 * 6 * 8 + 16;
-  EXPECT_EQ(bytes_of_layer(c, Dtype::kFloat32), 4 * layer);
-  c.qkv_bias = c.o_bias = c.mlp_bias = c.qk_norm = true;
-  EXPECT_EQ(bytes_of_layer(c, Dtype::kFloat32), 4 * (layer + 16 + 8 + (6 + 6 + 8) + (4 + 4)));
-  EXPECT_EQ(bytes_of_weights(c, Dtype::kFloat32) - 2 * bytes_of_layer(c, Dtype::kFloat32), 4 * (2 * 80 + 8));
-  c.tied_embeddings = true;
-  EXPECT_EQ(bytes_of_weights(c, Dtype::kFloat32) - 2 * bytes_of_layer(c, Dtype::kFloat32), 4 * (80 + 8));
 }
 
 // Llama-3.1-8B, 8192 tokens, 2 bytes a number, blocks of 2048 rows.
@@ -116,7 +99,7 @@ TEST(UnitMemory, HasRoomForLogitsWhereGateAndUpWere) {
   auto narrow = llama_8b();
   narrow.vocab_size = 500;
   EXPECT_EQ(n_logit_rows(narrow, 2048), 2048);
-  narrow.intermediate_size = 4;
+  for (auto& layer : narrow.layers) layer.mlp.width = 4;
   EXPECT_EQ(n_logit_rows(narrow, 100), 1);
   EXPECT_EQ(n_logit_rows(narrow, 3), 1);
   EXPECT_EQ(n_wide_elements(narrow, 3), 1000);
@@ -222,9 +205,11 @@ TEST(MemoryPlan, IsToldInALine) {
 }
 
 TEST(MemoryPlan, NamesTheSizesOfAUnit) {
-  EXPECT_EQ(MemoryPlan(demand(), gpu(80 * kGiB), 1).sizes_of_unit(method("expected_attention"), 8192, 256),
-            "1.1 GiB (residual stream 0.2, queries, keys and values 0.2, outputs of heads 0.1, "
-            "products of key channels 0.5, query statistics 0.1) beside weights of 15.0 GiB, of 80.0 GiB");
+  EXPECT_EQ(
+      MemoryPlan(demand(), gpu(80 * kGiB), 1).sizes_of_unit(method("expected_attention"), 8192, 256),
+      "1.2 GiB (residual stream 0.2, states of the baseline 0.1, queries, keys and values 0.2, outputs of "
+      "heads 0.1, "
+      "products of key channels 0.5, query statistics 0.1) beside weights of 15.0 GiB, of 80.0 GiB");
 }
 
 }  // namespace

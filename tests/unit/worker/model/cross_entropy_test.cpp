@@ -16,16 +16,15 @@ constexpr std::int64_t kHidden = 4;
 
 // A model without layers: final norm and head.
 Model headless_model() {
-  ModelConfig config;
-  config.vocab_size = kVocab;
-  config.hidden_size = kHidden;
-  config.head_dim = 2;
-  config.rms_norm_eps = 1e-3;
+  Decoder decoder;
+  decoder.vocab_size = kVocab;
+  decoder.hidden_size = kHidden;
+  decoder.rms_norm_eps = 1e-3;
   ModelWeights weights;
   weights.embedding = at::randn({kVocab, kHidden}, at::kDouble);
   weights.lm_head = at::randn({kVocab, kHidden}, at::kDouble);
   weights.final_norm = at::ones({kHidden}, at::kDouble) * 1.5;
-  return Model(config, weights);
+  return Model(decoder, weights);
 }
 
 // The definition in plain loops.

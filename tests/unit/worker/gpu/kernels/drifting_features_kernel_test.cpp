@@ -24,7 +24,7 @@ TEST_F(DriftingFeaturesKernel, MeanAndCovarianceByHand) {
   const auto check = [&](auto run) {
     KernelVector<double> mean(2, kNan), scatter(4, kNan);
     KernelVector<float> features(12, kNan);
-    run(QueryFeatures<float>{.shape = {1, 1, 2, 1, 6},
+    run(QueryFeatures<float>{.shape = {1, 1, 2, 1, 6, 2},
                              .events = {nullptr, n.data(), nullptr, cos.data(), sin.data(), 2},
                              .q = q.data(),
                              .stride = 2,

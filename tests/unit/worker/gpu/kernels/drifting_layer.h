@@ -98,7 +98,8 @@ struct Inputs {
     return {.raw_q = heads(q(), qkv_stride(), kv_head * shape.group(), shape.group()),
             .q = {},
             .k = heads(k(), rotated_stride(), kv_head, 1)[0],
-            .v = heads(v(), qkv_stride(), kv_head, 1)[0]};
+            .v = heads(v(), qkv_stride(), kv_head, 1)[0],
+            .rule = {.rope = rope.get(), .scale = {static_cast<double>(shape.d_head)}}};
   }
 
   Shape shape;
@@ -258,7 +259,14 @@ class Layer {
   }
 
  private:
-  DriftingShape shape() const { return {s_.n_heads, s_.n_kv_heads, s_.d_head, s_.n_sink, n_features_}; }
+  DriftingShape shape() const {
+    return {.n_heads = s_.n_heads,
+            .n_kv_heads = s_.n_kv_heads,
+            .d_head = s_.d_head,
+            .n_sink = s_.n_sink,
+            .n_features = n_features_,
+            .scalar = static_cast<double>(s_.d_head)};
+  }
   LayerDeaths layer() {
     return {b_.deaths.data(), b_.until.data(), s_.n_kv_heads, s_.n_tokens, s_.chunk_size};
   }

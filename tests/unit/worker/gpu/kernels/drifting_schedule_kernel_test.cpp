@@ -353,8 +353,7 @@ class ScoresOfPresses {
 std::unique_ptr<DriftingScorer::Head> start_head(const auto& inputs, std::int64_t kv_head) {
   const auto scorer =
       make_scorer({"expected_attention", "", RatioBudget{}, inputs.shape.parameters().list()}, {});
-  return std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_head(*inputs.rope,
-                                                                       inputs.whole_head(kv_head));
+  return std::get<std::unique_ptr<DriftingScorer>>(scorer)->start_head(inputs.whole_head(kv_head));
 }
 
 template <class T>

@@ -102,7 +102,8 @@ struct Layer {
             .n_tokens = c.n_tokens,
             .n_heads = c.n_heads,
             .n_kv_heads = c.n_kv_heads,
-            .d_head = c.d_head};
+            .d_head = c.d_head,
+            .scale = 1 / std::sqrt(static_cast<double>(c.d_head))};
   }
 
   KernelVector<T> by_kernel(Device device = Device::kAny, bool reverse_warps = false) const {
@@ -331,7 +332,7 @@ TEST(IntervalAttentionKernel, AveragesTheValuesOfEqualKeys) {
   for (const bool by_reference : {false, true}) {
     KernelVector<float> out(4);
     const IntervalAttention<float> task{q.data(), k.data(),     v.data(), 1, 1, 1, out.data(),
-                                        1,        until.data(), 4,        1, 1, 1};
+                                        1,        until.data(), 4,        1, 1, 1, 1};
     if (by_reference)
       interval_attention_kernel_reference(task);
     else
@@ -349,7 +350,7 @@ TEST(IntervalAttentionKernel, TakesLargeScores) {
     const KernelVector<float> signed_q{sign * q[0], sign * q[1]};
     KernelVector<float> out(2);
     kByKernel(IntervalAttention<float>{signed_q.data(), k.data(), v.data(), 1, 1, 1, out.data(), 1,
-                                       until.data(), 2, 1, 1, 1});
+                                       until.data(), 2, 1, 1, 1, 1});
     EXPECT_EQ(out[0], 0);
     EXPECT_NEAR(out[1], sign > 0 ? 3 : 1, 1e-4);
   }

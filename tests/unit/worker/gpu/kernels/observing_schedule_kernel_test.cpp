@@ -58,6 +58,7 @@ struct Layer {
         at::from_blob(&q(kv_head * group, 0), {group, n_tokens, d_head}, {d_head, stride(), 1}, at::kFloat)
             .to(type);
     head.k = at::from_blob(&k(kv_head, 0), {n_tokens, d_head}, {stride(), 1}, at::kFloat).to(type);
+    head.rule.scale = {static_cast<double>(d_head)};
     return head;
   }
 };
@@ -469,6 +470,7 @@ struct MiddleOfSample {
   std::int64_t n_old = 0;
   std::int64_t n_missing = 0;  // of them no keys, under a threshold
   std::int64_t n_dying = 2;    // at each event, under a ratio
+  std::int64_t window = 0;     // none
 };
 
 struct State {
@@ -523,6 +525,7 @@ class ObservingScheduleKernelMiddle : public ObservingScheduleKernelProperties {
     task.layer = {state.deaths.data(), state.until.data(), shape_.n_kv_heads, n_tokens_, 1};
     task.logits = logits_.data();
     task.scale = 0.7F;
+    if (shape_.window > 0) task.window = shape_.window;
     task.weights = weights.data();
     task.sums = sums.data();
     n_next_ = shape_.n_old + shape_.n_rows - (by_threshold_ ? 0 : shape_.n_rows * shape_.n_dying);
@@ -579,6 +582,19 @@ TEST_F(ObservingScheduleKernelMiddle, EndsAsTheReference) {
       check(shared_bytes);
       if (HasFatalFailure()) return;
     }
+}
+
+// Old keys are a third of the positions before the block.
+TEST_F(ObservingScheduleKernelMiddle, EndsAsTheReferenceWithinAWindow) {
+  for (const auto& shape : {MiddleOfSample{.group = 3, .n_old = 37, .window = 30},
+                            {.group = 4, .n_rows = 7, .n_old = 200, .n_dying = 1, .window = 1},
+                            {.group = 2, .n_rows = 6, .n_old = 900, .window = 1200},
+                            {.n_old = 4608, .window = 5000}}) {
+    SCOPED_TRACE(std::to_string(shape.n_old) + " old keys, window " + std::to_string(shape.window));
+    draw(shape, false);
+    check(kSharedBytes);
+    if (HasFatalFailure()) return;
+  }
 }
 
 TEST_F(ObservingScheduleKernelMiddle, EndsAsTheReferenceUnderAThreshold) {

@@ -6,8 +6,8 @@
 
 namespace kvcompare {
 
-// Matrices are [in, out] in PackedWeights and [out, in] in GpuWeights. If the model lacks a bias or norm, its
-// tensor is undefined.
+// Matrices are [in, out] in PackedWeights, in the layout of its products, and [out, in] in GpuWeights. If the
+// layer lacks a bias or norm, its tensor is undefined.
 struct FusedLayer {
   at::Tensor input_norm;             // [d_model]
   at::Tensor qkv, qkv_bias;          // out: n_heads*d_head for q, then n_kv_heads*d_head for k, the same for

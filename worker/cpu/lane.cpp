@@ -1,0 +1,32 @@
+#include "worker/cpu/lane.h"
+
+#include <algorithm>
+
+#include <ATen/ops/empty.h>
+
+#include "worker/devices/cpu_features.h"
+#include "worker/model/decoder.h"
+
+namespace kvcompare {
+
+template <class T>
+Lane<T>::Lane(const PackedWeights& weights, std::int64_t rows_in_tile)
+    : n_rows(rows_in_tile),
+      attends_in_bfloat16(multiplies_pairs(weights.products(), weights.dtype(), read_cpuinfo())),
+      products(weights.products()),
+      head_products(weights.products_of_head()) {
+  const auto& decoder = weights.decoder();
+  const auto room = [&](std::int64_t width) {
+    return at::empty({n_rows * width}, at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));
+  };
+  hidden = room(decoder.hidden_size);
+  qkv = room(heads_of(decoder).qkv_width());
+  gate_up = room(2 * widest_mlp(decoder));
+  gated = room(widest_mlp(decoder));
+  logits = room(std::min(decoder.vocab_size, PackedWeights::kHeadBlock));
+}
+
+template struct Lane<float>;
+template struct Lane<double>;
+
+}  // namespace kvcompare

@@ -1,0 +1,187 @@
+#include "worker/cpu/layer_pass.h"
+
+#include <algorithm>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include <ATen/TensorOperators.h>
+
+#include "worker/cpu/row_kernels.h"
+#include "worker/cpu/tile_rows.h"
+
+namespace kvcompare {
+namespace {
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+void add_if_any(const at::Tensor& rows, const at::Tensor& bias) {
+  if (bias.defined()) rows.add_(bias);
+}
+
+template <class T>
+std::int64_t rows_of_tile(const Lane<T>& lane, const UnitInFlight<T>& unit, std::int64_t begin) {
+  return std::min(lane.n_rows, unit.n_tokens() - begin);
+}
+
+}  // namespace
+
+template <class T>
+LayerPass<T>::LayerPass(const Decoder& decoder, LayerIndex layer, const FusedLayer& weights,
+                        const RotationTables& rotations)
+    : decoder_(decoder),
+      index_(layer),
+      shape_(decoder.layer(layer.value)),
+      w_(weights),
+      rule_(rotations.rule(shape_)),
+      rotation_(rotations.of(shape_)) {}
+
+template <class T>
+void LayerPass<T>::project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
+  const auto n = rows_of_tile(lane, unit, begin);
+  const auto hidden = matrix_in(lane.hidden, n, decoder_.hidden_size);
+  const auto qkv = matrix_in(lane.qkv, n, shape_.heads.qkv_width());
+  norm_rows<T>(unit.x.narrow(0, begin, n), w_.input_norm, decoder_.rms_norm_eps, hidden);
+  lane.products.multiply(hidden, w_.qkv, qkv);
+  add_if_any(qkv, w_.qkv_bias);
+  if (!all_finite(row<T>(qkv, 0), size(qkv.numel())))
+    throw std::domain_error("layer " + std::to_string(index_.value) +
+                            ": a query, key or value is not finite; a wider --dtype may help");
+  for (std::int64_t r = 0; r < n; ++r) distribute(unit, row<T>(qkv, r), begin + r);
+  unit.schedule->see(what_is_needed(tile(hidden, qkv, unit, begin), unit.needs.tile));
+}
+
+// One token's q, k, v, side by side, to where they are kept; q and k normed in place.
+template <class T>
+void LayerPass<T>::distribute(UnitInFlight<T>& unit, T* qkv, std::int64_t position) const {
+  const auto& heads = shape_.heads;
+  const auto d = heads.head_dim;
+  const auto n_pairs = size(d / 2);
+  const T* cos = row<T>(rotation_.cos, position);
+  const T* sin = row<T>(rotation_.sin, position);
+  const auto norm = [&](const at::Tensor& weight) {
+    if (weight.defined()) rms_norm_row(qkv, weight.const_data_ptr<T>(), decoder_.rms_norm_eps, size(d), qkv);
+  };
+  for (std::int64_t h = 0; h < heads.n_heads; ++h, qkv += d) {
+    norm(w_.q_norm);
+    if (unit.needs.layer.raw_q) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
+    rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.q, position) + h * d);
+  }
+  for (std::int64_t h = 0; h < heads.n_kv_heads; ++h, qkv += d) {
+    norm(w_.k_norm);
+    rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.k, h) + position * d);
+  }
+  for (std::int64_t h = 0; h < heads.n_kv_heads; ++h, qkv += d)
+    std::copy_n(qkv, d, row<T>(unit.v, h) + position * d);
+}
+
+// [n, heads * d_head] -> [heads, n, d_head]
+template <class T>
+at::Tensor LayerPass<T>::split_heads(const at::Tensor& rows) const {
+  return rows.unflatten(1, {-1, shape_.heads.head_dim}).transpose(0, 1);
+}
+
+// Behind distribute(). Views alone: nothing is copied.
+template <class T>
+LayerView LayerPass<T>::tile(const at::Tensor& hidden, const at::Tensor& qkv, const UnitInFlight<T>& unit,
+                             std::int64_t begin) const {
+  const auto n = qkv.size(0), n_heads = shape_.heads.n_heads, n_kv_heads = shape_.heads.n_kv_heads;
+  return {.hidden = hidden,
+          .raw_q = split_heads(qkv).narrow(0, 0, n_heads),
+          .raw_k = split_heads(qkv).narrow(0, n_heads, n_kv_heads),
+          .q = split_heads(unit.q.narrow(0, begin, n)),
+          .k = unit.k.narrow(1, begin, n),
+          .v = unit.v.narrow(1, begin, n),
+          .n_kv_heads = n_kv_heads,
+          .n_tokens = n,
+          .device = at::kCPU,
+          .layer = index_,
+          .sample = unit.sample.index,
+          .first_position = begin,
+          .rule = rule_};
+}
+
+// All tokens. Views alone: nothing is copied.
+template <class T>
+LayerView LayerPass<T>::whole(const UnitInFlight<T>& unit) const {
+  const auto queries = [&](const at::Tensor& q, bool is_needed) {
+    return is_needed ? split_heads(q) : at::Tensor();
+  };
+  return {.hidden = {},
+          .raw_q = queries(unit.raw_q, unit.needs.layer.raw_q),
+          .raw_k = {},
+          .q = queries(unit.q, unit.needs.layer.q),
+          .k = unit.k,
+          .v = unit.v,
+          .n_kv_heads = shape_.heads.n_kv_heads,
+          .n_tokens = unit.n_tokens(),
+          .device = at::kCPU,
+          .layer = index_,
+          .sample = unit.sample.index,
+          .first_position = 0,
+          .rule = rule_};
+}
+
+template <class T>
+std::unique_ptr<Rounds> LayerPass<T>::decide(UnitInFlight<T>& unit) const {
+  return unit.schedule->decide(what_is_needed(whole(unit), unit.needs.layer),
+                               {.first = row<DeathTime>(unit.deaths, 0),
+                                .n_kv_heads = shape_.heads.n_kv_heads,
+                                .n_tokens = unit.n_tokens()});
+}
+
+template <class T>
+void LayerPass<T>::account(UnitInFlight<T>& unit, const DeathObserver& observe_deaths) const {
+  const auto n = unit.n_tokens();
+  const auto window = shape_.window.value_or(n);
+  for (std::int64_t h = 0; h < shape_.heads.n_kv_heads; ++h) {
+    const std::span<const DeathTime> deaths(row<DeathTime>(unit.deaths, h), size(n));
+    unit.ledger.add_head(deaths);
+    if (observe_deaths) observe_deaths(index_, h, deaths);
+    auto* until = row<std::int32_t>(unit.until, h);
+    for (std::int64_t j = 0; j < n; ++j)
+      until[j] = static_cast<std::int32_t>(std::min(unit.chunking.sees_until(deaths[size(j)]), j + window));
+  }
+}
+
+template <class T>
+void LayerPass<T>::attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_head,
+                          std::int64_t first_query) const {
+  const AttentionHeads<T> heads{.n_heads = shape_.heads.n_heads,
+                                .n_kv_heads = shape_.heads.n_kv_heads,
+                                .n_tokens = unit.n_tokens(),
+                                .d_head = shape_.heads.head_dim,
+                                .scale = shape_.scale,
+                                .q = row<T>(unit.q, 0),
+                                .k = row<T>(unit.k, 0),
+                                .v = row<T>(unit.v, 0),
+                                .until = row<std::int32_t>(unit.until, 0),
+                                .out = row<T>(unit.heads, 0)};
+  if constexpr (std::is_same_v<T, float>)
+    if (lane.attends_in_bfloat16)
+      return interval_attention_tile(heads, kv_head, first_query, lane.bfloat16_attention);
+  interval_attention_tile(heads, kv_head, first_query, lane.attention);
+}
+
+template <class T>
+void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
+  const auto n = rows_of_tile(lane, unit, begin), width = shape_.mlp.width;
+  const auto x = unit.x.narrow(0, begin, n);
+  lane.products.add_product(unit.heads.narrow(0, begin, n), w_.o, x);
+  add_if_any(x, w_.o_bias);
+  const auto hidden = matrix_in(lane.hidden, n, decoder_.hidden_size);
+  const auto gate_up = matrix_in(lane.gate_up, n, 2 * width), gated = matrix_in(lane.gated, n, width);
+  norm_rows<T>(x, w_.post_attention_norm, decoder_.rms_norm_eps, hidden);
+  lane.products.multiply(hidden, w_.gate_up, gate_up);
+  add_if_any(gate_up, w_.gate_up_bias);
+  for (std::int64_t r = 0; r < n; ++r)
+    silu_mul_row(row<T>(gate_up, r), row<T>(gate_up, r) + width, size(width), row<T>(gated, r));
+  lane.products.add_product(gated, w_.down, x);
+  add_if_any(x, w_.down_bias);
+}
+
+template class LayerPass<float>;
+template class LayerPass<double>;
+
+}  // namespace kvcompare

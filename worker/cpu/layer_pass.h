@@ -1,0 +1,58 @@
+// One layer as the units of a batch pass it: the steps, each on a tile of a unit or on a unit as a whole.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "presses/attention_rule.h"
+#include "presses/rounds.h"
+#include "worker/cpu/lane.h"
+#include "worker/cpu/unit_in_flight.h"
+#include "worker/engine/death_observer.h"
+#include "worker/model/decoder.h"
+#include "worker/model/fused_layer.h"
+#include "worker/model/rotation_tables.h"
+
+namespace kvcompare {
+
+// T: float or double. Tiles touch nothing of each other: any threads may take them. All that is passed to the
+// constructor outlives the object.
+template <class T>
+class LayerPass {
+ public:
+  LayerPass(const Decoder& decoder, LayerIndex layer, const FusedLayer& weights,
+            const RotationTables& rotations);
+
+  // On a row tile, which begins with token `begin`: input norm, q, k and v with RoPE. Shows the tokens to the
+  // unit's press. Throws std::domain_error if a number is not finite.
+  void project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
+
+  // Rounds that write unit.deaths. Those of a unit at a time.
+  std::unique_ptr<Rounds> decide(UnitInFlight<T>& unit) const;
+
+  // Counts the keys of unit.deaths, and writes unit.until: the query at which a key dies or leaves the
+  // window.
+  void account(UnitInFlight<T>& unit, const DeathObserver& observe_deaths) const;
+
+  // On an attention tile: unit.heads of the query heads of one KV head.
+  void attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_head, std::int64_t first_query) const;
+
+  // On a row tile: what attention adds to the residual stream, and the MLP.
+  void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
+
+ private:
+  LayerView tile(const at::Tensor& hidden, const at::Tensor& qkv, const UnitInFlight<T>& unit,
+                 std::int64_t begin) const;
+  LayerView whole(const UnitInFlight<T>& unit) const;
+  at::Tensor split_heads(const at::Tensor& rows) const;
+  void distribute(UnitInFlight<T>& unit, T* qkv, std::int64_t position) const;
+
+  const Decoder& decoder_;
+  const LayerIndex index_;
+  const LayerShape& shape_;
+  const FusedLayer& w_;
+  const AttentionRule rule_;
+  const Rotation& rotation_;
+};
+
+}  // namespace kvcompare

@@ -1,0 +1,51 @@
+#include "worker/cpu/unit_in_flight.h"
+
+#include <utility>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+namespace kvcompare {
+
+template <class T>
+UnitInFlight<T>::UnitInFlight(const EngineTask& task, const Decoder& decoder,
+                              const ScorerResources& resources, std::int64_t chunk_size)
+    : sample(*task.sample),
+      method(*task.method),
+      chunking{std::ssize(sample.ids), chunk_size},
+      press(make_press(method, resources)),
+      needs(press->needs()),
+      schedule(press->start_schedule({.chunking = chunking,
+                                      .n_heads = heads_of(decoder).n_heads,
+                                      .n_kv_heads = heads_of(decoder).n_kv_heads})),
+      ledger(chunking, method, decoder.n_layers(), heads_of(decoder).n_kv_heads),
+      reference(task.reference),
+      gives_last_hidden(task.gives_last_hidden),
+      tokens(static_cast<std::size_t>(chunking.n_tokens - 1)) {
+  if (reference.defined()) {
+    reference_tokens.resize(tokens.size());
+    distances.resize(tokens.size());
+  }
+  const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
+  const auto& shape = heads_of(decoder);
+  const auto n = chunking.n_tokens;
+  q = at::empty({n, shape.q_width()}, options);
+  k = at::empty({shape.n_kv_heads, n, shape.head_dim}, options);
+  v = at::empty_like(k);
+  if (needs.layer.raw_q) raw_q = at::empty_like(q);
+  deaths = at::empty({shape.n_kv_heads, n}, options.dtype(at::kInt));
+  until = at::empty_like(deaths);
+  heads = at::empty_like(q);
+}
+
+template <class T>
+void UnitInFlight<T>::fail(std::exception_ptr error) {
+  const std::scoped_lock lock(mutex);
+  if (!failure) failure = std::move(error);
+  failed = true;
+}
+
+template struct UnitInFlight<float>;
+template struct UnitInFlight<double>;
+
+}  // namespace kvcompare
