@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
 
 namespace kvcompare {
@@ -12,6 +13,12 @@ template <class Number>
 std::string shortest(Number value) {
   std::array<char, 32> buffer;  // longer than any of them
   return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+// The empty text if there is no number.
+template <class Number>
+std::string shortest(const std::optional<Number>& value) {
+  return value ? shortest(*value) : "";
 }
 
 }  // namespace kvcompare

@@ -29,7 +29,8 @@ class Coordinator {
         journal_(journal),
         hooks_(hooks),
         n_workers_(n_workers),
-        scheduler_(work.units, n_workers, kMaxAttempts),
+        scheduler_(work.units, n_workers, kMaxAttempts,
+                   work.no_divergence ? Affinity::kNone : Affinity::kOfSamples),
         estimate_(work.units),
         same_model_(work.model),
         same_numerics_(work.numerics, work.mixed_hardware) {}
@@ -166,9 +167,11 @@ class Coordinator {
       const auto& [worker, units] = std::get<AssignUnits>(action);
       begin_once();
       estimate_.assigned(worker, units, seconds());
-      Assign assign{.units = {},
-                    .with_token_nll = work_.save_token_nll,
-                    .nll_bin_width = nll_bin_width(work_.max_length)};
+      Assign assign{
+          .units = {},
+          .with_token_nll = work_.save_token_nll,
+          .nll_bin_width = nll_bin_width(work_.max_length),
+          .baseline = work_.no_divergence ? std::nullopt : std::optional<MethodSpec>(work_.methods.front())};
       for (const auto unit : units)
         assign.units.push_back(
             {unit, work_.samples[static_cast<std::size_t>(unit.sample.value)], method(unit)});

@@ -26,6 +26,7 @@ struct Work {
   std::string device_type{};       // every worker must compute on this; see check_same_device_type
   std::int64_t max_length = 0;     // the most tokens of a sample; the bins of positions depend on it
   bool save_token_nll = false;
+  bool no_divergence = false;
   std::vector<Numerics> numerics{};  // the kinds of arithmetic that the journal names
   MixedHardware mixed_hardware = MixedHardware::kRefuse;
 };

@@ -135,7 +135,7 @@ class Benchmark {
       results.clear();
       for (auto& outcome : engine->run_together(tasks)) {
         if (const auto* error = std::get_if<std::exception_ptr>(&outcome)) std::rethrow_exception(*error);
-        results.push_back(std::get<UnitResult>(std::move(outcome)));
+        results.push_back(std::get<EngineResult>(std::move(outcome)).unit);
       }
     };
     run_once();

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -51,8 +52,10 @@ struct Assignment {
 
 struct Assign {
   std::vector<Assignment> units;
-  bool with_token_nll = false;     // results bring UnitResult::token_nll
+  bool with_token_nll = false;     // results bring UnitResult::token_nll and token_quality
   std::int64_t nll_bin_width = 0;  // tokens; of UnitResult::nll_by_position
+  // With whose distributions those of the other methods are compared. Absent: they are not compared.
+  std::optional<MethodSpec> baseline{};
 };
 
 // Tells whoever watches the run, and nobody else: no number and no line of the journal depends on it.

@@ -15,6 +15,9 @@ struct RunOptions {
   std::optional<int> num_gpus;                    // GPUs to use, one worker each; all visible ones if absent
   std::optional<int> threads;                     // CPU threads of this process; usable_cores() if absent
   std::optional<std::int64_t> max_weight_memory;  // bytes of weights in memory at once; all of them if absent
+  // Bytes that each worker may spend on the baseline's last hidden states, with which distributions are compared.
+  // Those of 8192 tokens and 4096 channels take 128 MiB in float32.
+  std::int64_t reference_memory = std::int64_t{1} << 30;
   std::string log_level = "info";
   bool quiet = false;  // warnings, errors and results alone: log_level is warning, and no_progress holds
   bool no_progress = false;  // neither a bar nor lines that tell how far the run is

@@ -5,7 +5,7 @@
 #include <tuple>
 #include <utility>
 
-#include "common/fields.h"
+#include "common/run/for_each_number.h"
 
 namespace kvcompare {
 namespace {
@@ -17,6 +17,8 @@ void add_members(Numbers& sums, const Numbers& unit) {
   const auto add_one = [](const UnitNumber& field, auto& sum, const auto& number) {
     if constexpr (HasFields<decltype(sum)>)
       add_members(sum, number);
+    else if constexpr (kIsGroupThatMayBeAbsent<decltype(sum)>)
+      sum&& number ? add_members(*sum, *number) : sum.reset();
     else if (field.over_samples == OverSamples::kLargest)
       sum = std::max(sum, number);
     else

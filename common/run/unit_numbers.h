@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace kvcompare {
 
@@ -26,7 +27,7 @@ struct UnitNumber {
   OverSamples over_samples = OverSamples::kSum;
 };
 
-inline constexpr UnitNumber kGroup{};  // a struct with numbers of its own
+inline constexpr UnitNumber kGroup{};  // a struct with numbers of its own, or an optional one
 
 // Counts of keys of one sample, over all layers and KV heads. Definitions: docs/semantics.md, section 4.
 struct KeyCounts {
@@ -51,20 +52,58 @@ struct KeyCounts {
   friend bool operator==(const KeyCounts&, const KeyCounts&) = default;
 };
 
+// Of scored tokens, what needs no baseline. Definitions: docs/semantics.md, section 5.
+struct AnswerCounts {
+  std::int64_t greedy_hits = 0;  // tokens that are the most likely ones
+  std::int64_t spans = 0;        // scored ranges that the sample names
+  std::int64_t spans_exact = 0;  // those of which every token is a greedy hit
+
+  static constexpr std::array kFields{UnitNumber{"greedy_hits", "greedy_hits", "tokens", ShownIn::kJournal},
+                                      UnitNumber{"spans", "spans", "ranges", ShownIn::kJournal},
+                                      UnitNumber{"spans_exact", "spans_exact", "ranges", ShownIn::kJournal}};
+  friend bool operator==(const AnswerCounts&, const AnswerCounts&) = default;
+};
+
+// Sums over scored tokens of what compares the method's distribution p with the baseline's p0 on the same
+// sample. Definitions: docs/semantics.md, section 5.
+struct Divergence {
+  double sum_kl = 0;                     // nats
+  double sum_acceptance = 0;             // of sum over v of min(p(v), p0(v))
+  double sum_delta_p = 0;                // of p - p0 of the true token
+  double sum_delta_p_squared = 0;        // of (p - p0)^2 of the true token
+  std::int64_t n_same_top1 = 0;          // tokens of which both have the same most likely one
+  std::int64_t n_delta_nll_above_1 = 0;  // tokens whose NLL is more than 1 nat above the baseline's
+  std::int64_t n_delta_nll_above_3 = 0;
+
+  static constexpr std::array kFields{
+      UnitNumber{"sum_kl", "sum_kl", "nats", ShownIn::kJournal},
+      UnitNumber{"sum_acceptance", "sum_acceptance", "probability", ShownIn::kJournal},
+      UnitNumber{"sum_delta_p", "sum_delta_p", "probability", ShownIn::kJournal},
+      UnitNumber{"sum_delta_p_squared", "sum_delta_p_squared", "probability squared", ShownIn::kJournal},
+      UnitNumber{"n_same_top1", "n_same_top1", "tokens", ShownIn::kJournal},
+      UnitNumber{"n_delta_nll_above_1", "n_delta_nll_above_1", "tokens", ShownIn::kJournal},
+      UnitNumber{"n_delta_nll_above_3", "n_delta_nll_above_3", "tokens", ShownIn::kJournal}};
+  friend bool operator==(const Divergence&, const Divergence&) = default;
+};
+
 struct UnitNumbers {
   std::int64_t n_tokens = 0;  // of the sample, after truncation
   double total_nll = 0;       // nats: the sum of token_nll over the scored tokens, in order
   KeyCounts keys{};
-  std::int64_t n_unscored = 0;    // predicted tokens whose prediction does not count
-  std::int64_t scored_bytes = 0;  // UTF-8 of the text of the scored tokens; 0: they have no text
-  std::int64_t scored_words = 0;  // of that text
+  std::int64_t n_unscored = 0;             // predicted tokens whose prediction does not count
+  std::int64_t scored_bytes = 0;           // UTF-8 of the text of the scored tokens; 0: they have no text
+  std::int64_t scored_words = 0;           // of that text
+  std::optional<AnswerCounts> answers{};   // absent: evaluated before kvcompare counted them
+  std::optional<Divergence> divergence{};  // absent: the same, or the baseline, or with no_divergence
 
   static constexpr std::array kFields{UnitNumber{"n_tokens", "n_tokens", "tokens", ShownIn::kHdf5},
                                       UnitNumber{"total_nll", "total_nll", "nats"},
                                       kGroup,
                                       UnitNumber{"n_unscored", "n_unscored", "tokens", ShownIn::kJournal},
                                       UnitNumber{"scored_bytes", "scored_bytes", "bytes", ShownIn::kHdf5},
-                                      UnitNumber{"scored_words", "scored_words", "words", ShownIn::kHdf5}};
+                                      UnitNumber{"scored_words", "scored_words", "words", ShownIn::kHdf5},
+                                      kGroup,
+                                      kGroup};
   friend bool operator==(const UnitNumbers&, const UnitNumbers&) = default;
 
   // Tokens whose prediction counts: those that are predicted are all but the first.
@@ -75,7 +114,8 @@ struct UnitNumbers {
   }
 };
 
-// Adds a sample's numbers to those of samples before it.
+// Adds a sample's numbers to those of samples before it; of the first sample they are a copy. A group that is
+// absent in one of the samples is absent in the sums.
 void add(UnitNumbers& sums, const UnitNumbers& unit);
 
 }  // namespace kvcompare

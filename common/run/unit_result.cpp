@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 namespace kvcompare {
@@ -122,6 +123,68 @@ std::optional<std::string> broken_bin(const UnitResult& result) {
   return std::nullopt;
 }
 
+// Written so that a number that is not finite breaks none: it is told elsewhere.
+bool is_within(double x, double least, double most) { return !(x < least || x > most); }
+
+std::optional<std::string> broken_answer(const UnitResult& result) {
+  const auto& answers = result.numbers.answers;
+  if (!answers) return std::nullopt;
+  const auto is_part = [](std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; };
+  const auto n_scored = result.numbers.n_scored();
+  return first_broken(std::array{Law{is_part(answers->greedy_hits, n_scored), "greedy hits <= scored tokens"},
+                                 Law{is_part(answers->spans, n_scored), "spans <= scored tokens"},
+                                 Law{is_part(answers->spans_exact, answers->spans), "exact spans <= spans"}});
+}
+
+std::optional<std::string> broken_divergence(const UnitResult& result) {
+  const auto& divergence = result.numbers.divergence;
+  if (!divergence) return std::nullopt;
+  const auto n_scored = result.numbers.n_scored();
+  const auto n = static_cast<double>(n_scored) * (1 + kRounding);
+  const auto is_part = [](std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; };
+  return first_broken(std::array{
+      Law{result.numbers.answers.has_value(), "greedy hits are counted wherever distributions are compared"},
+      Law{is_within(divergence->sum_acceptance, -kRounding * n, n), "0 <= acceptance <= 1"},
+      Law{is_within(divergence->sum_delta_p, -n, n), "-1 <= p - p0 <= 1"},
+      Law{is_within(divergence->sum_delta_p_squared, 0, n), "(p - p0) squared <= 1"},
+      Law{is_part(divergence->n_same_top1, n_scored), "tokens with the same first choice <= scored tokens"},
+      Law{is_part(divergence->n_delta_nll_above_1, n_scored) &&
+              is_part(divergence->n_delta_nll_above_3, divergence->n_delta_nll_above_1),
+          "tokens that lose 3 nats <= those that lose 1 <= scored tokens"}});
+}
+
+bool is_sketch(const QuantileSketch& sketch, std::int64_t n) {
+  if (sketch.buckets.size() != sketch.counts.size()) return false;
+  if (std::ranges::any_of(sketch.counts, [&](auto count) { return count < 1 || count > n; })) return false;
+  if (sketch.n() != n) return false;
+  if (std::ranges::adjacent_find(sketch.buckets, std::greater_equal()) != sketch.buckets.end()) return false;
+  if (n == 0) return sketch == QuantileSketch{};
+  return std::isfinite(sketch.least) && std::isfinite(sketch.largest) && sketch.least <= sketch.largest &&
+         bucket_of(sketch.least) == sketch.buckets.front() &&
+         bucket_of(sketch.largest) == sketch.buckets.back();
+}
+
+std::optional<std::string> broken_sketch(const UnitResult& result) {
+  const auto n = result.numbers.divergence ? result.numbers.n_scored() : 0;
+  if (is_sketch(result.sketches.kl, n) && is_sketch(result.sketches.delta_p, n)) return std::nullopt;
+  return "every scored token is in one bucket of a sketch";
+}
+
+std::optional<std::string> broken_token_quality(const UnitResult& result) {
+  const auto& tokens = result.token_quality;
+  const auto n = static_cast<std::size_t>(result.numbers.n_tokens - 1);
+  const auto is_of_all = [&](const auto& values) { return values.empty() || values.size() == n; };
+  const auto is_flag = [](auto flag) { return flag <= 1; };
+  const bool has_divergence = result.numbers.divergence && !tokens.greedy_hit.empty();
+  return first_broken(std::array{
+      Law{is_of_all(tokens.greedy_hit) && is_of_all(tokens.kl), "one number for each token but the first"},
+      Law{tokens.kl.empty() != has_divergence && tokens.delta_p.size() == tokens.kl.size() &&
+              tokens.same_top1.size() == tokens.kl.size(),
+          "numbers of tokens are there together"},
+      Law{std::ranges::all_of(tokens.greedy_hit, is_flag) && std::ranges::all_of(tokens.same_top1, is_flag),
+          "a token is a hit or not"}});
+}
+
 }  // namespace
 
 std::int64_t KeptKeys::n() const {
@@ -131,7 +194,8 @@ std::int64_t KeptKeys::n() const {
 }
 
 std::optional<std::string> broken_law(const UnitResult& result) {
-  for (const auto find : {broken_size, broken_count, broken_sum, broken_bin})
+  for (const auto find : {broken_size, broken_count, broken_sum, broken_bin, broken_answer, broken_divergence,
+                          broken_sketch, broken_token_quality})
     if (auto law = find(result)) return "key counts do not add up: " + *law;
   return std::nullopt;
 }

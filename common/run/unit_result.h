@@ -10,6 +10,7 @@
 
 #include "common/ids.h"
 #include "common/run/nll_bins.h"
+#include "common/run/quantile_sketch.h"
 #include "common/run/unit_numbers.h"
 #include "common/scored_tokens.h"
 
@@ -35,6 +36,27 @@ struct KeptKeys {
   std::int64_t n() const;  // sum of per_head
 };
 
+// Scored tokens of a unit by the size of their numbers. Empty where Divergence is absent.
+struct DivergenceSketches {
+  QuantileSketch kl{};       // nats
+  QuantileSketch delta_p{};  // p - p0 of the true token
+
+  static constexpr std::array kFields{"kl_sketch", "delta_p_sketch"};
+  friend bool operator==(const DivergenceSketches&, const DivergenceSketches&) = default;
+};
+
+// Of every predicted token, scored or not: [n_tokens - 1] each. May be left out; all but greedy_hit are empty
+// where Divergence is absent.
+struct TokenQuality {
+  std::vector<std::uint8_t> greedy_hit{};  // 0 or 1
+  std::vector<double> kl{};                // nats
+  std::vector<double> delta_p{};
+  std::vector<std::uint8_t> same_top1{};  // 0 or 1
+
+  static constexpr std::array kFields{"token_greedy_hit", "token_kl", "token_delta_p", "token_same_top1"};
+  friend bool operator==(const TokenQuality&, const TokenQuality&) = default;
+};
+
 struct UnitResult {
   UnitId unit;
   UnitNumbers numbers{};
@@ -42,6 +64,8 @@ struct UnitResult {
   std::vector<TokenRange> scored{};  // ScoredTokens; empty: every token but the first
   std::vector<double> token_nll{};   // [n_tokens - 1], nats, scored or not; may be left out
   NllByPosition nll_by_position{};
+  DivergenceSketches sketches{};
+  TokenQuality token_quality{};
   double seconds = 0;
   friend bool operator==(const UnitResult&, const UnitResult&) = default;
 };

@@ -40,8 +40,8 @@ struct Totals {
   double perplexity = 0;
   double avg_compression_ratio = 0;  // fraction discarded
   double attended_density = 0;
-  std::optional<double> compressible_density;  // absent if no key was compressible
-  bool has_text = false;                       // the scored tokens of every sample stand for text
+  std::optional<double> compressible_density{};  // absent if no key was compressible
+  bool has_text = false;                         // the scored tokens of every sample stand for text
   std::int64_t cache_bytes_end = 0;  // of the keys that are kept and their values, in the computation's dtype
   std::int64_t peak_cache_bytes = 0;  // of those of the peak
 

@@ -1,8 +1,10 @@
 #include "coordinator/journal/journal_record.h"
 
 #include <array>
+#include <cstdlib>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "common/run/for_each_number.h"
 #include "coordinator/json/json_fields.h"
@@ -22,6 +24,29 @@ OrderedJson json_value(const Range& range) { return {range.begin, range.end}; }
 void get_value(const OrderedJson& json, Range& range) {
   if (json.size() != 2) throw std::invalid_argument("holds a range that is no pair of numbers");
   range = {whole_number(json.at(0)), whole_number(json.at(1))};
+}
+
+// Buckets as the distance of each from the one before it: most are 1 or 2.
+OrderedJson json_value(const QuantileSketch& sketch) {
+  auto distances = OrderedJson::array();
+  std::int32_t last = 0;
+  for (const auto bucket : sketch.buckets) distances.push_back(bucket - std::exchange(last, bucket));
+  return {{"buckets", std::move(distances)},
+          {"counts", sketch.counts},
+          {"least", sketch.least},
+          {"largest", sketch.largest}};
+}
+void get_value(const OrderedJson& json, QuantileSketch& sketch) {
+  std::int64_t bucket = 0;
+  sketch.buckets.clear();
+  for (const auto& distance : json.at("buckets")) {
+    bucket += whole_number<std::int32_t>(distance);
+    if (std::abs(bucket) > kLastBucket) throw std::invalid_argument("holds a bucket that no number has");
+    sketch.buckets.push_back(static_cast<std::int32_t>(bucket));
+  }
+  get_member(json, "counts", sketch.counts);
+  get_member(json, "least", sketch.least);
+  get_member(json, "largest", sketch.largest);
 }
 
 namespace {
@@ -89,6 +114,12 @@ OrderedJson values(const UnitResult& result) {
   if (!result.scored.empty()) json["scored"] = json_value(result.scored);
   json["nll_by_position"] = json_value(result.nll_by_position);
   if (!result.token_nll.empty()) json["token_nll"] = result.token_nll;
+  for_each_field(result.sketches, [&](const char* name, const QuantileSketch& sketch) {
+    if (sketch.n() > 0) json[name] = json_value(sketch);
+  });
+  for_each_field(result.token_quality, [&](const char* name, const auto& numbers) {
+    if (!numbers.empty()) json[name] = json_value(numbers);
+  });
   return json;
 }
 
@@ -102,7 +133,12 @@ UnitResult result_of(const OrderedJson& json) {
   get_fields(json, result.kept);
   result.numbers.keys.kept = result.kept.n();
   get_member(json, "nll_by_position", result.nll_by_position);
-  if (json.contains("token_nll")) get_member(json, "token_nll", result.token_nll);
+  const auto get_if_there = [&](const char* name, auto& member) {
+    if (json.contains(name)) get_member(json, name, member);
+  };
+  get_if_there("token_nll", result.token_nll);
+  for_each_field(result.sketches, get_if_there);
+  for_each_field(result.token_quality, get_if_there);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "common/run/for_each_number.h"
 #include "common/run/method_parameters.h"
 
 namespace kvcompare {
@@ -72,9 +73,17 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   expect(std::isfinite(total_nll), "total_nll is a finite number");
   expect(result.token_nll.empty() != header.spec.save_token_nll,
          "token_nll is there with save_token_nll only");
+  expect(result.token_quality.greedy_hit.empty() != (header.spec.save_token_nll && answers),
+         "numbers of tokens are there with save_token_nll only");
   expect(result.nll_by_position.bin_width == nll_bin_width(header.spec.max_length),
          "bins of positions are as wide as max_length asks for");
   expect(std::isfinite(result.seconds) && result.seconds >= 0, "seconds are not negative");
+  expect(!divergence || (!header.spec.no_divergence && result.unit.method.value != 0),
+         "distributions are compared with the baseline's, unless with no_divergence");
+  if (divergence)
+    for_each_number(*divergence, [](const UnitNumber&, auto sum) {
+      expect(std::isfinite(static_cast<double>(sum)), "sums over tokens are finite numbers");
+    });
   const auto& method = header.spec.methods[static_cast<std::size_t>(result.unit.method.value)];
   if (std::holds_alternative<KeepAll>(method.policy))
     expect(keys.kept == keys.original && keys.attended == keys.attendable,

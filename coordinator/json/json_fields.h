@@ -1,10 +1,12 @@
 // Structs that say what their members are called (common/fields.h) as JSON objects, and back.
 //
-// A struct within a struct is an object within the object. An optional member that is absent is left out.
-// Whole numbers are read strictly. A type with a form of its own has overloads of json_value() and
+// A member that its struct lists in kLaterFields is left out if it has its default, and has its default if it
+// is left out. A struct within a struct is an object within the object. An optional member that is absent is
+// left out. Whole numbers are read strictly. A type with a form of its own has overloads of json_value() and
 // get_value() beside it, in namespace kvcompare.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <concepts>
@@ -12,6 +14,7 @@
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -106,14 +109,32 @@ void get_member(const OrderedJson& object, const char* name, std::optional<Value
 
 // ---- all members
 
+template <class Struct>
+constexpr bool is_later_field(std::string_view name) {
+  if constexpr (requires { Struct::kLaterFields; })
+    return std::ranges::find(Struct::kLaterFields, name) != Struct::kLaterFields.end();
+  else
+    return false;
+}
+
 template <HasFields Struct>
 void put_fields(OrderedJson& object, const Struct& fields) {
   for_each_field(fields, [&](const char* name, const auto& value) { put_member(object, name, value); });
+  if constexpr (requires { Struct::kLaterFields; }) {
+    auto defaults = OrderedJson::object();
+    const Struct of_defaults{};
+    for_each_field(of_defaults,
+                   [&](const char* name, const auto& value) { put_member(defaults, name, value); });
+    for (const char* name : Struct::kLaterFields)
+      if (object.value(name, OrderedJson()) == defaults.value(name, OrderedJson())) object.erase(name);
+  }
 }
 
 template <HasFields Struct>
 void get_fields(const OrderedJson& object, Struct& fields) {
-  for_each_field(fields, [&](const char* name, auto& value) { get_member(object, name, value); });
+  for_each_field(fields, [&](const char* name, auto& value) {
+    if (object.contains(name) || !is_later_field<Struct>(name)) get_member(object, name, value);
+  });
 }
 
 }  // namespace kvcompare

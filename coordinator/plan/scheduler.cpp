@@ -27,12 +27,13 @@ std::vector<PlannedUnit> by_id(std::vector<PlannedUnit> units) {
 
 }  // namespace
 
-Scheduler::Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts)
+Scheduler::Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts, Affinity affinity)
     : units_(by_id(std::move(units))),
       waiting_(units_, [this](MethodIndex method) { return factor(method); }),
       methods_(waiting_.n_methods()),
       n_workers_(n_workers),
-      max_attempts_(max_attempts) {
+      max_attempts_(max_attempts),
+      affinity_(affinity) {
   for (const auto& unit : units_) attempts_.push_back({.n = unit.n_failed});
 }
 
@@ -217,8 +218,9 @@ std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
   const auto most_cost = (seconds_to_the_end() - busy_seconds(worker)) / speed(worker);
   const auto costliest = waiting_.costliest_within(std::numeric_limits<double>::infinity());
   const bool any_order_will_do = n_workers_ == 1 || waiting_.cost(costliest) <= kSmall * most_cost;
+  auto sample = worker.sample;
   const auto next_unit = [&] {
-    return any_order_will_do ? waiting_.of_the_longest_sample() : waiting_.costliest_within(most_cost);
+    return any_order_will_do ? next_sample_by_sample(sample) : costliest_for(sample, most_cost);
   };
   const auto first = any_order_will_do ? next_unit() : first_for(worker, most_cost);
   if (first == kNone) return {};
@@ -231,15 +233,39 @@ std::vector<Scheduler::UnitIndex> Scheduler::choose(const Worker& worker) {
     const bool fits = n_tokens <= worker.n_tokens_at_once && total <= kShareOfTheRest * most_cost;
     if (!units.empty() && !fits) break;
     waiting_.take(next);
+    sample = planned(next).unit.sample;
+    begun_.insert(*sample);
     units.push_back(next);
   }
   return units;
 }
 
+// sample: of the worker that asks.
+Scheduler::UnitIndex Scheduler::next_sample_by_sample(const std::optional<SampleIndex>& sample) {
+  if (affinity_ == Affinity::kNone) return waiting_.of_the_longest_sample();
+  if (sample)
+    if (const auto own = waiting_.of_sample(*sample); own != kNone) return own;
+  const auto fresh =
+      waiting_.of_the_longest_sample([this](SampleIndex one) { return !begun_.contains(one); });
+  return fresh != kNone ? fresh : waiting_.of_the_longest_sample();
+}
+
+// Of a sample that nobody has begun, the baseline comes first.
+Scheduler::UnitIndex Scheduler::costliest_for(const std::optional<SampleIndex>& sample, double most_cost) {
+  if (affinity_ == Affinity::kNone) return waiting_.costliest_within(most_cost);
+  if (sample)
+    if (const auto own = waiting_.costliest_of_sample(*sample, most_cost); own != kNone) return own;
+  const auto fresh =
+      waiting_.costliest_within(most_cost, [this](SampleIndex one) { return !begun_.contains(one); });
+  return fresh != kNone ? waiting_.of_sample(planned(fresh).unit.sample)
+                        : waiting_.costliest_within(most_cost);
+}
+
 Scheduler::UnitIndex Scheduler::first_for(const Worker& worker, double most_cost) {
   const auto costliest = waiting_.costliest_within(std::numeric_limits<double>::infinity());
   const bool is_idle = worker.assignments.empty();
-  if (is_idle && !another_is_sooner(worker, costliest)) return costliest;
+  if (is_idle && !another_is_sooner(worker, costliest))
+    return costliest_for(worker.sample, waiting_.cost(costliest));
   // Estimates may be wrong, and more so for a slow worker. So a slow worker gets no unit that would take it
   // longer than half of the time left, or longer than the longest unit, which has to be waited for anyway,
   // takes another worker.
@@ -247,7 +273,7 @@ Scheduler::UnitIndex Scheduler::first_for(const Worker& worker, double most_cost
                                         std::views::transform([&](const auto& w) { return speed(w); }));
   const auto slowness = speed(worker) / fastest;
   if (slowness > kSlow) most_cost = std::min(most_cost / 2, waiting_.cost(costliest) / slowness);
-  const auto unit = waiting_.costliest_within(most_cost);
+  const auto unit = costliest_for(worker.sample, most_cost);
   if (unit != kNone || !is_idle) return unit;
   const auto smallest = waiting_.cheapest();
   return another_is_sooner(worker, smallest) ? kNone : smallest;
@@ -270,6 +296,8 @@ void Scheduler::give(Rank rank, const std::vector<UnitIndex>& units, std::vector
     assignment.units.insert(index);
     assignment.cost += waiting_.cost(index);
     action.units.push_back(planned(index).unit);
+    begun_.insert(planned(index).unit.sample);
+    workers_.at(rank).sample = planned(index).unit.sample;
   }
   workers_.at(rank).assignments.push_back(std::move(assignment));
   actions.push_back(std::move(action));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <variant>
 #include <vector>
@@ -26,6 +27,9 @@ using SchedulerAction = std::variant<AssignUnits, StopWorker>;
 
 enum class FailureVerdict { kRetry, kQuarantine };
 
+// Whether a worker is faster with the units of a sample of which it has evaluated one.
+enum class Affinity { kNone, kOfSamples };
+
 // The longest unit goes first, so that little is left to wait for at the end. A worker holds its next units
 // while it evaluates the current ones, so that it never waits for a message. But a worker gets units only if
 // this does not make the run longer than leaving them to the other workers would. The time of a unit is taken
@@ -37,11 +41,17 @@ enum class FailureVerdict { kRetry, kQuarantine };
 // ends at the same time. Then the longest samples come first, each under all methods, so that every method is
 // soon measured and the end can be predicted.
 //
+// With an affinity for samples a worker goes on with the units of its sample, most expensive first, and then
+// begins one that nobody has begun, with its first unit: the baseline. Only when all samples are begun it
+// helps others. So where distributions are compared, a worker seldom lacks the baseline's states, and has to
+// run the baseline again.
+//
 // The first unit of a worker, and the first of a method, is a short one. So a slow worker is recognised
 // before it gets a long unit, and a slow method before its long units are left for last.
 class Scheduler {
  public:
-  Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts);
+  Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_attempts,
+            Affinity affinity = Affinity::kNone);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -86,6 +96,7 @@ class Scheduler {
     std::int64_t n_tokens_at_once = 0;
     Measured measured;  // seconds
     std::deque<Assignment> assignments;
+    std::optional<SampleIndex> sample;  // of the unit that it was assigned last
     bool is_stopped = false;
   };
 
@@ -102,6 +113,8 @@ class Scheduler {
   bool assign_retries(std::vector<SchedulerAction>& actions);
   void assign_to(Rank worker, std::vector<SchedulerAction>& actions);
   std::vector<UnitIndex> choose(const Worker& worker);
+  UnitIndex next_sample_by_sample(const std::optional<SampleIndex>& sample);
+  UnitIndex costliest_for(const std::optional<SampleIndex>& sample, double most_cost);
   UnitIndex first_of_a_method();
   UnitIndex first_for(const Worker& worker, double most_cost);
   bool another_is_sooner(const Worker& worker, UnitIndex unit) const;
@@ -111,6 +124,7 @@ class Scheduler {
   std::vector<Attempts> attempts_;  // of each unit
   UnitQueues waiting_;              // does not include retries
   std::vector<Measured> methods_;   // seconds at speed 1; by method
+  std::set<SampleIndex> begun_;     // samples of which a unit has been assigned
   std::deque<UnitIndex> retries_;
   std::map<Rank, Worker> workers_;  // those that have come and not gone
   Measured all_;                    // seconds of all units
@@ -119,6 +133,7 @@ class Scheduler {
   int n_workers_;
   int n_gone_ = 0;
   int max_attempts_;
+  Affinity affinity_;
   bool stopped_ = false;
 };
 

@@ -53,16 +53,42 @@ UnitQueues::Index UnitQueues::first_waiting(Queue& queue) const {
   return queue.first < queue.units.size() ? queue.units[queue.first] : kNone;
 }
 
-UnitQueues::Index UnitQueues::of_the_longest_sample() {
+// Of each method the first unit in question is the costliest one, so that of the longest sample.
+UnitQueues::Index UnitQueues::of_the_longest_sample(const May& may) {
   const auto rank = [&](Index i) { return std::pair(-planned(i).n_tokens, planned(i).unit); };
+  const auto is_in_question = [&](Index i) { return is_waiting(i) && may(planned(i).unit.sample); };
   Index found = kNone;
-  for (auto& queue : queues_)
-    if (const auto unit = first_waiting(queue); unit != kNone)
-      if (found == kNone || rank(unit) < rank(found)) found = unit;
+  for (auto& queue : queues_) {
+    first_waiting(queue);
+    const auto unit = std::find_if(queue.units.begin() + static_cast<std::ptrdiff_t>(queue.first),
+                                   queue.units.end(), is_in_question);
+    if (unit != queue.units.end() && (found == kNone || rank(*unit) < rank(found))) found = *unit;
+  }
   return found;
 }
 
-UnitQueues::Index UnitQueues::costliest_within(double most_cost) {
+std::span<const PlannedUnit> UnitQueues::all_of(SampleIndex sample) const {
+  const auto [first, last] =
+      std::ranges::equal_range(units_, sample, {}, [](const PlannedUnit& unit) { return unit.unit.sample; });
+  return {first, last};
+}
+
+UnitQueues::Index UnitQueues::of_sample(SampleIndex sample) const {
+  for (const auto& unit : all_of(sample))
+    if (const auto index = static_cast<Index>(&unit - units_.data()); is_waiting(index)) return index;
+  return kNone;
+}
+
+UnitQueues::Index UnitQueues::costliest_of_sample(SampleIndex sample, double most_cost) const {
+  Index found = kNone;
+  for (const auto& unit : all_of(sample))
+    if (const auto index = static_cast<Index>(&unit - units_.data());
+        is_waiting(index) && cost(index) <= most_cost && (found == kNone || cost(index) > cost(found)))
+      found = index;
+  return found;
+}
+
+UnitQueues::Index UnitQueues::costliest_within(double most_cost, const May& may) {
   Index found = kNone;
   for (auto& queue : queues_) {
     first_waiting(queue);
@@ -70,7 +96,8 @@ UnitQueues::Index UnitQueues::costliest_within(double most_cost) {
     if (unit != queue.units.end() && cost(*unit) > most_cost)
       unit = std::lower_bound(unit, queue.units.end(), most_cost,
                               [&](Index i, double most) { return cost(i) > most; });
-    unit = std::find_if(unit, queue.units.end(), [&](Index i) { return is_waiting(i); });
+    unit = std::find_if(unit, queue.units.end(),
+                        [&](Index i) { return is_waiting(i) && may(planned(i).unit.sample); });
     if (unit != queue.units.end() && (found == kNone || cost(*unit) > cost(found))) found = *unit;
   }
   return found;

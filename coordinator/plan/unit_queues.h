@@ -16,7 +16,7 @@ class UnitQueues {
   static constexpr Index kNone = -1;
 
   // All units are waiting at first.
-  //   units  : must outlive this object
+  //   units  : ascending by id; must outlive this object
   //   factor : by how much the planned cost of a method's units must be multiplied, as far as is known now
   UnitQueues(std::span<const PlannedUnit> units, std::function<double(MethodIndex)> factor);
 
@@ -31,10 +31,17 @@ class UnitQueues {
   // These return kNone if there is no such unit.
   Index cheapest();
   Index cheapest_of(MethodIndex method);
-  Index costliest_within(double most_cost);  // the most expensive unit of at most this cost
-  Index of_the_longest_sample();             // the first if there are several
+  // `may` says which samples come into question.
+  using May = std::function<bool(SampleIndex)>;
+  // The most expensive unit of at most this cost.
+  Index costliest_within(double most_cost, const May& may = any);
+  Index of_the_longest_sample(const May& may = any);  // the first if there are several
+  Index of_sample(SampleIndex sample) const;          // the first
+  Index costliest_of_sample(SampleIndex sample, double most_cost) const;
 
  private:
+  static bool any(SampleIndex) { return true; }
+
   // Units of one method, most expensive first. Units before `first` have been taken; units after it may have
   // been.
   struct Queue {
@@ -45,6 +52,7 @@ class UnitQueues {
 
   const PlannedUnit& planned(Index unit) const { return units_[static_cast<std::size_t>(unit)]; }
   Index first_waiting(Queue& queue) const;
+  std::span<const PlannedUnit> all_of(SampleIndex sample) const;
 
   std::span<const PlannedUnit> units_;
   std::function<double(MethodIndex)> factor_;

@@ -23,11 +23,11 @@ double share(std::int64_t part, std::int64_t whole) {
 
 // rows: of all samples, in data-set order; not empty.
 Totals totals(const std::vector<SampleRow>& rows) {
-  Totals totals;
+  Totals totals{.sums = rows.front().numbers};
   totals.has_text = true;
   for (const auto& row : rows) {
     if (row.numbers.scored_bytes == 0) totals.has_text = false;
-    add(totals.sums, row.numbers);
+    if (&row != &rows.front()) add(totals.sums, row.numbers);
     totals.total_tokens += row.numbers.n_scored();
   }
   const auto& keys = totals.sums.keys;

@@ -77,6 +77,10 @@ void put_number(OrderedJson& json, const std::string& key, std::int64_t number) 
 void put_number(OrderedJson& json, const std::string& key, double number) {
   put_finite(json, key.c_str(), number);
 }
+template <class Number>
+void put_number(OrderedJson& json, const std::string& key, const std::optional<Number>& number) {
+  if (number) put_number(json, key, *number);
+}
 
 OrderedJson json_row(const SampleRow& row) {
   OrderedJson json;

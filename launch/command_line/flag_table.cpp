@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "common/log.h"
 #include "launch/command_line/flag_value.h"
@@ -101,16 +103,30 @@ FlagValue context_length() {
           }};
 }
 
-FlagValue max_weight_memory() {
-  return {FlagKind::kText, "SIZE", "a size such as 2GiB, 500MB or 4096 (bytes)",
-          [](Settings& settings, const std::string& given) {
-            const auto bytes = parse_bytes(given);
-            if (bytes) settings.options.max_weight_memory = bytes;
+// "1GiB", or bytes where no unit divides them.
+std::string size_text(std::int64_t bytes) {
+  for (const auto& [name, shift] : {std::pair{"GiB", 30}, {"MiB", 20}, {"KiB", 10}})
+    if (bytes > 0 && bytes % (std::int64_t{1} << shift) == 0) return std::to_string(bytes >> shift) + name;
+  return std::to_string(bytes);
+}
+
+enum class Nothing { kRefused, kAccepted };
+
+// Member: bytes, or an optional of them.
+template <class Member>
+FlagValue memory(Member RunOptions::*member, Nothing nothing) {
+  const bool takes_none = nothing == Nothing::kAccepted;
+  return {FlagKind::kText, "SIZE",
+          std::string("a size such as 2GiB, 500MB or ") + (takes_none ? "0" : "4096 (bytes)"),
+          [member, takes_none](Settings& settings, const std::string& given) {
+            const auto bytes =
+                takes_none && given == "0" ? std::optional<std::int64_t>(0) : parse_bytes(given);
+            if (bytes) settings.options.*member = *bytes;
             return bytes.has_value();
           },
-          [](const Settings& settings) {
-            const auto& bytes = settings.options.max_weight_memory;
-            return bytes ? std::to_string(*bytes) : "";
+          [member](const Settings& settings) {
+            const std::optional<std::int64_t> bytes = settings.options.*member;
+            return bytes ? size_text(*bytes) : "";
           }};
 }
 
@@ -314,10 +330,15 @@ std::vector<Flag> machine_flags() {
        "chunk, as "
        "generation would; slow, the referee. The same numbers up to rounding. auto: layerwise.",
        ""},
-      {"max_weight_memory", kGroup, max_weight_memory(), "",
+      {"max_weight_memory", kGroup, memory(&RunOptions::max_weight_memory, Nothing::kRefused), "",
        "Most memory for weights. Layers that do not fit come again for every batch of samples, one after the "
        "other: on the CPU from the files, on a GPU from pinned memory of the host. No result depends on it.",
        "all weights stay in memory"},
+      {"reference_memory", kGroup, memory(&RunOptions::reference_memory, Nothing::kAccepted), "",
+       "Memory of each worker for what the baseline computed last of its samples, with which the "
+       "distributions "
+       "of the other methods are compared. What does not fit is computed again. No result depends on it.",
+       ""},
       {"threads", kGroup, whole_number(&RunOptions::threads, 1, kMostThreads), "threads",
        "CPU threads of this process. No result depends on it.",
        "OMP_NUM_THREADS if set; else the cores that affinity and the container's quota leave it"},
@@ -366,6 +387,8 @@ std::vector<Flag> output_flags() {
        "Remove the results of an earlier run from the output folder.", ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
        "Keep the NLL of every token, in results.h5.", ""},
+      {"no_divergence", kGroup, on_off(&RunSpec::no_divergence), "",
+       "Do not compare the distributions of methods with the baseline's (kl, same_top1, delta_p).", ""},
       {"report_text", kGroup, on_off(&RunOptions::report_text), "",
        "Show the first words of each text in report.html.", ""},
       {"stop_grace", kGroup, whole_number(&RunOptions::stop_grace, 0, kMostSeconds), "seconds",

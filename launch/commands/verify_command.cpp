@@ -198,7 +198,8 @@ Recomputed recompute(const VerifyCommand& command, const Journal& journal) {
             .model = data.hashes.model,
             .device_type = job.spec.device_type,
             .max_length = job.spec.max_length,
-            .save_token_nll = job.spec.save_token_nll};
+            .save_token_nll = job.spec.save_token_nll,
+            .no_divergence = job.spec.no_divergence};
   const auto samples = drawn(journal, *command.n_recompute);
   for (const auto& unit :
        plan_units(work.samples, spec, cost_model(job.config, spec.methods), {}, Quarantined::kRetry))

@@ -104,6 +104,7 @@ Coordination::Coordination(const CompareCommand& command, int n_threads)
             .device_type = job_.spec.device_type,
             .max_length = job_.spec.max_length,
             .save_token_nll = job_.spec.save_token_nll,
+            .no_divergence = job_.spec.no_divergence,
             .numerics = folder_.numerics(),
             .mixed_hardware =
                 command.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse} {

@@ -53,7 +53,7 @@ ReadyWorker get_ready(const Job& job, const RunOptions& options, const WorkerPla
                       .model = place.model_hash,
                       .weights = loaded.weights_hash(),
                       .numerics = machine_numerics(place.device, engine->instruction_set())},
-            .evaluator = std::make_unique<Evaluator>(std::move(engine), device)};
+            .evaluator = std::make_unique<Evaluator>(std::move(engine), device, options.reference_memory)};
   } catch (...) {
     rethrow_naming(device, std::current_exception());
   }

@@ -71,6 +71,10 @@ class ProgramTest(unittest.TestCase):
     def results_bytes(self, out):
         return [(self.folder / out / name).read_bytes() for name in ("detailed_results.json", "comparison_summary.json")]
 
+    def journal_values(self, out):
+        records = [json.loads(line[9:]) for line in (self.folder / out / "journal.jsonl").read_text().splitlines()]
+        return {tuple(record["unit"]): record["values"] for record in records if record.get("ok")}
+
     def copy_of_model(self, name):
         copy = self.folder / name
         shutil.copytree(self.model, copy)
@@ -119,6 +123,47 @@ class Numbers(ProgramTest):
         self.assertEqual(self.results_bytes("resident"), self.results_bytes("streamed"))
         refused = self.compare("refused", "--max_weight_memory", 3 * layer - 1, code=2)
         self.assertIn("max_weight_memory", refused.stderr)
+
+    def test_distributions_depend_on_nothing_but_the_unit(self):
+        self.compare("plain", "--methods", ALL, "--save_token_nll")
+        expected = self.journal_values("plain")
+        self.assertEqual(sum("sum_kl" in values for values in expected.values()), 3 * 6)
+        self.assertEqual(sum("greedy_hits" in values for values in expected.values()), 3 * 7)
+        for name, flags in {"forgetful": ["--reference_memory", 0], "one_sample": ["--reference_memory", "9KB"],
+                            "one_thread": ["--threads", 1], "workers": ["--workers", 3, "--threads", 3]}.items():
+            self.compare(name, "--methods", ALL, "--save_token_nll", *flags)
+            self.assertEqual(self.journal_values(name), expected, name)
+        self.compare("one_method", "--methods", "knorm", "--save_token_nll")
+        some = self.journal_values("one_method")
+        self.assertEqual(some, {unit: expected[unit] for unit in some})
+
+    def test_distributions_are_those_of_the_tokens(self):
+        self.compare("tokens", "--methods", ALL, "--save_token_nll", "--dtype", "float64")
+        for (_, method), values in self.journal_values("tokens").items():
+            n = values["n_tokens"] - 1
+            self.assertEqual((len(values["token_greedy_hit"]), sum(values["token_greedy_hit"])), (n, values["greedy_hits"]))
+            if method == "baseline":
+                self.assertFalse({"sum_kl", "kl_sketch", "token_kl"} & set(values))
+                continue
+            self.assertEqual(values["sum_kl"], sum(values["token_kl"]))
+            self.assertEqual(values["sum_delta_p_squared"], sum(d * d for d in values["token_delta_p"]))
+            self.assertEqual(values["n_same_top1"], sum(values["token_same_top1"]))
+            self.assertGreater(values["sum_kl"], 0)
+            self.assertGreater(min(values["token_kl"]), -1e-12)
+            self.assertLess(values["sum_acceptance"], n)
+            self.assertEqual(sum(values["kl_sketch"]["counts"]), n)
+            self.assertEqual((values["kl_sketch"]["least"], values["kl_sketch"]["largest"]),
+                             (min(values["token_kl"]), max(values["token_kl"])))
+
+    def test_without_divergence_nothing_is_compared(self):
+        self.compare("compared", "--methods", ALL)
+        self.compare("not_compared", "--methods", ALL, "--no_divergence")
+        compared, not_compared = self.journal_values("compared"), self.journal_values("not_compared")
+        for unit, values in not_compared.items():
+            self.assertEqual(values, {name: compared[unit][name] for name in values})
+            self.assertFalse({"sum_kl", "kl_sketch"} & set(values))
+        refused = self.compare("compared", "--methods", ALL, "--no_divergence", "--resume", code=2)
+        self.assertIn("no_divergence: was absent, is true", refused.stderr)
 
     def test_totals_are_the_sums_of_the_samples(self):
         self.compare("sums", "--methods", ALL, "--chunk_size", 3)

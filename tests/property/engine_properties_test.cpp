@@ -317,7 +317,7 @@ TEST_P(EngineProperties, TellsAfterEveryLayerOrChunkHowMuchIsDone) {
   EXPECT_GT(shares.front(), 0);
   EXPECT_LT(shares.front(), 1);
   EXPECT_NEAR(shares.back(), 1, 1e-12);
-  EXPECT_EQ(std::get<UnitResult>(outcomes.back()).token_nll, evaluate(run).token_nll);
+  EXPECT_EQ(std::get<EngineResult>(outcomes.back()).unit.token_nll, evaluate(run).token_nll);
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,

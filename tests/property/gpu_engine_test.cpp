@@ -350,7 +350,7 @@ class GpuEngineUnits : public GpuEngine {
 
   static std::vector<UnitResult> results(const std::vector<EngineOutcome>& outcomes) {
     std::vector<UnitResult> results;
-    for (const auto& outcome : outcomes) results.push_back(std::get<UnitResult>(outcome));
+    for (const auto& outcome : outcomes) results.push_back(std::get<EngineResult>(outcome).unit);
     return results;
   }
 
@@ -359,7 +359,7 @@ class GpuEngineUnits : public GpuEngine {
     ASSERT_EQ(outcomes.size(), tasks_.size());
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
       SCOPED_TRACE(tasks_[i].method->name + ", sample " + std::to_string(tasks_[i].sample->index.value));
-      const auto& result = std::get<UnitResult>(outcomes[i]);
+      const auto& result = std::get<EngineResult>(outcomes[i]).unit;
       EXPECT_EQ(result.token_nll, expected[i].token_nll);
       EXPECT_EQ(result.kept.per_head, expected[i].kept.per_head);
       EXPECT_EQ(result.numbers.keys.attended, expected[i].numbers.keys.attended);

@@ -78,7 +78,7 @@ class TiledEngine : public testing::Test {
     for (std::size_t i = 0; i < expected.size(); ++i) {
       SCOPED_TRACE("sample " + std::to_string(i / methods_.size()) + ", " +
                    methods_[i % methods_.size()].name);
-      const auto& result = std::get<UnitResult>(outcomes[i]);
+      const auto& result = std::get<EngineResult>(outcomes[i]).unit;
       EXPECT_EQ(result.token_nll, expected[i].token_nll);
       EXPECT_EQ(result.numbers.total_nll, expected[i].numbers.total_nll);
       EXPECT_EQ(result.kept.per_head, expected[i].kept.per_head);
@@ -133,7 +133,7 @@ TEST_F(TiledEngine, GivesTheSameBitsFromWeightsThatAreReadLayerByLayer) {
 
 TEST_F(TiledEngine, SharesTheTimeOfABatchAmongItsUnits) {
   const auto outcomes = engine(loaded_, 2)->run_together(all_tasks());
-  for (const auto& outcome : outcomes) EXPECT_GT(std::get<UnitResult>(outcome).seconds, 0);
+  for (const auto& outcome : outcomes) EXPECT_GT(std::get<EngineResult>(outcome).unit.seconds, 0);
 }
 
 // A surrogate that gives NaN fails the units of kvzap, and no others.
@@ -149,7 +149,7 @@ TEST_F(TiledEngine, LetsAUnitFailAlone) {
       ASSERT_TRUE(std::holds_alternative<std::exception_ptr>(outcomes[i])) << i;
       EXPECT_THROW(std::rethrow_exception(std::get<std::exception_ptr>(outcomes[i])), std::domain_error);
     } else {
-      EXPECT_EQ(std::get<UnitResult>(outcomes[i]).token_nll, expected[i].token_nll) << i;
+      EXPECT_EQ(std::get<EngineResult>(outcomes[i]).unit.token_nll, expected[i].token_nll) << i;
     }
   }
 }

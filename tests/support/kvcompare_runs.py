@@ -77,6 +77,7 @@ class RunsTest(unittest.TestCase):
     def assert_same_results(self, out, expected):
         for name, contents in self.final_bytes(expected).items():
             self.assertEqual((self.out(out) / name).read_bytes(), contents, name)
+        self.assertEqual(*(acknowledged_units(self.out(one) / "journal.jsonl") for one in (out, expected)))
 
     def journal(self, out):
         return journal_records(self.out(out) / "journal.jsonl")

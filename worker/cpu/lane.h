@@ -28,6 +28,8 @@ struct Lane {
   Products products, head_products;
   // Flat, for the rows of a tile; of gate_up and gated for those of the widest MLP.
   at::Tensor hidden, qkv, gate_up, gated, logits;
+  // Logits of a unit and of its reference, flat; as large as the comparison of distributions has asked for.
+  at::Tensor kept_logits, reference_logits;
   AttentionScratch<T> attention;
   Bfloat16AttentionScratch bfloat16_attention;
   std::array<std::int64_t, kPhaseNames.size()> busy_ns{};

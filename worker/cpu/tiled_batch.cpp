@@ -44,7 +44,7 @@ void TiledBatch<T>::run(BatchWork& work) {
     work.done(operations);
   }
   weights.reset();
-  pass_head(work);
+  HeadPass<T>(weights_, lanes_, team_).run(units_, work);
 }
 
 template <class T>
@@ -90,22 +90,6 @@ void TiledBatch<T>::schedule(const LayerPass<T>& layer) {
       if (units_[u]->failed) rounds[u].reset();
       if (rounds[u] && rounds[u]->n_tasks() > 0) rounds[u]->next_round();
     }
-  }
-}
-
-template <class T>
-void TiledBatch<T>::pass_head(BatchWork& work) {
-  double operations = 0;
-  for (const auto* unit : units_) operations += head_operations(decoder_, unit->n_tokens());
-  const FinalNorm norm{weights_.final_norm(), decoder_.rms_norm_eps};
-  std::shared_ptr<const at::Tensor> block;
-  for (std::int64_t b = 0; b < weights_.n_head_blocks(); ++b) {
-    block.reset();
-    block = weights_.head_block(b);
-    each(Phase::kHead, row_tiles_, [&](auto& lane, auto& unit, const Tile& t) {
-      add_logits(norm, {*block, b * PackedWeights::kHeadBlock}, lane, unit, t.begin);
-    });
-    work.done(operations / static_cast<double>(weights_.n_head_blocks()));
   }
 }
 

@@ -50,7 +50,6 @@ class TiledBatch {
   void list_tiles();
   void pass_layer(const LayerPass<T>& layer);
   void schedule(const LayerPass<T>& layer);
-  void pass_head(BatchWork& work);
 
   // f(lane, unit, tile) for the tiles, or tasks, of all units that have not failed.
   template <class Piece, class F>

@@ -7,11 +7,13 @@
 #include <variant>
 #include <vector>
 
+#include <ATen/ops/empty_like.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
 #include "common/log.h"
 #include "worker/cpu/simd_target.h"
+#include "worker/cpu/tile_rows.h"
 #include "worker/cpu/tiled_batch.h"
 #include "worker/devices/cpu_features.h"
 #include "worker/engine/batch_work.h"
@@ -95,17 +97,36 @@ class TiledEngine : public Engine {
       } else {
         outcomes.emplace_back(finished(unit));
         // Its share of the time that all took, by the time that threads spent on it.
-        std::get<UnitResult>(outcomes.back()).seconds = seconds * static_cast<double>(unit.busy_ns) / busy_ns;
+        std::get<EngineResult>(outcomes.back()).unit.seconds =
+            seconds * static_cast<double>(unit.busy_ns) / busy_ns;
       }
     }
     return outcomes;
   }
 
-  static UnitResult finished(const UnitInFlight<T>& unit) {
-    std::vector<double> token_nll;
-    for (std::size_t i = 0; i < unit.log_sums.size(); ++i)
-      token_nll.push_back(unit.log_sums[i].value() - unit.target_logits[i]);
-    return result_of(unit.sample, std::move(token_nll), unit.ledger);
+  EngineResult finished(const UnitInFlight<T>& unit) const {
+    TokenDistributions tokens;
+    for (const auto& token : unit.tokens) {
+      tokens.nll.push_back(token.nll());
+      tokens.top1.push_back(token.row.top1);
+    }
+    for (std::size_t i = 0; i < unit.distances.size(); ++i) {
+      const auto &token = unit.tokens[i], &of_reference = unit.reference_tokens[i];
+      tokens.kl.push_back(kl_of<T>(unit.distances[i], token.row.log_sum, of_reference.row.log_sum));
+      tokens.acceptance.push_back(acceptance_of(unit.distances[i], of_reference.row.log_sum));
+      tokens.reference_nll.push_back(of_reference.nll());
+      tokens.reference_top1.push_back(of_reference.row.top1);
+    }
+    return {.unit = result_of(unit.sample, std::move(tokens), unit.ledger),
+            .last_hidden = unit.gives_last_hidden ? last_hidden_of(unit) : at::Tensor()};
+  }
+
+  // As the head sees them.
+  at::Tensor last_hidden_of(const UnitInFlight<T>& unit) const {
+    const auto x = unit.x.narrow(0, 0, unit.n_tokens() - 1);
+    auto hidden = at::empty_like(x);
+    norm_rows<T>(x, weights_.final_norm(), weights_.decoder().rms_norm_eps, hidden);
+    return hidden;
   }
 
   void report_phases() const {

@@ -19,8 +19,13 @@ UnitInFlight<T>::UnitInFlight(const EngineTask& task, const Decoder& decoder,
                                       .n_heads = heads_of(decoder).n_heads,
                                       .n_kv_heads = heads_of(decoder).n_kv_heads})),
       ledger(chunking, method, decoder.n_layers(), heads_of(decoder).n_kv_heads),
-      log_sums(static_cast<std::size_t>(chunking.n_tokens - 1)),
-      target_logits(static_cast<std::size_t>(chunking.n_tokens - 1)) {
+      reference(task.reference),
+      gives_last_hidden(task.gives_last_hidden),
+      tokens(static_cast<std::size_t>(chunking.n_tokens - 1)) {
+  if (reference.defined()) {
+    reference_tokens.resize(tokens.size());
+    distances.resize(tokens.size());
+  }
   const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
   const auto& shape = heads_of(decoder);
   const auto n = chunking.n_tokens;

@@ -12,12 +12,20 @@
 
 #include "presses/policy/layer_press.h"
 #include "presses/registry.h"
-#include "worker/cpu/row_kernels.h"
+#include "worker/cpu/distribution_kernels.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/key_ledger.h"
 #include "worker/model/decoder.h"
 
 namespace kvcompare {
+
+// Logits of a predicted token.
+struct TokenLogits {
+  LogitRow row;
+  double of_target = 0;
+
+  double nll() const { return row.log_sum.value() - of_target; }
+};
 
 // T: float or double.
 template <class T>
@@ -44,8 +52,12 @@ struct UnitInFlight {
   at::Tensor until;   // [n_kv_heads, n_tokens], int32: the first query that does not see the key
   at::Tensor heads;   // [n_tokens, n_heads * d_head], what attention gives
   KeyLedger ledger;
-  std::vector<LogSumExp> log_sums;    // [n_tokens - 1]
-  std::vector<double> target_logits;  // [n_tokens - 1]
+  const at::Tensor reference;       // EngineTask::reference
+  const bool gives_last_hidden;     // EngineTask::gives_last_hidden
+  std::vector<TokenLogits> tokens;  // [n_tokens - 1]
+  // The same of the reference, and what they are apart; empty without one.
+  std::vector<TokenLogits> reference_tokens;
+  std::vector<RowDistance> distances;
   std::atomic<std::int64_t> busy_ns{0};
   std::atomic<bool> failed{false};
   std::mutex mutex;

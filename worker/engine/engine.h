@@ -1,6 +1,6 @@
 // An engine evaluates units; a unit is one sample under one method. The result depends only on the weights,
-// the sample (ids and index), the method and the chunk size. It does not depend on clock, rank, thread count,
-// order, or the other units of a batch.
+// the sample (ids and index), the method and the chunk size; if a reference is given, its comparison depends
+// on that too. It does not depend on clock, rank, thread count, order, or the other units of a batch.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,33 @@
 #include <variant>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
+
 #include "common/data/sample.h"
 #include "common/run/method_spec.h"
 #include "common/run/unit_result.h"
 
 namespace kvcompare {
 
-// What an engine is asked to evaluate. Both objects must outlive the call.
+// What an engine is asked to evaluate. Sample and method must outlive the call.
 struct EngineTask {
   const Sample* sample;
   const MethodSpec* method;
+  // The last hidden states of the baseline on this sample, with which distributions are compared. Undefined:
+  // they are not compared.
+  at::Tensor reference{};
+  bool gives_last_hidden = false;  // so that the result can be the reference of other units
 };
 
-// Either what run() returns, or what it throws.
-using EngineOutcome = std::variant<UnitResult, std::exception_ptr>;
+struct EngineResult {
+  UnitResult unit;
+  // The states that the head makes logits of, behind the last norm: [n_tokens - 1, d_model], on the CPU, in
+  // the number format that the engine multiplies with the head. Undefined unless the task asks for it.
+  at::Tensor last_hidden{};
+};
+
+// Either a result, or what was thrown instead.
+using EngineOutcome = std::variant<EngineResult, std::exception_ptr>;
 
 // Called with the share of a run_together that is done, from 0 to 1, never decreasing. The thread of
 // run_together calls it, at the latest after each layer or chunk.
@@ -42,6 +55,7 @@ class Engine {
   // or a number that a score is made of, is NaN.
   //   sample.ids : at least two
   UnitResult run(const Sample& sample, const MethodSpec& method);
+  EngineResult run(const EngineTask& task);
 
   // Evaluates several units and returns their outcomes in the same order. Each outcome is the same as if the
   // unit had run alone, bit for bit, except for its seconds.
@@ -67,6 +81,6 @@ class Engine {
 // Implements run_together for an engine that runs one unit after the other: calls `run_one` for each unit,
 // and measures its time.
 std::vector<EngineOutcome> run_one_by_one(std::span<const EngineTask> tasks,
-                                          const std::function<UnitResult(const EngineTask&)>& run_one);
+                                          const std::function<EngineResult(const EngineTask&)>& run_one);
 
 }  // namespace kvcompare

@@ -68,11 +68,11 @@ KeptKeys KeyLedger::kept() const {
   return kept;
 }
 
-UnitResult result_of(const Sample& sample, std::vector<double> token_nll, const KeyLedger& ledger) {
+UnitResult result_of(const Sample& sample, TokenDistributions tokens, const KeyLedger& ledger) {
   UnitResult result;
-  put_scored(result, sample, std::move(token_nll));
   result.numbers.keys = ledger.counts(sample.scored);
   result.kept = ledger.kept();
+  put_tokens(result, sample, std::move(tokens));
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "common/run/method_spec.h"
 #include "common/run/unit_result.h"
 #include "presses/policy/death_times.h"
+#include "worker/engine/token_distributions.h"
 
 namespace kvcompare {
 
@@ -37,7 +38,6 @@ class KeyLedger {
 
 // The result of a sample whose heads are all counted; the seconds and the method's place are left to the
 // caller.
-//   token_nll : [n_tokens - 1], nats
-UnitResult result_of(const Sample& sample, std::vector<double> token_nll, const KeyLedger& ledger);
+UnitResult result_of(const Sample& sample, TokenDistributions tokens, const KeyLedger& ledger);
 
 }  // namespace kvcompare

@@ -31,7 +31,10 @@ void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
 Message answer(UnitOutcome outcome, bool with_token_nll) {
   if (auto* failure = std::get_if<UnitFailure>(&outcome)) return std::move(*failure);
   auto result = std::get<UnitResult>(std::move(outcome));
-  if (!with_token_nll) result.token_nll = {};
+  if (!with_token_nll) {
+    result.token_nll = {};
+    result.token_quality = {};
+  }
   return result;
 }
 
@@ -82,7 +85,7 @@ class WorkerLoop {
       in_hand_.pop_front();
       under_way_ = assign.units.front().unit;
       work_told_ = Clock::now();
-      auto outcomes = evaluator_.evaluate(assign.units);
+      auto outcomes = evaluator_.evaluate(assign.units, assign.baseline);
       // The results of at most one assignment are unacknowledged. A crash can cost no more.
       listen([&] { return n_unacknowledged_ > 0; });
       for (std::size_t i = 0; i < outcomes.size(); ++i) {

@@ -86,11 +86,11 @@ class GpuEngine : public Engine {
     EngineOutcome outcome;
   };
 
-  UnitResult run_alone(const EngineTask& task, std::int64_t n_rows, BatchWork& work) {
+  EngineResult run_alone(const EngineTask& task, std::int64_t n_rows, BatchWork& work) {
     for (auto& slot : slots_) slot.buffers = {};
     auto outcome = std::move(run_wave({&task, 1}, n_rows, work).front());
     if (const auto* error = std::get_if<std::exception_ptr>(&outcome)) std::rethrow_exception(*error);
-    return std::get<UnitResult>(std::move(outcome));
+    return std::get<EngineResult>(std::move(outcome));
   }
 
   std::vector<EngineOutcome> run_wave(std::span<const EngineTask> tasks, std::int64_t n_rows,
@@ -121,9 +121,9 @@ class GpuEngine : public Engine {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::vector<EngineOutcome> outcomes;
     for (auto& place : places) {
-      if (auto* result = std::get_if<UnitResult>(&place.outcome))
-        result->seconds =
-            seconds * static_cast<double>(result->numbers.n_tokens) / static_cast<double>(n_tokens);
+      if (auto* result = std::get_if<EngineResult>(&place.outcome))
+        result->unit.seconds =
+            seconds * static_cast<double>(result->unit.numbers.n_tokens) / static_cast<double>(n_tokens);
       outcomes.push_back(std::move(place.outcome));
     }
     return outcomes;

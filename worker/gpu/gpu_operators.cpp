@@ -91,13 +91,28 @@ void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out) {
   });
 }
 
-void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll) {
+void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll,
+                    const at::Tensor& top1) {
   with_type_of(logits, [&]<class T>(T) {
     decoder_kernel(CrossEntropy<T>{.logits = logits.const_data_ptr<T>(),
                                    .targets = targets.const_data_ptr<std::int64_t>(),
                                    .nll = nll.mutable_data_ptr<float>(),
+                                   .top1 = top1.mutable_data_ptr<std::int32_t>(),
                                    .n_rows = logits.size(0),
                                    .vocab = logits.size(1)},
+                   current_stream(logits.device()));
+  });
+}
+
+void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const at::Tensor& kl,
+                  const at::Tensor& acceptance) {
+  with_type_of(logits, [&]<class T>(T) {
+    decoder_kernel(CompareRows<T>{.logits = logits.const_data_ptr<T>(),
+                                  .reference = reference.const_data_ptr<T>(),
+                                  .kl = kl.mutable_data_ptr<float>(),
+                                  .acceptance = acceptance.mutable_data_ptr<float>(),
+                                  .n_rows = logits.size(0),
+                                  .vocab = logits.size(1)},
                    current_stream(logits.device()));
   });
 }

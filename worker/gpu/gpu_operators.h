@@ -39,8 +39,13 @@ void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tenso
 // gate_up : [n_rows, 2 d_ff]; out : [n_rows, d_ff]
 void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out);
 
-// logits : [n_rows, vocab]; targets : [n_rows], int64; nll : [n_rows], float32
-void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll);
+// logits : [n_rows, vocab]; targets : [n_rows], int64; nll : [n_rows], float32; top1 : [n_rows], int32
+void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll,
+                    const at::Tensor& top1);
+
+// logits, reference : [n_rows, vocab]; kl, acceptance : [n_rows], float32
+void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const at::Tensor& kl,
+                  const at::Tensor& acceptance);
 
 // Query i sees key j if and only if j <= i < until[j].
 //   rotated : [n_tokens, n_heads + n_kv_heads, d_head], with RoPE

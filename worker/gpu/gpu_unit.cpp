@@ -23,13 +23,17 @@ void linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bia
     at::mm_out(out, x, weight.t());
 }
 
+// Rows of GpuUnitBuffers::scores.
+enum Score : std::int64_t { kNll, kReferenceNll, kKl, kAcceptance };
+
 at::Tensor rows(const at::Tensor& buffer, std::int64_t n) { return buffer.narrow(0, 0, n); }
 
 }  // namespace
 
 GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixInstruction instruction,
                  const Chunking& chunking, std::int64_t n_rows, const GpuUnitBuffers& buffers)
-    : sample_(*task.sample),
+    : task_(task),
+      sample_(*task.sample),
       decoder_(model.decoder),
       rotations_(model.rotations),
       heads_(heads_of(model.decoder)),
@@ -51,6 +55,7 @@ GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixIn
 void GpuUnit::embed(const at::Tensor& embedding) {
   auto x = rows(b_.x, n_);
   at::index_select_out(x, embedding, 0, b_.ids.narrow(0, 0, n_));
+  if (task_.reference.defined()) rows(b_.reference, n_ - 1).copy_(task_.reference);
 }
 
 void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w) {
@@ -85,16 +90,41 @@ void GpuUnit::predict(const at::Tensor& final_norm, const at::Tensor& lm_head) {
   const auto n_rows = n_logit_rows(decoder_, n_rows_);
   for (std::int64_t row = 0; row < n_ - 1; row += n_rows) {
     const auto n = std::min(n_rows, n_ - 1 - row);
-    const auto logits = front_of(b_.wide, {n, decoder_.vocab_size});
+    const auto both = front_of(b_.wide, {2, n, decoder_.vocab_size});
+    const auto logits = both[0], of_reference = both[1];
+    const auto targets = b_.ids.narrow(0, row + 1, n);
+    const auto scores = b_.scores.narrow(1, row, n), top1 = b_.top1.narrow(1, row, n);
     linear(hidden.narrow(0, row, n), lm_head, {}, logits);
-    nll_of_targets(logits, b_.ids.narrow(0, row + 1, n), b_.nll.narrow(0, row, n));
+    nll_of_targets(logits, targets, scores[kNll], top1[0]);
+    if (!task_.reference.defined()) continue;
+    linear(b_.reference.narrow(0, row, n), lm_head, {}, of_reference);
+    nll_of_targets(of_reference, targets, scores[kReferenceNll], top1[1]);
+    compare_rows(logits, of_reference, scores[kKl], scores[kAcceptance]);
   }
-  b_.nll_of_host.narrow(0, 0, n_ - 1).copy_(b_.nll.narrow(0, 0, n_ - 1), /*non_blocking=*/true);
+  b_.scores_of_host.copy_(b_.scores, /*non_blocking=*/true);
+  b_.top1_of_host.copy_(b_.top1, /*non_blocking=*/true);
 }
 
-UnitResult GpuUnit::result(const DeathObserver& observe_deaths) {
+TokenDistributions GpuUnit::tokens() const {
+  const auto scores = [&](Score score) {
+    const auto* first = b_.scores_of_host[score].const_data_ptr<float>();
+    return std::vector<double>(first, first + n_ - 1);
+  };
+  const auto top1 = [&](std::int64_t which) {
+    const auto* first = b_.top1_of_host[which].const_data_ptr<std::int32_t>();
+    return std::vector<TokenId>(first, first + n_ - 1);
+  };
+  TokenDistributions tokens{.nll = scores(kNll), .top1 = top1(0)};
+  if (!task_.reference.defined()) return tokens;
+  tokens.kl = scores(kKl);
+  tokens.acceptance = scores(kAcceptance);
+  tokens.reference_nll = scores(kReferenceNll);
+  tokens.reference_top1 = top1(1);
+  return tokens;
+}
+
+EngineResult GpuUnit::result(const DeathObserver& observe_deaths) {
   if (schedule_) schedule_->check();
-  const auto* nll = b_.nll_of_host.const_data_ptr<float>();
   const auto* death = b_.all_deaths.const_data_ptr<DeathTime>();
   for (std::int64_t l = 0; l < decoder_.n_layers(); ++l)
     for (std::int64_t h = 0; h < heads_.n_kv_heads; ++h, death += n_) {
@@ -102,7 +132,12 @@ UnitResult GpuUnit::result(const DeathObserver& observe_deaths) {
       ledger_.add_head(row);
       if (observe_deaths) observe_deaths(LayerIndex(l), h, row);
     }
-  return result_of(sample_, std::vector<double>(nll, nll + n_ - 1), ledger_);
+  EngineResult result{.unit = result_of(sample_, tokens(), ledger_)};
+  if (task_.gives_last_hidden)
+    result.last_hidden = rows(b_.hidden, n_ - 1)
+                             .to(at::kCPU, b_.hidden.scalar_type(), /*non_blocking=*/false,
+                                 /*copy=*/true);
+  return result;
 }
 
 at::Tensor GpuUnit::deaths() const { return front_of(b_.deaths, {heads_.n_kv_heads, n_}); }

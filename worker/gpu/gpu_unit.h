@@ -32,13 +32,16 @@ class GpuUnit {
   void predict(const at::Tensor& final_norm, const at::Tensor& lm_head);
 
   // When all that was queued is done.
-  UnitResult result(const DeathObserver& observe_deaths);
+  EngineResult result(const DeathObserver& observe_deaths);
 
  private:
   at::Tensor deaths() const;
   at::Tensor until() const;
   at::Tensor until_in(const LayerShape& layer) const;  // the query at which a key dies or leaves the window
 
+  TokenDistributions tokens() const;
+
+  const EngineTask& task_;
   const Sample& sample_;
   const Decoder& decoder_;
   const RotationTables& rotations_;

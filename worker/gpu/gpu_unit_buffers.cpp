@@ -12,11 +12,12 @@ BufferTable<GpuUnitBuffers> device_buffers(const Decoder& decoder, const GpuUnit
   constexpr const char* kStream = "residual stream";
   constexpr const char* kQkv = "queries, keys and values";
   constexpr const char* kDeaths = "death times";
-  constexpr const char* kNll = "ids and NLL";
+  constexpr const char* kTokens = "ids and numbers of tokens";
   BufferTable<Unit> table{
       {kStream, &Unit::x, {n, d_model}, type},
       {kStream, &Unit::delta, {n, d_model}, type},
       {kStream, &Unit::hidden, {n, d_model}, type},
+      {"states of the baseline", &Unit::reference, {n, d_model}, type},
       {kQkv, &Unit::qkv, {n, heads.qkv_width()}, type},
       {kQkv, &Unit::rotated, {n, heads.n_heads + heads.n_kv_heads, heads.head_dim}, type},
       {"outputs of heads", &Unit::heads, {n, heads.q_width()}, type},
@@ -25,15 +26,17 @@ BufferTable<GpuUnitBuffers> device_buffers(const Decoder& decoder, const GpuUnit
       {kDeaths, &Unit::deaths, {n_keys}, at::kInt},
       {kDeaths, &Unit::until, {n_keys}, at::kInt}};
   if (has_windows(decoder)) table.push_back({kDeaths, &Unit::until_in_window, {n_keys}, at::kInt});
-  table.push_back({kNll, &Unit::ids, {n}, at::kLong});
-  table.push_back({kNll, &Unit::nll, {n}, at::kFloat});
+  table.push_back({kTokens, &Unit::ids, {n}, at::kLong});
+  table.push_back({kTokens, &Unit::scores, {4, n}, at::kFloat});
+  table.push_back({kTokens, &Unit::top1, {2, n}, at::kInt});
   return table;
 }
 
 BufferTable<GpuUnitBuffers> host_buffers(const Decoder& decoder, const GpuUnitSizes& sizes) {
   const auto n_keys = decoder.n_layers() * heads_of(decoder).n_kv_heads * sizes.n_tokens;
   return {{"death times of all layers", &GpuUnitBuffers::all_deaths, {n_keys}, at::kInt},
-          {"NLL", &GpuUnitBuffers::nll_of_host, {sizes.n_tokens}, at::kFloat}};
+          {"numbers of tokens", &GpuUnitBuffers::scores_of_host, {4, sizes.n_tokens}, at::kFloat},
+          {"numbers of tokens", &GpuUnitBuffers::top1_of_host, {2, sizes.n_tokens}, at::kInt}};
 }
 
 GpuUnitBuffers make_gpu_unit_buffers(const Decoder& decoder, const GpuUnitSizes& sizes,
@@ -46,12 +49,12 @@ GpuUnitBuffers make_gpu_unit_buffers(const Decoder& decoder, const GpuUnitSizes&
 
 std::int64_t n_logit_rows(const Decoder& decoder, std::int64_t n_rows) {
   constexpr std::int64_t kTile = 128;  // what products like
-  const auto fit = std::min(n_rows, n_rows * 2 * widest_mlp(decoder) / decoder.vocab_size);
+  const auto fit = std::min(n_rows, n_rows * widest_mlp(decoder) / decoder.vocab_size);
   return fit >= kTile ? fit / kTile * kTile : std::max<std::int64_t>(fit, 1);
 }
 
 std::int64_t n_wide_elements(const Decoder& decoder, std::int64_t n_rows) {
-  return std::max(n_rows * 2 * widest_mlp(decoder), decoder.vocab_size);
+  return 2 * std::max(n_rows * widest_mlp(decoder), decoder.vocab_size);
 }
 
 }  // namespace kvcompare

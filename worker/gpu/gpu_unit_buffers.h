@@ -15,15 +15,17 @@ struct GpuUnitBuffers {
   at::Tensor qkv;               // [n_tokens, (n_heads + 2 n_kv_heads) d_head]
   at::Tensor rotated;           // [n_tokens, n_heads + n_kv_heads, d_head]
   at::Tensor heads;             // [n_tokens, n_heads d_head]
-  at::Tensor wide;              // [n_wide_elements]: gate and up of some rows, or logits of fewer
+  at::Tensor reference;         // [n_tokens, d_model], last hidden states of the baseline
+  at::Tensor wide;              // [n_wide_elements]: gate and up of some rows, or logits of fewer, twice
   at::Tensor gated;             // [n_rows, d_ff] elements
   at::Tensor deaths, until;     // [n_kv_heads * n_tokens], int32
   at::Tensor until_in_window;   // likewise, where a layer has a window; else undefined
   at::Tensor ids;               // [n_tokens], int64
-  at::Tensor nll;               // [n_tokens], float32
+  at::Tensor scores;            // [4, n_tokens], float32: NLL; with a reference its NLL, kl and acceptance
+  at::Tensor top1;              // [2, n_tokens], int32: most likely tokens; those of the reference
   // In memory of the host:
-  at::Tensor all_deaths;   // [n_layers * n_kv_heads * n_tokens], int32
-  at::Tensor nll_of_host;  // [n_tokens], float32
+  at::Tensor all_deaths;                    // [n_layers * n_kv_heads * n_tokens], int32
+  at::Tensor scores_of_host, top1_of_host;  // as `scores` and `top1`
 };
 
 // Sizes that all rows of the tables go by.
@@ -42,7 +44,8 @@ GpuUnitBuffers make_gpu_unit_buffers(const Decoder& decoder, const GpuUnitSizes&
                                      const at::Device& device);
 
 // Rows of logits that the GPU engine computes at once where it has n_rows rows of gate and up: as many as fit
-// in their place, so that the vocabulary adds nothing. At least one, which may need more.
+// in their place beside those of the baseline, so that the vocabulary adds nothing. At least one, which may
+// need more.
 std::int64_t n_logit_rows(const Decoder& decoder, std::int64_t n_rows);
 std::int64_t n_wide_elements(const Decoder& decoder, std::int64_t n_rows);  // of that place
 

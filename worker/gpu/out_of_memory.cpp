@@ -21,7 +21,7 @@ EngineOutcome run_alone(std::size_t index, BlockRows rows, const AloneRun& alone
   const auto start = std::chrono::steady_clock::now();
   try {
     auto result = with_smaller_blocks(rows, [&](auto n_rows) { return alone.run(index, n_rows); });
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.unit.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
   } catch (...) {
     const auto thrown = std::current_exception();
@@ -34,7 +34,8 @@ EngineOutcome run_alone(std::size_t index, BlockRows rows, const AloneRun& alone
 
 }  // namespace
 
-UnitResult with_smaller_blocks(BlockRows rows, const std::function<UnitResult(std::int64_t n_rows)>& run) {
+EngineResult with_smaller_blocks(BlockRows rows,
+                                 const std::function<EngineResult(std::int64_t n_rows)>& run) {
   require(rows.smallest >= 1 && rows.first >= rows.smallest, "blocks have a row or more");
   for (auto n = rows.first;; n = std::max(n / 2, rows.smallest)) {
     try {

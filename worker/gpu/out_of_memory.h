@@ -31,12 +31,12 @@ struct BlockRows {
 
 // run(rows.first), then with half the rows for as long as it throws for want of memory; the last time with
 // rows.smallest. Throws what the last run threw, and at once what is no want of memory.
-UnitResult with_smaller_blocks(BlockRows rows, const std::function<UnitResult(std::int64_t n_rows)>& run);
+EngineResult with_smaller_blocks(BlockRows rows, const std::function<EngineResult(std::int64_t n_rows)>& run);
 
 // How a unit runs alone. Both are called when no unit is under way.
 struct AloneRun {
   // Of the unit `index`, in a device that has given back what it can.
-  std::function<UnitResult(std::size_t index, std::int64_t n_rows)> run;
+  std::function<EngineResult(std::size_t index, std::int64_t n_rows)> run;
   // What the unit needs, for the failure: "0.9 GiB (...) beside weights of 15.0 GiB".
   std::function<std::string(std::size_t index, std::int64_t n_rows)> sizes;
 };

@@ -97,8 +97,10 @@ at::Tensor Model::value_norms(LayerIndex index, const at::Tensor& v) const {
   return at::stack(norms);
 }
 
-at::Tensor Model::logits(const at::Tensor& x) const {
-  return at::linear(norm(x, weights_.final_norm), weights_.lm_head);
+at::Tensor Model::last_hidden(const at::Tensor& x) const { return norm(x, weights_.final_norm); }
+
+at::Tensor Model::logits(const at::Tensor& last_hidden) const {
+  return at::linear(last_hidden, weights_.lm_head);
 }
 
 }  // namespace kvcompare

@@ -40,8 +40,10 @@ class Model {
   //   returns : [n_heads, n_tokens], float32 at least
   at::Tensor value_norms(LayerIndex layer, const at::Tensor& v) const;
 
-  // Final norm and head of the tokens whose residual stream is x: [n_tokens, vocab].
-  at::Tensor logits(const at::Tensor& x) const;
+  // Final norm of the tokens whose residual stream is x: [n_tokens, d_model].
+  at::Tensor last_hidden(const at::Tensor& x) const;
+  // Head of the tokens whose states are last_hidden(): [n_tokens, vocab].
+  at::Tensor logits(const at::Tensor& last_hidden) const;
 
  private:
   at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;

@@ -5,14 +5,15 @@
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
 #include "worker/engine/batch_work.h"
-#include "worker/engine/scored_sums.h"
-#include "worker/model/cross_entropy.h"
+#include "worker/engine/token_distributions.h"
 #include "worker/stepwise/layer_cache.h"
+#include "worker/stepwise/next_token_distributions.h"
 
 namespace kvcompare {
 namespace {
@@ -20,25 +21,26 @@ namespace {
 // One sample on its way through the model. Constructed, fed to the end, asked for the result.
 class StepwiseRun {
  public:
-  StepwiseRun(const Model& model, const Sample& sample, const MethodSpec& method, const LayerPress& press,
+  StepwiseRun(const Model& model, const EngineTask& task, const LayerPress& press,
               const StepwiseOptions& options)
       : model_(model),
-        sample_(sample),
-        method_(method),
+        task_(task),
+        sample_(*task.sample),
+        method_(*task.method),
         chunking_(
-            chunking_of(std::ssize(sample.ids), sample.n_context, options.chunk_size, options.protocol)),
+            chunking_of(std::ssize(sample_.ids), sample_.n_context, options.chunk_size, options.protocol)),
         options_(options) {
     const auto& decoder = model.decoder();
     const auto& heads = heads_of(decoder);
     const UnitShape unit{.chunking = chunking_, .n_heads = heads.n_heads, .n_kv_heads = heads.n_kv_heads};
     for (std::int64_t l = 0; l < decoder.n_layers(); ++l) caches_.emplace_back(press, unit);
-    result_.unit.sample = sample.index;
-    result_.numbers.n_tokens = static_cast<std::int64_t>(sample.ids.size());
+    result_.unit.sample = sample_.index;
+    result_.numbers.n_tokens = static_cast<std::int64_t>(sample_.ids.size());
     result_.kept.n_layers = decoder.n_layers();
     result_.kept.n_kv_heads = heads.n_kv_heads;
   }
 
-  UnitResult to_the_end(BatchWork& work) && {
+  EngineResult to_the_end(BatchWork& work) && {
     const auto& decoder = model_.decoder();
     const auto layers = operations_of_layers(decoder);
     for (std::int64_t begin = 0; begin < chunking_.n_tokens;) {
@@ -47,9 +49,10 @@ class StepwiseRun {
       work.done(layers.of(begin, end) + head_operations(decoder, end - begin));
       begin = end;
     }
-    put_scored(result_, sample_, std::move(result_.token_nll));
+    put_tokens(result_, sample_, std::move(tokens_));
     count_what_is_left();
-    return std::move(result_);
+    return {.unit = std::move(result_),
+            .last_hidden = task_.gives_last_hidden ? at::cat(last_hidden_) : at::Tensor()};
   }
 
  private:
@@ -66,8 +69,17 @@ class StepwiseRun {
         report_alive(layer, end);
       }
     }
-    const auto nll = cross_entropy(model_, x, ids(begin + 1, std::min(end + 1, result_.numbers.n_tokens)));
-    result_.token_nll.insert(result_.token_nll.end(), nll.begin(), nll.end());
+    predict(begin, std::min(end, result_.numbers.n_tokens - 1), x);
+  }
+
+  // The tokens after those at positions [begin, end).
+  void predict(std::int64_t begin, std::int64_t end, const at::Tensor& x) {
+    if (end <= begin) return;
+    const auto last_hidden = model_.last_hidden(x.narrow(0, 0, end - begin));
+    const auto reference =
+        task_.reference.defined() ? task_.reference.narrow(0, begin, end - begin) : at::Tensor();
+    append(tokens_, next_token_distributions(model_, last_hidden, ids(begin + 1, end + 1), reference));
+    if (task_.gives_last_hidden) last_hidden_.push_back(last_hidden.cpu());
   }
 
   std::span<const TokenId> ids(std::int64_t begin, std::int64_t end) const {
@@ -129,11 +141,14 @@ class StepwiseRun {
   }
 
   const Model& model_;
+  const EngineTask& task_;
   const Sample& sample_;
   const MethodSpec& method_;
   const Chunking chunking_;
   const StepwiseOptions& options_;
   std::vector<LayerCache> caches_;  // one a layer
+  TokenDistributions tokens_;
+  std::vector<at::Tensor> last_hidden_;  // one a chunk
   UnitResult result_;
 };
 
@@ -148,7 +163,7 @@ class StepwiseEngine : public Engine {
     return run_one_by_one(tasks, [&](const EngineTask& task) {
       require(task.sample->ids.size() >= 2, "a sample of less than two tokens has nothing to predict");
       const auto press = make_press(*task.method, resources_);
-      return StepwiseRun(model_, *task.sample, *task.method, *press, options_).to_the_end(work);
+      return StepwiseRun(model_, task, *press, options_).to_the_end(work);
     });
   }
 

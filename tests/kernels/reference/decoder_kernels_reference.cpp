@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
@@ -23,6 +24,17 @@ void rms_norm(const T* x, const T* weight, std::int64_t n, double epsilon, T* ou
   for (std::int64_t c = 0; c < n; ++c)
     out[c] = rounded<T>(static_cast<double>(rounded<T>(static_cast<double>(x[c]) * scale)) *
                         static_cast<double>(weight[c]));
+}
+
+template <class T>
+std::vector<double> log_probabilities(const T* logits, std::int64_t vocab) {
+  const auto largest = static_cast<double>(*std::max_element(logits, logits + vocab));
+  double sum = 0;
+  for (std::int64_t c = 0; c < vocab; ++c) sum += std::exp(static_cast<double>(logits[c]) - largest);
+  std::vector<double> log_p;
+  for (std::int64_t c = 0; c < vocab; ++c)
+    log_p.push_back(static_cast<double>(logits[c]) - largest - std::log(sum));
+  return log_p;
 }
 
 }  // namespace
@@ -70,10 +82,23 @@ template <class T>
 void decoder_kernel_reference(const CrossEntropy<T>& task) {
   for (std::int64_t r = 0; r < task.n_rows; ++r) {
     const auto* logits = task.logits + r * task.vocab;
-    const auto largest = static_cast<double>(*std::max_element(logits, logits + task.vocab));
-    double sum = 0;
-    for (std::int64_t c = 0; c < task.vocab; ++c) sum += std::exp(static_cast<double>(logits[c]) - largest);
-    task.nll[r] = static_cast<float>(std::log(sum) + largest - static_cast<double>(logits[task.targets[r]]));
+    task.nll[r] = static_cast<float>(-log_probabilities(logits, task.vocab)[task.targets[r]]);
+    task.top1[r] = static_cast<std::int32_t>(std::max_element(logits, logits + task.vocab) - logits);
+  }
+}
+
+template <class T>
+void decoder_kernel_reference(const CompareRows<T>& task) {
+  for (std::int64_t r = 0; r < task.n_rows; ++r) {
+    const auto log_p = log_probabilities(task.logits + r * task.vocab, task.vocab);
+    const auto log_p0 = log_probabilities(task.reference + r * task.vocab, task.vocab);
+    double kl = 0, acceptance = 0;
+    for (std::size_t c = 0; c < log_p.size(); ++c) {
+      kl += std::exp(log_p0[c]) * (log_p0[c] - log_p[c]);
+      acceptance += std::exp(std::min(log_p[c], log_p0[c]));
+    }
+    task.kl[r] = static_cast<float>(kl);
+    task.acceptance[r] = static_cast<float>(acceptance);
   }
 }
 
@@ -81,7 +106,8 @@ void decoder_kernel_reference(const CrossEntropy<T>& task) {
   template void decoder_kernel_reference(const AddRmsNorm<T>&);   \
   template void decoder_kernel_reference(const RotateHeads<T>&);  \
   template void decoder_kernel_reference(const SiluMultiply<T>&); \
-  template void decoder_kernel_reference(const CrossEntropy<T>&);
+  template void decoder_kernel_reference(const CrossEntropy<T>&); \
+  template void decoder_kernel_reference(const CompareRows<T>&);
 KVCOMPARE_DECODER_REFERENCES(float)
 KVCOMPARE_DECODER_REFERENCES(c10::Half)
 KVCOMPARE_DECODER_REFERENCES(c10::BFloat16)

@@ -14,5 +14,7 @@ template <class T>
 void decoder_kernel_reference(const SiluMultiply<T>& task);
 template <class T>
 void decoder_kernel_reference(const CrossEntropy<T>& task);
+template <class T>
+void decoder_kernel_reference(const CompareRows<T>& task);
 
 }  // namespace kvcompare

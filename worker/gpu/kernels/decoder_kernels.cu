@@ -102,12 +102,14 @@ KVCOMPARE_KERNEL void silu_multiply(SiluMultiply<T> task) {
   reinterpret_cast<Elements*>(task.out + row * task.d_ff)[c] = gate;
 }
 
-// One block a row, which is read twice: 256 KB of an L2 of tens of MB.
+struct Normaliser {
+  float largest;  // logit
+  float sum;      // of exp(logit - largest)
+};
+
+// Of the block. A row is read from memory once: 256 KB stay in an L2 of tens of MB.
 template <class T>
-KVCOMPARE_KERNEL void cross_entropy(CrossEntropy<T> task) {
-  const auto row = static_cast<std::int64_t>(gpu::block_x());
-  const auto* logits = task.logits + row * task.vocab;
-  const auto vocab = static_cast<int>(task.vocab);
+KVCOMPARE_DEVICE Normaliser normaliser_of(const T* logits, int vocab) {
   float largest = -INFINITY;
   for (int c = gpu::thread(); c < vocab; c += gpu::n_threads())
     largest = fmaxf(largest, static_cast<float>(logits[c]));
@@ -115,9 +117,47 @@ KVCOMPARE_KERNEL void cross_entropy(CrossEntropy<T> task) {
   float sum = 0;
   for (int c = gpu::thread(); c < vocab; c += gpu::n_threads())
     sum += expf(static_cast<float>(logits[c]) - largest);
-  sum = over_block(sum, Sum(), parts_in_shared_memory());
-  if (gpu::thread() == 0)
-    task.nll[row] = logf(sum) + (largest - static_cast<float>(logits[task.targets[row]]));
+  return {largest, over_block(sum, Sum(), parts_in_shared_memory())};
+}
+
+// One block a row.
+template <class T>
+KVCOMPARE_KERNEL void cross_entropy(CrossEntropy<T> task) {
+  const auto row = static_cast<std::int64_t>(gpu::block_x());
+  const auto* logits = task.logits + row * task.vocab;
+  const auto vocab = static_cast<int>(task.vocab);
+  const auto [largest, sum] = normaliser_of(logits, vocab);
+  int first = vocab;
+  for (int c = gpu::thread(); c < vocab && first == vocab; c += gpu::n_threads())
+    if (static_cast<float>(logits[c]) == largest) first = c;
+  first = over_block(first, Smallest(), reinterpret_cast<int*>(gpu::shared_memory()));
+  if (gpu::thread() != 0) return;
+  task.nll[row] = logf(sum) + (largest - static_cast<float>(logits[task.targets[row]]));
+  task.top1[row] = first;
+}
+
+// One block a row. The difference of the normalisers is subtracted from that of the logits, and not from the
+// sum, because kl is far smaller than it where a method shifts all logits alike.
+template <class T>
+KVCOMPARE_KERNEL void compare_rows(CompareRows<T> task) {
+  const auto row = static_cast<std::int64_t>(gpu::block_x());
+  const auto *logits = task.logits + row * task.vocab, *reference = task.reference + row * task.vocab;
+  const auto vocab = static_cast<int>(task.vocab);
+  const auto p = normaliser_of(logits, vocab), p0 = normaliser_of(reference, vocab);
+  const float apart = (p0.largest - p.largest) + (logf(p0.sum) - logf(p.sum));
+  const float ratio = p0.sum / p.sum;
+  float weighted = 0, excess = 0;
+  for (int c = gpu::thread(); c < vocab; c += gpu::n_threads()) {
+    const auto a = static_cast<float>(logits[c]), b = static_cast<float>(reference[c]);
+    const float e0 = expf(b - p0.largest);
+    weighted += e0 * ((b - a) - apart);
+    excess += fmaxf(fmaf(-expf(a - p.largest), ratio, e0), 0.0f);  // exactly 0 where both are the same
+  }
+  weighted = over_block(weighted, Sum(), parts_in_shared_memory());
+  excess = over_block(excess, Sum(), parts_in_shared_memory());
+  if (gpu::thread() != 0) return;
+  task.kl[row] = weighted / p0.sum;
+  task.acceptance[row] = 1 - excess / p0.sum;
 }
 
 constexpr std::size_t kSharedBytes = kThreads / 32 * sizeof(float);
@@ -155,11 +195,17 @@ void decoder_kernel(const CrossEntropy<T>& task, gpu::Stream stream) {
   gpu::launch(cross_entropy<T>, {task.n_rows}, kThreads, kSharedBytes, stream, task);
 }
 
+template <class T>
+void decoder_kernel(const CompareRows<T>& task, gpu::Stream stream) {
+  gpu::launch(compare_rows<T>, {task.n_rows}, kThreads, kSharedBytes, stream, task);
+}
+
 #define KVCOMPARE_DECODER_KERNELS(T)                                 \
   template void decoder_kernel(const AddRmsNorm<T>&, gpu::Stream);   \
   template void decoder_kernel(const RotateHeads<T>&, gpu::Stream);  \
   template void decoder_kernel(const SiluMultiply<T>&, gpu::Stream); \
-  template void decoder_kernel(const CrossEntropy<T>&, gpu::Stream);
+  template void decoder_kernel(const CrossEntropy<T>&, gpu::Stream); \
+  template void decoder_kernel(const CompareRows<T>&, gpu::Stream);
 KVCOMPARE_DECODER_KERNELS(float)
 KVCOMPARE_DECODER_KERNELS(c10::Half)
 KVCOMPARE_DECODER_KERNELS(c10::BFloat16)

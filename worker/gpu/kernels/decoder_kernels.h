@@ -49,12 +49,25 @@ struct SiluMultiply {
 };
 
 // Computes the negative log-likelihood of the target of each row, in nats: the log-sum-exp in float, minus
-// the target's logit.
+// the target's logit. And the id of the largest logit, the smallest one on a tie.
 template <class T>
 struct CrossEntropy {
   const T* logits = nullptr;              // [n_rows, vocab]
   const std::int64_t* targets = nullptr;  // [n_rows]
   float* nll = nullptr;                   // [n_rows]
+  std::int32_t* top1 = nullptr;           // [n_rows]; vocab if a logit is no number
+  std::int64_t n_rows = 0;
+  std::int64_t vocab = 0;
+};
+
+// Compares the distribution p of each row of logits with p0 of the same row of other logits. Rows that are
+// equal bit for bit have kl 0 and acceptance 1, exactly.
+template <class T>
+struct CompareRows {
+  const T* logits = nullptr;     // [n_rows, vocab], of p
+  const T* reference = nullptr;  // [n_rows, vocab], of p0
+  float* kl = nullptr;           // [n_rows], nats: sum over v of p0(v) (ln p0(v) - ln p(v))
+  float* acceptance = nullptr;   // [n_rows]: sum over v of min(p(v), p0(v))
   std::int64_t n_rows = 0;
   std::int64_t vocab = 0;
 };
@@ -67,5 +80,7 @@ template <class T>
 void decoder_kernel(const SiluMultiply<T>& task, gpu::Stream stream);
 template <class T>
 void decoder_kernel(const CrossEntropy<T>& task, gpu::Stream stream);
+template <class T>
+void decoder_kernel(const CompareRows<T>& task, gpu::Stream stream);
 
 }  // namespace kvcompare

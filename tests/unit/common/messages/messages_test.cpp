@@ -88,7 +88,7 @@ TEST(Messages, CarryEveryValueOfEveryOtherMessage) {
                            {"is_off", false},
                            {"a_scorer", "hash"}},
                           false};
-  const Assign assign{{{{SampleIndex(1), MethodIndex(2)}, {SampleIndex(3), {4, 5}}, method}}, true, 6};
+  const Assign assign{{{{SampleIndex(1), MethodIndex(2)}, {SampleIndex(3), {4, 5}}, method}}, true, 6, method};
   const auto assigned = std::get<Assign>(decode(encode(assign)));
   ASSERT_EQ(assigned.units.size(), 1u);
   EXPECT_EQ(assigned.units[0].unit, assign.units[0].unit);
@@ -97,6 +97,7 @@ TEST(Messages, CarryEveryValueOfEveryOtherMessage) {
   EXPECT_EQ(assigned.units[0].method, method);
   EXPECT_TRUE(assigned.with_token_nll);
   EXPECT_EQ(assigned.nll_bin_width, 6);
+  EXPECT_EQ(assigned.baseline, method);
 
   const Numerics numerics{"a", "b", "c", "d", "e", "f"};
   EXPECT_EQ(std::get<Hello>(decode(encode(Hello{"", "", 0, "", "", numerics}))).numerics, numerics);

@@ -169,6 +169,26 @@ TEST(JournalRecord, HoldsEveryValueOfAResult) {
   }
 }
 
+TEST(JournalRecord, RefusesHalfAGroupOfNumbersAndABucketThatNoNumberHas) {
+  const auto text = json_of_record(Attempt{result_of_distinct_values(), "a", 1, Rank(1), "h", "cpu"}, 7);
+  const auto with = [&](const std::string& old, const std::string& now) {
+    auto other = text;
+    other.replace(other.find(old), old.size(), now);
+    return other;
+  };
+  ASSERT_NO_THROW(record_of_json(text));
+  EXPECT_THROW(record_of_json(with("\"sum_kl\"", "\"sum_of_kl\"")), std::invalid_argument);
+  EXPECT_THROW(record_of_json(with("[-9,", "[-900000,")), std::invalid_argument);
+}
+
+TEST(JournalRecord, LeavesOutNoDivergenceUnlessItIsGiven) {
+  auto header = example_header();
+  EXPECT_THAT(json_of_record(header, 1), testing::Not(HasSubstr("no_divergence")));
+  header.spec.no_divergence = true;
+  const auto read = std::get<JournalHeader>(record_of_json(json_of_record(header, 1)).record);
+  EXPECT_TRUE(read.spec.no_divergence);
+}
+
 TEST(JournalRecord, HoldsEveryValueOfASession) {
   const auto time = std::chrono::sys_seconds(std::chrono::seconds(1'700'000'000));
   const auto read_back = [](const JournalRecord& record) {

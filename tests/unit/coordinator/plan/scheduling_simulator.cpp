@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <queue>
+#include <set>
 #include <utility>
 
 namespace kvcompare {
@@ -32,6 +33,7 @@ struct Later {
 struct Busy {
   std::deque<std::vector<UnitId>> in_hand;  // not begun
   std::deque<UnitId> begun;                 // of the assignment under way
+  std::set<SampleIndex> has_baseline_of;
   bool is_stopped = false, has_left = false, has_begun = false;
   double idle_since = 0;
 };
@@ -40,7 +42,7 @@ class Simulator {
  public:
   explicit Simulator(const Simulation& s)
       : s_(s),
-        scheduler_(s.units, static_cast<int>(s.workers.size()), s.max_attempts),
+        scheduler_(s.units, static_cast<int>(s.workers.size()), s.max_attempts, s.affinity),
         estimate_(s.units),
         workers_(s.workers.size()),
         random_(s.seed) {
@@ -130,7 +132,17 @@ class Simulator {
     ++run_.n_attempts[unit];
     const auto seconds = s_.work.at(unit) * s_.workers[w].slowness;
     const bool fails = std::bernoulli_distribution(s_.failing_share)(random_);
-    at(now_ + seconds, Event::Kind::kUnitEnds, w, {unit}, fails, seconds);
+    at(now_ + run_baseline_again(w, unit) + seconds, Event::Kind::kUnitEnds, w, {unit}, fails, seconds);
+  }
+
+  // Seconds that it takes.
+  double run_baseline_again(std::size_t w, UnitId unit) {
+    if (!s_.compares_with_baseline) return 0;
+    const bool is_there = !workers_[w].has_baseline_of.insert(unit.sample).second;
+    if (is_there || unit.method == MethodIndex(0)) return 0;
+    const auto work = s_.work.at({unit.sample, MethodIndex(0)});
+    run_.baselines_again += work;
+    return work * s_.workers[w].slowness;
   }
 
   // All of it ends at once.

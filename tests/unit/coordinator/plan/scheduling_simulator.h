@@ -23,6 +23,9 @@ struct Simulation {
   double latency = 0.002;    // seconds that a message takes
   double stop_at = -1;       // seconds; never if negative
   double failing_share = 0;  // of the attempts
+  // A worker that has not evaluated the baseline of a sample, method 0, runs it before another method's unit.
+  bool compares_with_baseline = false;
+  Affinity affinity = Affinity::kNone;
   int max_attempts = 3;
   std::uint64_t seed = 1;
   // With an estimate workers report as real ones do: a batch at its end, and twice a second how far it is. A
@@ -40,6 +43,7 @@ struct Shown {
 struct SimulatedRun {
   double makespan = 0;               // seconds, first message to last result
   double work_done = 0;              // seconds at slowness 1, failed attempts not included
+  double baselines_again = 0;        // seconds at slowness 1, of baselines that were run before other units
   std::vector<double> waited;        // by worker: seconds between two assignments without one in hand
   std::map<UnitId, int> n_done;      // successes of each unit
   std::map<UnitId, int> n_attempts;  // evaluations begun

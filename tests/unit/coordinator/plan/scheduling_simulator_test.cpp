@@ -139,6 +139,39 @@ TEST_P(Longdocs, AreNotHeldUpByAWorkerTenTimesSlower) {
   }
 }
 
+// Three samples a worker, so that in the end workers must share what is left of some samples. Without the
+// affinity a worker runs the baseline of a sample again for almost each of six units.
+TEST_P(Longdocs, RunFewBaselinesAgainWhereDistributionsAreCompared) {
+  for (const std::size_t n_workers : {8, 64})
+    for (const std::int64_t n_tokens_at_once : {0, 4096}) {
+      auto simulation = longdocs(n_workers == 64 ? 8 : 1, n_workers, GetParam());
+      simulation.compares_with_baseline = true;
+      for (auto& worker : simulation.workers) worker.n_tokens_at_once = n_tokens_at_once;
+      double of_baselines = 0;
+      for (const auto& [unit, work] : simulation.work)
+        if (unit.method == MethodIndex(0)) of_baselines += work;
+      const auto without = simulate(simulation);
+      simulation.affinity = Affinity::kOfSamples;
+      const auto run = simulate(simulation);
+      expect_all_done_once(simulation, run);
+      EXPECT_GT(without.baselines_again, 1.5 * of_baselines);
+      EXPECT_LT(run.baselines_again, 0.75 * of_baselines);
+      EXPECT_LT(run.makespan, without.makespan);
+      EXPECT_GE(efficiency(simulation, run), 0.78);
+    }
+}
+
+// Twelve samples a worker: hardly any baseline is run again.
+TEST_P(Longdocs, RunHardlyABaselineAgainWhereSamplesAreMany) {
+  auto simulation = longdocs(1, 2, GetParam());
+  simulation.compares_with_baseline = true;
+  simulation.affinity = Affinity::kOfSamples;
+  const auto run = simulate(simulation);
+  expect_all_done_once(simulation, run);
+  EXPECT_LT(run.baselines_again, 0.01 * total_work(simulation));
+  EXPECT_GE(efficiency(simulation, run), 0.97);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Longdocs, testing::Range(std::uint64_t{1}, std::uint64_t{21}));
 
 // Round trips of 10 ms for units of 100 ms: without a unit in hand a tenth of the time would be waited.
@@ -180,6 +213,7 @@ Simulation random_simulation(std::mt19937_64& random) {
   s.stop_at = below(4) == 0 ? std::uniform_real_distribution(0.0, 10.0)(random) : -1;
   s.latency = std::uniform_real_distribution(0.0, 0.1)(random);
   s.seed = random();
+  if (below(2) == 0) s.affinity = Affinity::kOfSamples;
   return s;
 }
 

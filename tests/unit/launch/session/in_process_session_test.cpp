@@ -21,7 +21,8 @@ class FakeEngine : public Engine {
   explicit FakeEngine(std::function<void()> fail = [] {}) : fail_(std::move(fail)) {}
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
-    return run_one_by_one(tasks, [this](const EngineTask& task) { return run_one(*task.sample); });
+    return run_one_by_one(
+        tasks, [this](const EngineTask& task) { return EngineResult{.unit = run_one(*task.sample)}; });
   }
 
  private:

@@ -61,16 +61,17 @@ std::map<std::string, std::int64_t> parts_of(const MethodSpec& method, std::int6
 TEST(UnitMemory, IsWhatArithmeticByHandGives) {
   const auto parts = parts_of(method("streaming_llm"), 8192);
   EXPECT_EQ(parts.at("residual stream"), 201326592);           // 3 x 8192 x 4096 x 2
+  EXPECT_EQ(parts.at("states of the baseline"), 67108864);     // 8192 x 4096 x 2
   EXPECT_EQ(parts.at("queries, keys and values"), 184549376);  // 8192 x (6144 + 5120) x 2
   EXPECT_EQ(parts.at("outputs of heads"), 67108864);           // 8192 x 4096 x 2
   EXPECT_EQ(parts.at("gate and up, or logits"), 117440512);    // 2048 x 28672 x 2
   EXPECT_EQ(parts.at("gated"), 58720256);                      // 2048 x 14336 x 2
   EXPECT_EQ(parts.at("death times"), 524288);                  // 2 x 8 x 8192 x 4
-  EXPECT_EQ(parts.at("ids and NLL"), 98304);                   // 8192 x 12
+  EXPECT_EQ(parts.at("ids and numbers of tokens"), 262144);    // 8192 x (8 + 4 x 4 + 2 x 4)
   EXPECT_EQ(parts.at("order of scores"), 134217728);           // 32 x 8 x 8192 x 64
   EXPECT_EQ(parts.at("workspace of cuBLAS"), 33554432);
-  EXPECT_EQ(total(unit_memory(demand(), method("streaming_llm"), 8192, 2048)), 797540352);
-  EXPECT_EQ(pinned_bytes_of_unit(llama_8b(), 8192), 8388608 + 32768);  // 32 x 8 x 8192 x 4, and 8192 x 4
+  EXPECT_EQ(total(unit_memory(demand(), method("streaming_llm"), 8192, 2048)), 864813056);
+  EXPECT_EQ(pinned_bytes_of_unit(llama_8b(), 8192), 8388608 + 196608);  // 32 x 8 x 8192 x 4, and 8192 x 24
 }
 
 TEST(UnitMemory, OfASchedulingMethodHasItsMatrices) {
@@ -91,9 +92,9 @@ TEST(UnitMemory, OfASchedulingMethodHasItsMatrices) {
   EXPECT_FALSE(baseline.contains("order of scores"));
 }
 
-// 2048 x 28672 / 128256 = 457.8, of which three tiles of 128 are full.
+// 2048 x 28672 / (2 x 128256) = 228.9, of which one tile of 128 is full.
 TEST(UnitMemory, HasRoomForLogitsWhereGateAndUpWere) {
-  EXPECT_EQ(n_logit_rows(llama_8b(), 2048), 384);
+  EXPECT_EQ(n_logit_rows(llama_8b(), 2048), 128);
   EXPECT_EQ(n_wide_elements(llama_8b(), 2048), std::int64_t{2048} * 28672);
   auto narrow = llama_8b();
   narrow.vocab_size = 500;
@@ -101,7 +102,7 @@ TEST(UnitMemory, HasRoomForLogitsWhereGateAndUpWere) {
   for (auto& layer : narrow.layers) layer.mlp.width = 4;
   EXPECT_EQ(n_logit_rows(narrow, 100), 1);
   EXPECT_EQ(n_logit_rows(narrow, 3), 1);
-  EXPECT_EQ(n_wide_elements(narrow, 3), 500);
+  EXPECT_EQ(n_wide_elements(narrow, 3), 1000);
 }
 
 TEST(UnitMemory, OfAShortSampleHasNoMoreRowsThanTokens) {
@@ -204,9 +205,11 @@ TEST(MemoryPlan, IsToldInALine) {
 }
 
 TEST(MemoryPlan, NamesTheSizesOfAUnit) {
-  EXPECT_EQ(MemoryPlan(demand(), gpu(80 * kGiB), 1).sizes_of_unit(method("expected_attention"), 8192, 256),
-            "1.1 GiB (residual stream 0.2, queries, keys and values 0.2, outputs of heads 0.1, "
-            "products of key channels 0.5, query statistics 0.1) beside weights of 15.0 GiB, of 80.0 GiB");
+  EXPECT_EQ(
+      MemoryPlan(demand(), gpu(80 * kGiB), 1).sizes_of_unit(method("expected_attention"), 8192, 256),
+      "1.2 GiB (residual stream 0.2, states of the baseline 0.1, queries, keys and values 0.2, outputs of "
+      "heads 0.1, "
+      "products of key channels 0.5, query statistics 0.1) beside weights of 15.0 GiB, of 80.0 GiB");
 }
 
 }  // namespace

@@ -20,13 +20,13 @@ using Calls = std::vector<std::pair<std::size_t, std::int64_t>>;  // unit, rows
   TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB.");
 }
 
-UnitResult result_of(std::int64_t n) {
-  UnitResult result;
-  result.numbers.n_tokens = n;
+EngineResult result_of(std::int64_t n) {
+  EngineResult result;
+  result.unit.numbers.n_tokens = n;
   return result;
 }
 
-EngineOutcome outcome_of(const std::function<UnitResult()>& run) {
+EngineOutcome outcome_of(const std::function<EngineResult()>& run) {
   try {
     return run();
   } catch (...) {
@@ -35,7 +35,7 @@ EngineOutcome outcome_of(const std::function<UnitResult()>& run) {
 }
 
 EngineOutcome lacking() {
-  return outcome_of([]() -> UnitResult { lack_memory(); });
+  return outcome_of([]() -> EngineResult { lack_memory(); });
 }
 
 // A device in which a unit i fits alone in blocks of at most fits[i] rows.
@@ -75,10 +75,10 @@ TEST(WithSmallerBlocks, HalvesTheRowsDownToTheSmallest) {
 TEST(WithSmallerBlocks, GivesUpAtTheSmallestAndAtOnceForAnotherFailure) {
   int n_runs = 0;
   EXPECT_THROW(with_smaller_blocks({.first = 256, .smallest = 256},
-                                   [&](std::int64_t) -> UnitResult { ++n_runs, lack_memory(); }),
+                                   [&](std::int64_t) -> EngineResult { ++n_runs, lack_memory(); }),
                c10::OutOfMemoryError);
   EXPECT_THROW(with_smaller_blocks({.first = 256, .smallest = 16},
-                                   [&](std::int64_t) -> UnitResult {
+                                   [&](std::int64_t) -> EngineResult {
                                      ++n_runs;
                                      throw std::domain_error("a score is NaN");
                                    }),
@@ -93,10 +93,10 @@ TEST(AnswerOutOfMemory, RunsThoseAloneThatMemoryDidNotSufficeFor) {
   const auto outcomes =
       answer_out_of_memory(std::move(together), {.first = 512, .smallest = 64}, device.alone());
   EXPECT_EQ(device.calls, (Calls{{1, 512}, {3, 512}}));
-  EXPECT_EQ(std::get<UnitResult>(outcomes[0]).numbers.n_tokens, 100);
-  EXPECT_EQ(std::get<UnitResult>(outcomes[1]).numbers.n_tokens, 1);
+  EXPECT_EQ(std::get<EngineResult>(outcomes[0]).unit.numbers.n_tokens, 100);
+  EXPECT_EQ(std::get<EngineResult>(outcomes[1]).unit.numbers.n_tokens, 1);
   EXPECT_EQ(reason(outcomes[2]), "a score is NaN");
-  EXPECT_EQ(std::get<UnitResult>(outcomes[3]).numbers.n_tokens, 3);
+  EXPECT_EQ(std::get<EngineResult>(outcomes[3]).unit.numbers.n_tokens, 3);
 }
 
 TEST(AnswerOutOfMemory, FailsAUnitNamingTheSizesAndGoesOnWithTheOthers) {
@@ -105,17 +105,17 @@ TEST(AnswerOutOfMemory, FailsAUnitNamingTheSizesAndGoesOnWithTheOthers) {
       answer_out_of_memory({lacking(), lacking(), lacking()}, {.first = 256, .smallest = 64}, device.alone());
   EXPECT_EQ(device.calls,
             (Calls{{0, 256}, {0, 128}, {0, 64}, {1, 256}, {1, 128}, {1, 64}, {2, 256}, {2, 128}, {2, 64}}));
-  EXPECT_EQ(std::get<UnitResult>(outcomes[0]).numbers.n_tokens, 0);
+  EXPECT_EQ(std::get<EngineResult>(outcomes[0]).unit.numbers.n_tokens, 0);
   EXPECT_EQ(reason(outcomes[1]),
             "out of memory, alone and in blocks of 64 rows: the unit needs SIZES(1, 64); CUDA out of memory. "
             "Tried to "
             "allocate 2.00 GiB.");
   EXPECT_EQ(kind_of(std::get<std::exception_ptr>(outcomes[1])), FailureKind::kMemory);
-  EXPECT_EQ(std::get<UnitResult>(outcomes[2]).numbers.n_tokens, 2);
+  EXPECT_EQ(std::get<EngineResult>(outcomes[2]).unit.numbers.n_tokens, 2);
 }
 
 TEST(AnswerOutOfMemory, LetsALostDeviceBeWhatItIs) {
-  const AloneRun alone{.run = [](std::size_t, std::int64_t) -> UnitResult {
+  const AloneRun alone{.run = [](std::size_t, std::int64_t) -> EngineResult {
                          throw std::runtime_error("CUDA error: unspecified launch failure");
                        },
                        .sizes = [](std::size_t, std::int64_t) { return std::string(); }};

@@ -29,7 +29,7 @@ Model headless_model() {
 
 // The definition in plain loops.
 double naive_nll(const Model& model, const at::Tensor& x, TokenId target) {
-  const auto logits = model.logits(x.unsqueeze(0))[0];
+  const auto logits = model.logits(model.last_hidden(x.unsqueeze(0)))[0];
   double sum = 0;
   for (std::int64_t v = 0; v < kVocab; ++v) sum += std::exp(logits[v].item<double>());
   return std::log(sum) - logits[target].item<double>();
@@ -57,8 +57,8 @@ TEST(ModelLogits, ApplyFinalNormAndHead) {
   const auto model = headless_model();
   auto x = at::ones({1, kHidden}, at::kDouble) * 0;
   x[0][2] = 2.0;
-  const auto logits = model.logits(x);
-  const auto again = model.logits(x * 1e6);  // the norm takes the scale away, but for epsilon
+  const auto logits = model.logits(model.last_hidden(x));
+  const auto again = model.logits(model.last_hidden(x * 1e6));  // the norm takes the scale away, but for epsilon
   for (std::int64_t v = 0; v < kVocab; ++v) {
     const double scale = std::sqrt((4.0 / kHidden + 1e-3) / (4.0 / kHidden));
     EXPECT_NEAR(again[0][v].item<double>(), logits[0][v].item<double>() * scale, 1e-9);

@@ -147,15 +147,63 @@ TYPED_TEST(DecoderKernels, LogLikelihoodOfTargets) {
     const auto logits = random_numbers<T>(3 * vocab, 9, 8);
     const KernelVector<std::int64_t> targets{0, vocab / 2, vocab - 1};
     KernelVector<float> nll(3), reversed(3), expected(3);
-    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), nll.data(), 3, vocab});
+    KernelVector<std::int32_t> top1(3), top1_reversed(3), top1_expected(3);
+    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), nll.data(), top1.data(), 3, vocab});
     set_reverse_warps(true);
-    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), reversed.data(), 3, vocab});
+    kByKernel(
+        CrossEntropy<T>{logits.data(), targets.data(), reversed.data(), top1_reversed.data(), 3, vocab});
     set_reverse_warps(false);
-    decoder_kernel_reference(CrossEntropy<T>{logits.data(), targets.data(), expected.data(), 3, vocab});
+    decoder_kernel_reference(
+        CrossEntropy<T>{logits.data(), targets.data(), expected.data(), top1_expected.data(), 3, vocab});
     expect_same_bits(nll, reversed);
     for (std::size_t r = 0; r < 3; ++r)
       EXPECT_NEAR(nll[r], expected[r], 1e-5F * std::max(1.0F, expected[r])) << vocab;
+    EXPECT_EQ(top1, top1_expected);
+    EXPECT_EQ(top1_reversed, top1_expected);
   }
+}
+
+// Logits of which many are equal: the smallest id among the largest.
+TYPED_TEST(DecoderKernels, TheFirstOfEqualLogitsIsTheMostLikely) {
+  using T = TypeParam;
+  constexpr std::int64_t kVocab = 5003;
+  for (const std::int64_t first : {0, 31, 32, 255, 256, 700, 5002}) {
+    KernelVector<T> logits(kVocab, T(-1.0F));
+    for (auto c = first; c < kVocab; c += 257) logits[static_cast<std::size_t>(c)] = T(2.0F);
+    logits.back() = T(2.0F);
+    const KernelVector<std::int64_t> targets{0};
+    KernelVector<float> nll(1);
+    KernelVector<std::int32_t> top1(1);
+    kByKernel(CrossEntropy<T>{logits.data(), targets.data(), nll.data(), top1.data(), 1, kVocab});
+    EXPECT_EQ(top1[0], first);
+  }
+}
+
+TYPED_TEST(DecoderKernels, CompareDistributions) {
+  using T = TypeParam;
+  for (const std::int64_t vocab : {1, 31, 256, 5003})
+    for (const float noise : {0.0F, 1e-2F, 3.0F}) {
+      const auto reference = random_numbers<T>(3 * vocab, 9, 4),
+                 noises = random_numbers<T>(3 * vocab, 10, std::max(noise, 1e-3F));
+      auto logits = reference;
+      // All logits of a row shifted alike change nothing.
+      for (std::size_t i = 0; i < logits.size() && noise > 0; ++i)
+        logits[i] = T(static_cast<float>(logits[i]) + static_cast<float>(noises[i]) + 5.0F);
+      const auto run = [&](auto&& call) {
+        KernelVector<float> numbers(6);
+        call(CompareRows<T>{logits.data(), reference.data(), numbers.data(), numbers.data() + 3, 3, vocab});
+        return numbers;
+      };
+      const auto expected = run(kByReference), forward = run(kByKernel);
+      set_reverse_warps(true);
+      expect_same_bits(forward, run(kByKernel));
+      set_reverse_warps(false);
+      for (std::size_t i = 0; i < 6; ++i)
+        EXPECT_NEAR(forward[i], expected[i], 3e-6F * std::max(1.0F, expected[i])) << vocab << " " << noise;
+      if (noise == 0) {
+        EXPECT_EQ(forward, (KernelVector<float>{0, 0, 0, 1, 1, 1}));
+      }
+    }
 }
 
 TEST(DecoderKernelsByHand, NormOfThreeAndFour) {
@@ -171,8 +219,19 @@ TEST(DecoderKernelsByHand, UniformLogitsCostTheLogOfTheVocabulary) {
   const KernelVector<float> logits(1000, 3);
   const KernelVector<std::int64_t> targets{17};
   KernelVector<float> nll(1);
-  kByKernel(CrossEntropy<float>{logits.data(), targets.data(), nll.data(), 1, 1000});
+  KernelVector<std::int32_t> top1(1);
+  kByKernel(CrossEntropy<float>{logits.data(), targets.data(), nll.data(), top1.data(), 1, 1000});
   EXPECT_NEAR(nll[0], std::log(1000.0), 1e-5);
+  EXPECT_EQ(top1[0], 0);
+}
+
+// p0 = (1/2, 1/2), p = (1/4, 3/4): kl = ln 2 - ln(3) / 2, and min(p, p0) adds up to 3/4.
+TEST(DecoderKernelsByHand, DistanceOfTwoCoins) {
+  const KernelVector<float> logits{0, std::log(3.0F)}, reference{7, 7};
+  KernelVector<float> kl(1), acceptance(1);
+  kByKernel(CompareRows<float>{logits.data(), reference.data(), kl.data(), acceptance.data(), 1, 2});
+  EXPECT_NEAR(kl[0], std::log(2.0) - std::log(3.0) / 2, 1e-6);
+  EXPECT_NEAR(acceptance[0], 0.75, 1e-6);
 }
 
 TEST(DecoderKernelsByHand, AQuarterTurn) {

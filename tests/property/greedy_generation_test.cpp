@@ -1,0 +1,172 @@
+// A scored range is exact if and only if greedy generation, token by token under the cache of the stepwise
+// engine, writes it. The generation here really generates: it knows no token of the range.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/argmax.h>
+#include <c10/core/InferenceMode.h>
+
+#include "common/tokenizer/tokenizer.h"
+#include "presses/registry.h"
+#include "tests/support/assets.h"
+#include "tests/support/engines.h"
+#include "tests/support/flags_and_chunks.h"
+#include "worker/stepwise/layer_cache.h"
+
+namespace kvcompare {
+namespace {
+
+// The cache of one method on one sample, token by token.
+class Generation {
+ public:
+  //   n_tokens : that are passed at most
+  Generation(const ModelForTest& loaded, const MethodSpec& method, SampleIndex sample, std::int64_t n_tokens)
+      : model_(*loaded.model),
+        sample_(sample),
+        resources_(loaded.resources()),
+        press_(make_press(method, resources_)) {
+    const auto& heads = heads_of(model_.decoder());
+    const UnitShape unit{.chunking = {n_tokens, 1}, .n_heads = heads.n_heads, .n_kv_heads = heads.n_kv_heads};
+    for (std::int64_t l = 0; l < model_.decoder().n_layers(); ++l) caches_.emplace_back(*press_, unit);
+  }
+
+  // Passes a token, with its eviction, and returns the most likely next one.
+  TokenId next_after(TokenId token) {
+    auto x = model_.embed(std::span(&token, 1));
+    for (std::size_t l = 0; l < caches_.size(); ++l) {
+      const LayerIndex layer(static_cast<std::int64_t>(l));
+      const auto view = model_.project(layer, sample_, n_passed_, x);
+      x = model_.finish_layer(layer, x, caches_[l].attend(view));
+      caches_[l].evict({.n_previous = n_passed_, .n = n_passed_ + 1});
+    }
+    ++n_passed_;
+    return model_.logits(model_.last_hidden(x))[0].argmax().item<TokenId>();
+  }
+
+ private:
+  const Model& model_;
+  SampleIndex sample_;
+  ScorerResources resources_;
+  std::unique_ptr<LayerPress> press_;
+  std::vector<LayerCache> caches_;
+  std::int64_t n_passed_ = 0;
+};
+
+// What greedy generation writes after `given`.
+std::vector<TokenId> generated(const ModelForTest& loaded, const MethodSpec& method, SampleIndex sample,
+                               std::span<const TokenId> given, std::int64_t n_tokens) {
+  const c10::InferenceMode no_autograd;
+  Generation generation(loaded, method, sample, std::ssize(given) + n_tokens);
+  TokenId next = 0;
+  for (const auto token : given) next = generation.next_after(token);
+  std::vector<TokenId> written;
+  for (std::int64_t i = 0; i < n_tokens; ++i) {
+    written.push_back(next);
+    if (i + 1 < n_tokens) next = generation.next_after(next);
+  }
+  return written;
+}
+
+std::vector<MethodSpec> methods() {
+  FlagsAndChunks run;
+  run.compression_ratio = 0.6;
+  std::vector<MethodSpec> all;
+  for (const auto* name :
+       {"baseline", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm"})
+    all.push_back(make_method_spec(*find_method(name), run));
+  return all;
+}
+
+struct Found {
+  int n_exact = 0;
+  int n_other = 0;
+};
+
+// A text whose ranges are: what `author` writes at some places, the same with its last token changed, and
+// what stands in the text.
+Found compare(const ModelForTest& loaded, std::vector<TokenId> text, const MethodSpec& author) {
+  const SampleIndex index(1);
+  Sample sample{index, {}};
+  constexpr std::int64_t kStep = 20, kLength = 3;
+  for (std::int64_t begin = kStep, kind = 0; begin + kLength < std::ssize(text); begin += kStep, ++kind) {
+    if (kind % 3 < 2) {
+      const auto written =
+          generated(loaded, author, index, std::span(text).first(static_cast<std::size_t>(begin)), kLength);
+      std::ranges::copy(written, text.begin() + begin);
+      if (kind % 3 == 1) text[static_cast<std::size_t>(begin + kLength - 1)] ^= 1;
+    }
+    sample.scored.push_back({begin, begin + kLength});
+  }
+  sample.ids = text;
+  Found found;
+  for (const auto& method : methods()) {
+    std::int64_t n_exact = 0;
+    for (const auto& [begin, end] : sample.scored) {
+      const auto given = std::span(text).first(static_cast<std::size_t>(begin));
+      const auto written = generated(loaded, method, index, given, end - begin);
+      n_exact += std::ranges::equal(written, std::span(text).subspan(given.size(), written.size())) ? 1 : 0;
+    }
+    for (const auto engine : kCpuEngines) {
+      const auto answers = make_engine(engine, loaded, 1)->run(sample, method).numbers.answers.value();
+      EXPECT_EQ(answers.spans, std::ssize(sample.scored));
+      EXPECT_EQ(answers.spans_exact, n_exact) << method.name << ", " << name_of(engine);
+    }
+    found.n_exact += static_cast<int>(n_exact);
+    found.n_other += static_cast<int>(std::ssize(sample.scored) - n_exact);
+  }
+  return found;
+}
+
+std::string first_line(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  std::string line;
+  std::getline(stream, line);
+  return line;
+}
+
+Found compare_all(const ModelForTest& loaded, const std::vector<TokenId>& text) {
+  Found found;
+  for (const auto& author : methods()) {
+    if (author.name != "baseline" && author.name != "streaming_llm" && author.name != "knorm") continue;
+    SCOPED_TRACE("written by " + author.name);
+    const auto more = compare(loaded, text, author);
+    found.n_exact += more.n_exact;
+    found.n_other += more.n_other;
+  }
+  return found;
+}
+
+class GreedyGeneration : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { at::set_num_threads(1); }
+};
+
+TEST_F(GreedyGeneration, WritesTheRangesThatAreExactOnTheDemo) {
+  const std::filesystem::path demo(KVCOMPARE_DEMO_DIR);
+  const auto loaded = load_for_test(demo / "model", demo / "scorer", at::kDouble);
+  auto ids = Tokenizer::load(demo / "model").encode(first_line(demo / "documents.jsonl"));
+  ids.resize(130);
+  const auto found = compare_all(loaded, ids);
+  EXPECT_GT(found.n_exact, 20);
+  EXPECT_GT(found.n_other, 20);
+}
+
+TEST_F(GreedyGeneration, WritesTheRangesThatAreExactOnATrainedModelOfOthers) {
+  KVCOMPARE_SKIP_WITHOUT_ASSETS();
+  const auto model = *test_assets() / "models" / "stories260K";
+  const auto loaded = load_for_test(model, "", at::kDouble);
+  auto ids = Tokenizer::load(model).encode(first_line(*test_assets() / "text" / "tinystories.jsonl"));
+  ids.resize(130);
+  const auto found = compare_all(loaded, ids);
+  EXPECT_GT(found.n_exact, 20);
+  EXPECT_GT(found.n_other, 20);
+}
+
+}  // namespace
+}  // namespace kvcompare
