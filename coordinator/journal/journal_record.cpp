@@ -18,6 +18,12 @@ void get_value(const OrderedJson& json, BadLine& bad) {
   bad = {whole_number(json.at(0)), json.at(1).get<std::string>()};
 }
 
+// Tokens [begin, end) as a list of two.
+OrderedJson json_value(const TokenRange& range) { return {range.begin, range.end}; }
+void get_value(const OrderedJson& json, TokenRange& range) {
+  range = {whole_number(json.at(0)), whole_number(json.at(1))};
+}
+
 // Buckets as the distance of each from the one before it: most are 1 or 2.
 OrderedJson json_value(const QuantileSketch& sketch) {
   auto distances = OrderedJson::array();
@@ -169,6 +175,7 @@ Attempt attempt_of(const OrderedJson& json) {
 OrderedJson body(const Session& session) { return {{"session", json_value(session)}}; }
 OrderedJson body(const SessionEnd& end) { return {{"end", json_value(end)}}; }
 OrderedJson body(const NumericsRecord& record) { return json_value(record); }
+OrderedJson body(const SampleTokens& tokens) { return {{"tokens", json_value(tokens)}}; }
 OrderedJson body(const Growth& growth) { return {{"grown", body(growth.header)}}; }
 
 template <class Record>
@@ -184,6 +191,7 @@ JournalRecord record_of(const OrderedJson& json) {
   if (json.contains("numerics_place")) return read<NumericsRecord>(json);
   if (json.contains("session")) return read<Session>(json.at("session"));
   if (json.contains("end")) return read<SessionEnd>(json.at("end"));
+  if (json.contains("tokens")) return read<SampleTokens>(json.at("tokens"));
   return header_of(json);
 }
 

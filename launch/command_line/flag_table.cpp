@@ -299,6 +299,10 @@ std::vector<Flag> output_flags() {
        "Remove the results of an earlier run from the output folder.", ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
        "Keep the NLL of every token, in results.h5.", ""},
+      {"save_tokens", kGroup, on_off(&RunSpec::save_tokens), "",
+       "Keep the ids of every sample's tokens, in the journal and results.h5. With --save_token_nll "
+       "`kvcompare inspect` and report.html then show the tokens that methods predict worst, in their text.",
+       ""},
       {"no_divergence", kGroup, on_off(&RunSpec::no_divergence), "",
        "Do not compare the distributions of methods with the baseline's (kl, same_top1, delta_p).", ""},
       {"report_text", kGroup, on_off(&RunOptions::report_text), "",
