@@ -41,6 +41,8 @@ void put_numbers(OrderedJson& result, const InstanceNumbers& numbers) {
   put_cache(result, numbers);
   put_measured(result, "compressible_density", numbers.compressible_density);
   put_measured(result, "peak_keys", numbers.peak_keys);
+  put_divergence(result, numbers);
+  put_answers(result, numbers);
 }
 
 void put_nll_by_position(OrderedJson& result, const MethodResult& method) {
@@ -85,6 +87,7 @@ OrderedJson json_row(const SampleRow& row) {
   visit_sample_columns(row.numbers, [&](std::string_view column, const auto& number) {
     put_number(json, std::string(column == kScoredColumn ? "tokens" : column), number);
   });
+  json[kScoredColumn] = row.numbers.n_scored();
   return json;
 }
 

@@ -1,0 +1,33 @@
+#include "coordinator/reports/hdf5_tokens.h"
+
+#include <span>
+#include <vector>
+
+namespace kvcompare {
+
+void put_hdf5_tokens(Hdf5File& file, const Comparison& comparison, const ReadTokens& read_tokens) {
+  if (!comparison.spec.save_tokens) return;
+  file.add_group("/tokens");
+  auto ids = file.add_integers("/tokens/ids", {}, "token id");
+  std::vector<std::int64_t> samples, offsets{0}, scored_sample, begins, ends;
+  for (std::int64_t s = 0; s < comparison.n_samples; ++s) {
+    const auto tokens = read_tokens(SampleIndex(s));
+    if (!tokens) continue;
+    ids.append(std::span<const std::int64_t>(tokens->ids));
+    samples.push_back(s);
+    offsets.push_back(offsets.back() + std::ssize(tokens->ids));
+    for (const auto& range : tokens->scored) {
+      scored_sample.push_back(s);
+      begins.push_back(range.begin);
+      ends.push_back(range.end);
+    }
+  }
+  ids.close();
+  file.put_integers("/tokens/sample", "index", samples);
+  file.put_integers("/tokens/offsets", "index", offsets);
+  file.put_integers("/tokens/scored_sample", "index", scored_sample);
+  file.put_integers("/tokens/scored_begin", "token", begins);
+  file.put_integers("/tokens/scored_end", "token", ends);
+}
+
+}  // namespace kvcompare
