@@ -66,15 +66,14 @@ void remove_marker(const std::filesystem::path& folder) {
 }
 
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const std::vector<Session>& sessions, const ReadUnit& read_unit,
-                   std::map<SampleIndex, std::string> first_words) {
+                   const std::vector<Session>& sessions, const ReadRun& read, PageTexts texts) {
   fault_point("before_finalize");
   StagedFiles files(folder);
-  write_results_hdf5(files.add("results.h5"), comparison, read_unit);
+  write_results_hdf5(files.add("results.h5"), comparison, read);
   fault_point("mid_finalize");
   files.write("detailed_results.json", detailed_json(comparison));
   files.write("comparison_summary.json", summary_json(comparison));
-  stage_for_people(files, {folder.string(), comparison, sessions, std::move(first_words)});
+  stage_for_people(files, {folder.string(), comparison, sessions, std::move(texts)});
   files.write("run.json", run_json(comparison, sessions));
   files.sync();
   fault_point("before_rename");

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "coordinator/comparison/comparison.h"
 #include "coordinator/journal/session.h"
 #include "coordinator/reports/page/report_page.h"
-#include "coordinator/reports/read_unit.h"
+#include "coordinator/reports/read_run.h"
 
 namespace kvcompare {
 
@@ -23,11 +21,9 @@ void remove_marker(const std::filesystem::path& folder);
 // of all of them but report.html and run.json, which hold dates and hosts. All files are written before the
 // first old one is replaced, so an error while writing leaves the old results as they were. Throws
 // OutputError.
-//   read_unit   : returns the whole result of a unit that succeeded
-//   first_words : of the samples' texts, if the page is to show them
+//   texts : that the page is to show
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
-                   const std::vector<Session>& sessions, const ReadUnit& read_unit,
-                   std::map<SampleIndex, std::string> first_words = {});
+                   const std::vector<Session>& sessions, const ReadRun& read, PageTexts texts = {});
 
 // Writes only results.csv, samples.csv, summary.md, table.tex and report.html. Throws OutputError.
 void write_for_people(const std::filesystem::path& folder, const PageRun& run);

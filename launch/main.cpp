@@ -10,6 +10,7 @@
 #include "launch/commands/compare_command.h"
 #include "launch/commands/doctor_command.h"
 #include "launch/commands/finalize_command.h"
+#include "launch/commands/inspect_command.h"
 #include "launch/commands/report_command.h"
 #include "launch/commands/tokenize_command.h"
 #include "launch/commands/train_kvzap_command.h"
@@ -32,6 +33,10 @@ struct Dispatch {
   ExitCode operator()(const FinalizeCommand& command) const {
     configure_log(RunOptions{}.log_level);
     return run_finalize(command);
+  }
+  ExitCode operator()(const InspectCommand& command) const {
+    configure_log(RunOptions{}.log_level);
+    return run_inspect(command);
   }
   ExitCode operator()(const ReportCommand& command) const {
     configure_log(RunOptions{}.log_level);

@@ -28,6 +28,7 @@ struct RunSpec {
   std::optional<PerplexityWindows> perplexity_windows;  // that the samples are cut into; absent: none
   bool skip_bad_lines = false;  // of the data set: leave them out, instead of refusing
   bool save_token_nll = false;  // keep the NLL of every token: changes no number, but what there is
+  bool save_tokens = false;     // keep the ids of the samples' tokens: changes no number, but what there is
   bool no_divergence = false;   // do not compare distributions with the baseline's
   std::int64_t chunk_size = 1;  // tokens between two eviction events
   ProtocolKind protocol = ProtocolKind::kDecode;
@@ -41,14 +42,30 @@ struct RunSpec {
   std::vector<MethodSpec> methods;                       // instances; [0] is the baseline
 
   // Keys in the journal, and of all but places and methods in the identity of the run.
-  static constexpr std::array kFields{
-      "model_name",    "data_path",   "text_field",         "prompt_field",   "completion_field",
-      "max_length",    "max_samples", "perplexity_windows", "skip_bad_lines", "save_token_nll",
-      "no_divergence", "chunk_size",  "protocol",           "context_length", "budget_counts",
-      "dtype",         "engine",      "device_type",        "at_density",     "methods"};
+  static constexpr std::array kFields{"model_name",
+                                      "data_path",
+                                      "text_field",
+                                      "prompt_field",
+                                      "completion_field",
+                                      "max_length",
+                                      "max_samples",
+                                      "perplexity_windows",
+                                      "skip_bad_lines",
+                                      "save_token_nll",
+                                      "save_tokens",
+                                      "no_divergence",
+                                      "chunk_size",
+                                      "protocol",
+                                      "context_length",
+                                      "budget_counts",
+                                      "dtype",
+                                      "engine",
+                                      "device_type",
+                                      "at_density",
+                                      "methods"};
   // Members that came after journals of version 3 began. One that has its default is left out, so such
   // journals stay as they are.
-  static constexpr std::array kLaterFields{"no_divergence"};
+  static constexpr std::array kLaterFields{"save_tokens", "no_divergence"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

@@ -58,9 +58,9 @@ struct AnswerCounts {
   std::int64_t spans = 0;        // scored ranges that the sample names
   std::int64_t spans_exact = 0;  // those of which every token is a greedy hit
 
-  static constexpr std::array kFields{UnitNumber{"greedy_hits", "greedy_hits", "tokens", ShownIn::kJournal},
-                                      UnitNumber{"spans", "spans", "ranges", ShownIn::kJournal},
-                                      UnitNumber{"spans_exact", "spans_exact", "ranges", ShownIn::kJournal}};
+  static constexpr std::array kFields{UnitNumber{"greedy_hits", "greedy_hits", "tokens"},
+                                      UnitNumber{"spans", "spans", "ranges"},
+                                      UnitNumber{"spans_exact", "spans_exact", "ranges"}};
   friend bool operator==(const AnswerCounts&, const AnswerCounts&) = default;
 };
 
@@ -76,13 +76,13 @@ struct Divergence {
   std::int64_t n_delta_nll_above_3 = 0;
 
   static constexpr std::array kFields{
-      UnitNumber{"sum_kl", "sum_kl", "nats", ShownIn::kJournal},
-      UnitNumber{"sum_acceptance", "sum_acceptance", "probability", ShownIn::kJournal},
-      UnitNumber{"sum_delta_p", "sum_delta_p", "probability", ShownIn::kJournal},
-      UnitNumber{"sum_delta_p_squared", "sum_delta_p_squared", "probability squared", ShownIn::kJournal},
-      UnitNumber{"n_same_top1", "n_same_top1", "tokens", ShownIn::kJournal},
-      UnitNumber{"n_delta_nll_above_1", "n_delta_nll_above_1", "tokens", ShownIn::kJournal},
-      UnitNumber{"n_delta_nll_above_3", "n_delta_nll_above_3", "tokens", ShownIn::kJournal}};
+      UnitNumber{"sum_kl", "sum_kl", "nats", ShownIn::kHdf5},
+      UnitNumber{"sum_acceptance", "sum_acceptance", "probability", ShownIn::kHdf5},
+      UnitNumber{"sum_delta_p", "sum_delta_p", "probability", ShownIn::kHdf5},
+      UnitNumber{"sum_delta_p_squared", "sum_delta_p_squared", "probability squared", ShownIn::kHdf5},
+      UnitNumber{"n_same_top1", "n_same_top1", "tokens", ShownIn::kHdf5},
+      UnitNumber{"n_delta_nll_above_1", "n_delta_nll_above_1", "tokens", ShownIn::kHdf5},
+      UnitNumber{"n_delta_nll_above_3", "n_delta_nll_above_3", "tokens", ShownIn::kHdf5}};
   friend bool operator==(const Divergence&, const Divergence&) = default;
 };
 

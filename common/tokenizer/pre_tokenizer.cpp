@@ -1,9 +1,9 @@
 #include "common/tokenizer/pre_tokenizer.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "common/tokenizer/byte_characters.h"
 #include "common/tokenizer/character_class.h"
 #include "common/tokenizer/json_node.h"
 #include "common/utf8.h"
@@ -14,44 +14,6 @@ namespace {
 // Source: GPT-2, src/encoder.py.
 constexpr const char* kGpt2Words =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-// GPT-2's bytes_to_unicode: visible characters of Latin-1 stand for themselves, and the other bytes are
-// written as U+0100, U+0101, ... in order.
-struct ByteCharacters {
-  std::array<char, 512> utf8;  // two bytes each
-  std::array<unsigned char, 256> n_bytes;
-};
-
-ByteCharacters byte_characters() {
-  ByteCharacters table{};
-  char32_t next = 0x100;
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    const bool visible = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD);
-    const std::string utf8 = encode_utf8(visible ? static_cast<char32_t>(byte) : next++);
-    std::copy(utf8.begin(), utf8.end(), table.utf8.begin() + static_cast<std::ptrdiff_t>(2 * byte));
-    table.n_bytes[byte] = static_cast<unsigned char>(utf8.size());
-  }
-  return table;
-}
-
-const ByteCharacters& table_of_bytes() {
-  static const ByteCharacters table = byte_characters();
-  return table;
-}
-
-void append_byte_characters(std::string& out, std::string_view bytes) {
-  const ByteCharacters& table = table_of_bytes();
-  const std::size_t old_bytes = out.size();
-  out.resize(old_bytes + 2 * bytes.size());
-  char* to = out.data() + old_bytes;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    to[0] = table.utf8[2 * byte];
-    to[1] = table.utf8[2 * byte + 1];
-    to += table.n_bytes[byte];
-  }
-  out.resize(static_cast<std::size_t>(to - out.data()));
-}
 
 // How many leading bytes of the piece stand for the first character of the input.
 std::size_t head_of(const Pieces& pieces, const Span& span) {

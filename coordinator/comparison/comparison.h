@@ -15,6 +15,7 @@
 #include "common/run/numerics.h"
 #include "common/run/run_spec.h"
 #include "common/run/unit_numbers.h"
+#include "common/run/unit_result.h"
 #include "coordinator/comparison/statistics.h"
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/journal_record.h"
@@ -63,6 +64,7 @@ struct MethodResult {
   double seconds = 0;                         // sum over units
   NllByPosition nll_by_position{};            // sums over the samples
   std::vector<std::int64_t> kept_per_head{};  // [n_layers * n_kv_heads], sums over the samples
+  DivergenceSketches sketches{};              // of the scored tokens of all samples
 };
 
 // What a reader of the numbers must know. Made by warnings.h.

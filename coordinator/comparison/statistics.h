@@ -43,6 +43,19 @@ struct AgainstBaseline {
   }
 };
 
+// How far the means of what is measured token by token, or answer by answer, would move with other samples.
+// Of an instance without totals all are absent, and of the baseline mean_kl and same_top1.
+struct QualityIntervals {
+  std::optional<Interval> mean_kl{};  // nats
+  std::optional<Interval> same_top1{};
+  std::optional<Interval> greedy_accuracy{};
+  std::optional<Interval> answers{};
+  std::string reason{};          // why one whose mean is known is missing
+  std::string answers_reason{};  // why only answers is missing
+
+  friend bool operator==(const QualityIntervals&, const QualityIntervals&) = default;
+};
+
 // The difference of two instances. Neither is the baseline, and neither has a failed unit.
 struct Difference {
   MethodIndex a, b;               // a < b, places in Comparison::methods
@@ -71,6 +84,7 @@ struct AtDensity {
 
 struct Statistics {
   std::vector<AgainstBaseline> against_baseline;  // [Comparison::methods]
+  std::vector<QualityIntervals> quality{};        // [Comparison::methods]
   std::vector<Difference> differences;            // by a, then b
   std::string differences_reason{};               // why there are no differences at all
   std::vector<AtDensity> equal_density;           // by density in the order asked for, then by sweep

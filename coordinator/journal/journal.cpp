@@ -139,6 +139,8 @@ void Journal::take(const JournalRecord& record, std::int64_t offset) {
     take(*attempt, offset);
   } else if (const auto* numerics = std::get_if<NumericsRecord>(&record)) {
     take(*numerics);
+  } else if (const auto* tokens = std::get_if<SampleTokens>(&record)) {
+    take(*tokens, offset);
   } else if (const auto* session = std::get_if<Session>(&record)) {
     sessions_.push_back(*session);
   } else if (const auto* end = std::get_if<SessionEnd>(&record)) {
@@ -192,7 +194,8 @@ void Journal::take(Attempt attempt, std::int64_t offset) {
   std::visit([&](auto& outcome) { outcome.unit.method = place_of(attempt.instance); }, attempt.outcome);
   const auto unit = unit_of(attempt.outcome);
   check_values(header_, attempt);
-  if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_length(*result);
+  if (const auto* result = std::get_if<UnitResult>(&attempt.outcome))
+    check_length(unit.sample, result->numbers.n_tokens);
   if (attempt.numerics < kNotTold || attempt.numerics >= std::ssize(numerics_))
     throw std::invalid_argument("is of numerics " + std::to_string(attempt.numerics) +
                                 ", of which no line tells");
@@ -213,14 +216,22 @@ void Journal::take(Attempt attempt, std::int64_t offset) {
   }
 }
 
-void Journal::check_length(const UnitResult& result) const {
-  const auto sample = result.unit.sample;
+void Journal::take(const SampleTokens& tokens, std::int64_t offset) {
+  check_values(header_, tokens);
+  check_length(tokens.sample, std::ssize(tokens.ids));
+  if (!has_tokens(tokens.sample))
+    token_offsets_[tokens.sample] = offset;
+  else if (read_tokens(tokens.sample) != tokens)
+    throw std::invalid_argument("holds other tokens of a sample than a line before it");
+}
+
+void Journal::check_length(SampleIndex sample, std::int64_t n_tokens) const {
   for (auto other = units_.lower_bound({sample, MethodIndex(0)});
        other != units_.end() && other->first.sample == sample; ++other)
-    if (const auto& summary = other->second.summary; summary && summary->n_tokens != result.numbers.n_tokens)
-      throw std::invalid_argument("has values that cannot be: a sample of " +
-                                  std::to_string(result.numbers.n_tokens) + " tokens, which had " +
-                                  std::to_string(summary->n_tokens) + " under another method");
+    if (const auto& summary = other->second.summary; summary && summary->n_tokens != n_tokens)
+      throw std::invalid_argument("has values that cannot be: a sample of " + std::to_string(n_tokens) +
+                                  " tokens, which had " + std::to_string(summary->n_tokens) +
+                                  " under another method");
 }
 
 std::int64_t Journal::n_units() const {
@@ -241,6 +252,17 @@ UnitResult Journal::read_unit(UnitId unit) const {
   auto result = *found;
   result.unit = unit;
   return result;
+}
+
+std::optional<SampleTokens> Journal::read_tokens(SampleIndex sample) const {
+  const auto found = token_offsets_.find(sample);
+  if (found == token_offsets_.end()) return std::nullopt;
+  auto stream = open_to_read(file_);
+  const auto record = read_record(stream, found->second, file_);
+  const auto* tokens = std::get_if<SampleTokens>(&record);
+  if (!tokens || tokens->sample != sample)
+    throw changed(file_, "there is another record where the tokens of a sample were");
+  return *tokens;
 }
 
 std::string Journal::intact_text() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,15 +58,20 @@ class Journal {
   // The whole result of a unit that succeeded, read again. Throws DataError.
   UnitResult read_unit(UnitId unit) const;
 
+  // The tokens of a sample, read again; absent if the journal does not hold them. Throws DataError.
+  bool has_tokens(SampleIndex sample) const { return token_offsets_.contains(sample); }
+  std::optional<SampleTokens> read_tokens(SampleIndex sample) const;
+
  private:
   void take_line(const std::string& line, std::int64_t offset);
   [[noreturn]] void refuse_second_header(const JournalHeader& header);
   void check_number(std::int64_t number);
   void take(const JournalRecord& record, std::int64_t offset);
   void take(const NumericsRecord& record);
+  void take(const SampleTokens& tokens, std::int64_t offset);
   MethodIndex place_of(const std::string& instance) const;
   void take(Attempt attempt, std::int64_t offset);
-  void check_length(const UnitResult& result) const;
+  void check_length(SampleIndex sample, std::int64_t n_tokens) const;
   void note_damage(const std::string& problem);
 
   std::filesystem::path file_;
@@ -77,11 +83,12 @@ class Journal {
   std::vector<Numerics> numerics_;
   UnitTable units_;
   std::map<UnitId, std::int64_t> offsets_;  // of the first success
-  std::int64_t line_ = 0;                   // read last, 1-based
-  std::int64_t last_number_ = 0;            // of the records that count
-  std::int64_t next_number_ = 1;            // that the next record should bear
-  bool is_astray_ = false;                  // what comes may be of another journal
-  std::vector<std::int64_t> taken_;         // where the lines that count begin
+  std::map<SampleIndex, std::int64_t> token_offsets_;
+  std::int64_t line_ = 0;            // read last, 1-based
+  std::int64_t last_number_ = 0;     // of the records that count
+  std::int64_t next_number_ = 1;     // that the next record should bear
+  bool is_astray_ = false;           // what comes may be of another journal
+  std::vector<std::int64_t> taken_;  // where the lines that count begin
   std::int64_t intact_bytes_ = 0;
   std::int64_t torn_bytes_ = 0;
   std::vector<std::string> damage_;

@@ -186,6 +186,7 @@ Attempt attempt_of(const OrderedJson& json) {
 OrderedJson body(const Session& session) { return {{"session", json_value(session)}}; }
 OrderedJson body(const SessionEnd& end) { return {{"end", json_value(end)}}; }
 OrderedJson body(const NumericsRecord& record) { return json_value(record); }
+OrderedJson body(const SampleTokens& tokens) { return {{"tokens", json_value(tokens)}}; }
 OrderedJson body(const Growth& growth) { return {{"grown", body(growth.header)}}; }
 
 template <class Record>
@@ -201,6 +202,7 @@ JournalRecord record_of(const OrderedJson& json) {
   if (json.contains("numerics_place")) return read<NumericsRecord>(json);
   if (json.contains("session")) return read<Session>(json.at("session"));
   if (json.contains("end")) return read<SessionEnd>(json.at("end"));
+  if (json.contains("tokens")) return read<SampleTokens>(json.at("tokens"));
   return header_of(json);
 }
 

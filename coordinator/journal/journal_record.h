@@ -60,6 +60,15 @@ struct NumericsRecord {
   static constexpr std::array kFields{"numerics_place", "numerics"};
 };
 
+// The tokens of a sample, with save_tokens: so that they can be shown when the data is not there any more.
+struct SampleTokens {
+  SampleIndex sample{};
+  std::vector<TokenId> ids{};
+
+  static constexpr std::array kFields{"sample", "ids"};
+  friend bool operator==(const SampleTokens&, const SampleTokens&) = default;
+};
+
 // One evaluation of a unit, successful or not.
 struct Attempt {
   UnitOutcome outcome;   // token_nll is there with save_token_nll only
@@ -71,7 +80,8 @@ struct Attempt {
   int numerics = kNotTold;  // place of those of the worker
 };
 
-using JournalRecord = std::variant<JournalHeader, Growth, Session, SessionEnd, NumericsRecord, Attempt>;
+using JournalRecord =
+    std::variant<JournalHeader, Growth, Session, SessionEnd, NumericsRecord, SampleTokens, Attempt>;
 
 inline UnitId unit_of(const UnitOutcome& outcome) {
   return std::visit([](const auto& one) { return one.unit; }, outcome);

@@ -115,4 +115,15 @@ void check_values(const JournalHeader& header, const Attempt& attempt) {
   if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_result(header, *result);
 }
 
+void check_values(const JournalHeader& header, const SampleTokens& tokens) {
+  const auto n_tokens = std::ssize(tokens.ids);
+  expect(header.spec.save_tokens, "tokens are there with save_tokens only");
+  expect(tokens.sample.value >= 0 && tokens.sample.value < header.n_samples &&
+             !std::ranges::binary_search(header.skipped, tokens.sample),
+         "tokens are of a sample of the run");
+  expect(n_tokens >= 2 && n_tokens <= header.spec.max_length, "a sample has two tokens to max_length");
+  expect(std::ranges::all_of(tokens.ids, [&](TokenId id) { return id >= 0 && id < header.model.vocab_size; }),
+         "tokens are of the vocabulary");
+}
+
 }  // namespace kvcompare

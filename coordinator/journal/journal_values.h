@@ -5,8 +5,9 @@
 
 namespace kvcompare {
 
-// Both throw std::invalid_argument saying which value is wrong, and what it should be.
+// All throw std::invalid_argument saying which value is wrong, and what it should be.
 void check_values(const JournalHeader& header);
 void check_values(const JournalHeader& header, const Attempt& attempt);
+void check_values(const JournalHeader& header, const SampleTokens& tokens);
 
 }  // namespace kvcompare

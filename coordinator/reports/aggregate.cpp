@@ -166,6 +166,8 @@ void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>
       const auto unit = read_unit({row.sample, MethodIndex(static_cast<std::int64_t>(m))});
       add(method.nll_by_position, unit.nll_by_position);
       add(method.kept_per_head, unit.kept.per_head);
+      merge(method.sketches.kl, unit.sketches.kl);
+      merge(method.sketches.delta_p, unit.sketches.delta_p);
     }
   }
 }

@@ -16,8 +16,8 @@ namespace kvcompare {
 Comparison aggregate(const JournalHeader& header, const UnitTable& units,
                      const std::vector<Numerics>& numerics = {});
 
-// Adds what the summaries of units do not hold: NLL by position, and kept keys by head. Reads units in
-// data-set order.
+// Adds what the summaries of units do not hold: NLL by position, kept keys by head, and
+// sketches of what compares distributions. Reads units in data-set order.
 //   read_unit : returns the whole result of a unit that succeeded
 void add_details(Comparison& comparison, const std::function<UnitResult(UnitId)>& read_unit);
 

@@ -23,6 +23,12 @@ std::string delta_cell(const InstanceNumbers& numbers, bool is_marked) {
   return cell(numbers.avg_nll_delta, delta_text) + (is_marked ? std::string(" ") + kNotDistinguishable : "");
 }
 
+// "37/40"; missing where the data asks for no answers.
+std::string answers_cell(const InstanceNumbers& numbers) {
+  if (!numbers.answers.value) return kNoValue;
+  return std::to_string(*numbers.spans_exact.value) + "/" + std::to_string(*numbers.spans.value);
+}
+
 std::vector<std::string> row(const Comparison& comparison, std::size_t place) {
   const auto n = instance_numbers(comparison, place);
   return {perplexity_cell(comparison.methods[place], n),
@@ -31,6 +37,9 @@ std::vector<std::string> row(const Comparison& comparison, std::size_t place) {
           cell(n.avg_nll, nll_text),
           delta_cell(n, is_not_distinguishable(comparison, place)),
           cell(n.avg_nll_delta_ci95, interval_text),
+          cell(n.mean_kl, kl_text),
+          cell(n.same_top1, share_text),
+          answers_cell(n),
           cell(n.kept_fraction, share_text),
           cell(n.attended_density, share_text),
           cell(n.peak_keys, [](std::int64_t keys) { return std::to_string(keys); }),
@@ -50,11 +59,13 @@ void leave_out_if_empty(ComparisonGrid& grid, const char* title) {
 ComparisonGrid comparison_grid(const Comparison& comparison) {
   ComparisonGrid grid{
       {column::kPerplexity, column::kPplDelta, column::kPplDeltaPct, column::kAvgNll, column::kNllDelta,
-       column::kNllInterval, column::kKept, column::kAttended, column::kPeakKeys, column::kPeakCache},
+       column::kNllInterval, column::kMeanKl, column::kSameTop1, column::kAnswers, column::kKept,
+       column::kAttended, column::kPeakKeys, column::kPeakCache},
       {}};
   for (std::size_t place = 0; place < comparison.methods.size(); ++place)
     grid.rows.push_back(row(comparison, place));
-  for (const auto* title : {column::kNllDelta, column::kNllInterval, column::kPeakCache})
+  for (const auto* title : {column::kNllDelta, column::kNllInterval, column::kMeanKl, column::kSameTop1,
+                            column::kAnswers, column::kPeakCache})
     leave_out_if_empty(grid, title);
   return grid;
 }

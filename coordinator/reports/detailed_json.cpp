@@ -44,6 +44,8 @@ void put_numbers(OrderedJson& result, const InstanceNumbers& numbers) {
   put_cache(result, numbers);
   put_measured(result, "compressible_density", numbers.compressible_density);
   put_measured(result, "peak_keys", numbers.peak_keys);
+  put_divergence(result, numbers);
+  put_answers(result, numbers);
 }
 
 void put_nll_by_position(OrderedJson& result, const MethodResult& method) {

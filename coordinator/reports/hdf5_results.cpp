@@ -13,6 +13,7 @@
 #include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/hdf5_file.h"
 #include "coordinator/reports/hdf5_statistics.h"
+#include "coordinator/reports/hdf5_tokens.h"
 #include "coordinator/reports/hdf5_units.h"
 #include "coordinator/reports/json_inputs.h"
 #include "coordinator/reports/schema_version.h"
@@ -105,12 +106,13 @@ void put_warnings(Hdf5File& file, const Comparison& comparison) {
 }  // namespace
 
 void write_results_hdf5(const std::filesystem::path& path, const Comparison& comparison,
-                        const ReadUnit& read_unit) {
+                        const ReadRun& read) {
   Hdf5File file(path);
   put_root(file, comparison);
   put_methods(file, comparison);
   put_hdf5_statistics(file, comparison);
-  put_hdf5_units(file, comparison, read_unit);
+  put_hdf5_units(file, comparison, read.unit);
+  put_hdf5_tokens(file, comparison, read.tokens);
   put_what_is_missing(file, comparison);
   put_warnings(file, comparison);
   file.put_attribute("/", "complete", 1);

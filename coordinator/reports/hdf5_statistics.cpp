@@ -21,8 +21,23 @@ std::vector<double> values_of(const std::optional<std::int64_t>& number) {
 std::vector<double> values_of(const std::optional<Interval>& interval) {
   return interval ? std::vector{interval->low, interval->high} : std::vector{kAbsent, kAbsent};
 }
+template <HasTokenPercentiles Percentiles>
+std::vector<double> values_of(const std::optional<Percentiles>& percentiles) {
+  if (!percentiles) return std::vector<double>(Percentiles::kPercentiles.size(), kAbsent);
+  return {percentiles->values.begin(), percentiles->values.end()};
+}
 
-// One number for every row: [n_rows], or [n_rows, 2] for intervals.
+// "50,90,99,99.9,max"; empty for other numbers.
+template <class Value>
+std::string names_of(const std::optional<Value>&) {
+  std::string names;
+  if constexpr (HasTokenPercentiles<Value>)
+    for (const auto& percentile : Value::kPercentiles)
+      names += (names.empty() ? "" : ",") + std::string(percentile.name);
+  return names;
+}
+
+// One number for every row: [n_rows], or [n_rows, 2] for intervals, or [n_rows, n] for n percentiles.
 class Column {
  public:
   Column(std::string path, const char* unit, std::size_t n_a_row = 1)
@@ -54,6 +69,7 @@ class Column {
 // Numbers of every row, and beside them why a number is missing.
 struct ReasonedColumn {
   Column numbers;
+  std::string percentiles;  // names of those in a row, if it is of such
   std::vector<std::string> reasons{};
 };
 
@@ -65,7 +81,8 @@ void put_numbers(Hdf5File& file, const Comparison& comparison) {
     visit_numbers(instance_numbers(comparison, place), [&](const char* name, const char* unit,
                                                            const auto& number) {
       if (i == columns.size())
-        columns.push_back({Column(std::string("/statistics/") + name, unit, values_of(number.value).size())});
+        columns.push_back({Column(std::string("/statistics/") + name, unit, values_of(number.value).size()),
+                           names_of(number.value)});
       columns[i].numbers.append(number.value);
       columns[i++].reasons.push_back(number.reason);
     });
@@ -73,6 +90,8 @@ void put_numbers(Hdf5File& file, const Comparison& comparison) {
   file.add_group("/statistics");
   for (const auto& column : columns) {
     column.numbers.put(file);
+    if (!column.percentiles.empty())
+      file.put_attribute(column.numbers.path(), "percentiles", column.percentiles);
     file.put_texts(column.numbers.path() + "_reason", column.reasons);
   }
 }

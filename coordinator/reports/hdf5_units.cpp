@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -63,7 +64,21 @@ class NllByPositionTables {
   std::optional<Hdf5Array> n_scored_;
 };
 
-// The columns for those numbers of UnitNumbers that are of type Value.
+constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+
+double as_double(double number) { return number; }
+template <class Number>
+double as_double(const std::optional<Number>& number) {
+  return number ? static_cast<double>(*number) : kAbsent;
+}
+
+template <class>
+inline constexpr bool kMayBeAbsent = false;
+template <class Number>
+inline constexpr bool kMayBeAbsent<std::optional<Number>> = true;
+
+// The columns for those numbers of UnitNumbers that are of type Value. Numbers that may be absent are doubles, so
+// that NaN can stand for one that there is not.
 template <class Value>
 class NumberColumns {
  public:
@@ -77,7 +92,10 @@ class NumberColumns {
   void append(const UnitNumbers& numbers) {
     std::size_t i = 0;
     visit_hdf5_columns(numbers, [&](const char*, const char*, const auto& number) {
-      if constexpr (kIsMine<decltype(number)>) arrays_[i++].append(std::span<const Value>(&number, 1));
+      if constexpr (kIsMine<decltype(number)>) {
+        const Value value = as_value(number);
+        arrays_[i++].append(std::span<const Value>(&value, 1));
+      }
     });
   }
 
@@ -87,7 +105,17 @@ class NumberColumns {
 
  private:
   template <class Number>
-  static constexpr bool kIsMine = std::is_same_v<std::remove_cvref_t<Number>, Value>;
+  static constexpr bool kIsMine = std::is_same_v<std::remove_cvref_t<Number>, Value> ||
+                                  (std::is_same_v<Value, double> &&
+                                   kMayBeAbsent<std::remove_cvref_t<Number>>);
+
+  template <class Number>
+  static Value as_value(const Number& number) {
+    if constexpr (std::is_same_v<Value, double>)
+      return as_double(number);
+    else
+      return number;
+  }
 
   static Hdf5Array add(Hdf5File& file, const std::string& path, const char* unit) {
     if constexpr (std::is_same_v<Value, double>)
@@ -132,6 +160,44 @@ class ScoredTables {
   std::int64_t n_ranges_ = 0;
 };
 
+// What is known of every predicted token beside its NLL, as long as the NLLs are. NaN where it was not
+// measured.
+class TokenQualityArrays {
+ public:
+  explicit TokenQualityArrays(Hdf5File& file) {
+    file.add_group("/units/token_quality");
+    const auto add = [&](const char* name, const char* unit) {
+      return file.add_doubles(std::string("/units/token_quality/") + name, {}, unit);
+    };
+    greedy_hit_.emplace(add("greedy_hit", "1 if it is"));
+    kl_.emplace(add("kl", "nats"));
+    delta_p_.emplace(add("delta_p", "probability"));
+    same_top1_.emplace(add("same_top1", "1 if it is"));
+  }
+
+  void append(const TokenQuality& tokens, std::size_t n_tokens) {
+    append(*greedy_hit_, tokens.greedy_hit, n_tokens);
+    append(*kl_, tokens.kl, n_tokens);
+    append(*delta_p_, tokens.delta_p, n_tokens);
+    append(*same_top1_, tokens.same_top1, n_tokens);
+  }
+
+  void close() {
+    for (auto* array : {&greedy_hit_, &kl_, &delta_p_, &same_top1_}) (*array)->close();
+  }
+
+ private:
+  template <class Number>
+  static void append(Hdf5Array& array, const std::vector<Number>& numbers, std::size_t n_tokens) {
+    std::vector<double> values(numbers.begin(), numbers.end());
+    require(values.empty() || values.size() == n_tokens, "a unit has a number for each NLL of a token");
+    values.resize(n_tokens, kAbsent);
+    array.append(std::span<const double>(values));
+  }
+
+  std::optional<Hdf5Array> greedy_hit_, kl_, delta_p_, same_top1_;
+};
+
 // Appends the rows: method by method, within a method in data-set order.
 class UnitTables {
  public:
@@ -153,6 +219,7 @@ class UnitTables {
     token_nll_offsets_.emplace(file.add_integers("/units/token_nll/offsets", {}, "index"));
     token_nll_values_.emplace(file.add_doubles("/units/token_nll/values", {}, "nats"));
     token_nll_offsets_->append(std::span<const std::int64_t>(&n_token_nll_, 1));
+    token_quality_.emplace(file);
   }
 
   void append(UnitId unit, const UnitResult& result) {
@@ -166,6 +233,7 @@ class UnitTables {
     scored_.append(result.scored);
     if (!token_nll_values_) return;
     token_nll_values_->append(std::span<const double>(result.token_nll));
+    token_quality_->append(result.token_quality, result.token_nll.size());
     n_token_nll_ += std::ssize(result.token_nll);
     put(*token_nll_offsets_, n_token_nll_);
   }
@@ -181,6 +249,7 @@ class UnitTables {
     scored_.close();
     if (token_nll_offsets_) token_nll_offsets_->close();
     if (token_nll_values_) token_nll_values_->close();
+    if (token_quality_) token_quality_->close();
   }
 
  private:
@@ -198,6 +267,7 @@ class UnitTables {
   std::optional<NllByPositionTables> by_position_;
   std::optional<Hdf5Array> token_nll_offsets_;
   std::optional<Hdf5Array> token_nll_values_;
+  std::optional<TokenQualityArrays> token_quality_;
   std::int64_t n_token_nll_ = 0;
 };
 

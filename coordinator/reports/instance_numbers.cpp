@@ -7,6 +7,7 @@
 
 #include "common/plural.h"
 #include "coordinator/reports/baseline_delta.h"
+#include "coordinator/reports/divergence_means.h"
 
 namespace kvcompare {
 namespace {
@@ -74,6 +75,75 @@ void put_totals(InstanceNumbers& numbers, const MethodResult& method) {
   numbers.peak_cache_bytes = bytes(&Totals::peak_cache_bytes);
 }
 
+constexpr const char* kNotCounted = "the units were evaluated by a kvcompare that did not measure it";
+
+std::string why_no_divergence(const Comparison& comparison, std::size_t method) {
+  if (method == 0) return "this is the baseline";
+  if (const auto reason = why_no_totals(comparison.methods[method]); !reason.empty()) return reason;
+  return comparison.spec.no_divergence ? "--no_divergence: distributions were not compared" : kNotCounted;
+}
+
+void put_divergence(InstanceNumbers& numbers, const Comparison& comparison, std::size_t method) {
+  const auto& totals = comparison.methods[method].totals;
+  const auto& sketches = comparison.methods[method].sketches;
+  const auto why_not = why_no_divergence(comparison, method);
+  const auto divergence = totals ? totals->sums.divergence : std::nullopt;
+  const auto means = divergence ? std::optional(means_of(*divergence, totals->total_tokens)) : std::nullopt;
+  const auto number = [&](double DivergenceMeans::*mean) {
+    return measured(means ? std::optional(*means.*mean) : std::nullopt, why_not);
+  };
+  numbers.mean_kl = number(&DivergenceMeans::mean_kl);
+  numbers.same_top1 = number(&DivergenceMeans::same_top1);
+  numbers.acceptance = number(&DivergenceMeans::acceptance);
+  numbers.mean_delta_p = number(&DivergenceMeans::mean_delta_p);
+  numbers.rms_delta_p = number(&DivergenceMeans::rms_delta_p);
+  numbers.delta_nll_above_1 = number(&DivergenceMeans::delta_nll_above_1);
+  numbers.delta_nll_above_3 = number(&DivergenceMeans::delta_nll_above_3);
+  const std::string why_no_sketch = divergence ? kNotComputed : why_not;
+  numbers.kl_percentiles =
+      measured(divergence ? token_percentiles<KlPercentiles>(sketches.kl) : std::nullopt, why_no_sketch);
+  numbers.delta_p_percentiles = measured(
+      divergence ? token_percentiles<DeltaPPercentiles>(sketches.delta_p) : std::nullopt, why_no_sketch);
+}
+
+void put_answers(InstanceNumbers& numbers, const MethodResult& method) {
+  const auto& totals = method.totals;
+  const auto answers = totals ? totals->sums.answers : std::nullopt;
+  const std::string why_not = totals ? kNotCounted : why_no_totals(method);
+  const auto count = [&](std::int64_t AnswerCounts::*n) {
+    return measured(answers ? std::optional(*answers.*n) : std::nullopt, why_not);
+  };
+  const auto share = [](std::int64_t part, std::int64_t whole) {
+    return static_cast<double>(part) / static_cast<double>(whole);
+  };
+  numbers.spans = count(&AnswerCounts::spans);
+  numbers.spans_exact = count(&AnswerCounts::spans_exact);
+  if (!answers) {
+    numbers.greedy_accuracy = numbers.answers = {std::nullopt, why_not};
+    return;
+  }
+  numbers.greedy_accuracy = {share(answers->greedy_hits, totals->total_tokens), {}};
+  if (answers->spans == 0)
+    numbers.answers = {std::nullopt, "the data names no scored ranges"};
+  else
+    numbers.answers = {share(answers->spans_exact, answers->spans), {}};
+}
+
+// An interval of a mean that is not there is missing for the mean's reason.
+void put_intervals(InstanceNumbers& numbers, const Comparison& comparison, std::size_t method) {
+  const auto& all = comparison.statistics.quality;
+  const auto intervals = method < all.size() ? all[method] : QualityIntervals{};
+  const auto of = [&](const Measured<double>& mean, const std::optional<Interval>& interval,
+                      const std::string& why_not) {
+    return mean.value ? measured(interval, why_not) : Measured<Interval>{std::nullopt, mean.reason};
+  };
+  numbers.mean_kl_ci95 = of(numbers.mean_kl, intervals.mean_kl, intervals.reason);
+  numbers.same_top1_ci95 = of(numbers.same_top1, intervals.same_top1, intervals.reason);
+  numbers.greedy_accuracy_ci95 = of(numbers.greedy_accuracy, intervals.greedy_accuracy, intervals.reason);
+  numbers.answers_ci95 = of(numbers.answers, intervals.answers,
+                            intervals.answers_reason.empty() ? intervals.reason : intervals.answers_reason);
+}
+
 // Why nothing of the instance can be compared with the baseline; empty if it can be.
 std::string why_no_delta(const Comparison& comparison, std::size_t method) {
   if (method == 0) return "this is the baseline";
@@ -110,6 +180,9 @@ InstanceNumbers instance_numbers(const Comparison& comparison, std::size_t metho
   InstanceNumbers numbers;
   put_totals(numbers, comparison.methods.at(method));
   put_deltas(numbers, comparison, method);
+  put_divergence(numbers, comparison, method);
+  put_answers(numbers, comparison.methods[method]);
+  put_intervals(numbers, comparison, method);
   return numbers;
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "coordinator/comparison/comparison.h"
 #include "coordinator/reports/measured.h"
+#include "coordinator/reports/token_percentiles.h"
 
 namespace kvcompare {
 
@@ -34,6 +36,23 @@ struct InstanceNumbers {
   Measured<std::int64_t> peak_keys;
   Measured<std::int64_t> cache_bytes_end;
   Measured<std::int64_t> peak_cache_bytes;
+  Measured<double> mean_kl;  // nats a token; this and what follows are over scored tokens
+  Measured<Interval> mean_kl_ci95;
+  Measured<KlPercentiles> kl_percentiles;  // nats
+  Measured<double> same_top1;              // share of the tokens
+  Measured<Interval> same_top1_ci95;
+  Measured<double> acceptance;
+  Measured<double> mean_delta_p;
+  Measured<double> rms_delta_p;
+  Measured<DeltaPPercentiles> delta_p_percentiles;
+  Measured<double> delta_nll_above_1;  // share of the tokens
+  Measured<double> delta_nll_above_3;
+  Measured<double> greedy_accuracy;  // share of the tokens
+  Measured<Interval> greedy_accuracy_ci95;
+  Measured<std::int64_t> spans;
+  Measured<std::int64_t> spans_exact;
+  Measured<double> answers;  // spans_exact of spans
+  Measured<Interval> answers_ci95;
 };
 
 // method: a place in Comparison::methods.
@@ -45,8 +64,10 @@ void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
   const auto& [perplexity, ppl_delta, ppl_delta_pct, ppl_delta_ci95, avg_nll, avg_nll_delta,
                avg_nll_delta_ci95, p_value, p_value_holm, total_nll, total_tokens, bits_per_byte,
                word_perplexity, avg_compression_ratio, kept_fraction, attended_density, compressible_density,
-               keys_original, keys_kept, keys_discarded, peak_keys, cache_bytes_end, peak_cache_bytes] =
-      numbers;
+               keys_original, keys_kept, keys_discarded, peak_keys, cache_bytes_end, peak_cache_bytes,
+               mean_kl, mean_kl_ci95, kl_percentiles, same_top1, same_top1_ci95, acceptance, mean_delta_p,
+               rms_delta_p, delta_p_percentiles, delta_nll_above_1, delta_nll_above_3, greedy_accuracy,
+               greedy_accuracy_ci95, spans, spans_exact, answers, answers_ci95] = numbers;
   visit("perplexity", "", perplexity);
   visit("ppl_delta", "", ppl_delta);
   visit("ppl_delta_pct", "percent", ppl_delta_pct);
@@ -70,6 +91,23 @@ void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
   visit("peak_keys", "keys", peak_keys);
   visit("cache_bytes_end", "bytes", cache_bytes_end);
   visit("peak_cache_bytes", "bytes", peak_cache_bytes);
+  visit("mean_kl", "nats a token", mean_kl);
+  visit("mean_kl_ci95", "nats a token", mean_kl_ci95);
+  visit("kl_percentiles", "nats", kl_percentiles);
+  visit("same_top1", "", same_top1);
+  visit("same_top1_ci95", "", same_top1_ci95);
+  visit("acceptance", "", acceptance);
+  visit("mean_delta_p", "", mean_delta_p);
+  visit("rms_delta_p", "", rms_delta_p);
+  visit("delta_p_percentiles", "", delta_p_percentiles);
+  visit("delta_nll_above_1", "", delta_nll_above_1);
+  visit("delta_nll_above_3", "", delta_nll_above_3);
+  visit("greedy_accuracy", "", greedy_accuracy);
+  visit("greedy_accuracy_ci95", "", greedy_accuracy_ci95);
+  visit("spans", "ranges", spans);
+  visit("spans_exact", "ranges", spans_exact);
+  visit("answers", "", answers);
+  visit("answers_ci95", "", answers_ci95);
 }
 
 // "1 sample failed, ..."; empty if the instance has totals.

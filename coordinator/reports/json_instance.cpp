@@ -22,6 +22,29 @@ void put_deltas(OrderedJson& object, const InstanceNumbers& numbers) {
   put_measured(object, "p_value_holm", numbers.p_value_holm);
 }
 
+void put_divergence(OrderedJson& object, const InstanceNumbers& numbers) {
+  put_measured(object, "mean_kl", numbers.mean_kl);
+  put_measured(object, "mean_kl_ci95", numbers.mean_kl_ci95);
+  put_measured(object, "kl_percentiles", numbers.kl_percentiles);
+  put_measured(object, "same_top1", numbers.same_top1);
+  put_measured(object, "same_top1_ci95", numbers.same_top1_ci95);
+  put_measured(object, "acceptance", numbers.acceptance);
+  put_measured(object, "mean_delta_p", numbers.mean_delta_p);
+  put_measured(object, "rms_delta_p", numbers.rms_delta_p);
+  put_measured(object, "delta_p_percentiles", numbers.delta_p_percentiles);
+  put_measured(object, "delta_nll_above_1", numbers.delta_nll_above_1);
+  put_measured(object, "delta_nll_above_3", numbers.delta_nll_above_3);
+}
+
+void put_answers(OrderedJson& object, const InstanceNumbers& numbers) {
+  put_measured(object, "greedy_accuracy", numbers.greedy_accuracy);
+  put_measured(object, "greedy_accuracy_ci95", numbers.greedy_accuracy_ci95);
+  put_measured(object, "spans", numbers.spans);
+  put_measured(object, "spans_exact", numbers.spans_exact);
+  put_measured(object, "answers", numbers.answers);
+  put_measured(object, "answers_ci95", numbers.answers_ci95);
+}
+
 void put_cache(OrderedJson& object, const InstanceNumbers& numbers) {
   put_measured(object, "attended_density", numbers.attended_density);
   put_measured(object, "kept_fraction", numbers.kept_fraction);

@@ -13,6 +13,12 @@ void put_identity(OrderedJson& object, const MethodResult& method);
 // Puts the differences from the baseline with their intervals and p-values.
 void put_deltas(OrderedJson& object, const InstanceNumbers& numbers);
 
+// Puts what compares the instance's distributions with the baseline's.
+void put_divergence(OrderedJson& object, const InstanceNumbers& numbers);
+
+// Puts how often greedy generation would have written the scored tokens and ranges.
+void put_answers(OrderedJson& object, const InstanceNumbers& numbers);
+
 // Puts attended_density, kept_fraction and the bytes of the cache.
 void put_cache(OrderedJson& object, const InstanceNumbers& numbers);
 

@@ -6,6 +6,13 @@ namespace {
 OrderedJson json_of(double number) { return number; }
 OrderedJson json_of(std::int64_t number) { return number; }
 OrderedJson json_of(const Interval& interval) { return OrderedJson::array({interval.low, interval.high}); }
+template <HasTokenPercentiles Percentiles>
+OrderedJson json_of(const Percentiles& percentiles) {
+  OrderedJson json;
+  for (std::size_t i = 0; i < percentiles.values.size(); ++i)
+    json[Percentiles::kPercentiles[i].name] = percentiles.values[i];
+  return json;
+}
 
 template <class Value>
 void put(OrderedJson& object, const std::string& key, const Measured<Value>& measured) {
@@ -25,6 +32,15 @@ void put_measured(OrderedJson& object, const std::string& key, const Measured<st
 
 void put_measured(OrderedJson& object, const std::string& key, const Measured<Interval>& interval) {
   put(object, key, interval);
+}
+
+void put_measured(OrderedJson& object, const std::string& key, const Measured<KlPercentiles>& percentiles) {
+  put(object, key, percentiles);
+}
+
+void put_measured(OrderedJson& object, const std::string& key,
+                  const Measured<DeltaPPercentiles>& percentiles) {
+  put(object, key, percentiles);
 }
 
 }  // namespace kvcompare

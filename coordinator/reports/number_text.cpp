@@ -31,6 +31,8 @@ std::string delta_text(double delta) {
   return formatted(delta != 0 && std::abs(delta) < kSmall ? "%+.1e" : "%+.4f", delta);
 }
 
+std::string kl_text(double kl) { return formatted(kl != 0 && std::abs(kl) < kSmall ? "%.1e" : "%.4f", kl); }
+
 std::string interval_text(const Interval& interval) {
   return "[" + delta_text(interval.low) + ", " + delta_text(interval.high) + "]";
 }

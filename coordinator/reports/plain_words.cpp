@@ -108,6 +108,13 @@ std::string not_distinguishable(const Comparison& comparison, std::size_t method
   return n_more == 0 ? text : text + " and " + counted(static_cast<std::int64_t>(n_more), "other");
 }
 
+// ", writes 37 of 40 answers"; empty where the data asks for none.
+std::string answers(const MethodResult& method) {
+  if (!method.totals || !method.totals->sums.answers || method.totals->sums.answers->spans == 0) return "";
+  const auto& counts = *method.totals->sums.answers;
+  return ", writes " + std::to_string(counts.spans_exact) + " of " + counted(counts.spans, "answer");
+}
+
 }  // namespace
 
 std::string plain_words(const Comparison& comparison, std::size_t method) {
@@ -115,11 +122,11 @@ std::string plain_words(const Comparison& comparison, std::size_t method) {
   if (!result.failed.empty())
     return "no totals, because " + counted(std::ssize(result.failed), "sample") +
            " failed: a part of the samples compares with nothing";
-  if (method == 0) return "keeps every key: the others are measured against it";
+  if (method == 0) return "keeps every key" + answers(result) + ": the others are measured against it";
   if (!result.totals) return "no totals";
   const auto& all = comparison.statistics.against_baseline;
   const AgainstBaseline against = method < all.size() ? all[method] : AgainstBaseline{};
-  const std::string keeps = "keeps " + kept_percent(*result.totals) + " of the keys";
+  const std::string keeps = "keeps " + kept_percent(*result.totals) + " of the keys" + answers(result);
   const std::string costs = cost(against);
   if (costs.empty())
     return keeps + "; what it costs is not known" + (against.reason.empty() ? "" : ": " + against.reason);

@@ -1,7 +1,7 @@
 #include "coordinator/reports/results_csv.h"
 
 #include <algorithm>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "common/run/instance_name.h"
@@ -37,11 +37,7 @@ Fields titles(const Fields& parameters) {
   Fields titles{"method_name", "label", "instance"}, reasons;
   titles.insert(titles.end(), parameters.begin(), parameters.end());
   visit_numbers(InstanceNumbers{}, [&](const std::string& name, const char*, const auto& number) {
-    if (std::is_same_v<decltype(number), const Measured<Interval>&>) {
-      titles.insert(titles.end(), {name + "_low", name + "_high"});
-    } else {
-      titles.push_back(name);
-    }
+    for (auto& title : csv_titles(name, number)) titles.push_back(std::move(title));
     reasons.push_back(name + "_reason");
   });
   titles.insert(titles.end(), {"scored", "failed_samples"});

@@ -38,7 +38,7 @@ Measured<double> nll_delta(const SampleRow& row, const NllBySample& baseline, bo
   return {row.numbers.total_nll - reference->second, {}};
 }
 
-Fields numbers(const SampleRow& row, const Measured<double>& delta) {
+Fields numbers_of(const SampleRow& row, const Measured<double>& delta) {
   Fields fields;
   visit_sample_columns(row.numbers, [&](std::string_view column, const auto& number) {
     fields.push_back(shortest(number));
@@ -66,7 +66,7 @@ std::string samples_csv(const Comparison& comparison) {
     const bool is_baseline = &method == &comparison.methods.front();
     std::map<SampleIndex, Fields> rows;
     for (const auto& row : method.per_sample)
-      rows[row.sample] = numbers(row, nll_delta(row, baseline, is_baseline));
+      rows[row.sample] = numbers_of(row, nll_delta(row, baseline, is_baseline));
     for (const auto& failed : method.failed) rows[failed.sample] = no_numbers(failed);
     const auto instance = instance_name(method.spec);
     for (const auto& [sample, values] : rows) {

@@ -24,6 +24,8 @@ OrderedJson json_line(const Comparison& comparison, std::size_t place) {
   put_deltas(line, numbers);
   put_measured(line, "compression_ratio", numbers.avg_compression_ratio);
   put_cache(line, numbers);
+  put_divergence(line, numbers);
+  put_answers(line, numbers);
   if (!method.failed.empty()) line["failed_samples"] = method.failed.size();
   return line;
 }
@@ -34,7 +36,12 @@ std::string summary_json(const Comparison& comparison) {
   OrderedJson report;
   report["schema_version"] = kSchemaVersion;
   report["scored"] = scored_flag(comparison);
-  put_measured(report, "baseline_perplexity", instance_numbers(comparison, 0).perplexity);
+  const auto baseline = instance_numbers(comparison, 0);
+  put_measured(report, "baseline_perplexity", baseline.perplexity);
+  put_measured(report, "baseline_greedy_accuracy", baseline.greedy_accuracy);
+  put_measured(report, "baseline_greedy_accuracy_ci95", baseline.greedy_accuracy_ci95);
+  put_measured(report, "baseline_answers", baseline.answers);
+  put_measured(report, "baseline_answers_ci95", baseline.answers_ci95);
   report["results"] = OrderedJson::array();
   for (std::size_t place = 1; place < comparison.methods.size(); ++place)
     report["results"].push_back(json_line(comparison, place));

@@ -103,6 +103,12 @@ std::string results(const Comparison& comparison) {
             kNotDistinguishable +
             " behind ΔNLL: not distinguishable from the baseline, by the interval or by "
             "the sign-flip test after Holm's correction.\n";
+  if (std::ranges::count(grid.titles, column::kMeanKl) > 0)
+    text +=
+        "Mean KL: how far the distribution of the next token is from the baseline's, in nats a token. Same "
+        "top-1: share of the tokens for which both have the same first choice.\n";
+  if (std::ranges::count(grid.titles, column::kAnswers) > 0)
+    text += "Answers: scored ranges that greedy generation would have written exactly, of all.\n";
   if (const auto reason = why_no_intervals(comparison); !reason.empty())
     text += "There are no intervals: " + markdown_text(reason) + ".\n";
   return text;

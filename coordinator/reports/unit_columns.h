@@ -1,10 +1,12 @@
-// The numbers of a unit as reports show them, in their order: what UnitNumbers lists, and two that follow
-// from it.
+// The numbers of a unit as reports show them, in their order: what UnitNumbers lists, and what follows from
+// it. A number that may be absent is an optional.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "common/run/for_each_number.h"
+#include "coordinator/reports/divergence_means.h"
 
 namespace kvcompare {
 
@@ -28,6 +30,8 @@ void visit_sample_columns(const UnitNumbers& numbers, const Visit& visit) {
     if (field.shown_in == ShownIn::kSamples) visit(field.column, number);
     if (field.column == std::string_view("keys_kept")) visit(kDensityColumn, numbers.attended_density());
   });
+  const auto& divergence = numbers.divergence;
+  visit_means(divergence ? std::optional(means_of(*divergence, numbers.n_scored())) : std::nullopt, visit);
 }
 
 }  // namespace kvcompare

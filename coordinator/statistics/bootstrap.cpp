@@ -24,6 +24,16 @@ double Bootstrap::attended_density(std::size_t method, std::size_t resample) con
   return drawn_.of(of.attended)[resample] / drawn_.of(of.attendable)[resample];
 }
 
+std::optional<Interval> Bootstrap::quotient_interval(std::size_t part, std::size_t whole) const {
+  std::vector<double> quotients;
+  quotients.reserve(kN);
+  for (std::size_t r = 0; r < kN; ++r)
+    if (drawn_.of(whole)[r] != 0) quotients.push_back(drawn_.of(part)[r] / drawn_.of(whole)[r]);
+  if (static_cast<double>(kN - quotients.size()) > kMostLeftOut * static_cast<double>(kN))
+    return std::nullopt;
+  return middle_95_percent(quotients);
+}
+
 Interval Bootstrap::interval(std::size_t a, std::size_t b) const {
   std::vector<double> differences(kN);
   for (std::size_t r = 0; r < kN; ++r) differences[r] = difference(a, b, r);

@@ -11,6 +11,8 @@
 
 namespace kvcompare {
 
+inline constexpr double kMostLeftOut = 0.05;  // of the resamples, where a number is not defined in each
+
 // Methods are given by their place in SampleSums::methods, and must have no failed unit. Several threads may
 // call the const members.
 class Bootstrap {
@@ -24,6 +26,11 @@ class Bootstrap {
   // The interval of the difference of perplexities. Absent if a resample has a perplexity that is too large
   // for a double.
   std::optional<Interval> ppl_interval(std::size_t a, std::size_t b) const;
+
+  // The interval of a quotient of two sums, from the resamples in which the lower one is not 0. Absent if
+  // more than kMostLeftOut of them are left out.
+  //   part, whole : columns of the SummedColumns
+  std::optional<Interval> quotient_interval(std::size_t part, std::size_t whole) const;
 
   // Values in one resample.
   double difference(std::size_t a, std::size_t b, std::size_t resample) const;  // nats a token

@@ -11,8 +11,6 @@
 namespace kvcompare {
 namespace {
 
-constexpr double kMostLeftOut = 0.05;  // in this share of the resamples a sweep may miss the density
-
 std::string three_digits(double value) {
   std::array<char, 32> buffer;
   const auto result =

@@ -13,7 +13,18 @@ MethodSums method_sums(const std::vector<SampleRow>& rows) {
     sums.total_nll.push_back(row.numbers.total_nll);
     sums.attended.push_back(static_cast<double>(row.numbers.keys.attended));
     sums.attendable.push_back(static_cast<double>(row.numbers.keys.attendable));
+    if (const auto& divergence = row.numbers.divergence) {
+      sums.kl.push_back(divergence->sum_kl);
+      sums.same_top1.push_back(static_cast<double>(divergence->n_same_top1));
+    }
+    if (const auto& answers = row.numbers.answers) {
+      sums.greedy_hits.push_back(static_cast<double>(answers->greedy_hits));
+      sums.spans.push_back(static_cast<double>(answers->spans));
+      sums.spans_exact.push_back(static_cast<double>(answers->spans_exact));
+    }
   }
+  for (auto* numbers : {&sums.kl, &sums.same_top1, &sums.greedy_hits, &sums.spans, &sums.spans_exact})
+    if (numbers->size() < rows.size()) numbers->clear();  // a part of the samples compares with nothing
   return sums;
 }
 

@@ -9,10 +9,16 @@
 
 namespace kvcompare {
 
+// [n_samples] each. Numbers that were not measured are empty.
 struct MethodSums {
-  std::vector<double> total_nll;  // [n_samples], nats
-  std::vector<double> attended;   // [n_samples], whole numbers: keys seen by all queries
+  std::vector<double> total_nll;  // nats
+  std::vector<double> attended;   // whole numbers, as all below but kl: keys seen by all queries
   std::vector<double> attendable;
+  std::vector<double> kl;           // nats
+  std::vector<double> same_top1;    // tokens
+  std::vector<double> greedy_hits;  // tokens
+  std::vector<double> spans;
+  std::vector<double> spans_exact;
 };
 
 struct SampleSums {

@@ -12,7 +12,7 @@ constexpr double kRounding = 1e-12;  // of the sum of absolute differences
 }  // namespace
 
 SignFlips::SignFlips(const SummedColumns& columns, int n_threads)
-    : columns_(columns), flipped_(Weights::kSigns, columns.without_densities(), kResamples, n_threads) {}
+    : columns_(columns), flipped_(Weights::kSigns, columns.of_nll(), kResamples, n_threads) {}
 
 double SignFlips::p_value(std::size_t a, std::size_t b) const {
   const double least =

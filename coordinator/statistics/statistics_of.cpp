@@ -7,6 +7,7 @@
 #include "coordinator/statistics/equal_density.h"
 #include "coordinator/statistics/holm.h"
 #include "coordinator/statistics/in_parallel.h"
+#include "coordinator/statistics/quality_intervals.h"
 #include "coordinator/statistics/reasons.h"
 #include "coordinator/statistics/sample_sums.h"
 #include "coordinator/statistics/sign_flips.h"
@@ -39,8 +40,7 @@ AgainstBaseline against_baseline(const Comparison& comparison, const SummedColum
   } else if (!comparison.methods[0].totals) {
     row.reason = kBaselineFailed;
   } else if (!comparison.methods[m].totals) {
-    row.reason = counted(std::ssize(comparison.methods[m].failed), "sample") +
-                 " failed, and a part of the samples compares with nothing";
+    row.reason = reason_for_no_totals(std::ssize(comparison.methods[m].failed));
   } else {
     if (columns.n_samples() > 0) row.avg_nll_delta = columns.avg_nll_difference(m, 0);
     if (columns.n_samples() < kFewestSamples) row.reason = reason_for_too_few(columns.n_samples());
@@ -115,6 +115,8 @@ void add_intervals(Statistics& statistics, const SummedColumns& columns, int n_t
   });
   fill_open(statistics.differences, n_threads,
             [&](Difference& row, std::size_t) { row.ci95 = bootstrap.interval(place(row.a), place(row.b)); });
+  fill_open(statistics.quality, n_threads,
+            [&](QualityIntervals& row, std::size_t m) { add_intervals(row, columns.of(m), bootstrap); });
   fill_open(statistics.equal_density, n_threads,
             [&](AtDensity& row, std::size_t) { add_interval(row, bootstrap); });
 }
@@ -129,6 +131,7 @@ Statistics statistics_of(const Comparison& comparison, const std::vector<double>
   Statistics statistics;
   for (std::size_t m = 0; m < comparison.methods.size(); ++m)
     statistics.against_baseline.push_back(against_baseline(comparison, columns, m));
+  statistics.quality = quality_rows(comparison, columns);
   statistics.differences_reason = reason_for_no_pairs(instances);
   if (statistics.differences_reason.empty()) statistics.differences = differences(instances, columns);
   statistics.equal_density = equal_density(comparison, columns, sweeps, densities);

@@ -16,8 +16,9 @@ double sum(const std::vector<double>& values) { return std::accumulate(values.be
 SummedColumns::SummedColumns(const SampleSums& sums, std::span<const std::size_t> with_density)
     : columns_{sums.n_scored}, of_method_(sums.methods.size()) {
   add_nll(sums);
-  n_without_densities_ = columns_.size();
+  n_of_nll_ = columns_.size();
   add_densities(sums, with_density);
+  add_quality(sums);
 }
 
 void SummedColumns::add_nll(const SampleSums& sums) {
@@ -42,6 +43,27 @@ void SummedColumns::add_densities(const SampleSums& sums, std::span<const std::s
     if (attendable == kScored || columns_[attendable] != sums.methods[m]->attendable)
       attendable = add(sums.methods[m]->attendable);
     of_method_[m].attendable = attendable;
+  }
+}
+
+std::optional<std::size_t> SummedColumns::add_measured(const std::vector<double>& column) {
+  if (column.empty()) return std::nullopt;
+  return add(column);
+}
+
+// The ranges that samples name are the same under all methods, and share a column.
+void SummedColumns::add_quality(const SampleSums& sums) {
+  std::optional<std::size_t> spans;
+  for (std::size_t m = 0; m < sums.methods.size(); ++m) {
+    if (!sums.methods[m]) continue;
+    const auto& method = *sums.methods[m];
+    of_method_[m].kl = add_measured(method.kl);
+    of_method_[m].same_top1 = add_measured(method.same_top1);
+    of_method_[m].greedy_hits = add_measured(method.greedy_hits);
+    if (sum(method.spans) == 0) continue;
+    if (!spans || columns_[*spans] != method.spans) spans = add(method.spans);
+    of_method_[m].spans = spans;
+    of_method_[m].spans_exact = add(method.spans_exact);
   }
 }
 

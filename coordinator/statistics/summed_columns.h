@@ -1,6 +1,7 @@
 // The numbers that are summed over samples, as columns, and which column belongs to which method.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,8 @@ class SummedColumns {
   struct OfMethod {
     std::size_t high = 0, low = 0;  // the two parts of the NLL, see exact_halves.h
     std::size_t attended = 0, attendable = 0;
+    std::optional<std::size_t> kl{}, same_top1{}, greedy_hits{};  // absent: not measured
+    std::optional<std::size_t> spans{}, spans_exact{};            // absent: the same, or there are none
   };
   static constexpr std::size_t kScored = 0;
 
@@ -21,7 +24,7 @@ class SummedColumns {
   SummedColumns(const SampleSums& sums, std::span<const std::size_t> with_density);
 
   std::span<const std::vector<double>> all() const { return columns_; }
-  std::span<const std::vector<double>> without_densities() const { return all().first(n_without_densities_); }
+  std::span<const std::vector<double>> of_nll() const { return all().first(n_of_nll_); }
   std::int64_t n_samples() const { return std::ssize(columns_[kScored]); }
   const OfMethod& of(std::size_t method) const { return of_method_[method]; }
 
@@ -36,10 +39,12 @@ class SummedColumns {
   std::size_t add(std::vector<double> column);
   void add_nll(const SampleSums& sums);
   void add_densities(const SampleSums& sums, std::span<const std::size_t> methods);
+  void add_quality(const SampleSums& sums);
+  std::optional<std::size_t> add_measured(const std::vector<double>& column);
 
   std::vector<std::vector<double>> columns_;  // [n_columns][n_samples]
-  std::size_t n_without_densities_ = 0;
-  std::vector<OfMethod> of_method_;  // [SampleSums::methods]
+  std::size_t n_of_nll_ = 0;                  // with kScored
+  std::vector<OfMethod> of_method_;           // [SampleSums::methods]
 };
 
 }  // namespace kvcompare

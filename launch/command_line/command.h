@@ -58,6 +58,14 @@ struct ReportCommand {
   std::optional<std::filesystem::path> output;    // the run's own, or comparison_report, if absent
   bool report_text = false;                       // the page shows the first words of texts
   std::optional<std::vector<double>> at_density;  // those of each run if absent
+  std::string format = "files";                   // files | llama-perplexity: print that, and write nothing
+};
+
+struct InspectCommand {
+  std::filesystem::path folder;           // of a run that is complete
+  std::int64_t n_tokens = 20;             // of each instance
+  std::optional<std::string> instance{};  // label; all if absent
+  std::filesystem::path tokenizer{};      // folder with tokenizer.json; that of the model if empty
 };
 
 struct DoctorCommand {
@@ -72,7 +80,8 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command = std::variant<CompareCommand, DoctorCommand, FinalizeCommand, ReportCommand, TokenizeCommand,
-                             TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
+using Command =
+    std::variant<CompareCommand, DoctorCommand, FinalizeCommand, InspectCommand, ReportCommand,
+                 TokenizeCommand, TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

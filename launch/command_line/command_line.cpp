@@ -216,20 +216,55 @@ Command parse_verify(const Arguments& flags) {
                        settings.n_recompute};
 }
 
+struct FoldersAndFlags {
+  Arguments folders;
+  Arguments flags;
+};
+
+// Folders come first, or behind flags that each have one value.
+FoldersAndFlags folders_and_flags(const Arguments& words, const std::vector<Flag>& table) {
+  const auto is_flag = [](const std::string& word) { return word.starts_with("-"); };
+  const auto first_flag = std::ranges::find_if(words, is_flag);
+  if (first_flag != words.begin()) return {{words.begin(), first_flag}, {first_flag, words.end()}};
+  FoldersAndFlags result;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!is_flag(words[i])) {
+      result.folders.push_back(words[i]);
+      continue;
+    }
+    result.flags.push_back(words[i]);
+    const auto* flag = words[i].starts_with("--") ? find_flag(table, words[i].substr(2)) : nullptr;
+    if (flag != nullptr && flag->value.kind != FlagKind::kSwitch && i + 1 < words.size())
+      result.flags.push_back(words[++i]);
+  }
+  return result;
+}
+
 Command parse_report(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{report_help()};
-  folder_of("report", flags);
-  const auto first_flag = std::ranges::find_if(flags, [](const auto& word) { return word.starts_with("-"); });
+  const auto [folders, others] = folders_and_flags(flags, report_flags());
+  folder_of("report", folders);
   Settings settings;
-  for (const GivenValue& given : match_arguments({first_flag, flags.end()}, report_flags()))
-    apply(given, settings);
-  ReportCommand command{.folders = {flags.begin(), first_flag},
+  for (const GivenValue& given : match_arguments(others, report_flags())) apply(given, settings);
+  ReportCommand command{.folders = {folders.begin(), folders.end()},
                         .output = std::nullopt,
                         .report_text = settings.options.report_text,
-                        .at_density = std::nullopt};
+                        .at_density = std::nullopt,
+                        .format = settings.report_format};
   if (settings.origins.contains("output")) command.output = settings.options.output_dir;
   if (settings.origins.contains("at_density")) command.at_density = settings.spec.at_density;
   return command;
+}
+
+Command parse_inspect(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{inspect_help()};
+  Settings settings;
+  const auto [folders, others] = folders_and_flags(flags, inspect_flags());
+  if (folders.size() != 1)
+    throw ConfigError("inspect", "give the one folder of a run: kvcompare inspect OUT --top 20");
+  for (const GivenValue& given : match_arguments(others, inspect_flags())) apply(given, settings);
+  settings.inspect.folder = folders.front();
+  return settings.inspect;
 }
 
 Command parse_doctor(const Arguments& flags) {
@@ -273,6 +308,7 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "compare") return parse_compare(flags, arguments);
   if (name == "doctor") return parse_doctor(flags);
   if (name == "finalize") return parse_finalize(flags);
+  if (name == "inspect") return parse_inspect(flags);
   if (name == "report") return parse_report(flags);
   if (name == "rerun") return parse_rerun(flags, arguments);
   if (name == "verify") return parse_verify(flags);

@@ -25,7 +25,9 @@ struct Settings {
   std::set<std::string> included;  // methods that switches of their own add
   std::filesystem::path config;
   TokenizeCommand tokenize;
+  InspectCommand inspect;
   std::optional<std::int64_t> n_recompute;
+  std::string report_format = ReportCommand{}.format;
   KvzapTrainingSpec training;
   std::map<std::string, std::string> origins;  // name of a flag: where its value was given
 };

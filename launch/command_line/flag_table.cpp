@@ -386,7 +386,11 @@ std::vector<Flag> output_flags() {
       {"overwrite", kGroup, on_off(&RunOptions::overwrite), "",
        "Remove the results of an earlier run from the output folder.", ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
-       "Keep the NLL of every token, in results.h5.", ""},
+       "Keep the NLL of every token, in results.h5, and with it KL divergence, Δp and greedy hits.", ""},
+      {"save_tokens", kGroup, on_off(&RunSpec::save_tokens), "",
+       "Keep the ids of every sample's tokens, in the journal and results.h5. With --save_token_nll "
+       "`kvcompare inspect` and report.html then show the tokens that methods predict worst, in their text.",
+       ""},
       {"no_divergence", kGroup, on_off(&RunSpec::no_divergence), "",
        "Do not compare the distributions of methods with the baseline's (kl, same_top1, delta_p).", ""},
       {"report_text", kGroup, on_off(&RunOptions::report_text), "",
@@ -525,12 +529,30 @@ const std::vector<Flag>& report_flags() {
                            "", "Gets the files. Made if it is not there.",
                            "the folder of the run; comparison_report for several"}};
     for (auto& flag : shared_flags({"at_density", "report_text"})) all.push_back(std::move(flag));
+    all.push_back({"format", FlagGroup::kOutput,
+                   choice(&Settings::report_format, {"files", "llama-perplexity"}), "",
+                   "llama-perplexity: print the tables of llama.cpp's llama-perplexity --kl-divergence, one "
+                   "for each method, and write no file.",
+                   "files"});
     for (auto& flag : all)
       if (flag.value.kind != FlagKind::kSwitch)
         flag.value.shown = [](const Settings&) { return std::string(); };
     all[1].absent = "those of each run";
     return all;
   }();
+  return flags;
+}
+
+const std::vector<Flag>& inspect_flags() {
+  static const std::vector<Flag> flags = {
+      {"top", FlagGroup::kOutput,
+       whole_number(&InspectCommand::n_tokens, std::int64_t{1}, std::int64_t{1000000}), "tokens",
+       "So many of each method: those with the largest ΔNLL.", ""},
+      {"instance", FlagGroup::kOutput, text(&InspectCommand::instance, "LABEL", "a label of the run's table"),
+       "", "Only this one, by its name in the table: \"StreamingLLM 0.75\".", "all but the baseline"},
+      {"tokenizer", FlagGroup::kData,
+       text(&InspectCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
+       "Folder with tokenizer.json, or that file, by which ids become text.", "that of the run's model"}};
   return flags;
 }
 

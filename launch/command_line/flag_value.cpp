@@ -121,6 +121,9 @@ FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool 
   return any_number(pointer, std::move(accepted), fits);
 }
 
+FlagValue choice(std::string Settings::*pointer, const std::vector<std::string>& choices) {
+  return any_choice(pointer, choices);
+}
 FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices) {
   return any_choice(pointer, choices);
 }

@@ -29,8 +29,8 @@ extern template std::optional<std::uint64_t> parse_whole(std::string_view, std::
 // Positions in a sequence, and counts of them.
 inline constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
-// The member of RunSpec, MethodFlags, RunOptions, KvzapTrainingSpec, TokenizeCommand or Settings that a
-// pointer to member names.
+// The member of RunSpec, MethodFlags, RunOptions, KvzapTrainingSpec, TokenizeCommand, InspectCommand or
+// Settings that a pointer to member names.
 template <class AnySettings, class Owner, class Value>
 auto& member(AnySettings& settings, Value Owner::*pointer) {
   if constexpr (std::is_same_v<Owner, RunSpec>)
@@ -43,6 +43,8 @@ auto& member(AnySettings& settings, Value Owner::*pointer) {
     return settings.training.*pointer;
   else if constexpr (std::is_same_v<Owner, TokenizeCommand>)
     return settings.tokenize.*pointer;
+  else if constexpr (std::is_same_v<Owner, InspectCommand>)
+    return settings.inspect.*pointer;
   else
     return settings.*pointer;
 }
@@ -81,6 +83,7 @@ FlagValue number(double MethodFlags::*pointer, std::string accepted, bool (*fits
 FlagValue number(double KvzapTrainingSpec::*pointer, std::string accepted, bool (*fits)(double));
 
 // `choices` may be joined by '|' in the help.
+FlagValue choice(std::string Settings::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string RunSpec::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string RunOptions::*pointer, const std::vector<std::string>& choices);
 FlagValue choice(std::string KvzapTrainingSpec::*pointer, const std::vector<std::string>& choices);

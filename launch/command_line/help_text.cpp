@@ -37,6 +37,7 @@ Usage
   kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
   kvcompare report OUT...        make the page of a run again, or one page of several runs
+  kvcompare inspect OUT          the tokens that each method predicts worst, in their text
   kvcompare verify OUT           whether results are those that the run computed
   kvcompare rerun OUT            the same run again, into another folder
   kvcompare presses              list the methods with parameters and sources
@@ -177,8 +178,20 @@ data sets, and says what cannot be compared between them.
 
 Usage
   kvcompare report OUT... [--output FOLDER] [FLAGS]
+  kvcompare report --format llama-perplexity OUT
 
 )" + lines_by_group(report_flags());
+}
+
+std::string inspect_help() {
+  return R"(kvcompare inspect OUT shows where a method hurts: the scored tokens with the largest ΔNLL, each in
+its text, for every method of the complete run in the folder OUT. The run must have been made with
+--save_token_nll and --save_tokens.
+
+Usage
+  kvcompare inspect OUT [--top N] [--instance LABEL] [--tokenizer FOLDER]
+
+)" + lines_by_group(inspect_flags());
 }
 
 std::string doctor_help() {

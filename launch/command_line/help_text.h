@@ -12,6 +12,7 @@ std::string train_kvzap_help();
 std::string finalize_help();
 std::string rerun_help();
 std::string report_help();
+std::string inspect_help();
 std::string verify_help();
 std::string doctor_help();
 std::string presses_help();

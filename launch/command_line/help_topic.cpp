@@ -15,19 +15,18 @@ namespace {
 
 using Subcommand = std::pair<const char*, std::string (*)()>;
 
-constexpr Subcommand kSubcommands[] = {{"compare", compare_help},   {"doctor", doctor_help},
-                                       {"finalize", finalize_help}, {"help", compare_help},
-                                       {"presses", presses_help},   {"report", report_help},
-                                       {"rerun", rerun_help},       {"verify", verify_help},
-                                       {"tokenize", tokenize_help}, {"train_kvzap", train_kvzap_help}};
+constexpr Subcommand kSubcommands[] = {{"compare", compare_help},        {"doctor", doctor_help},
+                                       {"finalize", finalize_help},      {"help", compare_help},
+                                       {"inspect", inspect_help},        {"presses", presses_help},
+                                       {"report", report_help},          {"rerun", rerun_help},
+                                       {"verify", verify_help},          {"tokenize", tokenize_help},
+                                       {"train_kvzap", train_kvzap_help}};
 
 // Each subcommand's row of the flag, once if they are the same; "" if there is none.
 std::string flag_help(const std::string& name) {
-  const std::pair<const char*, const std::vector<Flag>&> tables[] = {{"compare", compare_flags()},
-                                                                     {"train_kvzap", train_kvzap_flags()},
-                                                                     {"tokenize", tokenize_flags()},
-                                                                     {"verify", verify_flags()},
-                                                                     {"report", report_flags()}};
+  const std::pair<const char*, const std::vector<Flag>&> tables[] = {
+      {"compare", compare_flags()}, {"train_kvzap", train_kvzap_flags()}, {"tokenize", tokenize_flags()},
+      {"verify", verify_flags()},   {"report", report_flags()},           {"inspect", inspect_flags()}};
   std::string text, last;
   for (const auto& [subcommand, flags] : tables) {
     const Flag* flag = find_flag(flags, name);

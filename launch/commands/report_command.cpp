@@ -1,6 +1,5 @@
 #include "launch/commands/report_command.h"
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,16 +13,15 @@
 #include "common/files/atomic_file.h"
 #include "common/files/directory_lock.h"
 #include "common/log.h"
-#include "common/plural.h"
 #include "common/terminal_width.h"
 #include "coordinator/reports/journal_comparison.h"
+#include "coordinator/reports/llama_perplexity.h"
 #include "coordinator/reports/page/report_page.h"
 #include "coordinator/reports/table.h"
 #include "coordinator/write_reports.h"
-#include "launch/session/output_folder.h"
+#include "launch/session/complete_journal.h"
 #include "launch/session/publish.h"
 #include "launch/session/standard_output.h"
-#include "launch/session/texts_of_samples.h"
 
 namespace kvcompare {
 namespace {
@@ -34,29 +32,16 @@ struct Run {
   std::string name;
   Journal journal;
   Comparison comparison;
-  std::map<SampleIndex, std::string> first_words;
+  PageTexts texts;
 
-  PageRun page() const { return {name, comparison, journal.sessions(), first_words}; }
+  PageRun page() const { return {name, comparison, journal.sessions(), texts}; }
 };
 
-Journal read_complete_journal(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::exists(journal_path(folder), error) && !error)
-    throw ConfigError("report", folder.string() + " holds no journal.jsonl; give the --output_dir of a run");
-  Journal journal(journal_path(folder));
-  if (journal.n_settled() < journal.n_units())
-    throw ConfigError(
-        "report", folder.string() +
-                      " holds a run that is not complete: " + std::to_string(journal.n_settled()) + " of " +
-                      counted(journal.n_units(), "unit") + " are done; kvcompare --resume goes on with it");
-  return journal;
-}
-
-Run read_run(const fs::path& folder, const ReportCommand& command) {
-  auto journal = read_complete_journal(folder);
+Run run_in(const fs::path& folder, const ReportCommand& command) {
+  auto journal = read_complete_journal("report", folder);
   auto comparison = comparison_of(journal, command.at_density);
-  auto words = command.report_text ? texts_of_samples(journal.header()) : TextsOfSamples{};
-  return {folder.string(), std::move(journal), std::move(comparison), std::move(words)};
+  auto texts = page_texts(journal, comparison, command.report_text ? Texts::kShow : Texts::kOmit);
+  return {folder.string(), std::move(journal), std::move(comparison), std::move(texts)};
 }
 
 void refuse_repeated(const std::vector<fs::path>& folders) {
@@ -79,10 +64,25 @@ void report_several(const std::vector<Run>& runs, const fs::path& folder) {
   write_file_atomically(folder / kPageFile, report_page(pages));
 }
 
+constexpr const char* kLlamaPerplexityFormat = "llama-perplexity";
+
+ExitCode print_llama_perplexity(const ReportCommand& command) {
+  if (command.folders.size() > 1)
+    throw ConfigError("--format", std::string(kLlamaPerplexityFormat) + " is of one run; give one folder");
+  if (command.output || command.report_text || command.at_density)
+    throw ConfigError("--format", std::string(kLlamaPerplexityFormat) +
+                                      " prints tables on stdout and writes no file; leave --output, "
+                                      "--report_text and --at_density out");
+  const auto journal = read_complete_journal("report", command.folders.front());
+  print(llama_perplexity_text(comparison_of(journal), read_run(journal)));
+  return ExitCode::kComplete;
+}
+
 }  // namespace
 
 ExitCode run_report(const ReportCommand& command) {
   refuse_repeated(command.folders);
+  if (command.format == kLlamaPerplexityFormat) return print_llama_perplexity(command);
   const bool is_one = command.folders.size() == 1;
   if (is_one && !command.output && command.at_density)
     throw ConfigError("--at_density",
@@ -90,7 +90,7 @@ ExitCode run_report(const ReportCommand& command) {
   const auto folder =
       command.output.value_or(is_one ? command.folders.front() : fs::path("comparison_report"));
   std::vector<Run> runs;
-  for (const auto& one : command.folders) runs.push_back(read_run(one, command));
+  for (const auto& one : command.folders) runs.push_back(run_in(one, command));
   const DirectoryLock lock(folder);  // makes it
   if (is_one)
     report_one(runs.front(), folder);

@@ -88,8 +88,7 @@ void check_hashes(const fs::path& folder, const nlohmann::json& marker, const st
 
 void check_against_journal(const nlohmann::json& marker, const Journal& journal) {
   const ScratchFolder scratch;
-  write_reports(scratch.path(), comparison_of(journal), journal.sessions(),
-                [&](UnitId unit) { return journal.read_unit(unit); });
+  write_reports(scratch.path(), comparison_of(journal), journal.sessions(), read_run(journal));
   check_hashes(scratch.path(), marker, "made from the journal again, gives other bytes");
 }
 

@@ -154,7 +154,7 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
   const CoordinatorHooks hooks{
       .progress = [&](std::int64_t n_done, const Outlook& outlook) { progress.update(n_done, outlook); },
       .stop_requested = [has_told = false]() mutable { return heeded_stop(has_told); },
-      .begins = [&] { folder_.record_growth(*journal_, header_); },
+      .begins = [&] { record_what_is_asked(); },
       .give_up =
           [&] {
             log_warning(told_to_give_up(command_.options));
@@ -170,6 +170,11 @@ void Coordination::evaluate(Messenger& messenger, const Crew& crew, const std::f
   journal_end(coordinate(messenger, crew.n_workers, work_, *journal_, hooks));
 }
 
+void Coordination::record_what_is_asked() {
+  folder_.record_growth(*journal_, header_);
+  folder_.record_tokens(*journal_, header_, work_.samples);
+}
+
 void Coordination::journal_end(const Evaluated& evaluated) {
   journal_->append(SessionEnd{.finished = std::chrono::system_clock::now(),
                               .evaluate_seconds = evaluated.seconds,
@@ -179,8 +184,8 @@ void Coordination::journal_end(const Evaluated& evaluated) {
 }
 
 ExitCode Coordination::finish() {
-  only_note_stop();                           // reports must not be left half written
-  folder_.record_growth(*journal_, header_);  // in case there was no unit to evaluate
+  only_note_stop();        // reports must not be left half written
+  record_what_is_asked();  // in case there was no unit to evaluate
   return publish(folder_.path(), command_.options.report_text ? Texts::kShow : Texts::kOmit);
 }
 

@@ -43,6 +43,7 @@ class Coordination {
 
  private:
   Session session(const Crew& crew) const;
+  void record_what_is_asked();
   void journal_end(const Evaluated& evaluated);
 
   const CompareCommand& command_;

@@ -1,5 +1,6 @@
 #include "launch/session/output_folder.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <system_error>
@@ -119,6 +120,17 @@ void OutputFolder::record_growth(JournalWriter& journal, const JournalHeader& he
   if (!std::exchange(has_grown_, false)) return;
   remove_marker(path_);
   journal.append(Growth{header});
+  journal.sync();
+}
+
+void OutputFolder::record_tokens(JournalWriter& journal, const JournalHeader& header,
+                                 std::span<const Sample> samples) {
+  if (!header.spec.save_tokens || std::exchange(has_tokens_, true)) return;
+  for (const auto& sample : samples) {
+    if (std::ranges::binary_search(header.skipped, sample.index)) continue;
+    if (so_far_ && so_far_->has_tokens(sample.index)) continue;
+    journal.append(SampleTokens{.sample = sample.index, .ids = sample.ids});
+  }
   journal.sync();
 }
 

@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
+#include "common/data/sample.h"
 #include "common/files/directory_lock.h"
 #include "common/run/run_options.h"
 #include "coordinator/journal/journal.h"
@@ -41,6 +43,10 @@ class OutputFolder {
   // called only when nothing but a unit can fail any more, because growth cannot be undone.
   void record_growth(JournalWriter& journal, const JournalHeader& header);
 
+  // Writes the tokens of those samples into the journal that it does not hold yet and that have two tokens or
+  // more. Nothing without save_tokens. To be called behind record_growth.
+  void record_tokens(JournalWriter& journal, const JournalHeader& header, std::span<const Sample> samples);
+
  private:
   void remove_results() const;
 
@@ -48,6 +54,7 @@ class OutputFolder {
   DirectoryLock lock_;
   std::optional<Journal> so_far_;  // the journal of a run that is resumed
   bool has_grown_ = false;
+  bool has_tokens_ = false;  // of all samples, in the journal
 };
 
 // OUT/journal.jsonl

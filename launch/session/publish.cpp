@@ -17,7 +17,6 @@
 #include "coordinator/write_reports.h"
 #include "launch/session/output_folder.h"
 #include "launch/session/standard_output.h"
-#include "launch/session/texts_of_samples.h"
 
 namespace kvcompare {
 namespace {
@@ -26,9 +25,8 @@ namespace {
 void write_and_print(const std::filesystem::path& folder, const Comparison& comparison,
                      const Journal& journal, Texts texts) {
   try {
-    write_reports(
-        folder, comparison, journal.sessions(), [&](UnitId unit) { return journal.read_unit(unit); },
-        texts == Texts::kShow ? texts_of_samples(journal.header()) : TextsOfSamples{});
+    write_reports(folder, comparison, journal.sessions(), read_run(journal),
+                  page_texts(journal, comparison, texts));
   } catch (const OutputError&) {
     print(table(comparison, terminal_width(STDOUT_FILENO)));
     throw;

@@ -4,11 +4,9 @@
 #include <filesystem>
 
 #include "common/exit_code.h"
+#include "launch/session/page_texts.h"
 
 namespace kvcompare {
-
-// Whether the page shows the first words of the samples' texts.
-enum class Texts { kOmit, kShow };
 
 // Writes the reports into `folder`, prints the table, and returns how the run went: kComplete,
 // kQuarantinedUnits, or kInterrupted if units are still missing, in which case nothing is written. The caller

@@ -78,6 +78,44 @@ def statistics_of(rng, methods, n_samples, sweeps):
     return {"against_baseline": against, "differences": differences, "equal_density": equal}
 
 
+def quality_of(rng, method, n_spans):
+    """Sums over the tokens of a method that loses `harm` nats a token; the baseline has no distribution to be compared with."""
+    lengths = [row[1] for row in method["per_sample"]]
+    n = sum(lengths)
+    harm = 0 if method["name"] == "baseline" else 0.02 + 0.4 * rng.random()
+    quality = {"answers": {"greedy_hits": int(n * (0.6 - harm / 2)), "spans": n_spans, "spans_exact": int(n_spans * (0.9 - harm))}}
+    if method["name"] != "baseline":
+        kl = [rng.expovariate(1 / harm) for _ in range(200)]
+        quality |= {"kl_of_tokens": kl, "delta_p_of_tokens": [rng.uniform(-1, 1) * harm for _ in range(200)],
+                    "divergence": {"kl": n * harm, "acceptance": n * (1 - harm / 2), "delta_p": -n * harm / 10, "delta_p_squared": n * harm / 20,
+                                   "same_top1": int(n * (1 - harm)), "above_1": int(n * harm / 8), "above_3": int(n * harm / 30)}}
+    return quality
+
+
+def with_quality(run, n_spans=40, seed=5):
+    """The same run, with distributions and answers."""
+    rng = random.Random(seed)
+    run["statistics"]["quality"] = []
+    for method in run["methods"]:
+        quality = method["quality"] = quality_of(rng, method, n_spans)
+        n = sum(row[1] for row in method["per_sample"])
+        around = lambda value: [value * 0.9, value * 1.05]
+        intervals = {"greedy_accuracy": around(quality["answers"]["greedy_hits"] / n)}
+        if n_spans:
+            intervals["answers"] = around(quality["answers"]["spans_exact"] / n_spans)
+        if "divergence" in quality:
+            intervals |= {"mean_kl": around(quality["divergence"]["kl"] / n), "same_top1": around(quality["divergence"]["same_top1"] / n)}
+        run["statistics"]["quality"].append(intervals)
+    return run
+
+
+def with_worst_tokens(run, text="word", n=20):
+    run["worst_tokens"] = [[] if place == 0 else [
+        {"sample": i % 3, "position": 10 + i, "nll": 9 - 0.25 * i + place / 100, "nll_baseline": 0.5, "kl": 2 + 0.125 * i,
+         "before": f"…before {i} ", "token": f"{text}{i}", "after": f" after {i}…"} for i in range(n)] for place in range(len(run["methods"]))]
+    return run
+
+
 def invented_run(seed=1, n_samples=40, ratios=(0.25, 0.5, 0.75, 0.9), methods=METHODS, sinks=(None,), n_layers=8, n_kv_heads=4,
                  longest=2000, with_statistics=True, **changes):
     """sinks: a sweep of each method for each of them."""

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import RunsTest
 
 from chromium import Chromium, find_chromium
-from invented_run import DENSITIES, METHODS, invented_run, with_failure
+from invented_run import DENSITIES, METHODS, invented_run, with_failure, with_quality, with_worst_tokens
 
 MOST_BYTES = 12 << 20
 SECTIONS = ("results", "tradeoff", "equal-density", "differences", "positions", "heads", "samples", "overview", "glossary")
@@ -360,6 +360,124 @@ class Numbers(PageTest):
 
     def test_the_licence_of_the_library_is_kept(self):
         self.assertIn("Permission is hereby granted, free of charge", self.run_script("document.querySelector('footer').textContent"))
+
+
+class Quality(PageTest):
+    """Distributions, answers and the tokens that are predicted worst."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.invented = with_worst_tokens(with_quality(with_failure(invented_run(), 14, 3, "NLL of token 9 is not finite")))
+        cls.methods = cls.invented["methods"]
+        cls.page = cls().page_of("quality", cls.invented)
+
+    def runTest(self):
+        pass
+
+    def setUp(self):
+        self.show(self.page)
+
+    def tearDown(self):
+        self.assert_quiet(self.page)
+
+    def n_tokens(self, method):
+        return sum(row[1] for row in method["per_sample"])
+
+    def test_the_headline_table_has_mean_kl_same_top1_and_answers(self):
+        heads = self.run_script("[...document.querySelectorAll('#results thead th')].map(one => one.textContent)")
+        self.assertEqual(heads[5:7], ["Mean KL", "Answers"])
+        for row, method, intervals in zip(self.table("#results table"), self.methods, self.invented["statistics"]["quality"], strict=True):
+            if "totals" not in method:
+                self.assertEqual(row[5:7], ["–"] * 2)
+                continue
+            answers, n = method["quality"]["answers"], self.n_tokens(method)
+            self.assertEqual(row[6], f"{answers['spans_exact']} of {answers['spans']}")
+            if "divergence" not in method["quality"]:
+                self.assertEqual(row[5], "–")
+                continue
+            sums = method["quality"]["divergence"]
+            self.assertEqual(row[5], f"{shown(sums['kl'] / n)} same top-1 {share(sums['same_top1'] / n)}")
+        self.assertIn("this is the baseline", self.run_script("document.querySelector('#results tbody').rows[0].cells[5].title"))
+
+    def test_the_details_have_every_other_number(self):
+        self.run_script("document.querySelector('#results details').open = true")
+        self.browser.settle()
+        rows = self.table("#results details table")
+        self.assertEqual(len(rows), len(self.methods))
+        for row, method in zip(rows, self.methods):
+            if "totals" not in method or "divergence" not in method["quality"]:
+                continue
+            quality, n = method["quality"], self.n_tokens(method)
+            sums = quality["divergence"]
+            tokens = sorted(quality["kl_of_tokens"])
+            for place, rank in ((2, 100), (3, 180), (4, 198), (5, 200)):  # nearest rank of 200 tokens
+                exact = tokens[rank - 1]
+                self.assertLessEqual(abs(float(row[place]) - exact), 0.004 * exact + 0.00005, (row, place))
+            self.assertEqual(row[6], shown(tokens[-1]))
+            intervals = self.invented["statistics"]["quality"][self.methods.index(method)]
+            for place, text, name, show in ((1, shown(sums["kl"] / n), "mean_kl", shown), (7, share(sums["same_top1"] / n), "same_top1", share),
+                                            (14, f"{quality['answers']['spans_exact']} of 40", "answers", share)):
+                self.assertEqual(row[place], f"{text} [{show(intervals[name][0])}, {show(intervals[name][1])}]")
+            self.assertEqual(row[8], share(sums["acceptance"] / n))
+            self.assertEqual(row[10], f"{100 * math.sqrt(sums['delta_p_squared'] / n):.2f} %")
+            self.assertEqual(row[11:13], [f"{100 * sums[name] / n:.2f} %" for name in ("above_1", "above_3")])
+            self.assertTrue(row[13].startswith(share(quality["answers"]["greedy_hits"] / n)), row[13])
+
+    def test_mean_kl_and_answers_can_be_drawn_against_memory(self):
+        drawn = [(method, intervals) for method, intervals in zip(self.methods, self.invented["statistics"]["quality"])
+                 if "totals" in method and method["name"] != "baseline"]
+        for cost in ("kl", "answers"):
+            self.switch("tradeoff", cost)
+            points = sorted((x, y, high, low) for trace in self.traces("tradeoff") if trace["name"] != "Baseline"
+                            for x, y, high, low in zip(trace["x"], trace["y"], trace["high"], trace["low"]))
+            expected = []
+            for method, intervals in drawn:
+                if cost == "kl":
+                    y, (low, high) = method["quality"]["divergence"]["kl"] / self.n_tokens(method), intervals["mean_kl"]
+                else:
+                    answers = method["quality"]["answers"]
+                    y, (high, low) = 1 - answers["spans_exact"] / answers["spans"], [1 - end for end in intervals["answers"]]
+                expected.append((method["totals"]["attended_density"], y, high - y, y - low))
+            self.assertEqual(len(points), len(expected))
+            for ours, theirs in zip(points, sorted(expected)):
+                for a, b in zip(ours, theirs):
+                    self.assertAlmostEqual(a, b, places=9)
+        hover = self.run_script("document.querySelector('#tradeoff .plot').data.find(one => one.mode === 'lines+markers').text[0]")
+        self.assertIn("mean KL", hover)
+        self.assertIn("<br>answers ", hover)
+
+    def test_the_tokens_that_are_predicted_worst_stand_in_their_text(self):
+        for place in (1, 7):
+            self.choose("tokens", f"0:{place}")
+            for row, token in zip(self.table("#tokens table"), self.invented["worst_tokens"][place], strict=True):
+                self.assertEqual(row, [f"{token['sample']} @ {token['position']}", delta(token["nll"] - token["nll_baseline"]), shown(token["nll"]),
+                                       shown(token["nll_baseline"]), shown(token["kl"]), token["before"] + token["token"] + token["after"]])
+            marked = self.run_script("[...document.querySelectorAll('#tokens mark')].map(one => one.textContent)")
+            self.assertEqual(marked, [token["token"] for token in self.invented["worst_tokens"][place]])
+        self.assertIn("Tokens", self.text("#contents"))
+
+    def test_a_page_without_such_numbers_has_no_place_for_them(self):
+        page = self.page_of("without", invented_run())
+        self.show(page)
+        self.assertNotIn("Mean KL", self.text("#results thead"))
+        self.assertEqual(self.run_script("document.querySelectorAll('#tokens, #results details').length"), 0)
+        self.assertEqual(self.run_script("[...document.querySelectorAll('#tradeoff input[type=radio]')].map(one => one.value).slice(0, 3)"),
+                         ["nll", "ppl", "attended_density"])
+        self.show(self.page)
+
+    def test_nothing_is_wider_than_the_window(self):
+        for width in (400, 1600):
+            self.show(self.page, width)
+            self.assertEqual(self.run_script("[document.documentElement.scrollWidth, document.body.scrollWidth]"), [width, width])
+
+    def test_texts_are_shown_and_never_run(self):
+        page = self.page_of("markup", with_worst_tokens(with_quality(invented_run(n_samples=9)), text=SCRIPT))
+        self.show(page)
+        self.assertIsNone(self.run_script("window.ran"))
+        self.assertEqual(self.run_script("document.querySelector('#tokens mark').textContent"), SCRIPT + "0")
+        self.assert_quiet(page)
+        self.show(self.page)
 
 
 class Strangers(PageTest):

@@ -29,7 +29,7 @@ class Readers(RunsTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls().run_once("results", "--save_token_nll", "--max_length", "40")
+        cls().run_once("results", "--save_token_nll", "--save_tokens", "--max_length", "40")
         cls.values = acknowledged_units(cls.folder / "results" / "journal.jsonl")
         cls.detailed = json.loads((cls.folder / "results" / "detailed_results.json").read_text())
 
@@ -93,7 +93,7 @@ class Readers(RunsTest):
             labels = file["methods/label"].asstr()[:].tolist()
             self.assertEqual(json.loads(file.attrs["configuration"]), self.detailed["config"])
             self.assertEqual(file.attrs["fingerprint"].decode(), self.detailed["fingerprint"])
-            self.assertEqual((file.attrs["complete"], file.attrs["schema_version"], file.attrs["n_samples"]), (1, 3, 5))
+            self.assertEqual((file.attrs["complete"], file.attrs["schema_version"], file.attrs["n_samples"]), (1, 4, 5))
             self.assertEqual(json.loads(file.attrs["model"]), self.detailed["model"])
         self.assertEqual(labels, [result["label"] for result in self.detailed["results"]])
         self.assertEqual(nll.tolist(), [[row["total_nll"] for row in r["per_sample"]] for r in self.detailed["results"]])

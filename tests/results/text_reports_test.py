@@ -25,7 +25,14 @@ IN_STATISTICS_OF_KEYS = {"avg_compression_ratio": "avg_compression_ratio", "keys
 NUMBERS = ("perplexity", "ppl_delta", "ppl_delta_pct", "avg_nll", "avg_nll_delta", "p_value", "p_value_holm", "total_nll",
            "total_tokens", "bits_per_byte", "word_perplexity", "avg_compression_ratio", "kept_fraction", "attended_density", "compressible_density",
            "keys_original", "keys_kept", "keys_discarded", "peak_keys", "cache_bytes_end", "peak_cache_bytes")
-INTERVALS = ("ppl_delta_ci95", "avg_nll_delta_ci95")
+QUALITY = ("mean_kl", "same_top1", "acceptance", "mean_delta_p", "rms_delta_p", "delta_nll_above_1", "delta_nll_above_3",
+           "greedy_accuracy", "spans", "spans_exact", "answers")
+NUMBERS += QUALITY
+INTERVALS = ("ppl_delta_ci95", "avg_nll_delta_ci95", "mean_kl_ci95", "same_top1_ci95", "greedy_accuracy_ci95", "answers_ci95")
+PERCENTILES = {"kl_percentiles": ("50", "90", "99", "99.9", "max"),
+               "delta_p_percentiles": ("min", "0.1", "1", "5", "10", "25", "50", "75", "90", "95", "99", "99.9", "max")}
+OF_SAMPLES = ("greedy_hits", "spans", "spans_exact", "mean_kl", "same_top1", "acceptance", "mean_delta_p", "rms_delta_p",
+              "delta_nll_above_1", "delta_nll_above_3")
 
 
 def reported(result, name):
@@ -52,7 +59,7 @@ class Reports(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory()
         cls.addClassCleanup(scratch.cleanup)
         subprocess.run([RunsTest.build / "write_example_reports", scratch.name], check=True)
-        cls.folders = {name: Path(scratch.name, name) for name in ("example", "swept", "special")}
+        cls.folders = {name: Path(scratch.name, name) for name in ("example", "swept", "compared", "special")}
 
     def each(self):
         for name, folder in self.folders.items():
@@ -71,7 +78,8 @@ def check_results(test, folder, detailed):
     parameters = {name for result in detailed["results"] for name in result["parameters"]}
     columns = ({"method_name", "label", "instance", "scored", "failed_samples"} | parameters | set(NUMBERS)
                | {f"{name}_{end}" for name in INTERVALS for end in ("low", "high")}
-               | {name + "_reason" for name in (*NUMBERS, *INTERVALS)})
+               | {f"{name}_{percent}" for name, percents in PERCENTILES.items() for percent in percents}
+               | {name + "_reason" for name in (*NUMBERS, *INTERVALS, *PERCENTILES)})
     test.assertEqual(set(rows[0]), columns)
     test.assertEqual(len(rows[0]), len(columns))
     for row, result in zip(rows, detailed["results"], strict=True):
@@ -85,6 +93,12 @@ def check_results(test, folder, detailed):
         for name in INTERVALS:
             value, reason = reported(result, name)
             test.assertEqual([number(row[name + "_low"]), number(row[name + "_high"])], value or [None, None])
+            test.assertEqual(row[name + "_reason"], reason)
+        for name, percents in PERCENTILES.items():
+            value, reason = reported(result, name)
+            test.assertEqual([number(row[f"{name}_{percent}"]) for percent in percents],
+                             list(value.values()) if value else [None] * len(percents), name)
+            test.assertEqual(list(value) if value else list(percents), list(percents))
             test.assertEqual(row[name + "_reason"], reason)
         test.assertEqual(int(row["failed_samples"]), len(result.get("failed", [])))
     test.assertEqual(len({row["instance"] for row in rows}), len(rows))
@@ -106,6 +120,8 @@ def check_samples(test, folder, detailed):
             test.assertEqual(int(row["n_scored"]), known[sample]["tokens"])
             for name in ("total_nll", "keys_original", "keys_kept", "attended_density", "peak_keys"):
                 test.assertEqual(float(row[name]), known[sample][name], name)
+            for name in OF_SAMPLES:
+                test.assertEqual(number(row[name]), known[sample].get(name), name)
             if result is detailed["results"][0]:
                 test.assertEqual((row["nll_delta"], row["nll_delta_reason"]), ("", "this is the baseline"))
             else:
@@ -161,6 +177,12 @@ class Hdf5(Reports):
                         value = [absent(end) for end in file["statistics"][name][i]]
                         self.assertEqual(value, reported(result, name)[0] or [None, None], name)
                         self.assertEqual(file["statistics"][name + "_reason"].asstr()[i], reported(result, name)[1])
+                    for name, percents in PERCENTILES.items():
+                        value, reason = reported(result, name)
+                        found = [absent(one) for one in file["statistics"][name][i]]
+                        self.assertEqual(found, list(value.values()) if value else [None] * len(percents), name)
+                        self.assertEqual(file["statistics"][name + "_reason"].asstr()[i], reason)
+                        self.assertEqual(file["statistics"][name].attrs["percentiles"], ",".join(percents).encode())
                 for name in ("label", "method_name"):
                     self.assertEqual(file["methods"][name].asstr()[:].tolist(), [r[name] for r in detailed["results"]])
                 self.assertEqual([json.loads(text) for text in file["methods/parameters"].asstr()[:]],
@@ -201,6 +223,31 @@ class Hdf5(Reports):
                                                   group["n_scored"], strict=True):
                     last = (0, 0) if sample == 0 else (0.1, 2)
                     self.assertEqual((nll.tolist(), n.tolist()), ([method, 1, last[0]], [2, 1, last[1]]))
+
+
+    def test_tokens_have_what_was_measured_of_them_and_nan_where_nothing_was(self):
+        import h5py
+        import math
+        with h5py.File(self.folders["compared"] / "results.h5") as file:
+            units, offsets = file["units"], file["units/token_nll/offsets"][:]
+            for u, method in enumerate(units["method"][:].tolist()):
+                of = {name: units["token_quality"][name][offsets[u]:offsets[u + 1]].tolist() for name in units["token_quality"]}
+                if method == 0:
+                    self.assertEqual(of["greedy_hit"], [1, 1, 1])
+                    self.assertTrue(all(math.isnan(value) for name in ("kl", "delta_p", "same_top1") for value in of[name]))
+                else:
+                    self.assertEqual(of, {"greedy_hit": [1, 0, 1], "kl": [0.125, method, 0], "delta_p": [-0.125, 0, 0.25],
+                                          "same_top1": [1, 1, 0]})
+        with h5py.File(self.folders["swept"] / "results.h5") as file:
+            self.assertNotIn("token_quality", file["units"])
+
+    def test_sums_of_units_are_those_that_the_journal_has_or_nan(self):
+        import h5py
+        import math
+        with h5py.File(self.folders["compared"] / "results.h5") as file:
+            for name in ("sum_kl", "greedy_hits", "n_same_top1"):  # the units of these reports are imaginary, and have none
+                self.assertTrue(all(math.isnan(value) for value in file["units"][name][:]), name)
+                self.assertEqual(file["units"][name].dtype, float)
 
 
 DOCUMENT = r"""\documentclass{article}

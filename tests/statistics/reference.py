@@ -137,6 +137,24 @@ class Reference:
             rows.append(row)
         return self.corrected(rows)
 
+    def quality(self):
+        """Intervals of means over tokens, and of answers over ranges; the resamples that have no range are left out, if few."""
+        rows = []
+        for m, method in enumerate(self.methods):
+            row = dict.fromkeys(("mean_kl", "same_top1", "greedy_accuracy", "answers"))
+            rows.append(row)
+            if not self.has_totals(m) or not self.enough:
+                continue
+            for name, part in (("mean_kl", "kl"), ("same_top1", "same_top1"), ("greedy_accuracy", "greedy_hits")):
+                if part in method:
+                    row[name] = self.interval((self.drawn @ self.column(m, part)) / (self.drawn @ self.n_scored))
+            if sum(method.get("spans", [])) > 0:
+                spans = self.drawn @ self.column(m, "spans")
+                exact = self.drawn @ self.column(m, "spans_exact")
+                if np.mean(spans == 0) <= 0.05:
+                    row["answers"] = self.interval(exact[spans > 0] / spans[spans > 0])
+        return rows
+
     def differences(self):
         instances = [m for m in range(1, len(self.methods)) if self.has_totals(m)]
         if not 2 <= len(instances) <= MOST_PAIRS_OF:

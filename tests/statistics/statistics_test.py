@@ -57,11 +57,27 @@ class StatisticsTest(unittest.TestCase):
     def setUp(self):
         self.rng = np.random.default_rng(SEED)
 
+    def with_quality(self, case):
+        """Sums over the tokens of samples, and two to four ranges in each sample; the baseline is compared with nothing."""
+        lengths = np.array(case["n_scored"])
+        spans = self.rng.integers(2, 5, len(lengths))
+        for m, method in enumerate(case["methods"]):
+            method["spans"] = spans.tolist()
+            method["spans_exact"] = self.rng.integers(0, spans + 1).tolist()
+            method["greedy_hits"] = self.rng.integers(0, lengths + 1).tolist()
+            if m > 0:
+                method["kl"] = (lengths * self.rng.exponential(0.05, len(lengths))).tolist()
+                method["same_top1"] = self.rng.integers(0, lengths + 1).tolist()
+        return case
+
     def check(self, *cases):
         """The statistics of the cases, after comparing them with the reference."""
         found = statistics_of(cases)
         for case, statistics in zip(cases, found, strict=True):
             reference = Reference(case)
+            for row, wanted in zip(statistics["quality"], reference.quality(), strict=True):
+                for key, value in wanted.items():
+                    self.check_value(f"quality {key}", row[key], value)
             for part in ("against_baseline", "differences", "equal_density"):
                 expected = getattr(reference, part)()
                 self.assertEqual(len(statistics[part]), len(expected), part)
@@ -110,6 +126,45 @@ class Numpy(StatisticsTest):
     def test_more_instances_than_are_compared_in_pairs(self):
         found = self.check(random_case(self.rng, 9, [(f"M{i}", 4, [0.5]) for i in range(251)]))
         self.assertIn("250", found[0]["differences_reason"])
+
+    def test_means_over_tokens_and_answers(self):
+        case = self.with_quality(random_case(self.rng, 40, [("A", 4, [0.2, 0.8]), ("B", 4, [0.5])]))
+        found = self.check(case)[0]["quality"]
+        self.assertEqual((found[0]["mean_kl"], found[0]["same_top1"]), (None, None))
+        for row in found:
+            self.assertIsNotNone(row["answers"])
+            self.assertEqual((row["reason"], row["answers_reason"]), ("", ""))
+        low, high = found[1]["mean_kl"]
+        self.assertLess(low, high)
+
+    def test_answers_in_few_of_the_samples(self):
+        for n_with, has_interval in ((1, False), (2, False), (3, True), (20, True)):  # of 20; a resample lacks three of them with 5 %
+            case = self.with_quality(random_case(self.rng, 20, [("A", 4, [0.5])]))
+            for method in case["methods"]:
+                for name in ("spans", "spans_exact"):
+                    method[name][n_with:] = [0] * (20 - n_with)
+            row = self.check(case)[0]["quality"][1]
+            self.assertEqual(row["answers"] is not None, has_interval, n_with)
+            self.assertEqual(bool(row["answers_reason"]), not has_interval)
+            self.assertIsNotNone(row["greedy_accuracy"])
+
+    def test_numbers_that_a_part_of_the_samples_or_methods_lacks(self):
+        case = self.with_quality(random_case(self.rng, 12, [("A", 4, [0.2, 0.5, 0.8])]))
+        for name in ("greedy_hits", "spans", "spans_exact"):
+            del case["methods"][1][name]
+        for name in ("kl", "same_top1"):
+            del case["methods"][2][name]
+        case["methods"][3]["total_nll"] = None
+        found = self.check(case)[0]["quality"]
+        self.assertIsNone(found[1]["answers"])
+        self.assertIsNone(found[2]["mean_kl"])
+        self.assertIn("failed", found[3]["reason"])
+
+    def test_no_ranges_are_no_answers(self):
+        case = self.with_quality(random_case(self.rng, 12, [("A", 4, [0.5])]))
+        for method in case["methods"]:
+            method["spans"] = method["spans_exact"] = [0] * 12
+        self.assertIsNone(self.check(case)[0]["quality"][1]["answers"])
 
     def test_few_samples(self):
         sweep = [("A", 4, [0.2, 0.8]), ("B", 4, [0.5])]

@@ -1,7 +1,8 @@
 // The statistics of comparisons given as sums, for a program of another language to compare with:
 //   print_statistics < CASES.json > STATISTICS.json
 // A case: {"densities": [...], "n_scored": [...], "n_threads": 1, "methods": [{"name", "n_sink", "ratio" or
-// "threshold", "total_nll": [...] or null if a unit failed, "attended": [...], "attendable": [...]}, ...]}.
+// "threshold", "total_nll": [...] or null if a unit failed, "attended": [...], "attendable": [...], and of
+// samples "kl", "same_top1", "greedy_hits", "spans" and "spans_exact" if they were measured}, ...]}.
 #include <iostream>
 #include <numeric>
 
@@ -25,6 +26,17 @@ MethodSpec spec_of(const json& method) {
   return spec;
 }
 
+// Members "kl" and "same_top1", and "greedy_hits", "spans" and "spans_exact", where the case has them.
+void put_quality(UnitNumbers& numbers, const json& method, std::size_t sample) {
+  if (method.contains("kl"))
+    numbers.divergence =
+        Divergence{.sum_kl = method.at("kl")[sample], .n_same_top1 = method.at("same_top1")[sample]};
+  if (method.contains("greedy_hits"))
+    numbers.answers = AnswerCounts{.greedy_hits = method.at("greedy_hits")[sample],
+                                   .spans = method.at("spans")[sample],
+                                   .spans_exact = method.at("spans_exact")[sample]};
+}
+
 MethodResult result_of(const json& method, const std::vector<std::int64_t>& n_scored) {
   MethodResult result{.spec = spec_of(method)};
   if (method.at("total_nll").is_null()) {
@@ -38,6 +50,7 @@ MethodResult result_of(const json& method, const std::vector<std::int64_t>& n_sc
                               .total_nll = method.at("total_nll")[s],
                               .keys = {.attended = method.at("attended")[s],
                                        .attendable = method.at("attendable")[s]}}};
+    put_quality(row.numbers, method, s);
     add(totals.sums, row.numbers);
     result.per_sample.push_back(row);
   }
@@ -61,6 +74,15 @@ json text(const AgainstBaseline& row) {
           {"ppl_ci95", text(row.ppl_delta_ci95)}, {"p", text(row.p_value)},
           {"p_holm", text(row.p_value_holm)},     {"reason", row.reason},
           {"ppl_reason", row.ppl_reason}};
+}
+
+json text(const QualityIntervals& row) {
+  return {{"mean_kl", text(row.mean_kl)},
+          {"same_top1", text(row.same_top1)},
+          {"greedy_accuracy", text(row.greedy_accuracy)},
+          {"answers", text(row.answers)},
+          {"reason", row.reason},
+          {"answers_reason", row.answers_reason}};
 }
 
 json text(const Difference& row) {
@@ -92,6 +114,7 @@ int main() {
   for (const auto& given : nlohmann::json::parse(std::cin)) {
     const auto found = kvcompare::statistics_of_case(given);
     statistics.push_back({{"against_baseline", kvcompare::list(found.against_baseline)},
+                          {"quality", kvcompare::list(found.quality)},
                           {"differences", kvcompare::list(found.differences)},
                           {"differences_reason", found.differences_reason},
                           {"equal_density", kvcompare::list(found.equal_density)}});

@@ -55,6 +55,26 @@ Totals totals_of(const Json& json) {
   return totals;
 }
 
+// Sums over all samples.
+void put_quality(MethodResult& method, const Json& json) {
+  if (!method.totals) return;
+  const Json& answers = json.at("answers");
+  method.totals->sums.answers = AnswerCounts{.greedy_hits = answers.at("greedy_hits"),
+                                             .spans = answers.at("spans"),
+                                             .spans_exact = answers.at("spans_exact")};
+  if (!json.contains("divergence")) return;
+  const Json& sums = json.at("divergence");
+  method.totals->sums.divergence = Divergence{.sum_kl = sums.at("kl"),
+                                              .sum_acceptance = sums.at("acceptance"),
+                                              .sum_delta_p = sums.at("delta_p"),
+                                              .sum_delta_p_squared = sums.at("delta_p_squared"),
+                                              .n_same_top1 = sums.at("same_top1"),
+                                              .n_delta_nll_above_1 = sums.at("above_1"),
+                                              .n_delta_nll_above_3 = sums.at("above_3")};
+  method.sketches = {.kl = sketch_of(json.at("kl_of_tokens").get<std::vector<double>>()),
+                     .delta_p = sketch_of(json.at("delta_p_of_tokens").get<std::vector<double>>())};
+}
+
 MethodResult method_of(const Json& json) {
   MethodResult method;
   method.spec = spec_of(json);
@@ -68,6 +88,7 @@ MethodResult method_of(const Json& json) {
     sample.numbers.total_nll = row.at(2);
     method.per_sample.push_back(sample);
   }
+  if (json.contains("quality")) put_quality(method, json.at("quality"));
   for (const Json& failed : json.at("failed"))
     method.failed.push_back({SampleIndex(failed.at(0)), failed.at(1), failed.at(2)});
   method.nll_by_position = {json.at("position").at("bin_width"), json.at("position").at("total_nll"),
@@ -90,6 +111,13 @@ AgainstBaseline against_of(const Json& json) {
 Statistics statistics_of(const Json& json) {
   Statistics statistics;
   for (const Json& one : json.at("against_baseline")) statistics.against_baseline.push_back(against_of(one));
+  if (json.contains("quality"))
+    for (const Json& one : json.at("quality"))
+      statistics.quality.push_back({.mean_kl = interval_of(one, "mean_kl"),
+                                    .same_top1 = interval_of(one, "same_top1"),
+                                    .greedy_accuracy = interval_of(one, "greedy_accuracy"),
+                                    .answers = interval_of(one, "answers"),
+                                    .reason = one.value("reason", "")});
   for (const Json& one : json.at("differences")) {
     Difference pair{.a = MethodIndex(one.at("a")), .b = MethodIndex(one.at("b"))};
     pair.avg_nll_difference = one.at("avg_nll_difference");
@@ -171,8 +199,22 @@ struct InventedRun {
   std::string name;
   Comparison comparison;
   std::vector<Session> sessions;
-  std::map<SampleIndex, std::string> first_words;
+  PageTexts texts;
 };
+
+std::vector<ShownToken> tokens_of(const Json& json) {
+  std::vector<ShownToken> tokens;
+  for (const Json& one : json) {
+    ShownToken token{.text = {one.at("before"), one.at("token"), one.at("after")}};
+    token.numbers = {.sample = SampleIndex(one.at("sample").get<std::int64_t>()),
+                     .position = one.at("position"),
+                     .nll = one.at("nll"),
+                     .nll_baseline = one.at("nll_baseline")};
+    get_if_there(one, "kl", token.numbers.kl);
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
 
 InventedRun read_run(const char* file) {
   std::ifstream input(file);
@@ -180,7 +222,9 @@ InventedRun read_run(const char* file) {
   InventedRun run{json.at("folder"), comparison_of(json), {}, {}};
   for (const Json& session : json.at("sessions")) run.sessions.push_back(session_of(session));
   for (const auto& [sample, words] : json.at("first_words").items())
-    run.first_words.emplace(SampleIndex(std::stoll(sample)), words.get<std::string>());
+    run.texts.first_words.emplace(SampleIndex(std::stoll(sample)), words.get<std::string>());
+  if (json.contains("worst_tokens"))
+    for (const Json& tokens : json.at("worst_tokens")) run.texts.worst_tokens.push_back(tokens_of(tokens));
   return run;
 }
 
@@ -189,7 +233,7 @@ int write_page(int n, char** arguments) {
   std::vector<PageRun> runs;
   for (int i = 2; i < n; ++i) {
     const auto& run = invented.emplace_back(read_run(arguments[i]));
-    runs.push_back({run.name, run.comparison, run.sessions, run.first_words});
+    runs.push_back({run.name, run.comparison, run.sessions, run.texts});
   }
   std::ofstream output(arguments[1], std::ios::binary);
   output << report_page(runs);

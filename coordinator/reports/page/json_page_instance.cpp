@@ -42,10 +42,20 @@ OrderedJson json_position(const NllByPosition& position) {
   return json;
 }
 
+OrderedJson json_tokens(const std::vector<ShownToken>& tokens) {
+  auto list = OrderedJson::array();
+  for (const auto& [numbers, text] : tokens)
+    list.push_back({numbers.sample.value, numbers.position, numbers.nll, numbers.nll_baseline,
+                    numbers.kl ? OrderedJson(*numbers.kl) : OrderedJson(nullptr), text.before, text.token,
+                    text.after});
+  return list;
+}
+
 }  // namespace
 
 OrderedJson json_page_instance(const Comparison& comparison, std::size_t method,
-                               const std::vector<SampleIndex>& samples) {
+                               const std::vector<SampleIndex>& samples,
+                               const std::vector<ShownToken>& worst_tokens) {
   const MethodResult& result = comparison.methods.at(method);
   OrderedJson json;
   put_identity(json, result);
@@ -60,6 +70,7 @@ OrderedJson json_page_instance(const Comparison& comparison, std::size_t method,
   json["nll"] = json_nll(result, samples);
   json["position"] = json_position(result.nll_by_position);
   json["kept_per_head"] = result.kept_per_head;
+  json["worst_tokens"] = json_tokens(worst_tokens);
   return json;
 }
 

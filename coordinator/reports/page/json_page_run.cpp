@@ -34,11 +34,11 @@ OrderedJson json_samples(const PageRun& run, const std::map<SampleIndex, std::in
     json["index"].push_back(sample.value);
     json["n_scored"].push_back(n_scored);
   }
-  if (run.first_words.empty()) return json;
+  if (run.texts.first_words.empty()) return json;
   json["first_words"] = OrderedJson::array();
   for (const auto& [sample, n_scored] : lengths) {
-    const auto words = run.first_words.find(sample);
-    json["first_words"].push_back(words == run.first_words.end() ? "" : words->second);
+    const auto words = run.texts.first_words.find(sample);
+    json["first_words"].push_back(words == run.texts.first_words.end() ? "" : words->second);
   }
   return json;
 }
@@ -142,8 +142,10 @@ OrderedJson json_page_run(const PageRun& run) {
   std::vector<SampleIndex> samples;
   for (const auto& [sample, n_scored] : lengths) samples.push_back(sample);
   json["instances"] = OrderedJson::array();
+  const auto& worst = run.texts.worst_tokens;
   for (std::size_t m = 0; m < comparison.methods.size(); ++m)
-    json["instances"].push_back(json_page_instance(comparison, m, samples));
+    json["instances"].push_back(
+        json_page_instance(comparison, m, samples, m < worst.size() ? worst[m] : std::vector<ShownToken>{}));
   json["lines"] = json_lines(comparison);
   json["equal_density"] = json_equal_density(comparison.statistics);
   json["pairs"] = json_pairs(comparison.statistics);

@@ -8,6 +8,7 @@ function showContents() {
 }
 
 startTheme();
+if (!hasWorstTokens()) removeSection("tokens");
 showContents();
 showTitle();
 showNotices();
@@ -18,5 +19,6 @@ showDifferences();
 showPositions();
 showHeads();
 showSamples();
+showWorstTokens();
 showOverview();
 showGlossary();

@@ -21,7 +21,7 @@ function parametersText(instance) {
   return Object.entries(instance.parameters).map(([name, value]) => `${name} ${value}`).join(", ");
 }
 
-function resultRow(run, place, severalRuns) {
+function resultRow(run, place, severalRuns, quality) {
   const instance = run.instances[place];
   const isBaseline = place === 0;
   const against = (key, show = deltaNumber) =>
@@ -32,6 +32,7 @@ function resultRow(run, place, severalRuns) {
     against("ppl_delta", perplexityDelta),
     against("avg_nll_delta"),
     measuredCell(instance, "p_value_holm", probability),
+    ...quality.map(({cell}) => cell(instance)),
     measuredCell(instance, "attended_density", shareText),
     measuredCell(instance, "kept_fraction", shareText),
     measuredCell(instance, "peak_cache_bytes", bytesText, value => value === null ? null : counted(value, "byte")),
@@ -43,18 +44,21 @@ function resultRow(run, place, severalRuns) {
 
 function showResults() {
   const several = page.runs.length > 1;
+  const quality = qualityColumns();
   const columns = [
     {title: "Method"},
     {title: "Perplexity", numeric: true, hint: "exp of the average NLL; lower is better"},
     {title: "Δ perplexity", numeric: true, hint: "perplexity minus that of the baseline"},
     {title: "ΔNLL", numeric: true, hint: "average NLL minus that of the baseline, in nats a token"},
     {title: "p", numeric: true, hint: "of the sign-flip test against the baseline, after Holm’s correction"},
+    ...quality.map(({column}) => column),
     {title: "Keys read", numeric: true, hint: "attended density: of the keys that queries would have read without eviction"},
     {title: "Keys kept", numeric: true, hint: "of all keys, at the end of the samples"},
     {title: "Peak cache", numeric: true, hint: "most bytes of keys and values at once in a sample"},
     {title: "In plain words"},
   ];
   if (several) columns.splice(1, 0, {title: "Run"});
-  const rows = page.runs.flatMap(run => run.instances.map((_, place) => resultRow(run, place, several)));
+  const rows = page.runs.flatMap(run => run.instances.map((_, place) => resultRow(run, place, several, quality)));
   sectionBody("results").append(dataTable(columns, rows, {caption: "Every method with its parameters", sortable: true, tall: rows.length > 40}));
+  if (hasDistributions() || hasAnswers()) sectionBody("results").append(folded("Distributions and answers in detail", qualityTable));
 }

@@ -6,7 +6,17 @@ const COSTS = {
   ppl: {text: "perplexity", axis: "perplexity", show: perplexityText,
     of: (run, instance) => ({y: instance.perplexity, reason: instance.perplexity_reason, interval: levelOf(run, instance)}),
     baseline: run => run.instances[0].perplexity},
+  kl: {text: "mean KL", axis: "mean KL (nats a token)", show: klText, isThere: hasDistributions,
+    of: (run, instance) => ({y: instance.mean_kl, reason: instance.mean_kl_reason, interval: instance.mean_kl_ci95}),
+    baseline: () => 0},
+  answers: {text: "answers missed", axis: "answers missed", show: shareText, isShare: true, isThere: hasAnswers,
+    of: (run, instance) => ({y: missed(instance.answers), reason: instance.answers_reason, interval: missedInterval(instance)}),
+    baseline: run => missed(run.instances[0].answers)},
 };
+const missed = share => share === null ? null : 1 - share;
+const missedInterval = ({answers_ci95: interval}) => interval === null ? null : [1 - interval[1], 1 - interval[0]];
+// Costs that some instance of the page has.
+const shownCosts = () => Object.entries(COSTS).filter(([, cost]) => cost.isThere === undefined || cost.isThere());
 const SAVINGS = {
   attended_density: {text: "keys read", axis: "keys read (attended density)"},
   kept_fraction: {text: "keys kept", axis: "keys kept at the end"},
@@ -36,6 +46,8 @@ function hoverOf(point, state) {
   const cost = COSTS[state.cost];
   const interval = point.interval === null ? "" : ` [${cost.show(point.interval[0])}, ${cost.show(point.interval[1])}]`;
   return `<b>${plainText(instance.label)}</b><br>${cost.text} ${cost.show(point.y)}${interval}` +
+    (instance.mean_kl === null ? "" : `<br>mean KL ${klText(instance.mean_kl)}, same top-1 ${shareText(instance.same_top1)}`) +
+    (instance.answers === null ? "" : `<br>answers ${answersText(instance)}`) +
     `<br>keys read ${shareText(instance.attended_density)}, kept ${shareText(instance.kept_fraction)}` +
     `<br>peak cache ${bytesText(instance.peak_cache_bytes)}`;
 }
@@ -119,7 +131,7 @@ function tradeoffFigure(state, colours, width, forFile) {
       tickformat: limits.share ? ".0%" : "", range: limits.share ? [0, 1.04] : null,
       title: {text: SAVINGS[state.saving].axis + limits.unit}};
     axes[place.yaxis.replace("y", "yaxis")] = {domain: domain.y, anchor: place.xaxis, type: state.scale, zeroline: state.scale !== "log",
-      matches: i > 0 && state.cost === "nll" ? "y" : null, exponentformat: "power",
+      matches: i > 0 && state.cost !== "ppl" ? "y" : null, exponentformat: "power", tickformat: COSTS[state.cost].isShare ? ".0%" : "",
       title: {text: i % columns === 0 ? COSTS[state.cost].axis : ""}};
     if (page.runs.length > 1) annotations.push(panelTitle(shortText(run.name, Math.floor(width / columns / 8.5)), domain, colours));
   });
@@ -131,15 +143,18 @@ function tradeoffFigure(state, colours, width, forFile) {
 
 function tradeoffTable(state) {
   const several = page.runs.length > 1;
+  const quality = qualityColumns();
   const columns = [{title: "Method"}, ...(several ? [{title: "Run"}] : []), {title: "Keys read", numeric: true},
-    {title: "Keys kept", numeric: true}, {title: "Peak cache", numeric: true}, {title: "ΔNLL", numeric: true}, {title: "Perplexity", numeric: true}];
+    {title: "Keys kept", numeric: true}, {title: "Peak cache", numeric: true}, {title: "ΔNLL", numeric: true}, {title: "Perplexity", numeric: true},
+    ...quality.map(({column}) => column)];
   const rows = page.runs.flatMap(run => run.lines.filter(line => !state.hidden.has(line.label)).flatMap(line => line.points.map(place => {
     const instance = run.instances[place];
     return [textCell(instance.label), ...(several ? [textCell(run.name)] : []),
       measuredCell(instance, "attended_density", shareText), measuredCell(instance, "kept_fraction", shareText),
       measuredCell(instance, "peak_cache_bytes", bytesText),
       withIntervalCell(instance.avg_nll_delta, instance.avg_nll_delta_ci95, instance.avg_nll_delta_reason, instance.avg_nll_delta_ci95_reason),
-      withIntervalCell(instance.perplexity, levelOf(run, instance), instance.perplexity_reason, instance.ppl_delta_ci95_reason, perplexityText)];
+      withIntervalCell(instance.perplexity, levelOf(run, instance), instance.perplexity_reason, instance.ppl_delta_ci95_reason, perplexityText),
+      ...quality.map(({cell}) => cell(instance))];
   })));
   return dataTable(columns, rows, {caption: "Points of the trade-off", sortable: true, tall: true});
 }
@@ -192,7 +207,7 @@ function showTradeoff() {
   left.textContent = notDrawn(state);
   sectionBody("tradeoff").append(
     element("div", {class: "controls"},
-      radioSwitch("Cost", Object.entries(COSTS).map(([key, cost]) => [key, cost.text]), state.cost, set("cost")),
+      radioSwitch("Cost", shownCosts().map(([key, cost]) => [key, cost.text]), state.cost, set("cost")),
       radioSwitch("Against", Object.entries(SAVINGS).map(([key, saving]) => [key, saving.text]), state.saving, set("saving")),
       radioSwitch("Scale of the cost", [["linear", "linear"], ["log", "logarithmic"]], state.scale, set("scale"))),
     lineSwitches(state, renew), chart.element, left);

@@ -189,6 +189,60 @@ TEST(JournalRecord, LeavesOutNoDivergenceUnlessItIsGiven) {
   EXPECT_TRUE(read.spec.no_divergence);
 }
 
+JournalHeader header_with_tokens() {
+  auto header = example_header();
+  header.spec.save_tokens = true;
+  return header;
+}
+
+TEST_F(JournalFile, KeepsTheTokensOfSamples) {
+  const SampleTokens plain{.sample = SampleIndex(2), .ids = {3, 0, 49}},
+      longer{.sample = SampleIndex(0), .ids = {7, 8, 9, 10, 11}};
+  {
+    JournalWriter writer(path_, header_with_tokens());
+    for (const auto& tokens : {plain, longer}) writer.append(tokens);
+  }
+  const Journal journal(path_);
+  EXPECT_EQ(journal.read_tokens(SampleIndex(2)), plain);
+  EXPECT_EQ(journal.read_tokens(SampleIndex(0)), longer);
+  EXPECT_TRUE(journal.has_tokens(SampleIndex(0)));
+  EXPECT_FALSE(journal.has_tokens(SampleIndex(1)));
+  EXPECT_EQ(journal.read_tokens(SampleIndex(1)), std::nullopt);
+}
+
+TEST_F(JournalFile, RefusesTokensThatCannotBe) {
+  const std::vector<std::pair<SampleTokens, const char*>> cases{
+      {{.sample = SampleIndex(10), .ids = {1, 2}}, "of a sample of the run"},
+      {{.sample = SampleIndex(9), .ids = {1, 2}}, "of a sample of the run"},  // skipped
+      {{.sample = SampleIndex(0), .ids = {1}}, "two tokens"},
+      {{.sample = SampleIndex(0), .ids = {1, 50}}, "of the vocabulary"},
+      {{.sample = SampleIndex(0), .ids = {1, -1}}, "of the vocabulary"}};
+  for (const auto& [tokens, problem] : cases) {
+    JournalWriter(path_, header_with_tokens()).append(tokens);
+    EXPECT_THAT(refusal(), HasSubstr(problem));
+  }
+  JournalWriter(path_, example_header()).append(SampleTokens{.sample = SampleIndex(0), .ids = {1, 2}});
+  EXPECT_THAT(refusal(), HasSubstr("save_tokens only"));
+}
+
+TEST_F(JournalFile, RefusesOtherTokensOfASampleAndTokensOfAnotherLengthThanItsUnits) {
+  const SampleTokens tokens{.sample = SampleIndex(0), .ids = {1, 2, 3, 4}};
+  {
+    JournalWriter writer(path_, header_with_tokens());
+    writer.append(tokens);
+    writer.append(tokens);  // the same again
+  }
+  EXPECT_EQ(Journal(path_).read_tokens(SampleIndex(0)), tokens);
+  auto other = tokens;
+  other.ids[1] = 5;
+  JournalWriter(Journal(path_)).append(other);
+  EXPECT_THAT(refusal(), HasSubstr("other tokens"));
+  JournalWriter writer(path_, header_with_tokens());
+  writer.append(success(0));  // of four tokens
+  writer.append(SampleTokens{.sample = SampleIndex(0), .ids = {1, 2, 3}});
+  EXPECT_THAT(refusal(), HasSubstr("under another method"));
+}
+
 TEST(JournalRecord, HoldsEveryValueOfASession) {
   const auto time = std::chrono::sys_seconds(std::chrono::seconds(1'700'000'000));
   const auto read_back = [](const JournalRecord& record) {

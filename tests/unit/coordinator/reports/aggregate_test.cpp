@@ -133,6 +133,37 @@ TEST(Aggregate, SumsInDataSetOrder) {
   EXPECT_EQ(aggregate(one_method, units).methods[0].totals->sums.total_nll, 3);
 }
 
+TEST(Aggregate, SumsDistributionsAndAnswersWhereEverySampleHasThem) {
+  auto units = table({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}});
+  auto& first = *units[{SampleIndex(0), MethodIndex(0)}].summary;
+  auto& second = *units[{SampleIndex(1), MethodIndex(0)}].summary;
+  first.answers = {.greedy_hits = 1, .spans = 2, .spans_exact = 1};
+  first.divergence = Divergence{.sum_kl = 0.5, .n_same_top1 = 2};
+  second.answers = {.greedy_hits = 3, .spans = 1, .spans_exact = 0};
+  auto one_method = header();
+  one_method.spec.methods.pop_back();
+  const auto totals = *aggregate(one_method, units).methods[0].totals;
+  EXPECT_EQ(totals.sums.answers, (AnswerCounts{.greedy_hits = 4, .spans = 3, .spans_exact = 1}));
+  EXPECT_FALSE(totals.sums.divergence);  // of one sample alone
+  second.divergence = Divergence{.sum_kl = 0.25, .n_same_top1 = 3};
+  EXPECT_EQ(aggregate(one_method, units).methods[0].totals->sums.divergence,
+            (Divergence{.sum_kl = 0.75, .n_same_top1 = 5}));
+}
+
+TEST(AddDetails, MergesTheSketchesOfAllSamples) {
+  auto comparison = aggregate(header(), table({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}}));
+  add_details(comparison, [](UnitId unit) {
+    auto result = imaginary_result({.sample = unit.sample.value});
+    const std::vector<double> kl =
+        unit.sample.value == 0 ? std::vector{0.5, 2.0} : std::vector{0.5, 0.125, 8.0};
+    result.sketches = {.kl = sketch_of(kl), .delta_p = sketch_of(std::vector{-0.25})};
+    return result;
+  });
+  const std::vector<double> all{0.5, 2.0, 0.5, 0.125, 8.0}, both{-0.25, -0.25};
+  EXPECT_EQ(comparison.methods[0].sketches.kl, sketch_of(all));
+  EXPECT_EQ(comparison.methods[0].sketches.delta_p, sketch_of(both));
+}
+
 TEST(Aggregate, LeavesOutTheTotalsOfAMethodWithAFailedUnit) {
   auto units = table({{.sample = 0, .method = 0}, {.sample = 1, .method = 0}, {.sample = 0, .method = 1}});
   const UnitId failed{SampleIndex(1), MethodIndex(1)};

@@ -10,6 +10,7 @@
 #include "coordinator/reports/summary_md.h"
 #include "coordinator/reports/table_tex.h"
 #include "coordinator/reports/tex_text.h"
+#include "tests/unit/coordinator/reports/compared_distributions.h"
 #include "tests/unit/coordinator/reports/example_comparison.h"
 #include "tests/unit/coordinator/reports/swept_comparison.h"
 
@@ -77,6 +78,25 @@ kvcompare --config OUT/detailed_results.json --model_name MODEL --data_path DATA
 )md");
 }
 
+TEST(SummaryMd, ShowsAndExplainsDistributionsAndAnswersWhereTheRunHasThem) {
+  const auto text = summary_md(compared_distributions());
+  EXPECT_THAT(text, HasSubstr("| 95 % interval | Mean KL | Same top-1 | Answers | Kept |"));
+  EXPECT_THAT(text, HasSubstr("| 0.1250 | 87.50% | 2/3 | 50.00% |"));
+  EXPECT_THAT(text, HasSubstr("\nMean KL: how far"));
+  EXPECT_THAT(text, HasSubstr("\nAnswers: scored ranges"));
+  EXPECT_THAT(text, HasSubstr("keeps 50 % of the keys, writes 2 of 3 answers, costs "));
+  EXPECT_THAT(text, HasSubstr("keeps every key, writes 2 of 3 answers: the others"));
+  EXPECT_THAT(summary_md(swept_comparison()), Not(HasSubstr("Mean KL")));
+}
+
+TEST(TableTex, ShowsMeanKlAndAnswersWhereTheRunHasThem) {
+  const auto text = table_tex(compared_distributions());
+  EXPECT_THAT(text, HasSubstr("& 95 \\% interval & Mean KL & Answers & Kept &"));
+  EXPECT_THAT(text, HasSubstr("& $0.1250$ & $2/3$ & $50.00$\\% &"));
+  EXPECT_THAT(text, HasSubstr("& $2.5 \\cdot 10^{-4}$ & $2/3$ &"));
+  EXPECT_THAT(text, HasSubstr("\n% Mean KL: divergence"));
+}
+
 TEST(SummaryMd, EscapesWhatMarkdownAndHtmlGiveAMeaning) {
   EXPECT_EQ(markdown_text("a|b *c* _d_ `e` <f> & [g] #h $i\nj\\k ~l"),
             R"(a\|b \*c\* \_d\_ \`e\` &lt;f&gt; &amp; \[g\] \#h \$i j\\k \~l)");
@@ -88,8 +108,8 @@ TEST(SummaryMd, EscapesWhatMarkdownAndHtmlGiveAMeaning) {
 
 // Every row of a table has as many cells as its head; a label cannot add one.
 TEST(SummaryMd, TablesAreWhole) {
-  for (const auto& comparison :
-       {swept_comparison(), comparison_with_special_characters(), example_comparison()}) {
+  for (const auto& comparison : {swept_comparison(), compared_distributions(),
+                                 comparison_with_special_characters(), example_comparison()}) {
     std::istringstream lines(summary_md(comparison));
     std::ptrdiff_t n_in_head = 0, n_rows = 0;
     for (std::string line; std::getline(lines, line);) {
@@ -156,8 +176,8 @@ TEST(TableTex, SaysWhyThereAreNoIntervals) {
 
 // Independent of any TeX: groups close, rows have as many cells as columns are declared, no bare special.
 TEST(TableTex, IsWellFormed) {
-  for (const auto& comparison :
-       {swept_comparison(), comparison_with_special_characters(), example_comparison()}) {
+  for (const auto& comparison : {swept_comparison(), compared_distributions(),
+                                 comparison_with_special_characters(), example_comparison()}) {
     const auto text = table_tex(comparison);
     const auto begin = text.find("\\begin{tabular}{l") + 16, end_of_columns = text.find('}', begin);
     const auto n_columns = static_cast<std::ptrdiff_t>(end_of_columns - begin);

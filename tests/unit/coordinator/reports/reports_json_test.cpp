@@ -8,6 +8,7 @@
 #include "coordinator/reports/detailed_json.h"
 #include "coordinator/reports/run_json.h"
 #include "coordinator/reports/summary_json.h"
+#include "tests/unit/coordinator/reports/compared_distributions.h"
 #include "tests/unit/coordinator/reports/example_comparison.h"
 #include "tests/unit/coordinator/reports/swept_comparison.h"
 
@@ -31,14 +32,18 @@ TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   EXPECT_THAT(keys(report), ElementsAre("schema_version", "fingerprint", "config", "inputs", "numerics",
                                         "model", "n_samples", "skipped_samples", "scored", "truncated",
                                         "warnings", "results", "equal_density", "differences"));
-  const Json swept = detailed(swept_comparison())["results"][1];
+  const Json swept = detailed(compared_distributions())["results"][1];
   EXPECT_THAT(
       keys(swept),
       ElementsAre("method_name", "label", "parameters", "perplexity", "avg_nll", "total_nll", "total_tokens",
                   "bits_per_byte", "word_perplexity", "ppl_delta", "ppl_delta_pct", "ppl_delta_ci95",
                   "avg_nll_delta", "avg_nll_delta_ci95", "p_value", "p_value_holm", "compression_stats",
                   "attended_density", "kept_fraction", "peak_cache_bytes", "cache_bytes_end",
-                  "compressible_density", "peak_keys", "nll_by_position", "kept_per_head", "per_sample"));
+                  "compressible_density", "peak_keys", "mean_kl", "mean_kl_ci95", "kl_percentiles",
+                  "same_top1", "same_top1_ci95", "acceptance", "mean_delta_p", "rms_delta_p",
+                  "delta_p_percentiles", "delta_nll_above_1", "delta_nll_above_3", "greedy_accuracy",
+                  "greedy_accuracy_ci95", "spans", "spans_exact", "answers", "answers_ci95",
+                  "answers_ci95_reason", "nll_by_position", "kept_per_head", "per_sample"));
   const Json& baseline = report["results"][0];
   EXPECT_THAT(keys(baseline["compression_stats"]),
               ElementsAre("avg_compression_ratio", "sparsity_percentage", "total_keys_original",
@@ -46,6 +51,76 @@ TEST(DetailedJson, HasTheFieldsOfTheSpecsInOrder) {
   EXPECT_THAT(keys(baseline["per_sample"][0]),
               ElementsAre("sample", "tokens", "n_scored", "total_nll", "keys_original", "keys_kept",
                           "attended_density", "peak_keys"));
+  EXPECT_THAT(keys(swept["per_sample"][0]),
+              ElementsAre("sample", "tokens", "n_scored", "total_nll", "keys_original", "keys_kept",
+                          "attended_density", "peak_keys", "greedy_hits", "spans", "spans_exact", "mean_kl",
+                          "same_top1", "acceptance", "mean_delta_p", "rms_delta_p", "delta_nll_above_1",
+                          "delta_nll_above_3"));
+}
+
+// By hand from the sums of compared_distributions(), over 8 tokens.
+TEST(DetailedJson, HoldsHowFarDistributionsAreFromTheBaselinesAndWhatAnswersAreWritten) {
+  const Json results = detailed(compared_distributions())["results"];
+  const Json& half = results[1];
+  EXPECT_EQ(half["mean_kl"], 0.125);
+  EXPECT_EQ(half["mean_kl_ci95"], Json::parse("[0.0625, 0.25]"));
+  EXPECT_EQ(half["same_top1"], 7.0 / 8);
+  EXPECT_EQ(half["acceptance"], 7.0 / 8);
+  EXPECT_EQ(half["mean_delta_p"], -0.0625);
+  EXPECT_EQ(half["rms_delta_p"], 0.125);
+  EXPECT_EQ(half["delta_nll_above_1"], 1.0 / 8);
+  EXPECT_EQ(half["delta_nll_above_3"], 0);
+  EXPECT_EQ(half["greedy_accuracy"], 0.5);
+  EXPECT_EQ(half["spans"], 3);
+  EXPECT_EQ(half["spans_exact"], 2);
+  EXPECT_EQ(half["answers"], 2.0 / 3);
+  EXPECT_EQ(half["answers_ci95"], nullptr);
+  EXPECT_EQ(half["answers_ci95_reason"], "too few samples have answers");
+  EXPECT_EQ(
+      half["per_sample"][1],
+      Json::parse(
+          R"({"sample": 2, "tokens": 5, "n_scored": 5, "total_nll": 9.75, "keys_original": 24, "keys_kept": 12,
+      "attended_density": 0.8, "peak_keys": 16, "greedy_hits": 2, "spans": 2, "spans_exact": 1, "mean_kl": 0.15,
+      "same_top1": 0.8, "acceptance": 0.9, "mean_delta_p": -0.075, "rms_delta_p": 0.13693063937629153,
+      "delta_nll_above_1": 0.2, "delta_nll_above_3": 0.0})"));
+  EXPECT_EQ(results[2]["mean_kl_ci95_reason"], "2 samples are too few");
+}
+
+// Each percentile of the 8 tokens by nearest rank, up to what a sketch rounds; the ends are exact.
+TEST(DetailedJson, PercentilesAreThoseOfTheTokens) {
+  const Json half = detailed(compared_distributions())["results"][1];
+  EXPECT_THAT(keys(half["kl_percentiles"]), ElementsAre("50", "90", "99", "99.9", "max"));
+  EXPECT_NEAR(half["kl_percentiles"]["50"].get<double>(), 0.125, 0.004 * 0.125);
+  EXPECT_EQ(half["kl_percentiles"]["90"], 0.25);
+  EXPECT_EQ(half["kl_percentiles"]["max"], 0.25);
+  EXPECT_THAT(keys(half["delta_p_percentiles"]),
+              ElementsAre("min", "0.1", "1", "5", "10", "25", "50", "75", "90", "95", "99", "99.9", "max"));
+  EXPECT_EQ(half["delta_p_percentiles"]["min"], -0.25);
+  EXPECT_NEAR(half["delta_p_percentiles"]["25"].get<double>(), -0.125, 0.004 * 0.125);
+  EXPECT_EQ(half["delta_p_percentiles"]["50"], 0);
+}
+
+TEST(DetailedJson, SaysWhyDistributionsWereNotCompared) {
+  auto comparison = compared_distributions();
+  const auto reason = [&](std::size_t place, const char* name) {
+    const Json result = detailed(comparison)["results"][place];
+    EXPECT_EQ(result[name], nullptr) << name;
+    return result[std::string(name) + "_reason"].get<std::string>();
+  };
+  for (const auto* name : {"mean_kl", "mean_kl_ci95", "kl_percentiles", "same_top1", "rms_delta_p"}) {
+    EXPECT_EQ(reason(0, name), "this is the baseline");
+    EXPECT_EQ(reason(4, name), "1 sample failed, and the others alone compare with nothing");
+  }
+  comparison.methods[1].totals->sums.divergence.reset();
+  EXPECT_EQ(reason(1, "mean_kl"), "the units were evaluated by a kvcompare that did not measure it");
+  comparison.spec.no_divergence = true;
+  EXPECT_EQ(reason(1, "mean_kl"), "--no_divergence: distributions were not compared");
+  EXPECT_EQ(reason(1, "kl_percentiles"), "--no_divergence: distributions were not compared");
+  comparison.methods[2].totals->sums.answers->spans = 0;
+  EXPECT_EQ(reason(2, "answers"), "the data names no scored ranges");
+  EXPECT_EQ(reason(2, "answers_ci95"), "the data names no scored ranges");
+  comparison.methods[3].totals->sums.answers.reset();
+  EXPECT_EQ(reason(3, "spans"), "the units were evaluated by a kvcompare that did not measure it");
 }
 
 TEST(DetailedJson, HoldsTheNumbersOfTheMethods) {
@@ -124,8 +199,8 @@ TEST(DetailedJson, ANumberThatThereIsNotIsNullWithAReason) {
   for (auto& row : without_reasons.statistics.against_baseline) row = {};
   for (auto& pair : without_reasons.statistics.differences) pair = {.a = pair.a, .b = pair.b};
   for (auto& at : without_reasons.statistics.equal_density) at = AtDensity();
-  for (const auto& comparison :
-       {example_comparison(), swept_comparison(), overflowing, without_baseline, without_reasons}) {
+  for (const auto& comparison : {example_comparison(), swept_comparison(), compared_distributions(),
+                                 overflowing, without_baseline, without_reasons}) {
     expect_a_reason_beside_every_null(detailed(comparison));
     expect_a_reason_beside_every_null(summary(comparison));
   }
@@ -210,8 +285,10 @@ TEST(DetailedJson, DoesNotDependOnTimings) {
 
 TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
   const Json report = summary(example_comparison());
-  EXPECT_THAT(keys(report), ElementsAre("schema_version", "scored", "baseline_perplexity", "results",
-                                        "equal_density", "differences", "warnings"));
+  EXPECT_THAT(keys(summary(compared_distributions())),
+              ElementsAre("schema_version", "scored", "baseline_perplexity", "baseline_greedy_accuracy",
+                          "baseline_greedy_accuracy_ci95", "baseline_answers", "baseline_answers_ci95",
+                          "results", "equal_density", "differences", "warnings"));
   EXPECT_EQ(report["baseline_perplexity"].get<double>(), 7.38905609893065);
   const Json& random = report["results"][0];
   EXPECT_EQ(random["method"], "Random");
@@ -222,12 +299,20 @@ TEST(SummaryJson, ComparesEachMethodWithTheBaseline) {
 }
 
 TEST(SummaryJson, TellsOfEachInstanceWhoItIsAndHowSureItsNumbersAre) {
-  const Json line = summary(swept_comparison())["results"][0];
+  const Json line = summary(compared_distributions())["results"][0];
   EXPECT_THAT(keys(line),
               ElementsAre("method", "method_name", "label", "parameters", "perplexity", "bits_per_byte",
                           "word_perplexity", "ppl_delta", "ppl_delta_pct", "ppl_delta_ci95", "avg_nll_delta",
                           "avg_nll_delta_ci95", "p_value", "p_value_holm", "compression_ratio",
-                          "attended_density", "kept_fraction", "peak_cache_bytes", "cache_bytes_end"));
+                          "attended_density", "kept_fraction", "peak_cache_bytes", "cache_bytes_end",
+                          "mean_kl", "mean_kl_ci95", "kl_percentiles", "same_top1", "same_top1_ci95",
+                          "acceptance", "mean_delta_p", "rms_delta_p", "delta_p_percentiles",
+                          "delta_nll_above_1", "delta_nll_above_3", "greedy_accuracy", "greedy_accuracy_ci95",
+                          "spans", "spans_exact", "answers", "answers_ci95", "answers_ci95_reason"));
+  EXPECT_EQ(line["mean_kl"], 0.125);
+  EXPECT_EQ(line["greedy_accuracy_ci95"], Json::parse("[0.25, 0.625]"));
+  EXPECT_EQ(summary(compared_distributions())["baseline_greedy_accuracy"], 5.0 / 8);
+  EXPECT_EQ(summary(compared_distributions())["baseline_answers_ci95"], Json::parse("[0.5, 1]"));
   EXPECT_EQ(line["method"], "StreamingLLM");
   EXPECT_EQ(line["method_name"], "StreamingLLM");
   EXPECT_EQ(line["label"], "StreamingLLM 0.5");

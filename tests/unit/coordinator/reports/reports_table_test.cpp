@@ -6,6 +6,7 @@
 
 #include "coordinator/reports/fitted_lines.h"
 #include "coordinator/reports/table.h"
+#include "tests/unit/coordinator/reports/compared_distributions.h"
 #include "tests/unit/coordinator/reports/example_comparison.h"
 #include "tests/unit/coordinator/reports/swept_comparison.h"
 
@@ -83,7 +84,7 @@ TEST(Table, HasNoLineThatIsLongerThanTheTerminal) {
   auto swept = comparison_with_special_characters();
   swept.methods[1].label = "StreamingLLM 0.5";
   swept.methods[2].label = "StreamingLLM 0.75";
-  for (const auto& one : {comparison, swept_comparison(), swept})
+  for (const auto& one : {comparison, swept_comparison(), compared_distributions(), swept})
     for (const std::size_t width : {30, 40, 59, 60, 77, 78, 79, 80, 81, 100, 124, 125, 200}) {
       std::istringstream lines(table(one, width));
       for (std::string line; std::getline(lines, line);)
@@ -148,6 +149,24 @@ Skipped, without a scored token: 1 of 3 samples
 
 Random: sample 2 failed after 3 attempts: NLL of token 3 is not finite
 )");
+}
+
+TEST(Table, ShowsDistributionsAndAnswersWhereTheRunHasThem) {
+  EXPECT_THAT(table(compared_distributions()), HasSubstr(
+                                                   R"(
+Method        Perplexity        Δ      Δ %   Avg NLL       ΔNLL       95 % interval  Mean KL  Same top-1  Answers     Kept  Attended  Peak keys  Peak cache
+-----------------------------------------------------------------------------------------------------------------------------------------------------------
+Baseline          7.3891        -        -  2.000000        -                     -        -           -      2/3  100.00%   100.00%         28     7.0 KiB
+StreamingLLM
+  0.5             7.8656  +0.4766   +6.45%  2.062500  +0.0625 ~  [-0.0125, +0.1000]   0.1250      87.50%      2/3   50.00%    54.55%         16     4.0 KiB
+  0.75           12.1825  +4.7934  +64.87%  2.500000  +0.5000    [+0.3750, +0.6250]   0.5000      37.50%      0/3   25.00%    31.82%         10     2.5 KiB
+KVzap τ -6        9.9742  +2.5851  +34.99%  2.300000  +0.3000    [+0.2500, +0.3333]  2.5e-04     100.00%      2/3   55.00%    59.09%         17     4.2 KiB
+Random            failed        -        -         -        -                     -        -           -        -        -         -          -           -
+)"));
+  EXPECT_THAT(table(compared_distributions(), 80), HasSubstr(
+                                                       R"(
+Method        Perplexity       ΔNLL       95 % interval  Answers     Kept
+)"));
 }
 
 TEST(Table, LeavesOutIntervalsAtEqualDensityAndThenTheWholeOfItWhereThereIsNoRoom) {

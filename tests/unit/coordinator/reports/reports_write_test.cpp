@@ -36,7 +36,7 @@ TEST(WriteReports, MakesTheFilesAndTheMarkerThatVouchesForThem) {
   const TemporaryFolder folder;
   const auto& out = folder.path();
   const Comparison comparison = example_comparison();
-  write_reports(out, comparison, {}, read_unit);
+  write_reports(out, comparison, {}, {read_unit});
   EXPECT_EQ(names_in(out),
             (std::set<std::string>{"COMPLETE", "comparison_summary.json", "detailed_results.json",
                                    "report.html", "results.csv", "results.h5", "run.json", "samples.csv",
@@ -65,22 +65,22 @@ TEST(WriteReports, NoFileThatTheMarkerVouchesForNamesAPlaceOrDependsOnTheClock) 
   moved.places.model_name = "/another/place";
   moved.places.data_path = "/another/file.jsonl";
   moved.methods[1].seconds = 99;
-  write_reports(folder.path(), example_comparison(), {}, read_unit);
+  write_reports(folder.path(), example_comparison(), {}, {read_unit});
   const auto marker = file_contents(folder.path() / "COMPLETE");
-  write_reports(folder.path(), moved, {}, read_unit);
+  write_reports(folder.path(), moved, {}, {read_unit});
   EXPECT_EQ(file_contents(folder.path() / "COMPLETE"), marker);
 }
 
 TEST(WriteReports, LeavesOldFilesAsTheyWereIfAUnitCannotBeRead) {
   const TemporaryFolder folder;
   const auto& out = folder.path();
-  write_reports(out, example_comparison(), {}, read_unit);
+  write_reports(out, example_comparison(), {}, {read_unit});
   const auto names = names_in(out);
   const auto old = file_contents(out / "detailed_results.json"), marker = file_contents(out / "COMPLETE");
   auto other = example_comparison();
   other.spec.model_name = "another";
   EXPECT_THROW(
-      write_reports(out, other, {}, [](UnitId) -> UnitResult { throw DataError("journal", 3, "gone"); }),
+      write_reports(out, other, {}, {[](UnitId) -> UnitResult { throw DataError("journal", 3, "gone"); }}),
       DataError);
   EXPECT_EQ(names_in(out), names);
   EXPECT_EQ(file_contents(out / "detailed_results.json"), old);
@@ -90,7 +90,7 @@ TEST(WriteReports, LeavesOldFilesAsTheyWereIfAUnitCannotBeRead) {
 TEST(WriteReports, RefusesAFolderThatIsAFile) {
   const TemporaryFolder folder;
   const fs::path file = folder.write("taken", "");
-  EXPECT_THROW(write_reports(file, example_comparison(), {}, read_unit), OutputError);
+  EXPECT_THROW(write_reports(file, example_comparison(), {}, {read_unit}), OutputError);
 }
 
 }  // namespace

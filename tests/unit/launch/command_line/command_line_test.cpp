@@ -384,6 +384,42 @@ TEST(CommandLine, HelpAndVersionNeedNothingElse) {
     EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({flag})).text, StartsWith("kvcompare 0."));
 }
 
+TEST(CommandLine, ReportTakesFoldersBeforeOrBehindItsFlags) {
+  const auto report = [](const Arguments& arguments) {
+    return std::get<ReportCommand>(parse_command_line(arguments));
+  };
+  const auto first = report({"report", "a", "b", "--output", "c", "--at_density", "0.5", "0.25"});
+  EXPECT_THAT(first.folders, ElementsAre("a", "b"));
+  EXPECT_EQ(first.output, "c");
+  EXPECT_EQ(first.at_density, (std::vector{0.5, 0.25}));
+  EXPECT_EQ(first.format, "files");
+  const auto last = report({"report", "--format", "llama-perplexity", "--report_text", "a"});
+  EXPECT_THAT(last.folders, ElementsAre("a"));
+  EXPECT_EQ(last.format, "llama-perplexity");
+  EXPECT_TRUE(last.report_text);
+  EXPECT_THAT(report({"report", "--format=llama-perplexity", "a"}).folders, ElementsAre("a"));
+  EXPECT_THAT(refusal({"report", "--format", "csv", "a"}), HasSubstr("files or llama-perplexity"));
+  EXPECT_THAT(refusal({"report", "--output", "a"}), HasSubstr("give the folder of a run first"));
+  EXPECT_THAT(refusal({"report", "--fromat", "a", "b"}), HasSubstr("did you mean --format?"));
+}
+
+TEST(CommandLine, InspectTakesOneFolderAndHowManyTokens) {
+  const auto inspect = [](const Arguments& arguments) {
+    return std::get<InspectCommand>(parse_command_line(arguments));
+  };
+  EXPECT_EQ(inspect({"inspect", "out"}).n_tokens, 20);
+  const auto command =
+      inspect({"inspect", "out", "--top", "5", "--instance", "KVzap τ -6", "--tokenizer", "t"});
+  EXPECT_EQ(command.folder, "out");
+  EXPECT_EQ(command.n_tokens, 5);
+  EXPECT_EQ(command.instance, "KVzap τ -6");
+  EXPECT_EQ(command.tokenizer, "t");
+  EXPECT_EQ(inspect({"inspect", "--top", "5", "out"}).folder, "out");
+  EXPECT_THAT(refusal({"inspect"}), HasSubstr("kvcompare inspect OUT --top 20"));
+  EXPECT_THAT(refusal({"inspect", "a", "b"}), HasSubstr("give the one folder"));
+  EXPECT_THAT(refusal({"inspect", "out", "--top", "0"}), HasSubstr("a whole number from 1"));
+}
+
 TEST(CommandLine, TokenizeTakesThreePathsAndATextField) {
   const auto command = std::get<TokenizeCommand>(
       parse_command_line({"tokenize", "--tokenizer", "t", "--input=i.jsonl", "--output", "o.jsonl"}));
