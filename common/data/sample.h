@@ -32,6 +32,8 @@ struct Sample {
   bool has_nothing_scored = false;
   // max_length cut off the end of the last scored range: its tokens count, but they are no whole answer.
   bool last_scored_is_cut = false;
+  // False: `scored` says where windows of a text overlap, which is no answer that could be written exactly.
+  bool scored_are_answers = true;
   std::optional<TextSize> scored_text{};  // absent: the data holds token ids without text
 };
 

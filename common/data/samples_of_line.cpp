@@ -71,6 +71,7 @@ SamplesOfLine windows_of(const TokenisedLine& line, const PerplexityWindows& win
     if (begin > 0) {
       const auto first = std::max<std::int64_t>(n_done - begin, 1);
       if (first < end - begin) sample.scored = {{first, end - begin}};
+      sample.scored_are_answers = false;
       sample.has_nothing_scored = sample.scored.empty();
     }
     measure_text(sample, line,

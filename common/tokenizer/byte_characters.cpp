@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 
 #include "common/utf8.h"
 
@@ -28,6 +27,11 @@ ByteCharacters byte_characters() {
   return table;
 }
 
+const ByteCharacters& table_of_bytes() {
+  static const ByteCharacters table = byte_characters();
+  return table;
+}
+
 // [character]: its byte; -1: none.
 std::array<int, kEnd> bytes_by_character() {
   std::array<int, kEnd> bytes;
@@ -43,7 +47,7 @@ std::array<int, kEnd> bytes_by_character() {
 }  // namespace
 
 void append_byte_characters(std::string& out, std::string_view bytes) {
-  static const ByteCharacters table = byte_characters();
+  const ByteCharacters& table = table_of_bytes();
   const std::size_t old_bytes = out.size();
   out.resize(old_bytes + 2 * bytes.size());
   char* to = out.data() + old_bytes;
@@ -54,6 +58,10 @@ void append_byte_characters(std::string& out, std::string_view bytes) {
     to += table.n_bytes[byte];
   }
   out.resize(static_cast<std::size_t>(to - out.data()));
+}
+
+std::size_t n_character_bytes(char byte) {
+  return table_of_bytes().n_bytes[static_cast<unsigned char>(byte)];
 }
 
 std::optional<std::string> bytes_of_characters(std::string_view utf8) {

@@ -86,8 +86,7 @@ Pieces apply_step(const ByteLevel& step, Pieces input, MatchWorkspace& workspace
       append_byte_characters(text, input.piece(span));
       if (input.origins.empty()) return;
       for (std::size_t i = span.begin; i < span.end; ++i)
-        origins.insert(origins.end(), table_of_bytes().n_bytes[static_cast<unsigned char>(input.text[i])],
-                       input.origins[i]);
+        origins.insert(origins.end(), n_character_bytes(input.text[i]), input.origins[i]);
     });
   }
   return out.take();

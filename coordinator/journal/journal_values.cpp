@@ -65,6 +65,8 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   const auto n_tokens = result.numbers.n_tokens;
   const auto total_nll = result.numbers.total_nll;
   const auto& keys = result.numbers.keys;
+  const auto& answers = result.numbers.answers;
+  const auto& divergence = result.numbers.divergence;
   expect(result.kept.n_layers == header.model.n_layers && result.kept.n_kv_heads == header.model.n_kv_heads,
          "layers and KV heads are those of the model");
   const auto law = broken_law(result);

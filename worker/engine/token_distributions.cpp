@@ -30,12 +30,13 @@ std::vector<std::uint8_t> are_equal(const std::vector<TokenId>& a, const TokenId
 }
 
 AnswerCounts answers_of(const Sample& sample, const std::vector<std::uint8_t>& hit) {
-  // A range whose end max_length cut off is no whole answer.
-  const auto whole =
-      std::span(sample.scored).first(sample.scored.size() - (sample.last_scored_is_cut ? 1 : 0));
-  AnswerCounts answers{.spans = std::ssize(whole)};
+  const std::span<const TokenRange> ranges =
+      sample.scored_are_answers ? std::span<const TokenRange>(sample.scored) : std::span<const TokenRange>();
+  AnswerCounts answers{.spans = std::ssize(ranges)};
   for_each_scored(sample, [&](std::size_t i) { answers.greedy_hits += hit[i]; });
-  for (const auto& [begin, end] : whole)
+  // A range whose end max_length cut off is never written exactly: nobody knows how it goes on.
+  for (const auto& [begin, end] :
+       ranges.first(ranges.size() - (!ranges.empty() && sample.last_scored_is_cut ? 1 : 0)))
     if (std::all_of(hit.begin() + begin - 1, hit.begin() + end - 1, [](auto is_hit) { return is_hit == 1; }))
       ++answers.spans_exact;
   return answers;
