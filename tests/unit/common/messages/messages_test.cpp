@@ -35,8 +35,13 @@ TEST(Messages, PromptsAndTheirTargetsArriveAsTheyWereSent) {
 
 TEST(Messages, ASampleArrivesWithItsContextIfItHasOne) {
   Assign sent;
-  sent.units.push_back({.unit = {}, .sample = {SampleIndex(3), {1, 2, 3}, {{1, 2}}, 2}, .method = {}});
-  sent.units.push_back({.unit = {}, .sample = {SampleIndex(4), {1, 2, 3}}, .method = {}});
+  sent.units.push_back(
+      {.unit = {SampleIndex(3), MethodIndex(0)},
+       .sample = {.index = SampleIndex(3), .ids = {1, 2, 3}, .scored = {{1, 2}}, .n_context = 2},
+       .method = {}});
+  sent.units.push_back({.unit = {SampleIndex(4), MethodIndex(0)},
+                        .sample = {.index = SampleIndex(4), .ids = {1, 2, 3}},
+                        .method = {}});
   sent.units[0].method.policy = SizeBudget{77};
   sent.units[0].method.protection = {.first = 5, .last = 6};
   const auto received = std::get<Assign>(decode(encode(sent))).units;
@@ -88,7 +93,8 @@ TEST(Messages, CarryEveryValueOfEveryOtherMessage) {
                            {"is_off", false},
                            {"a_scorer", "hash"}},
                           false};
-  const Assign assign{{{{SampleIndex(1), MethodIndex(2)}, {SampleIndex(3), {4, 5}}, method}}, true, 6, method};
+  const Assign assign{
+      {{{SampleIndex(1), MethodIndex(2)}, {SampleIndex(3), {4, 5}}, method}}, true, 6, method};
   const auto assigned = std::get<Assign>(decode(encode(assign)));
   ASSERT_EQ(assigned.units.size(), 1u);
   EXPECT_EQ(assigned.units[0].unit, assign.units[0].unit);
