@@ -65,7 +65,7 @@ struct RunSpec {
                                       "methods"};
   // Members that came after journals of version 3 began. One that has its default is left out, so such
   // journals stay as they are.
-  static constexpr std::array kLaterFields{"save_tokens", "no_divergence"};
+  static constexpr std::array kLaterFields{"save_tokens", "no_divergence", "protocol", "budget_counts"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

@@ -128,6 +128,8 @@ OrderedJson json_flags(const RunSpec& spec) {
   for (const auto* place : {"model_name", "data_path"}) flags.erase(place);
   flags.erase("device_type");
   if (!spec.device_type.empty()) flags["device"] = spec.device_type;
+  flags["protocol"] = to_string(spec.protocol);
+  flags["budget_counts"] = to_string(spec.budget_counts);
   if (spec.context_length) flags["context_length"] = context_length_text(*spec.context_length);
   flags.erase("methods");
   flags.update(json_method_flags(spec.methods));

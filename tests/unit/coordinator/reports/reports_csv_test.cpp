@@ -72,7 +72,7 @@ TEST(SamplesCsv, HoldsHowFarTheDistributionsOfASampleAreFromTheBaselines) {
   const auto text = samples_csv(compared_distributions());
   EXPECT_NE(text.find(",2,5,9.5,,24,24,0.8,28,3,2,1,,,,,,,,,this is the baseline\n"), std::string::npos)
       << text;
-  EXPECT_NE(text.find(",2,5,9.75,0.25,24,12,0.8,16,2,2,1,0.15,0.8,0.9,-0.075,0.13693063937629153,0.2,0,,\n"),
+  EXPECT_NE(text.find(",2,5,9.75,0.25,24,12,0.8,16,2,2,1,0.15,0.8,0.9,-0.075,0.13693063937629152,0.2,0,,\n"),
             std::string::npos)
       << text;
 }

@@ -237,10 +237,10 @@ TEST(DetailedJson, ConfigHoldsTheFlagsButForPlaces) {
   comparison.spec.text_field = "text";
   comparison.spec.max_samples = 3;
   const Json config = detailed(comparison)["config"];
-  EXPECT_THAT(keys(config),
-              ElementsAre("text_field", "max_length", "max_samples", "skip_bad_lines", "save_token_nll",
-                          "chunk_size", "dtype", "engine", "at_density", "device", "methods", "policy",
-                          "compression_ratio", "sliding_window_size", "threshold"));
+  EXPECT_THAT(keys(config), ElementsAre("text_field", "max_length", "max_samples", "skip_bad_lines",
+                                        "save_token_nll", "chunk_size", "dtype", "engine", "at_density",
+                                        "device", "protocol", "budget_counts", "methods", "policy",
+                                        "compression_ratio", "sliding_window_size", "threshold"));
   EXPECT_EQ(config["dtype"], "float32");
   EXPECT_EQ(config["device"], "cpu");
   EXPECT_EQ(config["methods"], Json::parse(R"(["baseline", "random", "kvzap"])"));

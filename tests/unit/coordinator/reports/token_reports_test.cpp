@@ -197,7 +197,7 @@ TEST(Inspection, ShowsEachTokenInItsText) {
 TEST(Inspection, FitsTheTerminal) {
   const std::vector<ShownToken> tokens{
       {{SampleIndex(12), 345, 9.5, 0.25, 4.5}, {std::string(60, 'x'), "castle", std::string(30, 'y')}}};
-  EXPECT_THAT(inspection_text("a", tokens, 90), HasSubstr("  …xxxxxxxxxxxxxxxx⟦castle⟧yyyyyy…\n"));
+  EXPECT_THAT(inspection_text("a", tokens, 90), HasSubstr("  …xxxxxxxxxxxxxxxxxx⟦castle⟧yyyyyyy…\n"));
 }
 
 }  // namespace

@@ -296,10 +296,10 @@ INSTANTIATE_TEST_SUITE_P(CommandLine, RefusedValue,
 
 TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
   EXPECT_EQ(refusal({"--zzzzzzzz"}), "--zzzzzzzz: is no known flag; --help lists all");
-  EXPECT_EQ(
-      refusal({"zzzzzzzz"}),
-      "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, finalize, help, presses, "
-      "report, rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE (kvcompare --help)");
+  EXPECT_EQ(refusal({"zzzzzzzz"}),
+            "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, finalize, help, inspect, "
+            "presses, report, rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE "
+            "(kvcompare --help)");
   EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
               HasSubstr("is no known method; there are: all, every, baseline, "));
 }
@@ -388,7 +388,7 @@ TEST(CommandLine, ReportTakesFoldersBeforeOrBehindItsFlags) {
   const auto report = [](const Arguments& arguments) {
     return std::get<ReportCommand>(parse_command_line(arguments));
   };
-  const auto first = report({"report", "a", "b", "--output", "c", "--at_density", "0.5", "0.25"});
+  const auto first = report({"report", "a", "b", "--output", "c", "--at_density", "0.5,0.25"});
   EXPECT_THAT(first.folders, ElementsAre("a", "b"));
   EXPECT_EQ(first.output, "c");
   EXPECT_EQ(first.at_density, (std::vector{0.5, 0.25}));
