@@ -212,8 +212,8 @@ Case random_case(std::mt19937_64& generator) {
     return static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(n));
   };
   Case c;
-  c.chunking.n_tokens = 1 + up_to(30);
-  c.chunking.chunk_size = 1 + up_to(up_to(2) == 0 ? 5 : c.chunking.n_tokens + 2);
+  const auto n_tokens = 1 + up_to(30);
+  c.chunking = {n_tokens, 1 + up_to(up_to(2) == 0 ? 5 : n_tokens + 2)};
   const auto policy = up_to(3);
   if (policy == 1) c.policy = RatioBudget{};
   if (policy == 2)

@@ -197,10 +197,10 @@ TEST(MemoryPlan, IsToldInALine) {
   const std::vector<MethodSpec> methods{method("baseline"), method("expected_attention")};
   EXPECT_EQ(
       MemoryPlan(demand(), gpu(80 * kGiB), 1).summary(methods, 8192),
-      "memory of a GPU: weights 15.0 GiB + 8 units in flight x 1.2 GiB at most (8192 tokens) + 1.0 GiB for "
+      "memory of a GPU: weights 15.0 GiB + 8 units in flight x 1.3 GiB at most (8192 tokens) + 1.0 GiB for "
       "libraries, of 80.0 GiB; 0.1 GiB of pinned memory");
   EXPECT_THAT(MemoryPlan(demand(), gpu(17 * kGiB), 1).summary(methods, 8192),
-              testing::AllOf(testing::HasSubstr("1 unit in flight x 1.2 GiB"),
+              testing::AllOf(testing::HasSubstr("1 unit in flight x 1.3 GiB"),
                              testing::HasSubstr("the longest sample may not fit")));
 }
 
