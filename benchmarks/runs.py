@@ -106,8 +106,9 @@ def shared_flags(options, case, n_samples):
 def run_ours(options, case, n_samples):
     model = options.models / case.size
     with tempfile.TemporaryDirectory() as folder:
+        # The peer computes no distributions beside the NLL, so kvcompare does not either.
         command = [options.kvcompare, "--model_name", model, "--data_path", model / f"{case.data}.jsonl", "--output_dir", folder,
-                   "--log_level", "error", *shared_flags(options, case, n_samples)]
+                   "--no_divergence", "--log_level", "error", *shared_flags(options, case, n_samples)]
         _, peak_mib = run(options, command + (["--engine", case.engine] if case.engine else []))
         record = json.loads(Path(folder, "run.json").read_text())
         results = json.loads(Path(folder, "detailed_results.json").read_text())["results"]
