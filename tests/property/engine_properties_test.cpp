@@ -218,6 +218,9 @@ TEST_P(EngineProperties, GivesTheSameBitsWhereEveryTokenIsNamed) {
     const UnitResult unnamed = evaluate(run);
     sample_.scored = {{1, kTokens}};
     UnitResult named = evaluate(run);
+    EXPECT_EQ(named.numbers.answers->spans, 1);
+    named.numbers.answers->spans = 0;  // nobody has named it
+    named.numbers.answers->spans_exact = 0;
     EXPECT_EQ(named.numbers, unnamed.numbers);
     EXPECT_EQ(named.token_nll, unnamed.token_nll);
     EXPECT_EQ(named.kept, unnamed.kept);
