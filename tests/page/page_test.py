@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -58,7 +59,8 @@ def perplexity(value, plus=False):
 
 
 def share(value):
-    return f"{100 * value:.1f} %"
+    """Halves go up, as JavaScript's toFixed rounds them."""
+    return f"{Decimal(100 * value).quantize(Decimal('0.1'), ROUND_HALF_UP)} %"
 
 
 @unittest.skipIf(PROGRAM is None, HERE)
@@ -649,7 +651,7 @@ class Folder(PageTest):
         for row, result in zip(rows[1:], summary["results"], strict=True):
             self.assertTrue(row[0].endswith(result["label"]), (row[0], result["label"]))
             self.assertEqual(row[1], perplexity(result["perplexity"]))
-            self.assertEqual(row[5:7], [share(result["attended_density"]), share(result["kept_fraction"])])
+            self.assertEqual(row[6:8], [share(result["attended_density"]), share(result["kept_fraction"])])
             low, high = result["avg_nll_delta_ci95"]
             self.assertEqual(row[3], f"{delta(result['avg_nll_delta'])} [{delta(low)}, {delta(high)}]")
         for entry in summary["equal_density"]:

@@ -62,6 +62,10 @@ class Numbers(ScoredTest):
         for engine in ENGINES:
             unnamed = self.compare(f"unnamed_{engine}", [{"input_ids": row} for row in ids], f"--engine={engine}")
             named = self.compare(f"named_{engine}", [{"input_ids": row, "scored": [[0, len(row)]]} for row in ids], f"--engine={engine}")
+            for result in named["results"] + unnamed["results"]:    # ranges are answers only where the data names them
+                for numbers in (result, *result["per_sample"]):
+                    for name in [name for name in numbers if name.startswith(("spans", "answers"))]:
+                        del numbers[name]
             self.assertEqual(named["results"], unnamed["results"])
             self.assertEqual(named["scored"], "all")
             self.assertNotEqual(named["fingerprint"], unnamed["fingerprint"], "what is scored is part of the run")
