@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ATen/ops/zeros.h>
+
 #include "common/errors.h"
 #include "coordinator/plan/plan.h"
 #include "tests/support/temporary_folder.h"
@@ -21,8 +23,10 @@ class FakeEngine : public Engine {
   explicit FakeEngine(std::function<void()> fail = [] {}) : fail_(std::move(fail)) {}
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
-    return run_one_by_one(
-        tasks, [this](const EngineTask& task) { return EngineResult{.unit = run_one(*task.sample)}; });
+    return run_one_by_one(tasks, [this](const EngineTask& task) {
+      return EngineResult{.unit = run_one(*task.sample),
+                          .last_hidden = task.gives_last_hidden ? at::zeros({1}) : at::Tensor()};
+    });
   }
 
  private:
