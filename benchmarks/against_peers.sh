@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Times build/release/kvcompare and Hugging Face transformers (benchmarks/peer_hf.py) side by side; tables on stdout.
 #
-#   benchmarks/against_peers.sh [chunk1] [chunks] [own] [growth] [dense] [presses] [threads] [short] [attention] [memory]
+#   benchmarks/against_peers.sh [chunk1] [chunks] [own] [growth] [dense] [presses] [divergence] [threads] [short] [attention] [memory]
 #     [--rounds N] [--threads N] [--sizes 1M,9M,100M] [--dtype float32|bfloat16|float16] [--real_model DIR] [--disturbed SHARE]
 #
 # No section: all of them, more than an hour on two cores. --dtype is that of the first four sections; the others choose their own,
-# and compare with goals. --real_model names the folder of a Hugging Face model with tokenizer.json, for dense, presses, threads,
+# and compare with goals. --real_model names the folder of a Hugging Face model with tokenizer.json, for dense, presses, divergence, threads,
 # short and memory; without it their rows about a real model are absent. Installs torch and transformers, and makes models with random weights,
 # in benchmarks/.peer. KVCOMPARE_PEER_PYTHON names a python that has both already; KVCOMPARE another binary.
 set -euo pipefail

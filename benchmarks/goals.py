@@ -62,6 +62,23 @@ def presses(options):
         for method, goal in (("expected_attention", 2.5), ("observed_attention", 1.5))])
 
 
+def divergence(options):
+    methods = ("streaming_llm", "random", "knorm", "expected_attention", "observed_attention")
+    rows = []
+    for size, goal in (("real", 1.15), ("9M-head1", 1.03)):
+        if not has_model(options, size):
+            continue
+        case = Case(size, 1024, 1, methods, dtype="float32", samples=2)
+        seconds = {True: [], False: []}
+        for i in range(options.rounds):
+            for compares, found in seconds.items():
+                found.append(run_ours(options, replace(case, divergence=compares), case.samples).wall_seconds)
+            log(f"{case}, round {i + 1}: {figure(seconds[True][-1])} s, with --no_divergence {figure(seconds[False][-1])} s")
+        rows.append(row(f"{size}, float32: as it is / with --no_divergence", seconds[True], seconds[False], AT_MOST, goal))
+    table("What comparing distributions costs", f"Seconds of evaluating two samples of 1024 tokens with the baseline and {', '.join(methods)}; "
+          f"{options.threads} threads. The head is a fifth of the work of real, and a hundredth of that of 9M-head1.", HEADER, rows)
+
+
 def threads(options):
     if not has_model(options, "real"):
         return
@@ -123,4 +140,4 @@ def memory(options):
           [[f"{files:.0f}", f"{libraries:.0f}", f"{peak:.0f}", *verdict(peak, AT_MOST, bound)]])
 
 
-SECTIONS = {"dense": dense, "presses": presses, "threads": threads, "short": short, "attention": attention, "memory": memory}
+SECTIONS = {"dense": dense, "presses": presses, "divergence": divergence, "threads": threads, "short": short, "attention": attention, "memory": memory}

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what the benchmarks run on: Llamas with random weights of about 1, 9 and 100 million parameters, float32.
+"""Writes what the benchmarks run on: Llamas with random weights of about 1, 9 and 100 million parameters, float32, and
+one of 9 million whose head is a hundredth of its work.
 
     make_models.py FOLDER [--sizes 1M,9M,100M] [--length 8192] [--samples 64] [--real_model DIR --documents JSONL]
 
@@ -25,6 +26,8 @@ SHAPES = {
                head_dim=32, vocab_size=2048, tie_word_embeddings=True),
     "9M": dict(hidden_size=256, intermediate_size=1088, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=4,
                head_dim=32, vocab_size=4096, tie_word_embeddings=True),
+    "9M-head1": dict(hidden_size=256, intermediate_size=1088, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=4,
+                     head_dim=32, vocab_size=320, tie_word_embeddings=True),
     "100M": dict(hidden_size=768, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=4,
                  head_dim=64, vocab_size=16000, tie_word_embeddings=False),
 }

@@ -31,6 +31,7 @@ class Case:
     batch: int = 0          # of samples that transformers takes in one dense pass; 0: chunk by chunk, evicting
     data: str = "ids"       # or "short"
     samples: int = 0        # 0: as many as take ENOUGH_SECONDS
+    divergence: bool = False    # whether kvcompare compares distributions, which the peer does not
 
     def row(self, *values):
         return [self.size, self.length, "T" if self.chunk == self.length else self.chunk, *values]
@@ -106,10 +107,10 @@ def shared_flags(options, case, n_samples):
 def run_ours(options, case, n_samples):
     model = options.models / case.size
     with tempfile.TemporaryDirectory() as folder:
-        # The peer computes no distributions beside the NLL, so kvcompare does not either.
         command = [options.kvcompare, "--model_name", model, "--data_path", model / f"{case.data}.jsonl", "--output_dir", folder,
-                   "--no_divergence", "--log_level", "error", *shared_flags(options, case, n_samples)]
-        _, peak_mib = run(options, command + (["--engine", case.engine] if case.engine else []))
+                   "--log_level", "error", *shared_flags(options, case, n_samples)]
+        command += ["--engine", case.engine] if case.engine else []
+        _, peak_mib = run(options, command + ([] if case.divergence else ["--no_divergence"]))
         record = json.loads(Path(folder, "run.json").read_text())
         results = json.loads(Path(folder, "detailed_results.json").read_text())["results"]
     names = {name.replace("_", ""): name for name in ("baseline", *case.methods)}
