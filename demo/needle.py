@@ -3,7 +3,7 @@
 (prefill). Prints two tables in Markdown.
 
     demo/needle.py [--data FILE.jsonl] [--model_name FOLDER] [--kvzap_scorer_model FOLDER] [--methods A,B,...] [--density 0.5,0.25]
-                   [--by_depth 0.5] [--dtype float32] [--kvcompare build/release/kvcompare]
+                   [--by_depth 0.5] [--dtype float32] [--output_dir FOLDER] [--kvcompare build/release/kvcompare]
 
 The data is what `kvcompare_demo needle --tokenizer FOLDER` writes. The context_length of its lines leaves the question out of the context:
 in prefill the last token of the context predicts the next one before anything is evicted, so an answer of one token that followed the
@@ -37,7 +37,8 @@ def all_protocols(args, out):
     for flag in ("kvzap_scorer_model", "dtype"):
         if getattr(args, flag):
             flags += ["--" + flag, getattr(args, flag)]
-    return {protocol: run(args.kvcompare, out / protocol, args.model_name, args.data, *flags, "--protocol", protocol) for protocol in PROTOCOLS}
+    return {protocol: run(args.kvcompare, out / protocol, args.model_name, args.data, *flags, "--protocol", protocol, "--resume")
+            for protocol in PROTOCOLS}
 
 
 def ratio(density):
@@ -79,9 +80,10 @@ def main():
     parser.add_argument("--model_name", default=DEMO / "model")
     parser.add_argument("--kvzap_scorer_model")
     parser.add_argument("--methods", default=METHODS)
-    parser.add_argument("--density", default="0.5,0.25,0.1", type=lambda text: [float(part) for part in text.split(",")])
+    parser.add_argument("--density", default="0.5,0.25", type=lambda text: [float(part) for part in text.split(",")])
     parser.add_argument("--by_depth", default=0.25, type=float, help="the density of the second table, one of --density")
     parser.add_argument("--dtype")
+    parser.add_argument("--output_dir", help="keeps the two runs there; the same command again continues them")
     parser.add_argument("--kvcompare", default=KVCOMPARE)
     args = parser.parse_args()
     refuse_without(args.kvcompare)
@@ -89,8 +91,9 @@ def main():
         parser.error(f"--by_depth {args.by_depth}: expected one of --density")
     if args.model_name == DEMO / "model" and not args.kvzap_scorer_model:
         args.kvzap_scorer_model = DEMO / "scorer"
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(args.output_dir or scratch)
+        out.mkdir(parents=True, exist_ok=True)
         if not args.data:
             args.data = out / "needles.jsonl"
             subprocess.run([Path(args.kvcompare).parent / "kvcompare_demo", "needle", "--output", args.data, "--documents", "100",
