@@ -130,9 +130,11 @@ class Needle(InScratch):
 
     def test_tables_count_what_the_reports_hold(self):
         data = self.write("small.jsonl", "--documents", "10", "--words", "150", "--depths", "10,90")
-        done = subprocess.run([sys.executable, ROOT / "demo/needle.py", "--kvcompare", KVCOMPARE, "--data", data, "--methods", "streaming_llm",
-                               "--density", "0.25", "--by_depth", "0.25"], capture_output=True, text=True)
+        command = [sys.executable, ROOT / "demo/needle.py", "--kvcompare", KVCOMPARE, "--data", data, "--methods", "streaming_llm",
+                   "--density", "0.25", "--by_depth", "0.25", "--output_dir", self.folder / "runs"]
+        done = subprocess.run(command, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(subprocess.run(command, capture_output=True, text=True).stdout, done.stdout)  # continued
         rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in done.stdout.splitlines() if row.startswith("|")]
         header, _, baseline, streaming = rows[:4]
         self.assertEqual(header, ["method", "kept", *needle.PROTOCOLS])
@@ -144,6 +146,14 @@ class Needle(InScratch):
             self.assertEqual(baseline[column], f"{sum(by_depth[protocol, 'Baseline'])}/10")
             self.assertEqual(late, by_depth[protocol, "Baseline"][1])
             self.assertLess(early, 3)
+
+
+    def test_lines_without_a_context_are_refused(self):
+        data = self.folder / "without.jsonl"
+        subprocess.run([BUILD / "kvcompare_demo", "needle", "--output", data, "--documents", "2", "--words", "50"], check=True)
+        done = subprocess.run([sys.executable, ROOT / "demo/needle.py", "--kvcompare", KVCOMPARE, "--data", data], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("without.jsonl:1 has no 'context_length'; expected what `kvcompare_demo needle --tokenizer FOLDER` writes", done.stderr)
 
 
 class Quickstart(InScratch):
