@@ -53,8 +53,11 @@ def answers_of(row):
 
 
 def run(kvcompare, out, model, data, *flags):
-    subprocess.run([kvcompare, "--model_name", model, "--data_path", data, "--output_dir", out, "--quiet", *map(str, flags)],
-                   check=True, stdout=subprocess.DEVNULL)
+    """Ends the program with kvcompare's exit code if it fails: kvcompare has said why."""
+    done = subprocess.run([kvcompare, "--model_name", model, "--data_path", data, "--output_dir", out, "--quiet", *map(str, flags)],
+                          stdout=subprocess.DEVNULL)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
     return Reports(out)
 
 
