@@ -17,16 +17,17 @@ METHODS = "kvzap,random,streaming_llm,expected_attention,observed_attention,knor
 DENSITIES = (0.5, 0.25)
 WINDOW = 64
 THRESHOLDS = range(-9, 0)
+SCORER = ("--kvzap_scorer_model", DEMO / "scorer")
 
 
 def run_demo(kvcompare, out, data, *flags):
-    return run(kvcompare, out, DEMO / "model", data, "--kvzap_scorer_model", DEMO / "scorer", *flags)
+    return run(kvcompare, out, DEMO / "model", data, *flags)
 
 
 def at_equal_density(kvcompare, out):
     """Every method with the same share of keys kept."""
     ratios = ",".join(str(1 - density) for density in DENSITIES)
-    return run_demo(kvcompare, out, ANSWERS, "--methods", METHODS, "--policy", "ratio", "--compression_ratio", ratios)
+    return run_demo(kvcompare, out, ANSWERS, *SCORER, "--methods", METHODS, "--policy", "ratio", "--compression_ratio", ratios)
 
 
 def better_than_random(reports, method, density):
@@ -43,7 +44,7 @@ def window(kvcompare, out):
 
 def sweep(kvcompare, out, data):
     """The rows of kvzap under its own policy, by rising threshold."""
-    reports = run_demo(kvcompare, out, data, "--methods", "kvzap", "--threshold", ",".join(map(str, THRESHOLDS)))
+    reports = run_demo(kvcompare, out, data, *SCORER, "--methods", "kvzap", "--threshold", ",".join(map(str, THRESHOLDS)))
     return sorted((row for row in reports.instances if row["threshold"]), key=lambda row: float(row["threshold"]))
 
 

@@ -21,7 +21,7 @@ class Reports:
 
     def instance(self, method, ratio=None):
         """The row of a method's instance: the one with this compression_ratio, or the only one."""
-        rows = [row for row in self.instances if row["method_name"] == method and ratio in (None, number(row["compression_ratio"]))]
+        rows = [row for row in self.instances if row["method_name"] == method and ratio in (None, number(row.get("compression_ratio")))]
         assert len(rows) == 1, (method, ratio, rows)
         return rows[0]
 
