@@ -8,36 +8,14 @@
 #include <variant>
 
 #include "common/random_source.h"
+#include "demo/sentences.h"
 #include "demo/words.h"
 
 namespace kvcompare::demo {
 namespace {
 
-// How a fact is told, NAME + told + VALUE, and asked for, question[0] + NAME + question[1].
-struct Relation {
-  Words (*values)();
-  std::string_view told;
-  std::array<std::string_view, 2> question;
-};
-
-constexpr std::array<Relation, 7> kRelations = {{
-    {cities, " lives in", {" Where does", " live?"}},
-    {jobs, " is the", {" What is", " by trade?"}},
-    {animals, " feeds the", {" What does", " feed?"}},
-    {foods, " likes", {" What does", " like?"}},
-    {colours, " wears", {" What does", " wear?"}},
-    {instruments, " plays the", {" What does", " play?"}},
-    {things, " lost the", {" What did", " lose?"}},
-}};
-
 constexpr std::array<std::string_view, 6> kRecallOpenings = {" As told,", " Indeed,",    " Remember that",
                                                              " So",       " It is true", " Still,"};
-
-struct NamedFact {
-  std::string_view name;
-  const Relation* relation;
-  std::string_view value;
-};
 
 struct BoxNumber {
   int box;
@@ -51,9 +29,9 @@ struct ItemList {
 
 using Fact = std::variant<NamedFact, BoxNumber, ItemList>;
 
-class Writer {
+class Writer : SentenceWriter {
  public:
-  Writer(const DocumentShape& shape, RandomSource random) : shape_(shape), random_(random) {
+  Writer(const DocumentShape& shape, RandomSource random) : SentenceWriter(random), shape_(shape) {
     for (std::string_view name : names()) free_names_.push_back(name);
     random_.shuffle(std::span(free_names_));
   }
@@ -77,49 +55,7 @@ class Writer {
   }
 
  private:
-  // Appends the pieces of a text: its words, each with the space before it, and its punctuation marks.
-  void words(std::string_view text) {
-    std::size_t begin = 0;
-    while (begin < text.size()) {
-      std::size_t end = begin + 1;
-      const auto ends_piece = [](char c) { return c == ' ' || c == ',' || c == '?' || c == ':'; };
-      if (!ends_piece(text[begin]) || text[begin] == ' ')
-        while (end < text.size() && !ends_piece(text[end])) ++end;
-      document_.push_back({std::string(text.substr(begin, end - begin)), false});
-      begin = end;
-    }
-  }
-  void word(std::string_view text) { document_.push_back({" " + std::string(text), false}); }
-  void answer(std::string_view text) { document_.push_back({" " + std::string(text), true}); }
-  void mark(std::string_view text) { document_.push_back({std::string(text), false}); }
-
-  void filler() {
-    const bool named = random_.chance(shape_.named_filler);
-    if (random_.chance(0.4)) {
-      word(random_.pick(openings()));
-      named ? someone_named() : someone(" the");
-    } else {
-      named ? someone_named() : someone(" The");
-    }
-    if (random_.chance(0.5)) {
-      word(random_.pick(verbs()));
-    } else {
-      word(random_.pick(handlings()));
-      words(" the");
-      if (random_.chance(0.4)) word(random_.pick(adjectives()));
-      word(random_.pick(things()));
-    }
-    if (random_.chance(0.3)) word(random_.pick(adverbs()));
-    if (random_.chance(0.5)) words(random_.pick(places()));
-    if (random_.chance(0.3)) words(random_.pick(times()));
-    mark(".");
-  }
-  void someone(std::string_view article) {
-    words(article);
-    if (random_.chance(0.6)) word(random_.pick(adjectives()));
-    word(random_.pick(people()));
-  }
-  void someone_named() { word(random_.pick(names())); }
+  void filler() { SentenceWriter::filler(shape_.named_filler); }
 
   void tell() {
     const double kind = random_.uniform();
@@ -193,9 +129,7 @@ class Writer {
   void ask(const Fact& fact) {
     if (const auto* named = std::get_if<NamedFact>(&fact)) {
       if (random_.chance(0.4)) {
-        words(named->relation->question[0]);
-        word(named->name);
-        words(named->relation->question[1]);
+        question(*named);
       } else {
         words(random_.pick(std::span<const std::string_view>(kRecallOpenings)));
       }
@@ -212,8 +146,7 @@ class Writer {
   void value(std::string_view text, bool is_recall) { is_recall ? answer(text) : word(text); }
 
   void state(const NamedFact& fact, bool is_recall) {
-    word(fact.name);
-    words(fact.relation->told);
+    stem(fact);
     value(fact.value, is_recall);
     mark(".");
   }
@@ -233,8 +166,6 @@ class Writer {
   }
 
   const DocumentShape& shape_;
-  RandomSource random_;
-  Document document_;
   std::vector<std::string_view> free_names_;
   std::vector<std::string_view> told_;  // names with facts
   std::vector<Fact> facts_;
@@ -251,12 +182,6 @@ Document make_document(const DocumentShape& shape, std::uint64_t seed, std::uint
     document.push_back({std::string(piece), false});
   document.insert(document.end(), first.begin(), first.end());
   return document;
-}
-
-std::string text_of(const Document& document) {
-  std::string text;
-  for (const Piece& piece : document) text += piece.text;
-  return text;
 }
 
 }  // namespace kvcompare::demo

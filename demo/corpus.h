@@ -9,8 +9,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
+
+#include "demo/document.h"
 
 namespace kvcompare::demo {
 
@@ -28,18 +28,7 @@ struct DocumentShape {
   double telling = 0.45;       // facts are told in this fraction of the document and asked for in the rest
 };
 
-// A piece of a document: a word with the space before it, or a punctuation mark. An answer is a piece that
-// can be predicted only from what the document said before.
-struct Piece {
-  std::string text;
-  bool is_answer = false;
-};
-
-using Document = std::vector<Piece>;
-
 // Returns at least n_words pieces, ending with a complete sentence.
 Document make_document(const DocumentShape& shape, std::uint64_t seed, std::uint64_t index);
-
-std::string text_of(const Document& document);
 
 }  // namespace kvcompare::demo

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/tokenizer/tokenizer.h"
-#include "demo/corpus.h"
+#include "demo/document.h"
 
 namespace kvcompare::demo {
 

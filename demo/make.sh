@@ -28,7 +28,8 @@ make_all() {
   say "$program" corpus --output "$work/scorer.jsonl" --documents 400 --seed 3 --copies 0 --min_words 750 --max_words 1250
   say "$root/build/release/kvcompare" train_kvzap --model_name "$work/model" --data_path "$work/scorer.jsonl" \
     --output "$work/scorer" --repeat_prompt ' Once more from the start:\n' --hidden_dim 64 --resume --log_level warning
-  say "$program" corpus --output "$work/documents.jsonl" --documents 40 --seed 4 --copies 0 --tokenizer "$work/model"
+  say "$program" corpus --output "$work/documents.jsonl" --documents 40 --seed 4 --copies 0
+  say "$program" corpus --output "$work/answers.jsonl" --documents 40 --seed 4 --copies 0 --answers
 }
 
 if [ ! -d "$work/python/tokenizers" ]; then
@@ -41,4 +42,4 @@ demo=$root/demo
 mkdir -p "$demo/model" "$demo/scorer"
 cp "$work"/model/{config.json,model.safetensors,tokenizer.json,tokenizer_config.json} "$demo/model/"
 cp "$work"/scorer/{config.json,model.safetensors,training.json} "$demo/scorer/"
-cp "$work/documents.jsonl" "$work/make.log" "$demo/"
+cp "$work/documents.jsonl" "$work/answers.jsonl" "$work/make.log" "$demo/"

@@ -24,9 +24,11 @@ cat <<END
 A trained model of a million parameters reads 40 documents, in which facts are told early and asked for late.
 Five methods evict keys from its cache after every token, each at three settings:
 KVzap evicts the keys that it scores below -7, -5 and -3; the others evict 20 %, 50 % and 80 % of the keys.
+Scored are the answers alone: the words that only a model can predict that remembers the facts.
+The column "Answers" counts those that the model would have written.
 
 END
-build/release/kvcompare --model_name demo/model --kvzap_scorer_model demo/scorer --data_path demo/documents.jsonl \
+build/release/kvcompare --model_name demo/model --kvzap_scorer_model demo/scorer --data_path demo/answers.jsonl \
   --methods all --include_observed_attention --compression_ratio 0.2,0.5,0.8 --threshold -7,-5,-3 \
   --output_dir build/demo_results --overwrite
 

@@ -3,7 +3,6 @@
 // the folder of another Hugging Face model, with its tokenizer.json.
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,6 +18,7 @@
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
 #include "tests/support/flags_and_chunks.h"
+#include "tests/support/real_model.h"
 
 namespace kvcompare {
 namespace {
@@ -41,12 +41,6 @@ std::optional<std::filesystem::path> stories260k_in_bfloat16() {
 std::optional<std::filesystem::path> stories260k_in_float16() {
   const auto assets = test_assets();
   return assets ? std::optional(*assets / "models" / "stories260K-f16-untied") : std::nullopt;
-}
-
-std::optional<std::filesystem::path> real_model() {
-  const char* folder = std::getenv("KVCOMPARE_REAL_MODEL");
-  if (folder == nullptr || *folder == '\0') return std::nullopt;
-  return std::filesystem::path(folder);
 }
 
 struct Trained {

@@ -1,5 +1,7 @@
 #include "demo/corpus.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -90,6 +92,29 @@ TEST(Corpus, EveryAnswerWasToldBefore) {
       }
     }
     EXPECT_GT(n_answers, 20);
+  }
+}
+
+// Beside the text, character by character: an answer is a whole word that was marked.
+TEST(Corpus, AnswersAreTheWordsInTheText) {
+  for (std::uint64_t index = 0; index < 10; ++index) {
+    const auto document = make_document(shape(800), 6, index);
+    const auto text = text_of(document);
+    EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+    std::vector<std::string> marked;
+    for (const Piece& piece : document)
+      if (piece.is_answer) marked.push_back(piece.text.substr(1));
+    std::vector<std::string> named;
+    std::int64_t least = 0;
+    for (const auto& [begin, end] : answers_of(document)) {
+      EXPECT_GT(begin, least);
+      least = end;
+      EXPECT_EQ(text.at(static_cast<std::size_t>(begin) - 1), ' ');
+      EXPECT_TRUE(std::ispunct(text.at(static_cast<std::size_t>(end))) ||
+                  std::isspace(text.at(static_cast<std::size_t>(end))));
+      named.push_back(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+    }
+    EXPECT_EQ(named, marked);
   }
 }
 
