@@ -65,7 +65,9 @@ class Found(TargetTest):
         for ranks in (1, 3):
             self.run_once(f"ranks{ranks}", *self.flags, methods=self.methods, ranks=ranks)
             self.assert_same_results(f"ranks{ranks}", "found")
-        self.run_once("threads", *self.flags, "--threads", "3", methods=self.methods)
+        command = self.command("threads", *self.flags, methods=self.methods)
+        command[command.index("--threads") + 1] = "3"
+        subprocess.run(command, check=True, capture_output=True, timeout=120, env=self.environment())
         self.assert_same_results("threads", "found")
         given = ",".join(found["instance"].split(":kvzap_model_type")[0] for found in self.journal("found")[0]["found_thresholds"])
         self.run_once("given", methods=given)

@@ -115,7 +115,7 @@ TEST_P(ThresholdSearchInEngine, IsForFixedScores) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ThresholdSearchInEngine, testing::ValuesIn(all_engines_under_test()),
-                         [](const auto& info) { return info.param.name(); });
+                         [](const auto& param) { return param.param.name(); });
 
 TEST(SearchedSamples, AreTheFirstThatFit) {
   std::vector<Sample> samples;

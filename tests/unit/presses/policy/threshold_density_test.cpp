@@ -109,6 +109,7 @@ TEST(ThresholdDensity, AgreesWithEveryPairOfQueryAndKey) {
   }
 }
 
+// At the middle of so narrow scores 0.0005 of density are 1.3e-5 of score: five decimals.
 TEST(ThresholdDensity, RoundsNoMoreThanItMay) {
   std::mt19937_64 random(7);
   std::normal_distribution<double> score(-15.2, 0.01);
@@ -118,7 +119,7 @@ TEST(ThresholdDensity, RoundsNoMoreThanItMay) {
   density.add_head(rule(0), {.n_tokens = 4000}, scores);
   const auto threshold = density.nearest(0.5);
   EXPECT_NEAR(density.at(threshold), 0.5, 2 * ThresholdDensity::kRounding);
-  EXPECT_LE(shortest(threshold).size(), 8u) << shortest(threshold);
+  EXPECT_LE(shortest(threshold).size(), 9u) << shortest(threshold);
 }
 
 }  // namespace
