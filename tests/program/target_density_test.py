@@ -153,14 +153,15 @@ class Demo(TargetTest):
         out = self.out("demo")
         subprocess.run([self.build / "kvcompare", "--model_name", DEMO / "model", "--data_path", DEMO / "documents.jsonl",
                         "--kvzap_scorer_model", DEMO / "scorer", "--methods", "kvzap", "--target_density", "0.25,0.5,0.75",
-                        "--max_samples", "24", "--no_divergence", "--output_dir", out],
+                        "--max_samples", "16", "--no_divergence", "--output_dir", out],
                        check=True, capture_output=True, timeout=600)
         results = self.results("demo")
         self.assertEqual(len(results), 3)
         for result in results:
             search = result["threshold_search"]
-            self.assertLess(search["samples"], 24)
-            self.assertAlmostEqual(search["density"], search["target_density"], delta=0.002)
+            self.assertLess(search["samples"], 16)
+            # In layer 0 equal tokens have equal scores: near 0.25 the density steps by a hundredth.
+            self.assertAlmostEqual(search["density"], search["target_density"], delta=0.005)
             self.assertAlmostEqual(result["attended_density"], search["target_density"], delta=0.02)
             self.assertLess(len(str(search["threshold"])), 8)
 

@@ -26,13 +26,13 @@ class ThresholdSearchInEngine : public testing::TestWithParam<EngineUnderTest> {
              .seed = generator_(),
              .vocab = 100,
              .hidden = 48,
-             .layers = 3,
+             .layers = 2,
              .heads = 4,
              .kv_heads = 2,
              .head_dim = 8};
     write_tiny_model(scratch_.path(), spec_);
-    for (std::int64_t s = 0; s < 4; ++s)
-      samples_.push_back({SampleIndex(s), random_sample(generator_, 60 + 17 * s, spec_.vocab)});
+    for (std::int64_t s = 0; s < 2; ++s)
+      samples_.push_back({SampleIndex(s), random_sample(generator_, 60 + 13 * s, spec_.vocab)});
     model_ = std::make_unique<ModelUnderTest>(scratch_.path(), GetParam());
   }
 
@@ -78,15 +78,15 @@ class ThresholdSearchInEngine : public testing::TestWithParam<EngineUnderTest> {
 };
 
 TEST_P(ThresholdSearchInEngine, FindsWhatQueriesThenRead) {
-  for (const char* name : {"knorm", "random", "streaming_llm"}) {
+  for (const char* name : {"knorm", "streaming_llm"}) {
     auto searching = search();
-    for (const double target : {0.8, 0.5, 0.3}) {
+    for (const double target : {0.8, 0.4}) {
       const auto found = searching.find(method(name), target);
-      EXPECT_NEAR(found.density, target, 0.01) << name;
+      EXPECT_NEAR(found.density, target, 0.02) << name;
       const auto complete = with_threshold(method(name), found.threshold);
       EXPECT_EQ(found.instance, instance_name(complete));
       EXPECT_EQ(found.target_density, target);
-      EXPECT_EQ(found.n_samples, 4);
+      EXPECT_EQ(found.n_samples, 2);
       EXPECT_GE(found.n_passes, 2);
       EXPECT_LE(found.n_passes, 1 + kMostEvictingPasses);
       EXPECT_EQ(density_of(complete), found.density) << name << " at " << found.threshold;
