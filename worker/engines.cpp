@@ -41,8 +41,9 @@ class WholeModel : public LoadedModel {
         model_(inputs.decoder,
                load_weights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device)) {}
 
-  std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
-    const ScorerResources resources{.trained = &scorers_};
+  std::unique_ptr<Engine> make_engine(int /*n_threads*/,
+                                      std::span<const MethodDescription> more_methods) override {
+    const ScorerResources resources{.trained = &scorers_, .more_methods = more_methods};
     return make_stepwise_engine(model_, resources, {.chunk_size = chunk_size_, .protocol = protocol_});
   }
 
@@ -63,8 +64,9 @@ class TiledModel : public LoadedModel {
                  CheckpointWeights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device),
                  inputs.max_weight_memory) {}
 
-  std::unique_ptr<Engine> make_engine(int n_threads) override {
-    return make_tiled_engine(weights_, {.trained = &scorers_},
+  std::unique_ptr<Engine> make_engine(int n_threads,
+                                      std::span<const MethodDescription> more_methods) override {
+    return make_tiled_engine(weights_, {.trained = &scorers_, .more_methods = more_methods},
                              {.chunk_size = chunk_size_, .protocol = protocol_, .n_threads = n_threads});
   }
 
@@ -97,9 +99,10 @@ class GpuModel : public LoadedModel {
         plan_(plan_gpu_memory(inputs, memory_of_gpu(device.index()), sharing.n_on_gpu)),
         weights_(load_gpu_weights(inputs, device, sharing)) {}
 
-  std::unique_ptr<Engine> make_engine(int /*n_threads*/) override {
+  std::unique_ptr<Engine> make_engine(int /*n_threads*/,
+                                      std::span<const MethodDescription> more_methods) override {
     return make_gpu_engine(
-        *weights_, {.trained = &scorers_},
+        *weights_, {.trained = &scorers_, .more_methods = more_methods},
         {.chunk_size = chunk_size_, .protocol = protocol_, .plan = &plan_, .methods = methods_});
   }
 

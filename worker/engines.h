@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
 #include "common/run/protocol.h"
+#include "presses/registry.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/engine_kind.h"
 #include "worker/gpu/memory_plan.h"
@@ -50,8 +52,11 @@ class LoadedModel {
   virtual ~LoadedModel() = default;
 
   // The model outlives the engine. Only one engine at a time may run on a model whose weights are streamed.
-  //   n_threads : that the tiled engine uses; the others compute on the calling thread
-  virtual std::unique_ptr<Engine> make_engine(int n_threads) = 0;
+  //   n_threads    : that the tiled engine uses; the others compute on the calling thread
+  //   more_methods : that the engine meets beside the registry's; they outlive it
+  virtual std::unique_ptr<Engine> make_engine(int n_threads,
+                                              std::span<const MethodDescription> more_methods) = 0;
+  std::unique_ptr<Engine> make_engine(int n_threads) { return make_engine(n_threads, {}); }
 
   // SHA-256 of all weights as they are on the device; empty if nobody else could have put them there.
   virtual std::string weights_hash() const { return ""; }

@@ -9,6 +9,7 @@
 #include "common/data/sample.h"
 #include "common/data/truncation.h"
 #include "common/ids.h"
+#include "common/run/found_threshold.h"
 #include "common/run/method_spec.h"
 #include "common/run/model_shape.h"
 #include "common/run/nll_bins.h"
@@ -57,6 +58,7 @@ struct MethodResult {
   MethodSpec spec;
   std::string label{};  // short and unique in the run, made of what differs: "StreamingLLM 0.75", "KVzap τ
                         // -6"
+  std::optional<FoundThreshold> found_threshold{};  // absent: the threshold was given, or there is none
   std::optional<Totals> totals{};  // absent if a unit failed, because a part of the samples compares with
                                    // nothing
   std::vector<SampleRow> per_sample{};        // in data-set order, failed and skipped ones left out

@@ -54,7 +54,8 @@ void refuse_missing(const JournalHeader& then, const JournalHeader& now) {
 
 bool asks_for_the_same(const JournalHeader& then, const JournalHeader& now) {
   return then.identity == now.identity && then.n_samples == now.n_samples && then.skipped == now.skipped &&
-         then.bad_lines == now.bad_lines && then.truncated == now.truncated;
+         then.bad_lines == now.bad_lines && then.truncated == now.truncated &&
+         then.found_thresholds == now.found_thresholds;
 }
 
 bool has_same_fixed_part(const JournalHeader& then, const JournalHeader& now) {

@@ -11,6 +11,7 @@
 
 #include "common/data/sample.h"
 #include "common/data/truncation.h"
+#include "common/run/found_threshold.h"
 #include "common/run/model_shape.h"
 #include "common/run/numerics.h"
 #include "common/run/run_spec.h"
@@ -42,9 +43,11 @@ struct JournalHeader {
   std::vector<SampleIndex> skipped;  // no token of theirs is scored: too short, or the data names none
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
   Truncation truncated;
+  std::vector<FoundThreshold> found_thresholds{};  // of instances that are asked for now or were before
 
-  static constexpr std::array kFields{"asked",     "identity", "config",    "places",   "model",
-                                      "n_samples", "skipped",  "bad_lines", "truncated"};
+  static constexpr std::array kFields{"asked",     "identity", "config",    "places",    "model",
+                                      "n_samples", "skipped",  "bad_lines", "truncated", "found_thresholds"};
+  static constexpr std::array kLaterFields{"found_thresholds"};
 };
 
 // More samples or instances are asked for than before. Everything else is as it was.

@@ -43,6 +43,12 @@ void check_samples(const JournalHeader& header) {
   for (const auto& bad : header.bad_lines) expect(bad.line >= 1, "bad lines count from 1");
 }
 
+void check_found(const FoundThreshold& found) {
+  expect(found.target_density > 0 && found.target_density < 1, "0 < target_density < 1");
+  expect(found.density >= 0 && found.density <= 1, "0 <= density <= 1");
+  expect(found.n_samples >= 1 && found.n_tokens >= 1 && found.n_passes >= 1, "a search had samples");
+}
+
 void check_method(const MethodSpec& method) {
   if (const auto* ratio = std::get_if<RatioBudget>(&method.policy))
     expect(ratio->compression_ratio >= 0 && ratio->compression_ratio < 1, "0 <= compression_ratio < 1");
@@ -104,6 +110,7 @@ void check_values(const JournalHeader& header) {
   expect(!spec.methods.empty() && std::ssize(spec.methods) <= kMostMethods, "there is a method");
   expect(std::holds_alternative<KeepAll>(spec.methods[0].policy), "the first method is the baseline");
   for (const auto& method : spec.methods) check_method(method);
+  for (const auto& found : header.found_thresholds) check_found(found);
 }
 
 void check_values(const JournalHeader& header, const Attempt& attempt) {

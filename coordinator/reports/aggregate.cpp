@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/plural.h"
 #include "common/run/dtype.h"
+#include "common/run/instance_name.h"
 #include "coordinator/comparison/instance_labels.h"
 #include "coordinator/reports/warnings.h"
 
@@ -127,6 +128,13 @@ void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
   method.totals->peak_cache_bytes = method.totals->sums.keys.peak * bytes_of_key(header);
 }
 
+// Of several densities that led to the same threshold the first one.
+std::optional<FoundThreshold> found_threshold_of(const MethodSpec& spec, const JournalHeader& header) {
+  const auto found =
+      std::ranges::find(header.found_thresholds, instance_name(spec), &FoundThreshold::instance);
+  return found == header.found_thresholds.end() ? std::nullopt : std::optional(*found);
+}
+
 }  // namespace
 
 void check_effect(const RunSpec& spec, const UnitTable& units) {
@@ -154,6 +162,7 @@ Comparison aggregate(const JournalHeader& header, const UnitTable& units,
     comparison.methods.push_back(
         gather_method(header.spec.methods[m], MethodIndex(static_cast<std::int64_t>(m)), units));
     comparison.methods.back().label = labels[m];
+    comparison.methods.back().found_threshold = found_threshold_of(header.spec.methods[m], header);
   }
   for (MethodResult& method : comparison.methods) put_cache_bytes(method, header);
   return comparison;

@@ -1,6 +1,7 @@
 #include "coordinator/reports/json_instance.h"
 
 #include "coordinator/comparison/instance_label.h"
+#include "coordinator/json/json_fields.h"
 #include "coordinator/json/json_run_spec.h"
 #include "coordinator/reports/json_measured.h"
 
@@ -10,6 +11,14 @@ void put_identity(OrderedJson& object, const MethodResult& method) {
   object["method_name"] = method.spec.display_name;
   object["label"] = label_of(method);
   object["parameters"] = json_parameters(method.spec);
+  put_threshold_search(object, method);
+}
+
+void put_threshold_search(OrderedJson& object, const MethodResult& method) {
+  if (!method.found_threshold) return;
+  auto search = json_value(*method.found_threshold);
+  search.erase("instance");
+  object["threshold_search"] = std::move(search);
 }
 
 void put_deltas(OrderedJson& object, const InstanceNumbers& numbers) {

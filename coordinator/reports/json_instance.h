@@ -7,8 +7,12 @@
 
 namespace kvcompare {
 
-// Puts method_name, label and parameters.
+// Puts method_name, label and parameters, and how the threshold was found if it was not given.
 void put_identity(OrderedJson& object, const MethodResult& method);
+
+// Puts threshold_search: what was asked for, the threshold that was found, and what it reads. Nothing if the
+// threshold was given.
+void put_threshold_search(OrderedJson& object, const MethodResult& method);
 
 // Puts the differences from the baseline with their intervals and p-values.
 void put_deltas(OrderedJson& object, const InstanceNumbers& numbers);

@@ -5,6 +5,7 @@
 #include "common/run/method_parameters.h"
 #include "coordinator/comparison/instance_label.h"
 #include "coordinator/json/json_text.h"
+#include "coordinator/reports/json_instance.h"
 #include "coordinator/reports/json_session.h"
 
 namespace kvcompare {
@@ -43,6 +44,7 @@ std::string run_json(const Comparison& comparison, const std::vector<Session>& s
     OrderedJson line;
     line["method_name"] = method.spec.display_name;
     line["label"] = label_of(method);
+    put_threshold_search(line, method);
     put_finite(line, "seconds", method.seconds);
     put_speed(line, method);
     report["methods"].push_back(std::move(line));

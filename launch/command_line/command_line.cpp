@@ -66,6 +66,9 @@ void check_together(const Settings& settings) {
                                                   " tokens, more than --max_length " +
                                                   std::to_string(settings.spec.max_length) +
                                                   "; give shorter windows or a larger --max_length");
+  if (settings.origins.contains("target_density") && settings.origins.contains("threshold"))
+    throw ConfigError("--target_density",
+                      "finds the threshold that --threshold gives; leave one of them out");
   const RunOptions& options = settings.options;
   if (options.num_gpus && options.device == "cpu")
     throw ConfigError("--num_gpus", "contradicts --device cpu; leave one of them out");
@@ -94,6 +97,16 @@ Arguments idle_flag_warnings(const std::vector<GivenValue>& typed, const std::ve
       warnings.push_back("--" + name + " has no effect: each method that reads it has its own in --methods");
   }
   return warnings;
+}
+
+// Nobody asks for a density by accident: that it would have no effect is an error.
+void refuse_idle_density(const Settings& settings, const std::vector<MethodItem>& items) {
+  const auto given = settings.origins.find("target_density");
+  if (given == settings.origins.end()) return;
+  if (use_of("target_density", items, settings.spec.methods) == FlagUse::kNone)
+    throw ConfigError(given->second,
+                      "finds a threshold, and no method of this run has one; name kvzap in --methods, or "
+                      "give --policy threshold");
 }
 
 // Typed flags that the protocol of the run does not read.
@@ -133,6 +146,7 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
   const std::string origin = named.empty() ? "--methods" : named;
   const auto items = select_methods(settings.methods, settings.included, origin);
   settings.spec.methods = make_instances(items, settings, origin);
+  refuse_idle_density(settings, items);
   Arguments warnings = idle_flag_warnings(typed, items, settings.spec.methods);
   std::ranges::move(idle_protocol_warnings(typed, settings.spec), std::back_inserter(warnings));
   return CompareCommand{.spec = std::move(settings.spec),

@@ -20,6 +20,8 @@ struct Settings {
   RunSpec spec;
   MethodFlags flags;                                      // where one value is given, or none
   std::map<std::string, std::vector<std::string>> lists;  // values of flags of methods, as given
+  // Of instances whose threshold is to be found; absent: it is given.
+  std::optional<double> target_density{};
   RunOptions options;
   std::string methods = "all";
   std::set<std::string> included;  // methods that switches of their own add

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/run/found_threshold.h"
 #include "launch/command_line/flag_value.h"
 #include "launch/command_line/press_flags.h"
 #include "launch/command_line/replaced.h"
@@ -163,6 +164,17 @@ FlagValue method_list() {
   return value;
 }
 
+FlagValue target_density() {
+  return {FlagKind::kNumber, "X", "a number above 0 and below 1 (the share of the keys that queries read)",
+          [](Settings& settings, const std::string& given) {
+            const auto parsed = parse_finite(given);
+            if (!parsed || !is_share(*parsed)) return false;
+            settings.target_density = *parsed;
+            return true;
+          },
+          [](const Settings& settings) { return shortest(settings.target_density); }};
+}
+
 // A parameter of methods, which takes several values.
 Flag sweep(const char* name, FlagGroup group, FlagValue one, std::string unit, std::string help) {
   return {name, group, listed(name, std::move(one)), std::move(unit), std::move(help), ""};
@@ -292,6 +304,14 @@ std::vector<Flag> eviction_flags() {
             "keys", "Size policy: each KV head keeps so many, whatever the length."),
       sweep("threshold", kGroup, number(&MethodFlags::threshold, "a finite number", is_any), "score",
             "Threshold policy: a key with a lower score is evicted."),
+      {std::string(kTargetDensity), kGroup, listed(std::string(kTargetDensity), target_density()),
+       "of the keys attended to",
+       "Threshold policy, in the place of --threshold: find the threshold at which queries read this share "
+       "of "
+       "the keys. It is found on the first " +
+           std::to_string(kMostSearchedTokens) +
+           " tokens of the data set before the run begins, and it is in the results.",
+       "the threshold is given"},
       sweep("sliding_window_size", kGroup,
             whole_number(&MethodFlags::sliding_window_size, std::int64_t{0}, kMostTokens), "tokens",
             "Threshold policy: the most recent keys, which are not judged yet."),

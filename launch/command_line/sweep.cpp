@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "common/errors.h"
+#include "common/run/found_threshold.h"
 #include "common/run/method_parameters.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/nearest_name.h"
@@ -20,9 +21,21 @@ struct Axis {
   Texts values;
 };
 
+constexpr const char* kThreshold = "threshold";
+const std::string kTarget(kTargetDensity);
+
+bool contains(const Texts& words, const std::string& word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+bool fixes(const MethodItem& item, const std::string& flag) {
+  return std::ranges::find(item.fixed, flag, &std::pair<std::string, std::string>::first) != item.fixed.end();
+}
+
 // What an item of --methods may give for itself.
 Texts parameters_of(const MethodSpec& method) {
   auto flags = swept_flags(method);
+  if (contains(flags, kThreshold)) flags.push_back(kTarget);
   if (!std::holds_alternative<KeepAll>(method.policy)) flags.emplace_back("policy");
   if (const auto* kind = find_parameter(method, ParameterRole::kKind)) flags.push_back(kind->name);
   return flags;
@@ -55,7 +68,8 @@ class Combinations {
         assign(name, value, settings_);
     const auto prototype = make_method_spec(*item.method, settings_.flags);
     check_fixed(prototype);
-    for (const auto& name : swept_flags(prototype)) axes_.push_back(axis(name));
+    for (const auto& name : swept_flags(prototype))
+      axes_.push_back(axis(name == kThreshold && seeks_threshold() ? kTarget : name));
   }
 
   // kMostInstances + 1 if there are more.
@@ -80,10 +94,18 @@ class Combinations {
       assign(axis->flag->name, axis->values[place % axis->values.size()], settings);
       place /= axis->values.size();
     }
-    return make_method_spec(*item_.method, settings.flags);
+    auto instance = make_method_spec(*item_.method, settings.flags);
+    return seeks_threshold() && std::holds_alternative<ScoreThreshold>(instance.policy)
+               ? with_target_density(std::move(instance), settings.target_density.value())
+               : instance;
   }
 
  private:
+  // What the item gives for itself goes before what the run gives.
+  bool seeks_threshold() const {
+    return fixes(item_, kTarget) || (settings_.lists.contains(kTarget) && !fixes(item_, kThreshold));
+  }
+
   void assign(const std::string& name, const std::string& value, Settings& settings) const {
     const Flag& flag = *find_flag(compare_flags(), name);
     const auto& assign_one = flag.value.assign_one ? flag.value.assign_one : flag.value.assign;
@@ -93,6 +115,9 @@ class Combinations {
   }
 
   void check_fixed(const MethodSpec& prototype) const {
+    if (fixes(item_, kThreshold) && fixes(item_, kTarget))
+      throw ConfigError(origin_, "'" + item_.spelling + "': " + kTarget +
+                                     " finds the threshold that threshold gives; leave one of them out");
     const auto known = parameters_of(prototype);
     for (const auto& [name, value] : item_.fixed) {
       if (std::ranges::find(known, name) != known.end()) continue;
@@ -153,16 +178,16 @@ std::vector<MethodSpec> make_instances(const std::vector<MethodItem>& items, con
 
 FlagUse use_of(const std::string& flag, const std::vector<MethodItem>& items,
                const std::vector<MethodSpec>& instances) {
+  const bool is_of_threshold = flag == kThreshold || flag == kTarget;
+  const auto has_own = [&](const MethodItem& item) {
+    return fixes(item, flag) || (is_of_threshold && (fixes(item, kThreshold) || fixes(item, kTarget)));
+  };
   auto use = FlagUse::kNone;
   for (const auto& instance : instances) {
-    const auto flags = parameters_of(instance);
-    if (std::ranges::find(flags, flag) == flags.end()) continue;
+    if (!contains(parameters_of(instance), flag)) continue;
     use = FlagUse::kOwnOnly;
     for (const auto& item : items)
-      if (item.method->name == instance.name &&
-          std::ranges::find(item.fixed, flag, &std::pair<std::string, std::string>::first) ==
-              item.fixed.end())
-        return FlagUse::kRead;
+      if (item.method->name == instance.name && !has_own(item)) return FlagUse::kRead;
   }
   return use;
 }

@@ -36,7 +36,7 @@ ExitCode run_alone(const CompareCommand& command) {
   const auto& options = command.options;
   const int n_threads = options.threads.value_or(usable_cores().n);
   use_threads_of_libtorch(n_threads);  // for loading; a worker sets its own number
-  Coordination run(command, n_threads);
+  Coordination run(command, {.n_threads = n_threads});
   if (run.n_units() > 0) {
     tell_memory_plan(run.job(), options, run.longest_sample(), 1);
     LocalWorkers workers(make_workers(run.job(), options, run.model_hash(), n_threads, run.n_units()));
@@ -67,7 +67,7 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
   std::optional<Coordination> run;
   std::optional<LocalWorkers> local;
   while_others_wait(mpi, remote, [&] {
-    run.emplace(command, n_threads);
+    run.emplace(command, SearchPlace{.n_threads = n_threads, .on_host = place});
     tell_memory_plan(run->job(), options, run->longest_sample(),
                      std::max(1, n_ranks_on_device(run->job().devices, place)));
     if (!options.dedicated_coordinator)

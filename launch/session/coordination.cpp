@@ -41,7 +41,7 @@ Places places_of(const Job& job, const JobData& data) {
   return places;
 }
 
-JournalHeader header_of(const Job& job, const JobData& data) {
+JournalHeader header_of(const Job& job, const JobData& data, std::vector<FoundThreshold> found) {
   JournalHeader header;
   header.asked = std::chrono::system_clock::now();
   header.spec = with_scorers(job.spec, data);
@@ -52,6 +52,7 @@ JournalHeader header_of(const Job& job, const JobData& data) {
   header.skipped = without_scored_token(data.dataset.samples);
   header.bad_lines = data.dataset.bad_lines;
   header.truncated = data.dataset.truncated;
+  header.found_thresholds = std::move(found);
   return header;
 }
 
@@ -89,14 +90,15 @@ std::string told_to_give_up(const RunOptions& options) {
 
 }  // namespace
 
-Coordination::Coordination(const CompareCommand& command, int n_threads)
+Coordination::Coordination(const CompareCommand& command, const SearchPlace& place)
     : command_(command),
       started_(std::chrono::system_clock::now()),
       loading_since_(Clock::now()),
       folder_(command.options),
       job_(read_job(command.spec, command.options)),
-      data_(read_data(job_, n_threads)),
-      header_(header_of(job_, data_)),
+      data_(read_data(job_, place.n_threads)),
+      header_(header_of(job_, data_,
+                        find_thresholds(job_, data_, command.options, place, folder_.found_thresholds()))),
       work_{.samples = data_.dataset.samples,
             .methods = header_.spec.methods,
             .units = {},

@@ -11,14 +11,15 @@
 #include "launch/session/job.h"
 #include "launch/session/job_data.h"
 #include "launch/session/output_folder.h"
+#include "launch/session/sought_thresholds.h"
 
 namespace kvcompare {
 
 class Coordination {
  public:
-  // Locks the output folder, reads job and data, opens the journal, and plans which units are still to be
-  // evaluated.
-  Coordination(const CompareCommand& command, int n_threads);
+  // Locks the output folder, reads job and data, finds the thresholds that are to be found, opens the
+  // journal, and plans which units are still to be evaluated.
+  Coordination(const CompareCommand& command, const SearchPlace& place);
 
   const Job& job() const { return job_; }
   const std::string& model_hash() const { return data_.hashes.model; }

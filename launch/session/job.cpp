@@ -47,15 +47,14 @@ void read_kinds_of_scorers(Job& job) {
   }
 }
 
-// A kind that was asked for and one that was read make the same instance: it is evaluated once.
+}  // namespace
+
 void drop_repeated(std::vector<MethodSpec>& instances) {
   std::vector<MethodSpec> once;
   for (auto& instance : instances)
     if (std::ranges::find(once, instance) == once.end()) once.push_back(std::move(instance));
   instances = std::move(once);
 }
-
-}  // namespace
 
 Job read_job(const RunSpec& spec, const RunOptions& options) {
   Job job{.spec = spec,

@@ -26,6 +26,10 @@ struct Job {
   EngineKind engine;                 // that they compute with
 };
 
+// Instances that were asked for in several ways, such as with a kind of scorer and without, may turn out to
+// be the same one: it is evaluated once.
+void drop_repeated(std::vector<MethodSpec>& instances);
+
 // Throws ConfigError or CheckpointError.
 Job read_job(const RunSpec& spec, const RunOptions& options);
 

@@ -107,6 +107,10 @@ const UnitTable& OutputFolder::known() const {
   return so_far_ ? so_far_->units() : nothing;
 }
 
+std::vector<FoundThreshold> OutputFolder::found_thresholds() const {
+  return so_far_ ? so_far_->header().found_thresholds : std::vector<FoundThreshold>{};
+}
+
 std::vector<Numerics> OutputFolder::numerics() const {
   return so_far_ ? so_far_->numerics() : std::vector<Numerics>{};
 }

@@ -33,6 +33,9 @@ class OutputFolder {
   // What is known of the units; empty if the run is new.
   const UnitTable& known() const;
 
+  // Thresholds that the run has found for densities.
+  std::vector<FoundThreshold> found_thresholds() const;
+
   // The arithmetic that computed them, in the order of the journal's records.
   std::vector<Numerics> numerics() const;
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # What launch/ may include of worker/: no engine, but who makes them.
-SEEN_OF_WORKER = {"worker", "worker/checkpoint", "worker/devices", "worker/engine", "worker/model", "worker/training", "worker/weights"}
+SEEN_OF_WORKER = {"worker", "worker/checkpoint", "worker/devices", "worker/engine", "worker/model", "worker/search", "worker/training",
+                  "worker/weights"}
 # Room -> rooms beside itself whose headers it may include. A file is of the room with the longest name that its path begins with; a name
 # may be that of one file. A room that is named with "/*" stands for itself and all rooms within it. Arrows only go down: a circle is a
 # violation of the table itself.
@@ -40,6 +41,7 @@ MAY_INCLUDE = {
                    "presses", "presses/policy", "presses/schedule", "common/*"},
     "worker/gpu/kernels": {"common"},  # CudaError
     "worker/training": {"worker/checkpoint", "worker/devices", "worker/model", "presses", "presses/methods", "common/*"},
+    "worker/search": {"worker/engine", "presses", "presses/policy", "common/*"},
     "worker": {"worker/*", "presses/*", "common/*"},  # the roof: the one place that sees all engines
     "coordinator/json": {"common/*"},
     "coordinator/journal": {"coordinator/json", "common/*"},

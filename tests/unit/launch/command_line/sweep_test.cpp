@@ -74,6 +74,34 @@ TEST(Sweep, LetsAnInstanceFixWhatTheFlagsVary) {
                   "knorm:policy=ratio:compression_ratio=0.1", "knorm:policy=ratio:compression_ratio=0.2"));
 }
 
+TEST(Sweep, SeeksAThresholdInThePlaceOfTheOneThatIsGiven) {
+  EXPECT_THAT(names({"--methods", "random,knorm:policy=threshold", "--target_density", "0.5,0.25"}),
+              ElementsAre("baseline", "random:policy=ratio:compression_ratio=0.5:seed=42",
+                          "knorm:policy=threshold:threshold=0:sliding_window_size=128:target_density=0.5",
+                          "knorm:policy=threshold:threshold=0:sliding_window_size=128:target_density=0.25"));
+  EXPECT_THAT(
+      names({"--policy", "threshold", "--methods", "knorm:threshold=-3,knorm", "--target_density", "0.5"}),
+      ElementsAre("baseline", "knorm:policy=threshold:threshold=-3:sliding_window_size=128",
+                  "knorm:policy=threshold:threshold=0:sliding_window_size=128:target_density=0.5"));
+  EXPECT_THAT(
+      names({"--policy", "threshold", "--methods", "knorm:target_density=0.5,knorm", "--threshold", "-3"}),
+      ElementsAre("baseline", "knorm:policy=threshold:threshold=0:sliding_window_size=128:target_density=0.5",
+                  "knorm:policy=threshold:threshold=-3:sliding_window_size=128"));
+}
+
+TEST(Sweep, RefusesATargetThatContradictsOrHasNoThreshold) {
+  EXPECT_THAT(refusal({"--methods", "kvzap", "--target_density", "0.5", "--threshold", "-3"}),
+              HasSubstr("leave one of them out"));
+  EXPECT_THAT(refusal({"--methods", "kvzap:threshold=-3:target_density=0.5"}),
+              HasSubstr("leave one of them out"));
+  EXPECT_THAT(refusal({"--methods", "random,knorm", "--target_density", "0.5"}),
+              HasSubstr("no method of this run has one"));
+  EXPECT_THAT(refusal({"--methods", "random:target_density=0.5"}), HasSubstr("does not use target_density"));
+  for (const char* bad : {"0", "1", "1.5", "-0.5", "nan", "half", "0.5,1"})
+    EXPECT_THAT(refusal({"--methods", "kvzap", "--target_density", bad}), HasSubstr("above 0 and below 1"))
+        << bad;
+}
+
 TEST(Sweep, LetsAnInstanceHaveAPolicyOfItsOwn) {
   EXPECT_THAT(names({"--methods", "random:policy=threshold:threshold=0.3:sliding_window_size=8"}),
               ElementsAre("baseline", "random:policy=threshold:threshold=0.3:sliding_window_size=8:seed=42"));
