@@ -22,8 +22,7 @@ using json = nlohmann::json;
 
 constexpr const char* kIdsField = "input_ids";
 constexpr const char* kDefaultTextField = "text";
-constexpr const char *kScoredField = "scored", *kEvidenceField = "evidence",
-                     *kContextField = "context_length";
+constexpr const char* kContextField = "context_length";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kShownBytes = 60;  // of a field's name, in a message
 
@@ -87,6 +86,11 @@ std::optional<std::int64_t> read_context_length(const JsonLine& line, const Data
                "' must be a number of tokens, a whole number from 1; it is " +
                (value.is_number() ? value.dump() : kind_of(value, line)));
   return value.get<std::int64_t>();
+}
+
+void put_ranges(ScoredAndEvidence ranges, JsonlRecord& record) {
+  record.scored = std::move(ranges.scored);
+  record.evidence = std::move(ranges.evidence);
 }
 
 std::string n_lines(std::int64_t n) { return std::to_string(n) + (n == 1 ? " line" : " lines"); }
@@ -183,13 +187,12 @@ void JsonlReader::take_ids(const JsonLine& line, JsonlRecord& record) {
   auto [ids, n_before] = read_token_ids(line, place);
   const auto n_tokens = std::ssize(ids);
   const RangeBounds bounds{{n_before, n_before + n_tokens}, "tokens", "the sample"};
-  record.scored = read_ranges(line, kScoredField, bounds, place);
-  record.evidence = read_ranges(line, kEvidenceField, bounds, place).value_or(std::vector<Range>());
+  put_ranges(read_scored_and_evidence(line, bounds, place), record);
   const auto count_from_sample = [&](std::vector<Range>& ranges) {
     for (auto& range : ranges) range = {range.begin - n_before, range.end - n_before};
   };
   if (record.scored) count_from_sample(*record.scored);
-  count_from_sample(record.evidence);
+  std::ranges::for_each(record.evidence, count_from_sample);
   record.ids = std::move(ids);
 }
 
@@ -201,8 +204,7 @@ void JsonlReader::take_text(JsonLine& line, const std::string& field, JsonlRecor
                (value.is_array() ? "; join its parts, or give each a line of its own" : ""));
   record.text = std::move(value.get_ref<std::string&>());
   const RangeBounds bounds{{0, n_characters(*record.text)}, "characters", "the text"};
-  record.scored = read_ranges(line, kScoredField, bounds, place);
-  record.evidence = read_ranges(line, kEvidenceField, bounds, place).value_or(std::vector<Range>());
+  put_ranges(read_scored_and_evidence(line, bounds, place), record);
 }
 
 void JsonlReader::take_parts(const JsonLine& line, std::vector<TextPart> parts, JsonlRecord& record) const {
@@ -214,8 +216,9 @@ void JsonlReader::take_parts(const JsonLine& line, std::vector<TextPart> parts, 
         "'scored' beside 'text' or 'input_ids' only");
   std::int64_t n = 0;
   for (const TextPart& part : parts) n += n_characters(part.text);
+  const auto n_scored = std::ranges::count_if(parts, &TextPart::is_scored);
   const RangeBounds bounds{{0, n}, "characters", "the text of all parts"};
-  record.evidence = read_ranges(line, kEvidenceField, bounds, place).value_or(std::vector<Range>());
+  record.evidence = read_evidence(line, static_cast<std::size_t>(n_scored), bounds, place);
   record.parts = std::move(parts);
 }
 

@@ -26,7 +26,9 @@ struct JsonlRecord {
   // Ascending and apart; of text they count characters (code points), of ids tokens. Parts are scored as a
   // whole instead.
   std::optional<std::vector<Range>> scored{};
-  std::vector<Range> evidence{};  // the same; of parts they count the characters of all parts, joined
+  // Lists of such ranges; of parts they count the characters of all parts, joined. None; one, which serves
+  // every scored range or part; or one for each, in their order.
+  std::vector<std::vector<Range>> evidence{};
   std::optional<std::int64_t> n_context{};  // tokens, at least 1
 };
 

@@ -26,8 +26,9 @@ struct Sample {
   // Tokens of the context, after which the protocols prefill and generate begin. Absent: the data says
   // nothing.
   std::optional<std::int64_t> n_context{};
-  // Tokens that the scored ones can be told from, as the data says: ascending, apart.
-  std::vector<TokenRange> evidence{};
+  // Tokens that the scored ones can be told from, as the data says. None; one list, which serves every scored
+  // range; or one list for each scored range, in their order. A list is ascending and apart.
+  std::vector<std::vector<TokenRange>> evidence{};
   // The data names tokens that count, and the sample has none of them. It is skipped.
   bool has_nothing_scored = false;
   // max_length cut off the end of the last scored range: its tokens count, but they are no whole answer.

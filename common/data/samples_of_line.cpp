@@ -36,6 +36,14 @@ void put_scored(Sample& sample, const std::vector<TokenRange>& scored, Truncatio
       scored, [&](const auto& range) { return range.begin < n_tokens && range.end > n_tokens; });
 }
 
+// Behind the scored ranges: those that are left are the first of the line.
+void put_evidence(Sample& sample, const std::vector<std::vector<TokenRange>>& lists) {
+  const auto n_lists = lists.size() > 1 ? sample.scored.size() : lists.size();
+  for (const auto& list : std::span(lists).first(n_lists))
+    sample.evidence.push_back(cut_at(list, std::ssize(sample.ids)));
+  if (std::ranges::all_of(sample.evidence, &std::vector<TokenRange>::empty)) sample.evidence.clear();
+}
+
 }  // namespace
 
 SamplesOfLine sample_of(TokenisedLine line, std::int64_t max_length) {
@@ -48,7 +56,7 @@ SamplesOfLine sample_of(TokenisedLine line, std::int64_t max_length) {
     sample.ids.shrink_to_fit();
   }
   if (line.scored) put_scored(sample, *line.scored, result.truncated);
-  sample.evidence = cut_at(line.evidence, std::ssize(sample.ids));
+  put_evidence(sample, line.evidence);
   if (line.n_context) sample.n_context = std::min(*line.n_context, std::ssize(sample.ids));
   measure_text(sample, line, std::span(line.bytes).first(line.text ? sample.ids.size() : 0));
   result.samples.push_back(std::move(sample));

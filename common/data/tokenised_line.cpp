@@ -34,23 +34,30 @@ TokenRange tokens_of(const Range& bytes, const std::vector<Range>& of_tokens) {
   return {first - of_tokens.begin(), last.base() - of_tokens.begin()};
 }
 
+struct RangesApart {
+  std::vector<TokenRange> ranges;
+  std::vector<std::size_t> places;  // of each of them in the list that they were made of
+};
+
 // Cuts ranges that reach into the one before them or before `least`, and leaves out what is empty then.
-std::vector<TokenRange> apart(const std::vector<TokenRange>& ranges, std::int64_t least) {
-  std::vector<TokenRange> result;
-  for (auto range : ranges) {
+RangesApart apart(const std::vector<TokenRange>& ranges, std::int64_t least) {
+  RangesApart result;
+  for (std::size_t place = 0; place < ranges.size(); ++place) {
+    auto range = ranges[place];
     range.begin = std::max(range.begin, least);
     if (range.begin >= range.end) continue;
-    result.push_back(range);
+    result.ranges.push_back(range);
+    result.places.push_back(place);
     least = range.end;
   }
   return result;
 }
 
-std::vector<TokenRange> tokens_of(const std::vector<Range>& characters, const TokenisedLine& line,
-                                  std::int64_t least) {
+// A range for each; empty where no token stands for it.
+std::vector<TokenRange> tokens_of(const std::vector<Range>& characters, const TokenisedLine& line) {
   std::vector<TokenRange> tokens;
   for (const Range& bytes : bytes_of(characters, *line.text)) tokens.push_back(tokens_of(bytes, line.bytes));
-  return apart(tokens, least);
+  return tokens;
 }
 
 constexpr std::int64_t kFirstPredicted = 1;
@@ -61,16 +68,16 @@ class LineTokeniser {
 
   TokenisedLine of_ids() && {
     line_.ids = std::move(*record_.ids);
-    if (record_.scored) line_.scored = apart(*record_.scored, kFirstPredicted);
     line_.evidence = std::move(record_.evidence);
+    if (record_.scored) put_scored(*record_.scored);
     line_.n_context = record_.n_context;
     return std::move(line_);
   }
 
   TokenisedLine of_text() && {
     append(*record_.text, SpecialTokens::kAdd);
-    if (record_.scored) line_.scored = tokens_of(*record_.scored, line_, kFirstPredicted);
     finish_text();
+    if (record_.scored) put_scored(tokens_of(*record_.scored, line_));
     return std::move(line_);
   }
 
@@ -83,8 +90,8 @@ class LineTokeniser {
     }
     // Token 0 is never predicted, so a context holds it at least.
     if (!scored.empty()) line_.n_context = std::max(scored.front().begin, kFirstPredicted);
-    line_.scored = apart(scored, kFirstPredicted);
     finish_text();
+    put_scored(scored);
     return std::move(line_);
   }
 
@@ -101,8 +108,19 @@ class LineTokeniser {
   }
 
   void finish_text() {
-    line_.evidence = tokens_of(record_.evidence, line_, 0);
+    for (const auto& list : record_.evidence)
+      line_.evidence.push_back(apart(tokens_of(list, line_), 0).ranges);
     if (record_.n_context) line_.n_context = record_.n_context;
+  }
+
+  // Behind the evidence, of which lists go with their ranges.
+  void put_scored(const std::vector<TokenRange>& ranges) {
+    auto [scored, places] = apart(ranges, kFirstPredicted);
+    line_.scored = std::move(scored);
+    if (line_.evidence.size() <= 1) return;
+    std::vector<std::vector<TokenRange>> left;
+    for (const auto place : places) left.push_back(std::move(line_.evidence[place]));
+    line_.evidence = std::move(left);
   }
 
   JsonlRecord record_;

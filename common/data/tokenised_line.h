@@ -16,18 +16,19 @@ namespace kvcompare {
 struct TokenisedLine {
   std::vector<TokenId> ids;
   std::optional<std::vector<TokenRange>>
-      scored;                             // ascending, apart, none of token 0; absent: the line names none
-  std::vector<TokenRange> evidence;       // ascending, apart
-  std::optional<std::int64_t> n_context;  // tokens
-  std::optional<std::string> text;        // all parts; absent: the line held ids
-  std::vector<Range> bytes{};             // [n_tokens] of the text, as in EncodedText; empty without text
+      scored;  // ascending, apart, none of token 0; absent: the line names none
+  std::vector<std::vector<TokenRange>> evidence;  // as in Sample
+  std::optional<std::int64_t> n_context;          // tokens
+  std::optional<std::string> text;                // all parts; absent: the line held ids
+  std::vector<Range> bytes{};  // [n_tokens] of the text, as in EncodedText; empty without text
 };
 
 // Parts are tokenised apart and joined; the tokenizer's special tokens come with the first. Where a line does
 // not say how long its context is, the context is what comes before the first part that is scored.
 //
 // A range of characters becomes the tokens that stand for one of them at least. A token that two ranges share
-// belongs to the first. A range that no token stands for disappears.
+// belongs to the first. A range that no token stands for disappears, and a scored one takes its own evidence
+// with it.
 //
 // Throws ConfigError("data_path") if there is text and `encode` is null.
 TokenisedLine tokenised(JsonlRecord record, const Encode& encode, const DataPlace& place);

@@ -52,7 +52,7 @@ struct Assignment {
 
 struct Assign {
   std::vector<Assignment> units;
-  bool with_token_nll = false;     // results bring UnitResult::token_nll and token_quality
+  bool with_token_nll = false;     // results bring UnitResult::token_nll, token_quality and span_evidence
   std::int64_t nll_bin_width = 0;  // tokens; of UnitResult::nll_by_position
   // With whose distributions those of the other methods are compared. Absent: they are not compared.
   std::optional<MethodSpec> baseline{};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -11,6 +12,19 @@ namespace kvcompare {
 namespace {
 
 template <class Numbers>
+void add_members(Numbers& sums, const Numbers& unit);
+
+template <class Group>
+void add_group(OverSamples over_samples, std::optional<Group>& sum, const std::optional<Group>& group) {
+  if (sum && group)
+    add_members(*sum, *group);
+  else if (over_samples != OverSamples::kSumWhereThere)
+    sum.reset();
+  else if (group)
+    sum = group;
+}
+
+template <class Numbers>
 void add_members(Numbers& sums, const Numbers& unit) {
   const auto to = members_of(sums);
   const auto from = members_of(unit);
@@ -18,7 +32,7 @@ void add_members(Numbers& sums, const Numbers& unit) {
     if constexpr (HasFields<decltype(sum)>)
       add_members(sum, number);
     else if constexpr (kIsGroupThatMayBeAbsent<decltype(sum)>)
-      sum&& number ? add_members(*sum, *number) : sum.reset();
+      add_group(field.over_samples, sum, number);
     else if (field.over_samples == OverSamples::kLargest)
       sum = std::max(sum, number);
     else

@@ -16,7 +16,11 @@ enum class ShownIn {
   kSamples,  // samples.csv, and per_sample in detailed_results.json
 };
 
-enum class OverSamples { kSum, kLargest };
+enum class OverSamples {
+  kSum,
+  kLargest,
+  kSumWhereThere,  // of a group: samples without it count as nothing
+};
 
 // What is said of a member of the structs below.
 struct UnitNumber {
@@ -28,6 +32,7 @@ struct UnitNumber {
 };
 
 inline constexpr UnitNumber kGroup{};  // a struct with numbers of its own, or an optional one
+inline constexpr UnitNumber kGroupOfSome{.over_samples = OverSamples::kSumWhereThere};
 
 // Counts of keys of one sample, over all layers and KV heads. Definitions: docs/semantics.md, section 4.
 struct KeyCounts {
@@ -64,6 +69,30 @@ struct AnswerCounts {
   friend bool operator==(const AnswerCounts&, const AnswerCounts&) = default;
 };
 
+// Of the scored ranges that have evidence, how much of it their first query sees. A key is a (layer, KV head,
+// token). Definitions: docs/semantics.md, section 5.
+struct EvidenceCounts {
+  std::int64_t spans = 0;        // scored ranges that have evidence
+  std::int64_t spans_exact = 0;  // those that are exact; the others are missed
+  std::int64_t keys = 0;         // of the evidence of all these ranges
+  std::int64_t keys_kept = 0;    // those that the query before the range sees
+  std::int64_t keys_exact = 0;   // the same two, of exact ranges
+  std::int64_t keys_kept_exact = 0;
+  std::int64_t spans_missed_evicted = 0;  // missed ranges of whose keys fewer than half are kept
+
+  std::int64_t spans_missed_kept() const { return spans - spans_exact - spans_missed_evicted; }
+
+  static constexpr std::array kFields{
+      UnitNumber{"evidence_spans", "evidence_spans", "ranges"},
+      UnitNumber{"evidence_spans_exact", "evidence_spans_exact", "ranges"},
+      UnitNumber{"evidence_keys", "evidence_keys", "keys"},
+      UnitNumber{"evidence_keys_kept", "evidence_keys_kept", "keys"},
+      UnitNumber{"evidence_keys_exact", "evidence_keys_exact", "keys"},
+      UnitNumber{"evidence_keys_kept_exact", "evidence_keys_kept_exact", "keys"},
+      UnitNumber{"spans_missed_evicted", "spans_missed_evicted", "ranges"}};
+  friend bool operator==(const EvidenceCounts&, const EvidenceCounts&) = default;
+};
+
 // Sums over scored tokens of what compares the method's distribution p with the baseline's p0 on the same
 // sample. Definitions: docs/semantics.md, section 5.
 struct Divergence {
@@ -90,11 +119,12 @@ struct UnitNumbers {
   std::int64_t n_tokens = 0;  // of the sample, after truncation
   double total_nll = 0;       // nats: the sum of token_nll over the scored tokens, in order
   KeyCounts keys{};
-  std::int64_t n_unscored = 0;             // predicted tokens whose prediction does not count
-  std::int64_t scored_bytes = 0;           // UTF-8 of the text of the scored tokens; 0: they have no text
-  std::int64_t scored_words = 0;           // of that text
-  std::optional<AnswerCounts> answers{};   // absent: evaluated before kvcompare counted them
-  std::optional<Divergence> divergence{};  // absent: the same, or the baseline, or with no_divergence
+  std::int64_t n_unscored = 0;               // predicted tokens whose prediction does not count
+  std::int64_t scored_bytes = 0;             // UTF-8 of the text of the scored tokens; 0: they have no text
+  std::int64_t scored_words = 0;             // of that text
+  std::optional<AnswerCounts> answers{};     // absent: evaluated before kvcompare counted them
+  std::optional<Divergence> divergence{};    // absent: the same, or the baseline, or with no_divergence
+  std::optional<EvidenceCounts> evidence{};  // absent: no scored range has any, or it was not counted yet
 
   static constexpr std::array kFields{UnitNumber{"n_tokens", "n_tokens", "tokens", ShownIn::kHdf5},
                                       UnitNumber{"total_nll", "total_nll", "nats"},
@@ -103,7 +133,8 @@ struct UnitNumbers {
                                       UnitNumber{"scored_bytes", "scored_bytes", "bytes", ShownIn::kHdf5},
                                       UnitNumber{"scored_words", "scored_words", "words", ShownIn::kHdf5},
                                       kGroup,
-                                      kGroup};
+                                      kGroup,
+                                      kGroupOfSome};
   friend bool operator==(const UnitNumbers&, const UnitNumbers&) = default;
 
   // Tokens whose prediction counts: those that are predicted are all but the first.
@@ -115,7 +146,7 @@ struct UnitNumbers {
 };
 
 // Adds a sample's numbers to those of samples before it; of the first sample they are a copy. A group that is
-// absent in one of the samples is absent in the sums.
+// absent in one of the samples is absent in the sums, unless it is one that only some samples have.
 void add(UnitNumbers& sums, const UnitNumbers& unit);
 
 }  // namespace kvcompare

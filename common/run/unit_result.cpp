@@ -26,6 +26,13 @@ std::optional<std::string> first_broken(const std::array<Law, n>& laws) {
   return broken->text;
 }
 
+// Wraps round where counts cannot be right, as in a journal that was tampered with.
+std::int64_t wrapping_sum(const std::vector<std::int64_t>& counts) {
+  std::uint64_t sum = 0;
+  for (const auto count : counts) sum += static_cast<std::uint64_t>(count);
+  return static_cast<std::int64_t>(sum);
+}
+
 bool are_scored_tokens(ScoredTokens scored, std::int64_t n_tokens) {
   std::int64_t least = 1;
   for (const auto& [begin, end] : scored) {
@@ -136,6 +143,45 @@ std::optional<std::string> broken_answer(const UnitResult& result) {
                                  Law{is_part(answers->spans_exact, answers->spans), "exact spans <= spans"}});
 }
 
+std::optional<std::string> broken_evidence(const UnitResult& result) {
+  const auto& evidence = result.numbers.evidence;
+  if (!evidence) return std::nullopt;
+  const auto answers = result.numbers.answers.value_or(AnswerCounts{});
+  const auto is_part = [](std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; };
+  const auto n_missed = evidence->spans - evidence->spans_exact;
+  const auto n_keys_missed = evidence->keys - evidence->keys_exact;
+  return first_broken(std::array{
+      Law{evidence->spans >= 1 && evidence->spans <= answers.spans, "1 <= spans with evidence <= spans"},
+      Law{is_part(evidence->spans_exact, std::min(evidence->spans, answers.spans_exact)),
+          "exact spans with evidence <= exact spans, spans with evidence"},
+      Law{evidence->keys >= 1 && evidence->keys / result.numbers.keys.original <= evidence->spans,
+          "1 <= keys of evidence <= spans x keys"},
+      Law{is_part(evidence->keys_kept, evidence->keys), "kept keys of evidence <= its keys"},
+      Law{is_part(evidence->keys_exact, evidence->keys) &&
+              (evidence->keys_exact > 0) == (evidence->spans_exact > 0) &&
+              (n_keys_missed > 0) == (n_missed > 0),
+          "spans with evidence have keys of evidence"},
+      Law{is_part(evidence->keys_kept_exact, std::min(evidence->keys_exact, evidence->keys_kept)) &&
+              evidence->keys_kept - evidence->keys_kept_exact <= n_keys_missed,
+          "kept keys of evidence of exact and of missed spans <= its keys"},
+      Law{is_part(evidence->spans_missed_evicted, n_missed),
+          "missed spans with evicted evidence <= missed spans"}});
+}
+
+std::optional<std::string> broken_span_evidence(const UnitResult& result) {
+  const auto& spans = result.span_evidence;
+  if (spans == SpanEvidence{}) return std::nullopt;
+  const auto evidence = result.numbers.evidence.value_or(EvidenceCounts{});
+  const bool is_of_all =
+      spans.keys.size() == result.scored.size() && spans.keys_kept.size() == spans.keys.size();
+  return first_broken(std::array{
+      Law{is_of_all && std::ranges::equal(spans.keys_kept, spans.keys,
+                                          [](auto kept, auto keys) { return kept >= 0 && kept <= keys; }),
+          "kept keys of evidence <= its keys in every span"},
+      Law{wrapping_sum(spans.keys) == evidence.keys && wrapping_sum(spans.keys_kept) == evidence.keys_kept,
+          "keys of evidence = sum over the spans"}});
+}
+
 std::optional<std::string> broken_divergence(const UnitResult& result) {
   const auto& divergence = result.numbers.divergence;
   if (!divergence) return std::nullopt;
@@ -187,15 +233,11 @@ std::optional<std::string> broken_token_quality(const UnitResult& result) {
 
 }  // namespace
 
-std::int64_t KeptKeys::n() const {
-  std::uint64_t sum = 0;  // wraps round where counts cannot be right, as in a journal that was tampered with
-  for (const auto kept : per_head) sum += static_cast<std::uint64_t>(kept);
-  return static_cast<std::int64_t>(sum);
-}
+std::int64_t KeptKeys::n() const { return wrapping_sum(per_head); }
 
 std::optional<std::string> broken_law(const UnitResult& result) {
-  for (const auto find : {broken_size, broken_count, broken_sum, broken_bin, broken_answer, broken_divergence,
-                          broken_sketch, broken_token_quality})
+  for (const auto find : {broken_size, broken_count, broken_sum, broken_bin, broken_answer, broken_evidence,
+                          broken_span_evidence, broken_divergence, broken_sketch, broken_token_quality})
     if (auto law = find(result)) return "key counts do not add up: " + *law;
   return std::nullopt;
 }

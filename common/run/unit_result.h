@@ -57,6 +57,16 @@ struct TokenQuality {
   friend bool operator==(const TokenQuality&, const TokenQuality&) = default;
 };
 
+// Of every scored range of a unit with EvidenceCounts: [UnitResult::scored] each, 0 where a range has no
+// evidence. May be left out; empty where EvidenceCounts is absent.
+struct SpanEvidence {
+  std::vector<std::int64_t> keys{};
+  std::vector<std::int64_t> keys_kept{};
+
+  static constexpr std::array kFields{"span_evidence_keys", "span_evidence_keys_kept"};
+  friend bool operator==(const SpanEvidence&, const SpanEvidence&) = default;
+};
+
 struct UnitResult {
   UnitId unit;
   UnitNumbers numbers{};
@@ -66,6 +76,7 @@ struct UnitResult {
   NllByPosition nll_by_position{};
   DivergenceSketches sketches{};
   TokenQuality token_quality{};
+  SpanEvidence span_evidence{};
   double seconds = 0;
   friend bool operator==(const UnitResult&, const UnitResult&) = default;
 };

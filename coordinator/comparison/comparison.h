@@ -92,6 +92,17 @@ struct Comparison {
   std::vector<MethodResult> methods{};  // [0] is the baseline
   Statistics statistics{};
 
+  // Whether evidence of scored ranges was counted.
+  bool has_evidence() const {
+    for (const auto& method : methods) {
+      if (method.totals && method.totals->sums.evidence) return true;
+      if (method.totals) continue;
+      for (const auto& row : method.per_sample)
+        if (row.numbers.evidence) return true;
+    }
+    return false;
+  }
+
   // Whether the data names the tokens that are scored, and leaves some out, so that NLL and perplexity are
   // not those of whole samples.
   bool scores_ranges() const {

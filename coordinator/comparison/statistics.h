@@ -44,14 +44,17 @@ struct AgainstBaseline {
 };
 
 // How far the means of what is measured token by token, or answer by answer, would move with other samples.
-// Of an instance without totals all are absent, and of the baseline mean_kl and same_top1.
+// Of an instance without totals all are absent, and of the baseline mean_kl and same_top1. Without evidence
+// evidence_kept is absent.
 struct QualityIntervals {
   std::optional<Interval> mean_kl{};  // nats
   std::optional<Interval> same_top1{};
   std::optional<Interval> greedy_accuracy{};
   std::optional<Interval> answers{};
-  std::string reason{};          // why one whose mean is known is missing
-  std::string answers_reason{};  // why only answers is missing
+  std::optional<Interval> evidence_kept{};
+  std::string reason{};                // why one whose mean is known is missing
+  std::string answers_reason{};        // why only answers is missing
+  std::string evidence_kept_reason{};  // why only evidence_kept is missing
 
   friend bool operator==(const QualityIntervals&, const QualityIntervals&) = default;
 };

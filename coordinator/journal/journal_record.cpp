@@ -117,9 +117,11 @@ OrderedJson values(const UnitResult& result) {
   for_each_field(result.sketches, [&](const char* name, const QuantileSketch& sketch) {
     if (sketch.n() > 0) json[name] = json_value(sketch);
   });
-  for_each_field(result.token_quality, [&](const char* name, const auto& numbers) {
+  const auto put_if_there = [&](const char* name, const auto& numbers) {
     if (!numbers.empty()) json[name] = json_value(numbers);
-  });
+  };
+  for_each_field(result.token_quality, put_if_there);
+  for_each_field(result.span_evidence, put_if_there);
   return json;
 }
 
@@ -139,6 +141,7 @@ UnitResult result_of(const OrderedJson& json) {
   get_if_there("token_nll", result.token_nll);
   for_each_field(result.sketches, get_if_there);
   for_each_field(result.token_quality, get_if_there);
+  for_each_field(result.span_evidence, get_if_there);
   return result;
 }
 

@@ -73,6 +73,7 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   const auto& keys = result.numbers.keys;
   const auto& answers = result.numbers.answers;
   const auto& divergence = result.numbers.divergence;
+  const auto& evidence = result.numbers.evidence;
   expect(result.kept.n_layers == header.model.n_layers && result.kept.n_kv_heads == header.model.n_kv_heads,
          "layers and KV heads are those of the model");
   const auto law = broken_law(result);
@@ -83,6 +84,8 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
          "token_nll is there with save_token_nll only");
   expect(result.token_quality.greedy_hit.empty() != (header.spec.save_token_nll && answers),
          "numbers of tokens are there with save_token_nll only");
+  expect(result.span_evidence.keys.empty() != (header.spec.save_token_nll && evidence),
+         "evidence of ranges is there with save_token_nll only");
   expect(result.nll_by_position.bin_width == nll_bin_width(header.spec.max_length),
          "bins of positions are as wide as max_length asks for");
   expect(std::isfinite(result.seconds) && result.seconds >= 0, "seconds are not negative");
@@ -94,7 +97,8 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
     });
   const auto& method = header.spec.methods[static_cast<std::size_t>(result.unit.method.value)];
   if (std::holds_alternative<KeepAll>(method.policy))
-    expect(keys.kept == keys.original && keys.attended == keys.attendable,
+    expect(keys.kept == keys.original && keys.attended == keys.attendable &&
+               (!evidence || evidence->keys_kept == evidence->keys),
            "a method that evicts nothing keeps every key");
 }
 

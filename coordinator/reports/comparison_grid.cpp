@@ -40,6 +40,7 @@ std::vector<std::string> row(const Comparison& comparison, std::size_t place) {
           cell(n.mean_kl, kl_text),
           cell(n.same_top1, share_text),
           answers_cell(n),
+          n.evidence ? cell(n.evidence->evidence_kept, share_text) : kNoValue,
           cell(n.kept_fraction, share_text),
           cell(n.attended_density, share_text),
           cell(n.peak_keys, [](std::int64_t keys) { return std::to_string(keys); }),
@@ -59,13 +60,13 @@ void leave_out_if_empty(ComparisonGrid& grid, const char* title) {
 ComparisonGrid comparison_grid(const Comparison& comparison) {
   ComparisonGrid grid{
       {column::kPerplexity, column::kPplDelta, column::kPplDeltaPct, column::kAvgNll, column::kNllDelta,
-       column::kNllInterval, column::kMeanKl, column::kSameTop1, column::kAnswers, column::kKept,
-       column::kAttended, column::kPeakKeys, column::kPeakCache},
+       column::kNllInterval, column::kMeanKl, column::kSameTop1, column::kAnswers, column::kEvidence,
+       column::kKept, column::kAttended, column::kPeakKeys, column::kPeakCache},
       {}};
   for (std::size_t place = 0; place < comparison.methods.size(); ++place)
     grid.rows.push_back(row(comparison, place));
   for (const auto* title : {column::kNllDelta, column::kNllInterval, column::kMeanKl, column::kSameTop1,
-                            column::kAnswers, column::kPeakCache})
+                            column::kAnswers, column::kEvidence, column::kPeakCache})
     leave_out_if_empty(grid, title);
   return grid;
 }

@@ -20,6 +20,7 @@ inline constexpr const char* kNllInterval = "95 % interval";  // of ΔNLL
 inline constexpr const char* kMeanKl = "Mean KL";
 inline constexpr const char* kSameTop1 = "Same top-1";
 inline constexpr const char* kAnswers = "Answers";
+inline constexpr const char* kEvidence = "Evidence kept";
 inline constexpr const char* kKept = "Kept";
 inline constexpr const char* kAttended = "Attended";
 inline constexpr const char* kPeakKeys = "Peak keys";
@@ -37,7 +38,7 @@ struct ComparisonGrid {
 
 // A missing value is kNoValue. A perplexity beyond the range of double is "overflow", and that of an instance
 // with a failed unit "failed". Columns that a run may lack (statistics, distributions,
-// answers, bytes) are left out if all their values are missing.
+// answers, evidence, bytes) are left out if all their values are missing.
 ComparisonGrid comparison_grid(const Comparison& comparison);
 
 // True if there is an interval that does not tell the instance apart from the baseline.

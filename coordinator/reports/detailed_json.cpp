@@ -87,10 +87,11 @@ void put_number(OrderedJson& json, const std::string& key, const std::optional<N
 OrderedJson json_row(const SampleRow& row) {
   OrderedJson json;
   json["sample"] = row.sample.value;
-  visit_sample_columns(row.numbers, [&](std::string_view column, const auto& number) {
-    if (column == kScoredColumn) put_number(json, "tokens", number);
-    put_number(json, std::string(column), number);
-  });
+  visit_sample_columns(row.numbers, EvidenceColumns::kShown,
+                       [&](std::string_view column, const auto& number) {
+                         if (column == kScoredColumn) put_number(json, "tokens", number);
+                         put_number(json, std::string(column), number);
+                       });
   return json;
 }
 

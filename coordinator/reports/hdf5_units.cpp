@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "common/errors.h"
@@ -77,21 +78,22 @@ inline constexpr bool kMayBeAbsent = false;
 template <class Number>
 inline constexpr bool kMayBeAbsent<std::optional<Number>> = true;
 
-// The columns for those numbers of UnitNumbers that are of type Value. Numbers that may be absent are doubles, so
-// that NaN can stand for one that there is not.
+// The columns for those numbers of UnitNumbers that are of type Value. Numbers that may be absent are
+// doubles, so that NaN can stand for one that there is not.
 template <class Value>
 class NumberColumns {
  public:
-  explicit NumberColumns(Hdf5File& file) {
-    visit_hdf5_columns(UnitNumbers{}, [&](const char* column, const char* unit, const auto& number) {
-      if constexpr (kIsMine<decltype(number)>)
-        arrays_.push_back(add(file, std::string("/units/") + column, unit));
-    });
+  NumberColumns(Hdf5File& file, EvidenceColumns evidence) : evidence_(evidence) {
+    visit_hdf5_columns(UnitNumbers{}, evidence,
+                       [&](const char* column, const char* unit, const auto& number) {
+                         if constexpr (kIsMine<decltype(number)>)
+                           arrays_.push_back(add(file, std::string("/units/") + column, unit));
+                       });
   }
 
   void append(const UnitNumbers& numbers) {
     std::size_t i = 0;
-    visit_hdf5_columns(numbers, [&](const char*, const char*, const auto& number) {
+    visit_hdf5_columns(numbers, evidence_, [&](const char*, const char*, const auto& number) {
       if constexpr (kIsMine<decltype(number)>) {
         const Value value = as_value(number);
         arrays_[i++].append(std::span<const Value>(&value, 1));
@@ -124,6 +126,7 @@ class NumberColumns {
       return file.add_integers(path, {}, unit);
   }
 
+  EvidenceColumns evidence_;
   std::vector<Hdf5Array> arrays_;
 };
 
@@ -158,6 +161,31 @@ class ScoredTables {
   std::optional<Hdf5Array> offsets_;
   std::optional<Hdf5Array> ranges_;
   std::int64_t n_ranges_ = 0;
+};
+
+// The evidence of the ranges of ScoredTables. 0 where a range has none.
+class SpanEvidenceArrays {
+ public:
+  explicit SpanEvidenceArrays(Hdf5File& file)
+      : keys_(file.add_integers("/units/scored/evidence_keys", {}, "keys")),
+        keys_kept_(file.add_integers("/units/scored/evidence_keys_kept", {}, "keys")) {}
+
+  void append(SpanEvidence evidence, std::size_t n_ranges) {
+    for (auto [array, counts] :
+         {std::pair(&keys_, &evidence.keys), std::pair(&keys_kept_, &evidence.keys_kept)}) {
+      require(counts->empty() || counts->size() == n_ranges, "a unit has a count for each scored range");
+      counts->resize(n_ranges);
+      array->append(std::span<const std::int64_t>(*counts));
+    }
+  }
+
+  void close() {
+    keys_.close();
+    keys_kept_.close();
+  }
+
+ private:
+  Hdf5Array keys_, keys_kept_;
 };
 
 // What is known of every predicted token beside its NLL, as long as the NLLs are. NaN where it was not
@@ -205,13 +233,13 @@ class UnitTables {
   UnitTables(Hdf5File& file, const UnitResult& first, const Comparison& comparison)
       : sample_(file.add_integers("/units/sample", {}, "index")),
         method_(file.add_integers("/units/method", {}, "index")),
-        doubles_(file),
+        doubles_(file, evidence_columns(comparison)),
         kept_per_head_(file.add_integers(
             "/units/kept_per_head",
             {static_cast<hsize_t>(first.kept.n_layers), static_cast<hsize_t>(first.kept.n_kv_heads)},
             "keys")),
         kept_by_position_(file.add_integers("/units/kept_by_position", {kPositionBins}, "keys")),
-        integers_(file),
+        integers_(file, evidence_columns(comparison)),
         scored_(file) {
     if (n_bins(comparison) > 0) by_position_.emplace(file, comparison);
     if (!comparison.spec.save_token_nll) return;
@@ -220,6 +248,7 @@ class UnitTables {
     token_nll_values_.emplace(file.add_doubles("/units/token_nll/values", {}, "nats"));
     token_nll_offsets_->append(std::span<const std::int64_t>(&n_token_nll_, 1));
     token_quality_.emplace(file);
+    if (comparison.has_evidence()) span_evidence_.emplace(file);
   }
 
   void append(UnitId unit, const UnitResult& result) {
@@ -234,6 +263,7 @@ class UnitTables {
     if (!token_nll_values_) return;
     token_nll_values_->append(std::span<const double>(result.token_nll));
     token_quality_->append(result.token_quality, result.token_nll.size());
+    if (span_evidence_) span_evidence_->append(result.span_evidence, result.scored.size());
     n_token_nll_ += std::ssize(result.token_nll);
     put(*token_nll_offsets_, n_token_nll_);
   }
@@ -250,6 +280,7 @@ class UnitTables {
     if (token_nll_offsets_) token_nll_offsets_->close();
     if (token_nll_values_) token_nll_values_->close();
     if (token_quality_) token_quality_->close();
+    if (span_evidence_) span_evidence_->close();
   }
 
  private:
@@ -268,6 +299,7 @@ class UnitTables {
   std::optional<Hdf5Array> token_nll_offsets_;
   std::optional<Hdf5Array> token_nll_values_;
   std::optional<TokenQualityArrays> token_quality_;
+  std::optional<SpanEvidenceArrays> span_evidence_;
   std::int64_t n_token_nll_ = 0;
 };
 

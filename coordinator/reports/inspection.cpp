@@ -18,10 +18,14 @@ constexpr std::size_t kMarks = 4;  // ⟦, ⟧, and two …
 
 using Cells = std::vector<std::string>;
 
-Cells numbers_of(const WorstToken& token) {
-  return {delta_text(token.nll_delta()),      nll_text(token.nll),
-          nll_text(token.nll_baseline),       token.kl ? kl_text(*token.kl) : "-",
-          std::to_string(token.sample.value), std::to_string(token.position)};
+constexpr const char* kEvidence = "Evidence kept";
+
+Cells numbers_of(const WorstToken& token, bool with_evidence) {
+  Cells cells{delta_text(token.nll_delta()),      nll_text(token.nll),
+              nll_text(token.nll_baseline),       token.kl ? kl_text(*token.kl) : "-",
+              std::to_string(token.sample.value), std::to_string(token.position)};
+  if (with_evidence) cells.push_back(token.evidence_kept ? share_text(*token.evidence_kept) : "-");
+  return cells;
 }
 
 // Each aligned right in its column.
@@ -45,7 +49,10 @@ std::string text_of(const TokenInText& text, const std::optional<std::size_t>& r
 std::string inspection_text(const std::string& label, const std::vector<ShownToken>& tokens,
                             std::optional<std::size_t> width) {
   std::vector<Cells> rows{{"ΔNLL", "NLL", "Baseline", "KL", "Sample", "Position"}};
-  for (const auto& token : tokens) rows.push_back(numbers_of(token.numbers));
+  const bool with_evidence =
+      std::ranges::any_of(tokens, [](const auto& token) { return token.numbers.evidence_kept.has_value(); });
+  if (with_evidence) rows[0].emplace_back(kEvidence);
+  for (const auto& token : tokens) rows.push_back(numbers_of(token.numbers, with_evidence));
   std::vector<std::size_t> widths(rows[0].size());
   std::size_t n_columns = kGap * rows[0].size();
   for (std::size_t i = 0; i < widths.size(); ++i) {

@@ -183,6 +183,7 @@ InstanceNumbers instance_numbers(const Comparison& comparison, std::size_t metho
   put_divergence(numbers, comparison, method);
   put_answers(numbers, comparison.methods[method]);
   put_intervals(numbers, comparison, method);
+  numbers.evidence = evidence_numbers(comparison, method);
   return numbers;
 }
 

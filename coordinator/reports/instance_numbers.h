@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "coordinator/comparison/comparison.h"
+#include "coordinator/reports/evidence_numbers.h"
 #include "coordinator/reports/measured.h"
 #include "coordinator/reports/token_percentiles.h"
 
@@ -53,12 +55,14 @@ struct InstanceNumbers {
   Measured<std::int64_t> spans_exact;
   Measured<double> answers;  // spans_exact of spans
   Measured<Interval> answers_ci95;
+  std::optional<EvidenceNumbers> evidence;  // absent in runs without
 };
 
 // method: a place in Comparison::methods.
 InstanceNumbers instance_numbers(const Comparison& comparison, std::size_t method);
 
-// Calls visit(name, unit, number) for every number. One that is new and is not listed here does not compile.
+// Calls visit(name, unit, number) for every number; the instances of a comparison have the same ones. One
+// that is new and is not listed here does not compile.
 template <class Visit>
 void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
   const auto& [perplexity, ppl_delta, ppl_delta_pct, ppl_delta_ci95, avg_nll, avg_nll_delta,
@@ -67,7 +71,7 @@ void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
                keys_original, keys_kept, keys_discarded, peak_keys, cache_bytes_end, peak_cache_bytes,
                mean_kl, mean_kl_ci95, kl_percentiles, same_top1, same_top1_ci95, acceptance, mean_delta_p,
                rms_delta_p, delta_p_percentiles, delta_nll_above_1, delta_nll_above_3, greedy_accuracy,
-               greedy_accuracy_ci95, spans, spans_exact, answers, answers_ci95] = numbers;
+               greedy_accuracy_ci95, spans, spans_exact, answers, answers_ci95, evidence] = numbers;
   visit("perplexity", "", perplexity);
   visit("ppl_delta", "", ppl_delta);
   visit("ppl_delta_pct", "percent", ppl_delta_pct);
@@ -108,6 +112,7 @@ void visit_numbers(const InstanceNumbers& numbers, const Visit& visit) {
   visit("spans_exact", "ranges", spans_exact);
   visit("answers", "", answers);
   visit("answers_ci95", "", answers_ci95);
+  if (evidence) visit_evidence(*evidence, visit);
 }
 
 // "1 sample failed, ..."; empty if the instance has totals.

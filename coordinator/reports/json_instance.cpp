@@ -52,6 +52,10 @@ void put_answers(OrderedJson& object, const InstanceNumbers& numbers) {
   put_measured(object, "spans_exact", numbers.spans_exact);
   put_measured(object, "answers", numbers.answers);
   put_measured(object, "answers_ci95", numbers.answers_ci95);
+  if (numbers.evidence)
+    visit_evidence(*numbers.evidence, [&](const char* name, const char*, const auto& number) {
+      put_measured(object, name, number);
+    });
 }
 
 void put_cache(OrderedJson& object, const InstanceNumbers& numbers) {

@@ -20,7 +20,8 @@ void put_deltas(OrderedJson& object, const InstanceNumbers& numbers);
 // Puts what compares the instance's distributions with the baseline's.
 void put_divergence(OrderedJson& object, const InstanceNumbers& numbers);
 
-// Puts how often greedy generation would have written the scored tokens and ranges.
+// Puts how often greedy generation would have written the scored tokens and ranges, and, if the run counted
+// it, what became of their evidence.
 void put_answers(OrderedJson& object, const InstanceNumbers& numbers);
 
 // Puts attended_density, kept_fraction and the bytes of the cache.

@@ -34,9 +34,8 @@ int decimals_of(double uncertainty) {
   return std::clamp(-exponent + (first_digit == 1 ? 1 : 0), 0, kMostDecimals);
 }
 
-std::string kept_percent(const Totals& totals) {
-  const auto& keys = totals.sums.keys;
-  const double percent = 100 * static_cast<double>(keys.kept) / static_cast<double>(keys.original);
+std::string share_percent(std::int64_t part, std::int64_t whole) {
+  const double percent = 100 * static_cast<double>(part) / static_cast<double>(whole);
   const bool needs_decimal = (percent >= kNearlyAllPercent && percent < 100) || percent < kNearlyNonePercent;
   return fixed(percent, needs_decimal ? 1 : 0) + " %";
 }
@@ -108,6 +107,13 @@ std::string not_distinguishable(const Comparison& comparison, std::size_t method
   return n_more == 0 ? text : text + " and " + counted(static_cast<std::int64_t>(n_more), "other");
 }
 
+// " and 31 % of the evidence"; empty where the data states none.
+std::string evidence(const MethodResult& method) {
+  if (!method.totals || !method.totals->sums.evidence) return "";
+  const auto& counts = *method.totals->sums.evidence;
+  return " and " + share_percent(counts.keys_kept, counts.keys) + " of the evidence";
+}
+
 // ", writes 37 of 40 answers"; empty where the data asks for none.
 std::string answers(const MethodResult& method) {
   if (!method.totals || !method.totals->sums.answers || method.totals->sums.answers->spans == 0) return "";
@@ -126,7 +132,9 @@ std::string plain_words(const Comparison& comparison, std::size_t method) {
   if (!result.totals) return "no totals";
   const auto& all = comparison.statistics.against_baseline;
   const AgainstBaseline against = method < all.size() ? all[method] : AgainstBaseline{};
-  const std::string keeps = "keeps " + kept_percent(*result.totals) + " of the keys" + answers(result);
+  const auto& keys = result.totals->sums.keys;
+  const std::string keeps = "keeps " + share_percent(keys.kept, keys.original) + " of the keys" +
+                            evidence(result) + answers(result);
   const std::string costs = cost(against);
   if (costs.empty())
     return keeps + "; what it costs is not known" + (against.reason.empty() ? "" : ": " + against.reason);

@@ -33,13 +33,14 @@ std::string text_of(const OrderedJson& value) {
   return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
 }
 
-Fields titles(const Fields& parameters) {
+Fields titles(const Comparison& comparison, const Fields& parameters) {
   Fields titles{"method_name", "label", "instance"}, reasons;
   titles.insert(titles.end(), parameters.begin(), parameters.end());
-  visit_numbers(InstanceNumbers{}, [&](const std::string& name, const char*, const auto& number) {
-    for (auto& title : csv_titles(name, number)) titles.push_back(std::move(title));
-    reasons.push_back(name + "_reason");
-  });
+  visit_numbers(instance_numbers(comparison, 0),
+                [&](const std::string& name, const char*, const auto& number) {
+                  for (auto& title : csv_titles(name, number)) titles.push_back(std::move(title));
+                  reasons.push_back(name + "_reason");
+                });
   titles.insert(titles.end(), {"scored", "failed_samples"});
   titles.insert(titles.end(), reasons.begin(), reasons.end());
   return titles;
@@ -64,7 +65,7 @@ Fields row(const Comparison& comparison, std::size_t place, const Fields& parame
 
 std::string results_csv(const Comparison& comparison) {
   const auto parameters = parameter_names(comparison);
-  std::string text = csv_line(titles(parameters));
+  std::string text = csv_line(titles(comparison, parameters));
   for (std::size_t place = 0; place < comparison.methods.size(); ++place)
     text += csv_line(row(comparison, place, parameters));
   return text;

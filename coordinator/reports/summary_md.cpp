@@ -109,6 +109,10 @@ std::string results(const Comparison& comparison) {
         "top-1: share of the tokens for which both have the same first choice.\n";
   if (std::ranges::count(grid.titles, column::kAnswers) > 0)
     text += "Answers: scored ranges that greedy generation would have written exactly, of all.\n";
+  if (std::ranges::count(grid.titles, column::kEvidence) > 0)
+    text +=
+        "Evidence kept: share of the keys of the evidence that the data states which are kept when a scored "
+        "range is reached.\n";
   if (const auto reason = why_no_intervals(comparison); !reason.empty())
     text += "There are no intervals: " + markdown_text(reason) + ".\n";
   return text;

@@ -18,10 +18,10 @@ namespace kvcompare {
 namespace {
 
 // Columns that may be left out, the least important first.
-const std::vector<std::string> kMayBeLeftOut{column::kAvgNll,      column::kAttended,  column::kPeakKeys,
-                                             column::kPplDelta,    column::kPeakCache, column::kSameTop1,
-                                             column::kPplDeltaPct, column::kMeanKl,    column::kKept,
-                                             column::kNllInterval, column::kNllDelta,  column::kAnswers};
+const std::vector<std::string> kMayBeLeftOut{
+    column::kAvgNll,      column::kAttended,    column::kPeakKeys, column::kPplDelta, column::kPeakCache,
+    column::kSameTop1,    column::kPplDeltaPct, column::kMeanKl,   column::kEvidence, column::kKept,
+    column::kNllInterval, column::kNllDelta,    column::kAnswers};
 
 // If some values of a column have a mark, pads the others so that their digits end in the same place.
 void align_marks(ComparisonGrid& grid) {

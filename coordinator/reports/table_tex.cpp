@@ -14,8 +14,8 @@ namespace {
 
 // The columns for which a paper's page has room.
 const std::vector<std::string> kShown{column::kPerplexity, column::kNllDelta, column::kNllInterval,
-                                      column::kMeanKl,     column::kAnswers,  column::kKept,
-                                      column::kAttended,   column::kPeakCache};
+                                      column::kMeanKl,     column::kAnswers,  column::kEvidence,
+                                      column::kKept,       column::kAttended, column::kPeakCache};
 
 // Writes "1.5e+300" as 1.5 \cdot 10^{300}, wherever it stands in the text.
 std::string with_powers_of_ten(const std::string& text) {
@@ -85,6 +85,10 @@ std::string table_tex(const Comparison& comparison) {
     text += "% Mean KL: divergence of the method's distribution from the baseline's, nats a token.\n";
   if (std::ranges::count(grid.titles, column::kAnswers) > 0)
     text += "% Answers: scored ranges that greedy generation would have written exactly, of all.\n";
+  if (std::ranges::count(grid.titles, column::kEvidence) > 0)
+    text +=
+        "% Evidence kept: share of the keys of the stated evidence that are kept when a scored range is "
+        "reached.\n";
   if (const auto reason = why_no_intervals(comparison); !reason.empty())
     text += "% There are no intervals: " + tex_text(reason) + "\n";
   const auto note = scored_note(comparison);

@@ -20,6 +20,20 @@ void keep_worst(std::vector<WorstToken>& tokens, std::size_t n) {
   if (tokens.size() > n) tokens.resize(n);
 }
 
+// The scored range that the token lies in; the unit names some.
+std::size_t span_of(std::int64_t position, const UnitResult& unit) {
+  const auto behind = std::ranges::upper_bound(unit.scored, position, {}, &TokenRange::begin);
+  return static_cast<std::size_t>(behind - unit.scored.begin()) - 1;
+}
+
+std::optional<double> evidence_kept(std::int64_t position, const UnitResult& unit) {
+  const auto& [keys, keys_kept] = unit.span_evidence;
+  if (keys.empty()) return std::nullopt;
+  const auto span = span_of(position, unit);
+  if (keys[span] == 0) return std::nullopt;
+  return static_cast<double>(keys_kept[span]) / static_cast<double>(keys[span]);
+}
+
 void append(std::vector<WorstToken>& all, const UnitResult& unit, const UnitResult& baseline,
             const SampleTokens& tokens) {
   const auto n_predicted = tokens.ids.size() - 1;
@@ -32,7 +46,8 @@ void append(std::vector<WorstToken>& all, const UnitResult& unit, const UnitResu
                    .position = position,
                    .nll = unit.token_nll[t],
                    .nll_baseline = baseline.token_nll[t],
-                   .kl = kl.empty() ? std::nullopt : std::optional(kl[t])});
+                   .kl = kl.empty() ? std::nullopt : std::optional(kl[t]),
+                   .evidence_kept = evidence_kept(position, unit)});
   });
 }
 

@@ -18,6 +18,8 @@ struct WorstToken {
   double nll = 0;              // nats
   double nll_baseline = 0;     // nats
   std::optional<double> kl{};  // nats; absent if distributions were not compared
+  // Share of the keys of the evidence of its scored range that are kept; absent if the range has none.
+  std::optional<double> evidence_kept{};
 
   double nll_delta() const { return nll - nll_baseline; }
   friend bool operator==(const WorstToken&, const WorstToken&) = default;

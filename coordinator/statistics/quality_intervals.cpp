@@ -23,10 +23,16 @@ void add_intervals(QualityIntervals& row, const SummedColumns::OfMethod& of, con
   row.mean_kl = a_token(of.kl);
   row.same_top1 = a_token(of.same_top1);
   row.greedy_accuracy = a_token(of.greedy_hits);
-  if (!of.spans) return;
-  row.answers = bootstrap.quotient_interval(*of.spans_exact, *of.spans);
-  if (!row.answers)
-    row.answers_reason = "too few samples have answers: more than 5 % of the resamples have none";
+  if (of.spans) {
+    row.answers = bootstrap.quotient_interval(*of.spans_exact, *of.spans);
+    if (!row.answers)
+      row.answers_reason = "too few samples have answers: more than 5 % of the resamples have none";
+  }
+  if (of.evidence_keys) {
+    row.evidence_kept = bootstrap.quotient_interval(*of.evidence_keys_kept, *of.evidence_keys);
+    if (!row.evidence_kept)
+      row.evidence_kept_reason = "too few samples have evidence: more than 5 % of the resamples have none";
+  }
 }
 
 }  // namespace kvcompare

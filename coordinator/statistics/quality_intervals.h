@@ -1,5 +1,6 @@
-// How far the means of KL divergences, greedy hits and answers would move with other samples. Definition:
-// docs/semantics.md, "Statistics": the resamples of the differences in NLL, of each the quotient of two sums.
+// How far the means of KL divergences, greedy hits, answers and kept evidence would move with other samples.
+// Definition: docs/semantics.md, "Statistics": the resamples of the differences in NLL, of each the quotient
+// of two sums.
 #pragma once
 
 #include <vector>

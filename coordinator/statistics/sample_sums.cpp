@@ -22,6 +22,9 @@ MethodSums method_sums(const std::vector<SampleRow>& rows) {
       sums.spans.push_back(static_cast<double>(answers->spans));
       sums.spans_exact.push_back(static_cast<double>(answers->spans_exact));
     }
+    const auto evidence = row.numbers.evidence.value_or(EvidenceCounts{});
+    sums.evidence_keys.push_back(static_cast<double>(evidence.keys));
+    sums.evidence_keys_kept.push_back(static_cast<double>(evidence.keys_kept));
   }
   for (auto* numbers : {&sums.kl, &sums.same_top1, &sums.greedy_hits, &sums.spans, &sums.spans_exact})
     if (numbers->size() < rows.size()) numbers->clear();  // a part of the samples compares with nothing

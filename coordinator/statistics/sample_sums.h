@@ -19,6 +19,8 @@ struct MethodSums {
   std::vector<double> greedy_hits;  // tokens
   std::vector<double> spans;
   std::vector<double> spans_exact;
+  std::vector<double> evidence_keys;  // 0 of samples without evidence
+  std::vector<double> evidence_keys_kept;
 };
 
 struct SampleSums {

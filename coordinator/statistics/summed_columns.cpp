@@ -19,6 +19,7 @@ SummedColumns::SummedColumns(const SampleSums& sums, std::span<const std::size_t
   n_of_nll_ = columns_.size();
   add_densities(sums, with_density);
   add_quality(sums);
+  add_evidence(sums);
 }
 
 void SummedColumns::add_nll(const SampleSums& sums) {
@@ -64,6 +65,18 @@ void SummedColumns::add_quality(const SampleSums& sums) {
     if (!spans || columns_[*spans] != method.spans) spans = add(method.spans);
     of_method_[m].spans = spans;
     of_method_[m].spans_exact = add(method.spans_exact);
+  }
+}
+
+// The evidence is the same under all methods, too.
+void SummedColumns::add_evidence(const SampleSums& sums) {
+  std::optional<std::size_t> keys;
+  for (std::size_t m = 0; m < sums.methods.size(); ++m) {
+    if (!sums.methods[m] || sum(sums.methods[m]->evidence_keys) == 0) continue;
+    const auto& method = *sums.methods[m];
+    if (!keys || columns_[*keys] != method.evidence_keys) keys = add(method.evidence_keys);
+    of_method_[m].evidence_keys = keys;
+    of_method_[m].evidence_keys_kept = add(method.evidence_keys_kept);
   }
 }
 

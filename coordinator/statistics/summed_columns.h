@@ -15,8 +15,9 @@ class SummedColumns {
   struct OfMethod {
     std::size_t high = 0, low = 0;  // the two parts of the NLL, see exact_halves.h
     std::size_t attended = 0, attendable = 0;
-    std::optional<std::size_t> kl{}, same_top1{}, greedy_hits{};  // absent: not measured
-    std::optional<std::size_t> spans{}, spans_exact{};            // absent: the same, or there are none
+    std::optional<std::size_t> kl{}, same_top1{}, greedy_hits{};       // absent: not measured
+    std::optional<std::size_t> spans{}, spans_exact{};                 // absent: the same, or there are none
+    std::optional<std::size_t> evidence_keys{}, evidence_keys_kept{};  // the same
   };
   static constexpr std::size_t kScored = 0;
 
@@ -40,6 +41,7 @@ class SummedColumns {
   void add_nll(const SampleSums& sums);
   void add_densities(const SampleSums& sums, std::span<const std::size_t> methods);
   void add_quality(const SampleSums& sums);
+  void add_evidence(const SampleSums& sums);
   std::optional<std::size_t> add_measured(const std::vector<double>& column);
 
   std::vector<std::vector<double>> columns_;  // [n_columns][n_samples]

@@ -16,13 +16,21 @@ std::string json_ranges(const std::vector<TokenRange>& ranges) {
   return "[" + text + "]";
 }
 
+// One list as it is, several as a list of lists.
+std::string json_evidence(const std::vector<std::vector<TokenRange>>& lists) {
+  if (lists.size() == 1) return json_ranges(lists.front());
+  std::string text;
+  for (const auto& list : lists) text += (text.empty() ? "" : ",") + json_ranges(list);
+  return "[" + text + "]";
+}
+
 std::string json_line(const TokenisedLine& tokens) {
   std::string line = R"({"input_ids":[)";
   for (std::size_t i = 0; i < tokens.ids.size(); ++i)
     line += (i > 0 ? "," : "") + std::to_string(tokens.ids[i]);
   line += "]";
   if (tokens.scored) line += R"(,"scored":)" + json_ranges(*tokens.scored);
-  if (!tokens.evidence.empty()) line += R"(,"evidence":)" + json_ranges(tokens.evidence);
+  if (!tokens.evidence.empty()) line += R"(,"evidence":)" + json_evidence(tokens.evidence);
   if (tokens.n_context) line += R"(,"context_length":)" + std::to_string(*tokens.n_context);
   return line + "}\n";
 }

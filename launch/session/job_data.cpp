@@ -120,10 +120,13 @@ bool names_tokens(const Sample& sample) {
 void add_named_tokens(Sha256& hash, const Sample& sample) {
   std::vector<std::int64_t> numbers{-1, sample.has_nothing_scored ? 1 : 0, sample.last_scored_is_cut ? 1 : 0,
                                     sample.n_context.value_or(-1)};
-  for (const auto* ranges : {&sample.scored, &sample.evidence}) {
-    numbers.push_back(std::ssize(*ranges));
-    for (const auto& range : *ranges) numbers.insert(numbers.end(), {range.begin, range.end});
-  }
+  const auto add = [&](const std::vector<TokenRange>& ranges) {
+    numbers.push_back(std::ssize(ranges));
+    for (const auto& range : ranges) numbers.insert(numbers.end(), {range.begin, range.end});
+  };
+  add(sample.scored);
+  numbers.push_back(std::ssize(sample.evidence));
+  std::ranges::for_each(sample.evidence, add);
   hash.add({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(std::int64_t)});
 }
 

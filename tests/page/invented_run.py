@@ -109,6 +109,22 @@ def with_quality(run, n_spans=40, seed=5):
     return run
 
 
+def with_evidence(run, seed=6):
+    """The same run, with distributions, answers and evidence."""
+    rng = random.Random(seed)
+    run = with_quality(run)
+    for method, intervals in zip(run["methods"], run["statistics"]["quality"]):
+        spans, spans_exact = 30, min(30, method["quality"]["answers"]["spans_exact"])
+        share = 1 if method["name"] == "baseline" else rng.random()
+        counts = {"spans": spans, "spans_exact": spans_exact, "keys": 64 * spans, "keys_exact": 64 * spans_exact,
+                  "spans_missed_evicted": (spans - spans_exact) // 2 if share < 1 else 0}
+        counts["keys_kept_exact"] = int(counts["keys_exact"] * share)
+        counts["keys_kept"] = counts["keys_kept_exact"] + int((counts["keys"] - counts["keys_exact"]) * share * (1 if share == 1 else 0.5))
+        method["evidence"] = counts
+        intervals["evidence_kept"] = [0.9 * counts["keys_kept"] / counts["keys"], counts["keys_kept"] / counts["keys"]]
+    return run
+
+
 def with_worst_tokens(run, text="word", n=20):
     run["worst_tokens"] = [[] if place == 0 else [
         {"sample": i % 3, "position": 10 + i, "nll": 9 - 0.25 * i + place / 100, "nll_baseline": 0.5, "kl": 2 + 0.125 * i,

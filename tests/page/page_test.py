@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import RunsTest
 
 from chromium import Chromium, find_chromium
-from invented_run import DENSITIES, METHODS, invented_run, with_failure, with_quality, with_worst_tokens
+from invented_run import DENSITIES, METHODS, invented_run, with_evidence, with_failure, with_quality, with_worst_tokens
 
 MOST_BYTES = 12 << 20
 SECTIONS = ("results", "tradeoff", "equal-density", "differences", "positions", "heads", "samples", "overview", "glossary")
@@ -480,6 +480,56 @@ class Quality(PageTest):
         self.assertEqual(self.run_script("document.querySelector('#tokens mark').textContent"), SCRIPT + "0")
         self.assert_quiet(page)
         self.show(self.page)
+
+
+class Evidence(PageTest):
+    """How much of the evidence of answers is kept, in the tables of the page."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.invented = with_worst_tokens(with_evidence(invented_run()))
+        for token in cls.invented["worst_tokens"][1][::2]:
+            token["evidence_kept"] = 0.25
+        cls.page = cls().page_of("evidence", cls.invented)
+
+    def runTest(self):
+        pass
+
+    def setUp(self):
+        self.show(self.page)
+
+    def tearDown(self):
+        self.assert_quiet(self.page)
+
+    def test_the_headline_table_has_a_column(self):
+        heads = self.run_script("[...document.querySelectorAll('#results thead th')].map(one => one.textContent)")
+        self.assertEqual(heads[5:8], ["Mean KL", "Answers", "Evidence kept"])
+        for row, method in zip(self.table("#results table"), self.invented["methods"], strict=True):
+            self.assertEqual(row[7], share(method["evidence"]["keys_kept"] / method["evidence"]["keys"]))
+
+    def test_the_details_tell_exact_from_missed_ranges(self):
+        self.run_script("document.querySelector('#results details').open = true")
+        self.browser.settle()
+        for row, method, intervals in zip(self.table("#results details table"), self.invented["methods"], self.invented["statistics"]["quality"], strict=True):
+            counts, (low, high) = method["evidence"], intervals["evidence_kept"]
+            n_missed, keys_missed = counts["spans"] - counts["spans_exact"], counts["keys"] - counts["keys_exact"]
+            self.assertEqual(row[15:], [f"{share(counts['keys_kept'] / counts['keys'])} [{share(low)}, {share(high)}]",
+                                        share(counts["keys_kept_exact"] / counts["keys_exact"]) if counts["keys_exact"] else "–",
+                                        share((counts["keys_kept"] - counts["keys_kept_exact"]) / keys_missed) if keys_missed else "–",
+                                        str(counts["spans_missed_evicted"]), str(n_missed - counts["spans_missed_evicted"])])
+
+    def test_tokens_say_it_of_their_range(self):
+        self.choose("tokens", "0:1")
+        for row, token in zip(self.table("#tokens table"), self.invented["worst_tokens"][1], strict=True):
+            self.assertEqual(row[5], share(token["evidence_kept"]) if "evidence_kept" in token else "–")
+        self.choose("tokens", "0:2")
+        self.assertEqual(len(self.table("#tokens table")[0]), 6, "no range of these tokens has evidence")
+
+    def test_nothing_is_wider_than_the_window(self):
+        for width in (400, 1600):
+            self.show(self.page, width)
+            self.assertEqual(self.run_script("[document.documentElement.scrollWidth, document.body.scrollWidth]"), [width, width])
 
 
 class Strangers(PageTest):

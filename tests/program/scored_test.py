@@ -71,8 +71,9 @@ class Numbers(ScoredTest):
             self.assertNotEqual(named["fingerprint"], unnamed["fingerprint"], "what is scored is part of the run")
 
     def test_with_one_rank_and_with_four_are_the_same(self):
-        rows = [{**json.loads(line), "scored": [[2, 4], [4, 6]]} for line in self.data.read_text().splitlines()]
-        self.compare("alone", rows)
+        rows = [{**json.loads(line), "scored": [[2, 4], [4, 6]], "evidence": [[[0, 2]], [[1, 3]]]} for line in self.data.read_text().splitlines()]
+        report = self.compare("alone", rows)
+        self.assertLess(report["results"][1]["evidence_kept"], 1)
         data = self.folder / "alone.jsonl"
         subprocess.run(self.command("ranks", ranks=4, methods="random,streaming_llm", data=data), check=True, capture_output=True,
                        env=self.environment())

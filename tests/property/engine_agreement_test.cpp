@@ -53,6 +53,8 @@ void expect_agreement(const ModelForTest& loaded, std::int64_t chunk_size, const
   ASSERT_EQ(actual.deaths, expected.deaths);
   expect_close(actual.result.token_nll, expected.result.token_nll, 1e-9);
   expect_same_counts(actual.result, expected.result);
+  EXPECT_EQ(actual.result.numbers.evidence, expected.result.numbers.evidence);
+  EXPECT_EQ(broken_law(actual.result), std::nullopt);
 }
 
 class EngineAgreement : public testing::TestWithParam<std::int64_t> {  // query heads a KV head
@@ -230,6 +232,7 @@ TEST(RandomAgreement, OfAnyProtocolAndProtection) {
           run.protect_last = up_to(2) * up_to(20);
           Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(150), spec.vocab)};
           sample.n_context = 1 + up_to(std::ssize(sample.ids));
+          put_random_evidence(generator, sample);
           const Protocol protocol{kind, up_to(2) == 0 ? BudgetCounts::kAll : BudgetCounts::kGenerated};
           const auto method = make_method_spec(*find_method(name), run);
           SCOPED_TRACE(instance_name(method) + ", " + to_string(kind) + " with budgets of " +

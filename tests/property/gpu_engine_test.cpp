@@ -232,6 +232,7 @@ void expect_same_keys(const UnitResult& actual, const UnitResult& expected) {
   EXPECT_EQ(actual.numbers.keys.attended, expected.numbers.keys.attended);
   EXPECT_EQ(actual.numbers.keys.peak, expected.numbers.keys.peak);
   EXPECT_EQ(actual.kept.per_head, expected.kept.per_head);
+  EXPECT_EQ(actual.span_evidence, expected.span_evidence);
 }
 
 // Where a near-tie was decided the other way the two engines have computed different things, so that what the
@@ -280,6 +281,7 @@ TEST_P(GpuEngineInFloat32, AgreesWithStepwiseUnderAnyProtocolAndProtection) {
     for (const auto kind : {ProtocolKind::kDecode, ProtocolKind::kPrefill, ProtocolKind::kGenerate}) {
       const Protocol protocol{kind, up_to(2) == 0 ? BudgetCounts::kAll : BudgetCounts::kGenerated};
       unit_sample.n_context = 1 + up_to(n_tokens);
+      put_random_evidence(generator_, unit_sample);
       if (unit_method.name != "baseline")
         unit_method.protection = {.first = up_to(3) * up_to(9), .last = up_to(3) * up_to(9)};
       const auto chunk_size = 1 + up_to(up_to(2) == 0 ? 3 : n_tokens);

@@ -129,16 +129,25 @@ class Readers(RunsTest):
 
     def test_every_path_of_the_documentation_is_there_and_no_other(self):
         table = DOCS.read_text().split("## results.h5")[1].split("Attributes of the root")[0]
-        documented = set()
-        for cell in re.findall(r"^\| (`/.*?) \|", table, re.M):
+        documented, with_evidence = set(), set()
+        for cell, others in re.findall(r"^\| (`/.*?) \|(.*)", table, re.M):
             names = re.findall(r"`([^`]+)`", cell)
             folder = names[0].rsplit("/", 1)[0]
-            documented |= {name if name.startswith("/") else f"{folder}/{name}" for name in names}
-        found = set()
+            paths = {name if name.startswith("/") else f"{folder}/{name}" for name in names}
+            (with_evidence if "only if the data states evidence" in others else documented).update(paths)
+        self.assertEqual(documented, self.paths("results"))
+        data = self.folder / "evidence.jsonl"
+        data.write_text("".join(json.dumps({**json.loads(line), "scored": [[4, 6]], "evidence": [[1, 3]]}) + "\n"
+                                for line in self.data.read_text().splitlines()))
+        self.run_once("evidence", "--save_token_nll", "--save_tokens", "--max_length", "40", data=data)
+        self.assertEqual(documented | with_evidence, self.paths("evidence"))
+
+    def paths(self, out):
         import h5py
-        with self.file() as file:
+        found = set()
+        with h5py.File(self.out(out) / "results.h5") as file:
             file.visititems(lambda name, item: found.add("/" + name) if isinstance(item, h5py.Dataset) else None)
-        self.assertEqual(documented, found)
+        return found
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class Reference:
         """Intervals of means over tokens, and of answers over ranges; the resamples that have no range are left out, if few."""
         rows = []
         for m, method in enumerate(self.methods):
-            row = dict.fromkeys(("mean_kl", "same_top1", "greedy_accuracy", "answers"))
+            row = dict.fromkeys(("mean_kl", "same_top1", "greedy_accuracy", "answers", "evidence_kept"))
             rows.append(row)
             if not self.has_totals(m) or not self.enough:
                 continue
@@ -153,6 +153,11 @@ class Reference:
                 exact = self.drawn @ self.column(m, "spans_exact")
                 if np.mean(spans == 0) <= 0.05:
                     row["answers"] = self.interval(exact[spans > 0] / spans[spans > 0])
+            if sum(method.get("evidence_keys", [])) > 0:
+                keys = self.drawn @ self.column(m, "evidence_keys")
+                kept = self.drawn @ self.column(m, "evidence_keys_kept")
+                if np.mean(keys == 0) <= 0.05:
+                    row["evidence_kept"] = self.interval(kept[keys > 0] / keys[keys > 0])
         return rows
 
     def differences(self):

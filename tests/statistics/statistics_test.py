@@ -137,6 +137,22 @@ class Numpy(StatisticsTest):
         low, high = found[1]["mean_kl"]
         self.assertLess(low, high)
 
+    def with_evidence(self, case, n_with):
+        """Evidence in the first n_with samples."""
+        keys = np.where(np.arange(len(case["n_scored"])) < n_with, self.rng.integers(1, 90, len(case["n_scored"])), 0)
+        for method in case["methods"]:
+            method["evidence_keys"] = keys.tolist()
+            method["evidence_keys_kept"] = self.rng.integers(0, keys + 1).tolist()
+        return case
+
+    def test_evidence_that_is_kept(self):
+        for n_with, has_interval in ((0, False), (1, False), (2, False), (3, True), (20, True)):
+            case = self.with_evidence(self.with_quality(random_case(self.rng, 20, [("A", 4, [0.2, 0.5]), ("B", 4, [0.5])])), n_with)
+            for row in self.check(case)[0]["quality"]:
+                self.assertEqual(row["evidence_kept"] is not None, has_interval, n_with)
+                self.assertEqual(bool(row["evidence_kept_reason"]), n_with > 0 and not has_interval)
+                self.assertIsNotNone(row["answers"])
+
     def test_answers_in_few_of_the_samples(self):
         for n_with, has_interval in ((1, False), (2, False), (3, True), (20, True)):  # of 20; a resample lacks three of them with 5 %
             case = self.with_quality(random_case(self.rng, 20, [("A", 4, [0.5])]))

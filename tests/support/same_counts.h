@@ -24,6 +24,7 @@ inline void expect_same_counts(const UnitResult& actual, const UnitResult& expec
   EXPECT_EQ(actual.kept.per_head, expected.kept.per_head);
   EXPECT_EQ(actual.kept.by_position, expected.kept.by_position);
   EXPECT_EQ(actual.kept, expected.kept);
+  EXPECT_EQ(actual.span_evidence, expected.span_evidence);
 }
 
 }  // namespace kvcompare

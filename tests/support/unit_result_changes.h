@@ -44,7 +44,14 @@ inline UnitResult result_of_distinct_values() {
                                            .sum_delta_p_squared = 0.8,
                                            .n_same_top1 = 119,
                                            .n_delta_nll_above_1 = 120,
-                                           .n_delta_nll_above_3 = 121}},
+                                           .n_delta_nll_above_3 = 121},
+                  .evidence = EvidenceCounts{.spans = 125,
+                                             .spans_exact = 126,
+                                             .keys = 127,
+                                             .keys_kept = 128,
+                                             .keys_exact = 129,
+                                             .keys_kept_exact = 130,
+                                             .spans_missed_evicted = 131}},
       .kept = {.n_layers = 112, .n_kv_heads = 113, .per_head = {5, 6}, .by_position = {7, 8}},
       .scored = {{119, 120}},
       .token_nll = {0.1, 0.2},
@@ -52,17 +59,20 @@ inline UnitResult result_of_distinct_values() {
       .sketches = {.kl = {.buckets = {-9, 3, 4}, .counts = {1, 2, 3}, .least = -0.25, .largest = 0.75},
                    .delta_p = {.buckets = {0, 7}, .counts = {4, 5}, .least = 0.125, .largest = 0.5}},
       .token_quality = {.greedy_hit = {0, 1}, .kl = {0.9, 1.1}, .delta_p = {1.2, 1.3}, .same_top1 = {1, 0}},
+      .span_evidence = {.keys = {132, 0}, .keys_kept = {133, 0}},
       .seconds = 0.4};
 }
 
 // Does not compile if a struct has another number of members: add the change for the new one below.
 inline void know_every_member(const UnitResult& result) {
   [[maybe_unused]] const auto& [unit, numbers, kept, scored, token_nll, nll_by_position, sketches, tokens,
-                                seconds] = result;
+                                span_evidence, seconds] = result;
   [[maybe_unused]] const auto& [n_tokens, total_nll, keys, n_unscored, scored_bytes, scored_words, answers,
-                                divergence] = numbers;
+                                divergence, evidence] = numbers;
   [[maybe_unused]] const auto& [a1, a2, a3] = *answers;
   [[maybe_unused]] const auto& [d1, d2, d3, d4, d5, d6, d7] = *divergence;
+  [[maybe_unused]] const auto& [e1, e2, e3, e4, e5, e6, e7] = *evidence;
+  [[maybe_unused]] const auto& [span_keys, span_keys_kept] = span_evidence;
   [[maybe_unused]] const auto& [kl, delta_p] = sketches;
   [[maybe_unused]] const auto& [s1, s2, s3, s4] = kl;
   [[maybe_unused]] const auto& [t1, t2, t3, t4] = tokens;
@@ -115,6 +125,16 @@ inline std::vector<ResultChange> changes_of_a_result() {
       {"n_same_top1", [](auto& r) { r.numbers.divergence->n_same_top1 = 1; }},
       {"n_delta_nll_above_1", [](auto& r) { r.numbers.divergence->n_delta_nll_above_1 = 1; }},
       {"n_delta_nll_above_3", [](auto& r) { r.numbers.divergence->n_delta_nll_above_3 = 1; }},
+      {"evidence", [](auto& r) { r.numbers.evidence.reset(); }},
+      {"evidence.spans", [](auto& r) { r.numbers.evidence->spans = 1; }},
+      {"evidence.spans_exact", [](auto& r) { r.numbers.evidence->spans_exact = 1; }},
+      {"evidence.keys", [](auto& r) { r.numbers.evidence->keys = 1; }},
+      {"evidence.keys_kept", [](auto& r) { r.numbers.evidence->keys_kept = 1; }},
+      {"evidence.keys_exact", [](auto& r) { r.numbers.evidence->keys_exact = 1; }},
+      {"evidence.keys_kept_exact", [](auto& r) { r.numbers.evidence->keys_kept_exact = 1; }},
+      {"evidence.spans_missed_evicted", [](auto& r) { r.numbers.evidence->spans_missed_evicted = 1; }},
+      {"span_evidence.keys", [](auto& r) { r.span_evidence.keys.front() = 1; }},
+      {"span_evidence.keys_kept", [](auto& r) { r.span_evidence.keys_kept.back() = 1; }},
       {"kl.buckets", [](auto& r) { r.sketches.kl.buckets.front() = -10; }},
       {"kl.counts", [](auto& r) { r.sketches.kl.counts.back() = 1; }},
       {"kl.least", [](auto& r) { r.sketches.kl.least = -1; }},

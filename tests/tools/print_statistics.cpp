@@ -2,7 +2,8 @@
 //   print_statistics < CASES.json > STATISTICS.json
 // A case: {"densities": [...], "n_scored": [...], "n_threads": 1, "methods": [{"name", "n_sink", "ratio" or
 // "threshold", "total_nll": [...] or null if a unit failed, "attended": [...], "attendable": [...], and of
-// samples "kl", "same_top1", "greedy_hits", "spans" and "spans_exact" if they were measured}, ...]}.
+// samples "kl", "same_top1", "greedy_hits", "spans" and "spans_exact" if they were measured, "evidence_keys"
+// and "evidence_keys_kept"}, ...]}.
 #include <iostream>
 #include <numeric>
 
@@ -26,7 +27,8 @@ MethodSpec spec_of(const json& method) {
   return spec;
 }
 
-// Members "kl" and "same_top1", and "greedy_hits", "spans" and "spans_exact", where the case has them.
+// Members "kl" and "same_top1", "greedy_hits", "spans" and "spans_exact", and "evidence_keys" and
+// "evidence_keys_kept", where the case has them; 0 keys of evidence are none.
 void put_quality(UnitNumbers& numbers, const json& method, std::size_t sample) {
   if (method.contains("kl"))
     numbers.divergence =
@@ -35,6 +37,9 @@ void put_quality(UnitNumbers& numbers, const json& method, std::size_t sample) {
     numbers.answers = AnswerCounts{.greedy_hits = method.at("greedy_hits")[sample],
                                    .spans = method.at("spans")[sample],
                                    .spans_exact = method.at("spans_exact")[sample]};
+  if (method.contains("evidence_keys") && method.at("evidence_keys")[sample] > 0)
+    numbers.evidence = EvidenceCounts{.keys = method.at("evidence_keys")[sample],
+                                      .keys_kept = method.at("evidence_keys_kept")[sample]};
 }
 
 MethodResult result_of(const json& method, const std::vector<std::int64_t>& n_scored) {
@@ -81,8 +86,10 @@ json text(const QualityIntervals& row) {
           {"same_top1", text(row.same_top1)},
           {"greedy_accuracy", text(row.greedy_accuracy)},
           {"answers", text(row.answers)},
+          {"evidence_kept", text(row.evidence_kept)},
           {"reason", row.reason},
-          {"answers_reason", row.answers_reason}};
+          {"answers_reason", row.answers_reason},
+          {"evidence_kept_reason", row.evidence_kept_reason}};
 }
 
 json text(const Difference& row) {

@@ -75,6 +75,17 @@ void put_quality(MethodResult& method, const Json& json) {
                      .delta_p = sketch_of(json.at("delta_p_of_tokens").get<std::vector<double>>())};
 }
 
+void put_evidence(MethodResult& method, const Json& json) {
+  if (!method.totals) return;
+  method.totals->sums.evidence = EvidenceCounts{.spans = json.at("spans"),
+                                                .spans_exact = json.at("spans_exact"),
+                                                .keys = json.at("keys"),
+                                                .keys_kept = json.at("keys_kept"),
+                                                .keys_exact = json.at("keys_exact"),
+                                                .keys_kept_exact = json.at("keys_kept_exact"),
+                                                .spans_missed_evicted = json.at("spans_missed_evicted")};
+}
+
 MethodResult method_of(const Json& json) {
   MethodResult method;
   method.spec = spec_of(json);
@@ -89,6 +100,7 @@ MethodResult method_of(const Json& json) {
     method.per_sample.push_back(sample);
   }
   if (json.contains("quality")) put_quality(method, json.at("quality"));
+  if (json.contains("evidence")) put_evidence(method, json.at("evidence"));
   for (const Json& failed : json.at("failed"))
     method.failed.push_back({SampleIndex(failed.at(0)), failed.at(1), failed.at(2)});
   method.nll_by_position = {json.at("position").at("bin_width"), json.at("position").at("total_nll"),
@@ -117,6 +129,7 @@ Statistics statistics_of(const Json& json) {
                                     .same_top1 = interval_of(one, "same_top1"),
                                     .greedy_accuracy = interval_of(one, "greedy_accuracy"),
                                     .answers = interval_of(one, "answers"),
+                                    .evidence_kept = interval_of(one, "evidence_kept"),
                                     .reason = one.value("reason", "")});
   for (const Json& one : json.at("differences")) {
     Difference pair{.a = MethodIndex(one.at("a")), .b = MethodIndex(one.at("b"))};
@@ -211,6 +224,7 @@ std::vector<ShownToken> tokens_of(const Json& json) {
                      .nll = one.at("nll"),
                      .nll_baseline = one.at("nll_baseline")};
     get_if_there(one, "kl", token.numbers.kl);
+    get_if_there(one, "evidence_kept", token.numbers.evidence_kept);
     tokens.push_back(std::move(token));
   }
   return tokens;

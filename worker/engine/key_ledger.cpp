@@ -10,12 +10,13 @@
 namespace kvcompare {
 
 KeyLedger::KeyLedger(const Chunking& chunking, const MethodSpec& method, std::int64_t n_layers,
-                     std::int64_t n_kv_heads)
+                     std::int64_t n_kv_heads, EvidenceLedger evidence)
     : chunking_(chunking),
       first_compressible_(sinks_of(method)),
       end_compressible_(chunking.n_tokens - window_of(method)),
       n_dying_(static_cast<std::size_t>(chunking.n_events()), 0),
-      n_kept_at_(static_cast<std::size_t>(chunking.n_tokens), 0) {
+      n_kept_at_(static_cast<std::size_t>(chunking.n_tokens), 0),
+      evidence_(std::move(evidence)) {
   kept_.n_layers = n_layers;
   kept_.n_kv_heads = n_kv_heads;
   counts_.original = chunking.n_tokens * n_layers * n_kv_heads;
@@ -35,6 +36,7 @@ void KeyLedger::add_head(std::span<const DeathTime> deaths) {
     ++n_kept_at_[static_cast<std::size_t>(j)];
     if (j >= first_compressible_ && j < end_compressible_) ++counts_.compressible_kept;
   }
+  evidence_.add_head(deaths);
   counts_.kept += n_kept;
   kept_.per_head.push_back(n_kept);
 }
@@ -72,6 +74,7 @@ UnitResult result_of(const Sample& sample, TokenDistributions tokens, const KeyL
   UnitResult result;
   result.numbers.keys = ledger.counts(sample.scored);
   result.kept = ledger.kept();
+  result.span_evidence = ledger.span_evidence();
   put_tokens(result, sample, std::move(tokens));
   return result;
 }

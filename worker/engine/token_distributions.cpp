@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
+#include <optional>
 #include <utility>
 
 #include "worker/engine/scored_sums.h"
@@ -29,17 +29,42 @@ std::vector<std::uint8_t> are_equal(const std::vector<TokenId>& a, const TokenId
   return equal;
 }
 
-AnswerCounts answers_of(const Sample& sample, const std::vector<std::uint8_t>& hit) {
-  const std::span<const TokenRange> ranges =
-      sample.scored_are_answers ? std::span<const TokenRange>(sample.scored) : std::span<const TokenRange>();
-  AnswerCounts answers{.spans = std::ssize(ranges)};
+// Of each scored range that is an answer: whether it is written exactly. A range whose end max_length cut off
+// never is: nobody knows how it goes on.
+std::vector<bool> are_exact(const Sample& sample, const std::vector<std::uint8_t>& hit) {
+  std::vector<bool> exact;
+  if (!sample.scored_are_answers) return exact;
+  for (const auto& [begin, end] : sample.scored)
+    exact.push_back(
+        std::all_of(hit.begin() + begin - 1, hit.begin() + end - 1, [](auto is_hit) { return is_hit == 1; }));
+  if (sample.last_scored_is_cut && !exact.empty()) exact.back() = false;
+  return exact;
+}
+
+AnswerCounts answers_of(const Sample& sample, const std::vector<std::uint8_t>& hit,
+                        const std::vector<bool>& exact) {
+  AnswerCounts answers{.spans = std::ssize(exact), .spans_exact = std::ranges::count(exact, true)};
   for_each_scored(sample, [&](std::size_t i) { answers.greedy_hits += hit[i]; });
-  // A range whose end max_length cut off is never written exactly: nobody knows how it goes on.
-  for (const auto& [begin, end] :
-       ranges.first(ranges.size() - (!ranges.empty() && sample.last_scored_is_cut ? 1 : 0)))
-    if (std::all_of(hit.begin() + begin - 1, hit.begin() + end - 1, [](auto is_hit) { return is_hit == 1; }))
-      ++answers.spans_exact;
   return answers;
+}
+
+std::optional<EvidenceCounts> evidence_of(const SpanEvidence& spans, const std::vector<bool>& exact) {
+  EvidenceCounts counts;
+  for (std::size_t s = 0; s < spans.keys.size(); ++s) {
+    const auto keys = spans.keys[s], kept = spans.keys_kept[s];
+    if (keys == 0) continue;
+    ++counts.spans;
+    counts.keys += keys;
+    counts.keys_kept += kept;
+    if (exact[s]) {
+      ++counts.spans_exact;
+      counts.keys_exact += keys;
+      counts.keys_kept_exact += kept;
+    } else if (2 * kept < keys) {
+      ++counts.spans_missed_evicted;
+    }
+  }
+  return counts.spans > 0 ? std::optional(counts) : std::nullopt;
 }
 
 void put_divergence(UnitResult& result, const Sample& sample, const TokenDistributions& tokens) {
@@ -81,10 +106,14 @@ void put_tokens(UnitResult& result, const Sample& sample, TokenDistributions tok
   const bool has_reference = !tokens.reference_nll.empty();
   if (are_finite(tokens.nll)) {
     result.token_quality.greedy_hit = are_equal(tokens.top1, sample.ids.data() + 1);
-    result.numbers.answers = answers_of(sample, result.token_quality.greedy_hit);
+    const auto exact = are_exact(sample, result.token_quality.greedy_hit);
+    result.numbers.answers = answers_of(sample, result.token_quality.greedy_hit, exact);
+    result.numbers.evidence = evidence_of(result.span_evidence, exact);
     if (has_reference && are_finite(tokens.reference_nll) && are_finite(tokens.kl) &&
         are_finite(tokens.acceptance))
       put_divergence(result, sample, tokens);
+  } else {
+    result.span_evidence = {};
   }
   put_scored(result, sample, std::move(tokens.nll));
 }

@@ -23,9 +23,9 @@ struct TokenDistributions {
 // Adds the tokens of a later part of the sample.
 void append(TokenDistributions& tokens, const TokenDistributions& later);
 
-// Fills in the result what tokens give: total_nll, answers, divergence, sketches, token_nll, token_quality.
-// Sums are over scored tokens, in order. If a number of a token is not finite, what would be made of it is
-// left out: such a unit fails.
+// Fills in the result what tokens give: total_nll, answers, divergence, sketches, token_nll, token_quality;
+// and of span_evidence, which must be there, the sums. Sums are over scored tokens, in order. If a number of
+// a token is not finite, what would be made of it is left out: such a unit fails.
 void put_tokens(UnitResult& result, const Sample& sample, TokenDistributions tokens);
 
 }  // namespace kvcompare

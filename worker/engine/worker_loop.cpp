@@ -34,6 +34,7 @@ Message answer(UnitOutcome outcome, bool with_token_nll) {
   if (!with_token_nll) {
     result.token_nll = {};
     result.token_quality = {};
+    result.span_evidence = {};
   }
   return result;
 }

@@ -41,7 +41,8 @@ GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixIn
       n_(std::ssize(sample_.ids)),
       n_rows_(std::min(n_rows, n_)),
       chunking_(chunking),
-      ledger_(chunking_, *task.method, decoder_.n_layers(), heads_.n_kv_heads),
+      ledger_(chunking_, *task.method, decoder_.n_layers(), heads_.n_kv_heads,
+              EvidenceLedger(sample_, chunking_)),
       schedule_(make_gpu_schedule(*task.method, sample_, chunking_, model)),
       b_(buffers) {
   const auto ids = at::from_blob(const_cast<TokenId*>(sample_.ids.data()), {n_}, at::kLong);

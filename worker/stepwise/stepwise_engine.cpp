@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
 #include "worker/engine/batch_work.h"
+#include "worker/engine/evidence_ledger.h"
 #include "worker/engine/token_distributions.h"
 #include "worker/stepwise/layer_cache.h"
 #include "worker/stepwise/next_token_distributions.h"
@@ -38,6 +39,7 @@ class StepwiseRun {
     result_.numbers.n_tokens = static_cast<std::int64_t>(sample_.ids.size());
     result_.kept.n_layers = decoder.n_layers();
     result_.kept.n_kv_heads = heads.n_kv_heads;
+    result_.span_evidence = no_keys_yet(sample_, spans_);
   }
 
   EngineResult to_the_end(BatchWork& work) && {
@@ -63,6 +65,7 @@ class StepwiseRun {
       const LayerIndex layer(static_cast<std::int64_t>(l));
       const auto view = model_.project(layer, sample_.index, begin, x);
       count_attended(caches_[l], begin, end);
+      count_evidence(caches_[l], begin, end);
       x = model_.finish_layer(layer, x, caches_[l].attend(view));
       if (const auto e = chunking_.event_at(end)) {
         caches_[l].evict(chunking_.event(*e));
@@ -110,6 +113,27 @@ class StepwiseRun {
     }
   }
 
+  // Of the ranges whose first query is in the chunk: it sees what is cached and the chunk up to itself.
+  void count_evidence(const LayerCache& cache, std::int64_t begin, std::int64_t end) {
+    for (const auto& span : spans_) {
+      if (span.first_query < begin || span.first_query >= end) continue;
+      for (const auto& head : cache.heads()) {
+        result_.span_evidence.keys[span.place] += span.n_tokens();
+        for (const auto& range : span.evidence)
+          result_.span_evidence.keys_kept[span.place] += n_cached(head, range) + n_of(range, begin, end);
+      }
+    }
+  }
+
+  static std::int64_t n_cached(const AliveKeys& head, const TokenRange& range) {
+    if (!head.positions.defined()) return 0;
+    return (head.positions.ge(range.begin) & head.positions.lt(range.end)).sum().item<std::int64_t>();
+  }
+
+  static std::int64_t n_of(const TokenRange& range, std::int64_t begin, std::int64_t end) {
+    return std::max<std::int64_t>(0, std::min(range.end, end) - std::max(range.begin, begin));
+  }
+
   void count_what_is_left() {
     const auto n_tokens = result_.numbers.n_tokens;
     auto& keys = result_.numbers.keys;
@@ -146,6 +170,7 @@ class StepwiseRun {
   const MethodSpec& method_;
   const Chunking chunking_;
   const StepwiseOptions& options_;
+  const std::vector<SpanWithEvidence> spans_ = spans_with_evidence(sample_);
   std::vector<LayerCache> caches_;  // one a layer
   TokenDistributions tokens_;
   std::vector<at::Tensor> last_hidden_;  // one a chunk

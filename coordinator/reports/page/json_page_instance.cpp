@@ -44,10 +44,12 @@ OrderedJson json_position(const NllByPosition& position) {
 
 OrderedJson json_tokens(const std::vector<ShownToken>& tokens) {
   auto list = OrderedJson::array();
-  for (const auto& [numbers, text] : tokens)
+  for (const auto& [numbers, text] : tokens) {
     list.push_back({numbers.sample.value, numbers.position, numbers.nll, numbers.nll_baseline,
                     numbers.kl ? OrderedJson(*numbers.kl) : OrderedJson(nullptr), text.before, text.token,
                     text.after});
+    if (numbers.evidence_kept) list.back().push_back(*numbers.evidence_kept);
+  }
   return list;
 }
 

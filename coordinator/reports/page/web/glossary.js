@@ -13,6 +13,7 @@ const WORDS = [
   ["Δp", "Change in the probability of the true token, the method’s minus the baseline’s. RMS Δp is its root mean square."],
   ["Different, not distinguishable", "Two settings are different if the 95 % interval of their difference leaves out 0 and the p-value after Holm’s correction is below 0.05. Otherwise these samples do not tell them apart, which does not prove that they are the same."],
   ["Eviction", "Removing a key and its value from the cache. An evicted key never comes back."],
+  ["Evidence kept", "The data may say where a scored range can be told from: its evidence. Of the keys of this evidence in all layers and KV heads, the share that is still there when the range is reached. A range that is missed was lost because its evidence was evicted, or although it was kept."],
   ["Failed", "A sample that could not be evaluated under a method after several attempts. The method then has no totals, because a part of the samples compares with nothing."],
   ["Fingerprint", "A hash of everything that can change a number of the run. Equal fingerprints mean equal results."],
   ["Greedy accuracy", "Share of the scored tokens that are the model’s first choice."],

@@ -3,6 +3,9 @@ const anyInstance = holds => page.runs.some(run => run.instances.some(holds));
 const hasDistributions = () => anyInstance(instance => instance.mean_kl !== null);
 const hasAnswers = () => anyInstance(instance => instance.answers !== null);
 
+const hasEvidence = () => anyInstance(instance => (instance.evidence_kept ?? null) !== null);
+const NO_EVIDENCE = "the data states no evidence";
+
 const klText = value => plainNumber(value);
 const answersText = instance => instance.answers === null ? ABSENT : `${wholeNumber(instance.spans_exact)} of ${wholeNumber(instance.spans)}`;
 
@@ -25,6 +28,10 @@ function distributionCell(instance) {
     node: [klText(instance.mean_kl), " ", element("span", {class: "interval"}, `same top-1 ${shareText(instance.same_top1)}`)]};
 }
 
+// A run without evidence has none of its numbers.
+const evidenceCell = (key, show, cell = measuredCell) => instance =>
+  instance[key] === undefined ? numberCell(ABSENT, null, NO_EVIDENCE) : cell(instance, key, show);
+
 // Columns that the headline table has if a run has such numbers: [{column, cell(instance)}].
 function qualityColumns() {
   const columns = [];
@@ -36,6 +43,8 @@ function qualityColumns() {
       const {text, sort, reason, title} = answersCell(instance);
       return {text, sort, reason, title};
     }});
+  if (hasEvidence()) columns.push({column: {title: "Evidence kept", numeric: true,
+    hint: "share of the keys of the evidence that the data states which are kept when a scored range is reached"}, cell: evidenceCell("evidence_kept", shareText)});
   return columns;
 }
 
@@ -57,6 +66,11 @@ function qualityTable() {
     ["ΔNLL > 3", "share of the tokens that lose more than 3 nats", measured("delta_nll_above_3", value => shareText(value, 2))],
     ["Greedy accuracy", "share of the tokens that are the first choice", instance => qualityCell(instance, "greedy_accuracy", shareText)],
     ...(hasAnswers() ? [["Answers", "scored ranges that are written exactly", answersCell]] : []),
+    ...(hasEvidence() ? [["Evidence kept", "share of the keys of the stated evidence that are kept when a scored range is reached", evidenceCell("evidence_kept", shareText, qualityCell)],
+      ["… exact", "the same, of the ranges that are written exactly", evidenceCell("evidence_kept_exact", shareText)],
+      ["… missed", "the same, of the other ranges", evidenceCell("evidence_kept_missed", shareText)],
+      ["Missed, evicted", "ranges that are not written exactly, and of whose evidence fewer than half of the keys are kept", evidenceCell("spans_missed_evicted", wholeNumber)],
+      ["Missed, kept", "ranges that are not written exactly although half of the keys of their evidence or more are kept", evidenceCell("spans_missed_kept", wholeNumber)]] : []),
   ];
   const columns = [{title: "Method"}, ...(several ? [{title: "Run"}] : []), ...all.map(([title, hint]) => ({title, hint, numeric: true}))];
   const rows = page.runs.flatMap(run => run.instances.map(instance =>

@@ -67,7 +67,7 @@ TEST_F(ScoredData, OfIdsCountsTokens) {
   const auto one =
       sample(R"({"input_ids":[5,6,7,8,9],"scored":[[3,5],[1,2]],"evidence":[[0,2]],"context_length":3})");
   EXPECT_THAT(one.scored, ElementsAre(Range{1, 2}, Range{3, 5})) << "in ascending order";
-  EXPECT_THAT(one.evidence, ElementsAre(Range{0, 2}));
+  EXPECT_THAT(one.evidence, ElementsAre(ElementsAre(Range{0, 2})));
   EXPECT_EQ(one.n_context, 3);
   EXPECT_FALSE(one.has_nothing_scored);
   EXPECT_EQ(one.scored_text, std::nullopt);
@@ -87,7 +87,7 @@ TEST_F(ScoredData, OfPaddedIdsCountsThePaddingToo) {
       R"({"input_ids":[0,0,5,6,7,0],"attention_mask":[0,0,1,1,1,0],"scored":[[3,5]],"evidence":[[2,3]]})");
   EXPECT_EQ(one.ids, (Ids{5, 6, 7}));
   EXPECT_THAT(one.scored, ElementsAre(Range{1, 3}));
-  EXPECT_THAT(one.evidence, ElementsAre(Range{0, 1}));
+  EXPECT_THAT(one.evidence, ElementsAre(ElementsAre(Range{0, 1})));
   EXPECT_THAT(problem(R"({"input_ids":[0,5,6],"attention_mask":[0,1,1],"scored":[[0,2]]})"),
               HasSubstr("outside of the sample, which has the tokens [1, 3]"));
 }
@@ -97,7 +97,7 @@ TEST_F(ScoredData, OfTextCountsCharacters) {
   const auto one = sample(R"({"text":"xéaby","scored":[[1,3]],"evidence":[[0,1],[4,5]]})");
   EXPECT_EQ(one.ids, (Ids{kBegin, 'x', 0xc3, 0xa9, 2, 'y'}));
   EXPECT_THAT(one.scored, ElementsAre(Range{2, 5})) << "a token counts if a part of it is in the range";
-  EXPECT_THAT(one.evidence, ElementsAre(Range{1, 2}, Range{5, 6}));
+  EXPECT_THAT(one.evidence, ElementsAre(ElementsAre(Range{1, 2}, Range{5, 6})));
   EXPECT_THAT(sample(R"({"text":"x😀y","scored":[[1,2]]})").scored, ElementsAre(Range{2, 6}));
 }
 
@@ -113,7 +113,7 @@ TEST_F(ScoredData, OfACompletionIsTheCompletion) {
       << "tokenised apart, the special token with the prompt";
   EXPECT_THAT(one.scored, ElementsAre(Range{3, 5}));
   EXPECT_EQ(one.n_context, 3);
-  EXPECT_THAT(one.evidence, ElementsAre(Range{2, 4})) << "characters of both texts";
+  EXPECT_THAT(one.evidence, ElementsAre(ElementsAre(Range{2, 4}))) << "characters of both texts";
   EXPECT_EQ(sample(R"({"prompt":"xa","completion":"by","context_length":2})").n_context, 2);
 }
 
@@ -152,7 +152,7 @@ TEST_F(ScoredData, CutByMaxLengthKeepsWhatIsLeft) {
   const auto& one = cut.samples.at(0);
   EXPECT_THAT(one.scored, ElementsAre(Range{1, 2}, Range{3, 4}));
   EXPECT_TRUE(one.last_scored_is_cut);
-  EXPECT_THAT(one.evidence, ElementsAre(Range{2, 4}));
+  EXPECT_THAT(one.evidence, ElementsAre(ElementsAre(Range{2, 4})));
   EXPECT_EQ(one.n_context, 4);
   EXPECT_EQ(cut.truncated, (Truncation{1, 2, 2}));
   const auto beyond = read(R"({"input_ids":[5,6,7,8,9],"scored":[[4,5]]})", options);
@@ -162,6 +162,37 @@ TEST_F(ScoredData, CutByMaxLengthKeepsWhatIsLeft) {
   const auto within = read(R"({"input_ids":[5,6,7,8,9],"scored":[[2,4]]})", options);
   EXPECT_FALSE(within.samples.at(0).last_scored_is_cut);
   EXPECT_EQ(within.truncated, (Truncation{1, 1, std::nullopt}));
+}
+
+// ---- evidence
+
+TEST_F(ScoredData, TakesEvidenceForEachScoredRangeInTheirOrder) {
+  const auto of_ids =
+      sample(R"({"input_ids":[5,6,7,8,9,10],"scored":[[4,5],[2,3]],"evidence":[[[3,4],[0,1]],[[1,2]]]})");
+  EXPECT_THAT(of_ids.scored, ElementsAre(Range{2, 3}, Range{4, 5}));
+  EXPECT_THAT(of_ids.evidence, ElementsAre(ElementsAre(Range{1, 2}), ElementsAre(Range{0, 1}, Range{3, 4})));
+  const auto padded =
+      sample(R"({"input_ids":[0,5,6,7,8],"attention_mask":[0,1,1,1,1],"scored":[[3,4],[4,5]],)"
+             R"("evidence":[[],[[1,2],[3,4]]]})");
+  EXPECT_THAT(padded.evidence, ElementsAre(IsEmpty(), ElementsAre(Range{0, 1}, Range{2, 3})));
+  const auto of_text = sample(R"({"text":"xéaby","scored":[[4,5],[1,2]],"evidence":[[[1,3]],[[0,1]]]})");
+  EXPECT_THAT(of_text.evidence, ElementsAre(ElementsAre(Range{1, 2}), ElementsAre(Range{2, 5})));
+  const auto of_parts = sample(R"({"parts":[{"text":"xa"},{"text":"b","scored":true},{"text":"z"},)"
+                               R"({"text":"y","scored":true}],"evidence":[[[0,1]],[[2,4]]]})");
+  EXPECT_THAT(of_parts.evidence, ElementsAre(ElementsAre(Range{1, 2}), ElementsAre(Range{3, 5})));
+}
+
+TEST_F(ScoredData, LosesTheEvidenceOfARangeWithTheRange) {
+  const auto first_token =
+      sample(R"({"input_ids":[5,6,7,8,9],"scored":[[0,1],[2,3],[4,5]],"evidence":[[],[[1,2]],[[3,4]]]})");
+  EXPECT_THAT(first_token.scored, ElementsAre(Range{2, 3}, Range{4, 5})) << "nothing predicts token 0";
+  EXPECT_THAT(first_token.evidence, ElementsAre(ElementsAre(Range{1, 2}), ElementsAre(Range{3, 4})));
+  DatasetOptions options{.path = {}, .max_samples = {}};
+  options.max_length = 4;
+  const auto cut =
+      read(R"({"input_ids":[5,6,7,8,9,10],"scored":[[1,2],[3,5],[5,6]],"evidence":[[],[[1,5]],[[2,3]]]})",
+           options);
+  EXPECT_THAT(cut.samples.at(0).evidence, ElementsAre(IsEmpty(), ElementsAre(Range{1, 4})));
 }
 
 TEST_F(ScoredData, RefusesEachBadLineWithASentenceOfItsOwn) {
@@ -185,6 +216,23 @@ TEST_F(ScoredData, RefusesEachBadLineWithASentenceOfItsOwn) {
            {R"({"input_ids":[5,6,7,8],"scored":[[2,4],[1,3]]})",
             "range 0, [2, 4], overlaps range 1, [1, 3],"},
            {R"({"input_ids":[5,6],"evidence":[[1,3]]})", "'evidence': range 0, [1, 3], lies outside"},
+           {R"({"input_ids":[5,6,7],"scored":[[1,2],[2,3]],"evidence":[[[0,1]]]})",
+            "'evidence' holds 1 list of ranges beside 2 scored ranges; expected one list for each scored "
+            "range, "
+            "or one list of ranges [begin, end] that serves them all"},
+           {R"({"input_ids":[5,6,7],"evidence":[[[0,1]]]})",
+            "'evidence' holds 1 list of ranges beside 0 scored"},
+           {R"({"parts":[{"text":"x"},{"text":"y","scored":true}],"evidence":[[[0,1]],[]]})",
+            "'evidence' holds 2 lists of ranges beside 1 scored range;"},
+           {R"({"input_ids":[5,6,7],"scored":[[1,2],[2,3]],"evidence":[[[0,1]],[0,1]]})",
+            "list 1 of 'evidence' must be an array of ranges [begin, end] of tokens of the sample, whole "
+            "numbers "
+            "from 0; element 0 is of type number"},
+           {R"({"input_ids":[5,6,7],"scored":[[1,2],[2,3]],"evidence":[[[0,1]],[[1,9]]]})",
+            "list 1 of 'evidence': range 0, [1, 9], lies outside of the sample"},
+           {R"({"input_ids":[5,6,7],"scored":[[1,2],[2,3]],"evidence":[[[0,2],[1,2]],[]]})",
+            "list 0 of 'evidence': range 1, [1, 2], overlaps range 0, [0, 2],"},
+           {R"({"input_ids":[5,6],"evidence":"x"})", "'evidence' must be an array of ranges"},
            {R"({"input_ids":[5,6],"context_length":0})", "'context_length' must be a number of tokens"},
            {R"({"input_ids":[5,6],"context_length":"2"})", "it is of type string"},
            {R"({"prompt":"x"})", "holds 'prompt' but not 'completion'"},

@@ -35,10 +35,13 @@ TEST(Messages, PromptsAndTheirTargetsArriveAsTheyWereSent) {
 
 TEST(Messages, ASampleArrivesWithItsContextIfItHasOne) {
   Assign sent;
-  sent.units.push_back(
-      {.unit = {SampleIndex(3), MethodIndex(0)},
-       .sample = {.index = SampleIndex(3), .ids = {1, 2, 3}, .scored = {{1, 2}}, .n_context = 2},
-       .method = {}});
+  sent.units.push_back({.unit = {SampleIndex(3), MethodIndex(0)},
+                        .sample = {.index = SampleIndex(3),
+                                   .ids = {1, 2, 3},
+                                   .scored = {{1, 2}},
+                                   .n_context = 2,
+                                   .evidence = {{{0, 1}}, {}}},
+                        .method = {}});
   sent.units.push_back({.unit = {SampleIndex(4), MethodIndex(0)},
                         .sample = {.index = SampleIndex(4), .ids = {1, 2, 3}},
                         .method = {}});
@@ -48,6 +51,7 @@ TEST(Messages, ASampleArrivesWithItsContextIfItHasOne) {
   ASSERT_EQ(received.size(), 2u);
   EXPECT_EQ(received[0].sample.n_context, 2);
   EXPECT_EQ(received[0].sample.scored, sent.units[0].sample.scored);
+  EXPECT_EQ(received[0].sample.evidence, sent.units[0].sample.evidence);
   EXPECT_EQ(received[0].method, sent.units[0].method);
   EXPECT_FALSE(received[1].sample.n_context);
 }

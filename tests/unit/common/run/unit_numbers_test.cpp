@@ -35,5 +35,20 @@ TEST(UnitNumbers, LackWhatOneSampleLacks) {
   }
 }
 
+TEST(UnitNumbers, CountASampleWithoutEvidenceAsNothing) {
+  const EvidenceCounts counts{1, 1, 8, 6, 8, 6, 0};
+  for (const bool first_lacks : {true, false}) {
+    auto sums = numbers(3, 0.25), other = numbers(4, 0.5);
+    (first_lacks ? other : sums).evidence = counts;
+    add(sums, other);
+    EXPECT_EQ(sums.evidence, counts);
+    add(sums, numbers(5, 1));
+    other.evidence = EvidenceCounts{3, 0, 9, 2, 0, 0, 2};
+    add(sums, other);
+    EXPECT_EQ(sums.evidence, (EvidenceCounts{4, 1, 17, 8, 8, 6, 2}));
+    EXPECT_EQ(sums.evidence->spans_missed_kept(), 1);
+  }
+}
+
 }  // namespace
 }  // namespace kvcompare

@@ -182,6 +182,30 @@ TEST(WorstTokens, AreScoredOnes) {
   EXPECT_THAT(positions, ElementsAre(3, 2, 3, 2));
 }
 
+TEST(WorstTokens, SayHowMuchOfTheEvidenceOfTheirRangeIsKept) {
+  const auto with_evidence = [](UnitId unit) {
+    auto result = unit_of(unit);
+    result.scored = {{1, 2}, {2, 4}};
+    if (unit.sample.value == 0 && unit.method.value == 1) result.span_evidence = {{0, 8}, {0, 2}};
+    return result;
+  };
+  for (const auto& token : worst_tokens(compared_distributions(), 1, 9, {with_evidence, tokens_of}))
+    EXPECT_EQ(token.evidence_kept,
+              token.sample.value == 0 && token.position > 1 ? std::optional(0.25) : std::nullopt);
+}
+
+TEST(Inspection, HasAColumnOfEvidenceWhereThereIsSome) {
+  const std::vector<ShownToken> tokens{
+      {{SampleIndex(12), 345, 9.5, 0.25, 4.5, 0.25}, {"to the ", "castle", " where"}},
+      {{SampleIndex(3), 7, 2, 1.875, std::nullopt}, {"", "a", "b"}}};
+  EXPECT_EQ(inspection_text("StreamingLLM 0.5", tokens, std::nullopt),
+            R"(StreamingLLM 0.5
+   ΔNLL       NLL  Baseline      KL  Sample  Position  Evidence kept  Text
++9.2500  9.500000  0.250000  4.5000      12       345         25.00%  to the ⟦castle⟧ where
++0.1250  2.000000  1.875000       -       3         7              -  ⟦a⟧b
+)");
+}
+
 TEST(Inspection, ShowsEachTokenInItsText) {
   const std::vector<ShownToken> tokens{
       {{SampleIndex(12), 345, 9.5, 0.25, 4.5}, {"ten miles to the ", "castle", " where the"}},

@@ -1,5 +1,6 @@
 #include "launch/commands/tokenized_lines.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
@@ -7,6 +8,8 @@
 
 namespace kvcompare {
 namespace {
+
+using ::testing::HasSubstr;
 
 // Each byte is a token, after a token 1 for the start.
 EncodedText encode_bytes(std::string_view text, SpecialTokens special) {
@@ -61,7 +64,10 @@ TEST(TokenizedLines, AreALineOfTheSameTokens) {
   const auto once =
       lines_of(R"({"prompt": "AB", "completion": "C", "evidence": [[0, 1]]})"
                "\n"
-               R"({"input_ids": [9, 5, 6, 7], "attention_mask": [0, 1, 1, 1], "scored": [[2, 4]]})");
+               R"({"input_ids": [9, 5, 6, 7], "attention_mask": [0, 1, 1, 1], "scored": [[2, 4]]})"
+               "\n"
+               R"({"text": "ABC", "scored": [[2, 3], [1, 2]], "evidence": [[[0, 1], [1, 2]], []]})");
+  EXPECT_THAT(once, HasSubstr(R"("scored":[[2,3],[3,4]],"evidence":[[],[[1,2],[2,3]]])"));
   EXPECT_EQ(lines_of(once), once);
 }
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "tests/property/random_model.h"
 #include "tests/support/same_counts.h"
 
 namespace kvcompare {
@@ -156,6 +158,35 @@ TEST(KeyLedger, InsistsOnEveryHead) {
   EXPECT_THROW(ledger.counts(), InvariantError);
 }
 
+// Events after every second token; the evidence [1, 3) serves the ranges [2, 3) and [5, 6) as far as it lies
+// before them. Query 1 comes before all events; query 4 after those at 2 and 4.
+TEST(EvidenceLedger, CountsWhatTheQueryBeforeARangeSees) {
+  const Chunking chunking{.n_tokens = 6, .chunk_size = 2};
+  Sample sample;
+  sample.ids.assign(6, 1);
+  sample.scored = {{1, 2}, {2, 3}, {5, 6}};
+  sample.evidence = {{{1, 3}}};
+  EvidenceLedger ledger(sample, chunking);
+  ledger.add_head(Deaths{kNever, 0, 1, kNever, kNever, kNever});
+  EXPECT_THAT(ledger.counts().keys, ElementsAre(0, 1, 2)) << "nothing before the first range is evidence";
+  EXPECT_THAT(ledger.counts().keys_kept, ElementsAre(0, 1, 0)) << "key 1 is evicted behind query 1";
+  ledger.add_head(Deaths{kNever, 1, 2, kNever, kNever, kNever});
+  EXPECT_THAT(ledger.counts().keys, ElementsAre(0, 2, 4));
+  EXPECT_THAT(ledger.counts().keys_kept, ElementsAre(0, 2, 1)) << "key 2 is evicted behind query 5";
+  ledger.add_head(Deaths(6, kNever));
+  EXPECT_THAT(ledger.counts().keys_kept, ElementsAre(0, 3, 3));
+}
+
+TEST(EvidenceLedger, IsEmptyWithoutEvidence) {
+  Sample sample;
+  sample.ids.assign(6, 1);
+  sample.scored = {{1, 2}};
+  sample.evidence = {{{1, 3}}};
+  EvidenceLedger ledger(sample, {.n_tokens = 6, .chunk_size = 2});
+  ledger.add_head(Deaths(6, kNever));
+  EXPECT_EQ(ledger.counts(), SpanEvidence{}) << "all of it lies behind the range";
+}
+
 // ---- against a recount, key by key
 
 struct Case {
@@ -165,7 +196,28 @@ struct Case {
   std::int64_t n_layers = 1;
   std::int64_t n_kv_heads = 1;
   std::vector<Deaths> heads;
+  Sample sample;
 };
+
+// By what each query of a chunk sees: the chunk itself, and of those before it what no event has evicted.
+SpanEvidence recount_evidence(const Case& c) {
+  const auto& [scored, evidence] = std::tie(c.sample.scored, c.sample.evidence);
+  SpanEvidence counts{.keys = std::vector<std::int64_t>(scored.size()),
+                      .keys_kept = std::vector<std::int64_t>(scored.size())};
+  for (std::size_t s = 0; s < scored.size(); ++s) {
+    const auto chunk = (scored[s].begin - 1) / c.chunking.chunk_size;
+    for (const auto& deaths : c.heads)
+      for (std::int64_t j = 0; j < scored[s].begin; ++j)
+        for (const auto& range : evidence.size() == 1 ? evidence[0] : evidence[s])
+          if (range.begin <= j && j < range.end) {
+            ++counts.keys[s];
+            if (j / c.chunking.chunk_size == chunk || deaths[static_cast<std::size_t>(j)] >= chunk)
+              ++counts.keys_kept[s];
+          }
+  }
+  return std::accumulate(counts.keys.begin(), counts.keys.end(), std::int64_t{0}) > 0 ? counts
+                                                                                      : SpanEvidence{};
+}
 
 UnitResult recount(const Case& c) {
   const auto t = c.chunking.n_tokens, chunk_size = c.chunking.chunk_size;
@@ -204,6 +256,7 @@ UnitResult recount(const Case& c) {
     }
   }
   counts.peak = *std::max_element(cached.begin(), cached.end());
+  result.span_evidence = recount_evidence(c);
   return result;
 }
 
@@ -232,6 +285,8 @@ Case random_case(std::mt19937_64& generator) {
     }
     c.heads.push_back(deaths);
   }
+  c.sample.ids.assign(static_cast<std::size_t>(n_tokens), 1);
+  put_random_evidence(generator, c.sample);
   return c;
 }
 
@@ -239,11 +294,13 @@ TEST(KeyLedger, AgreesWithARecountOfRandomDeaths) {
   std::mt19937_64 generator(4);
   for (int round = 0; round < 2000; ++round) {
     const auto c = random_case(generator);
-    KeyLedger ledger(c.chunking, method_of(c.policy, c.n_sink), c.n_layers, c.n_kv_heads);
+    KeyLedger ledger(c.chunking, method_of(c.policy, c.n_sink), c.n_layers, c.n_kv_heads,
+                     EvidenceLedger(c.sample, c.chunking));
     for (const Deaths& deaths : c.heads) ledger.add_head(deaths);
     UnitResult counted;
     counted.numbers.keys = ledger.counts();
     counted.kept = ledger.kept();
+    counted.span_evidence = ledger.span_evidence();
     SCOPED_TRACE("round " + std::to_string(round) + ": " + std::to_string(c.chunking.n_tokens) +
                  " tokens in chunks of " + std::to_string(c.chunking.chunk_size));
     expect_same_counts(counted, recount(c));

@@ -68,6 +68,31 @@ TEST(PutTokens, SumsOverScoredTokensAloneAndCountsTheRangesThatAreExact) {
   EXPECT_EQ(result.token_quality.kl.size(), 4u);
 }
 
+// Of four ranges the first is exact and the last three are missed; the second has no evidence.
+TEST(PutTokens, SumsTheEvidenceOfExactAndOfMissedRanges) {
+  Sample sample{SampleIndex(0), {5, 6, 7, 8, 9}};
+  sample.scored = {{1, 2}, {2, 3}, {3, 4}, {4, 5}};
+  UnitResult result;
+  result.numbers.n_tokens = 5;
+  result.span_evidence = {.keys = {8, 0, 7, 6}, .keys_kept = {5, 0, 3, 3}};
+  put_tokens(result, sample, {.nll = {1, 1, 1, 1}, .top1 = {6, 0, 0, 0}});
+  EXPECT_EQ(result.numbers.evidence, (EvidenceCounts{.spans = 3,
+                                                     .spans_exact = 1,
+                                                     .keys = 21,
+                                                     .keys_kept = 11,
+                                                     .keys_exact = 8,
+                                                     .keys_kept_exact = 5,
+                                                     .spans_missed_evicted = 1}));  // 3 of 7; 3 of 6 is half
+  EXPECT_EQ(result.numbers.evidence->spans_missed_kept(), 1);
+  sample.last_scored_is_cut = true;
+  put_tokens(result, sample, {.nll = {1, 1, 1, 1}, .top1 = {6, 0, 0, 9}});
+  EXPECT_EQ(result.numbers.evidence->spans_exact, 1) << "what is cut off is never exact";
+}
+
+TEST(PutTokens, HasNoEvidenceWhereTheSampleNamesNone) {
+  EXPECT_FALSE(result_of({SampleIndex(0), kIds}, example()).numbers.evidence);
+}
+
 TEST(PutTokens, ComparesNothingWithoutAReference) {
   const auto result = result_of({SampleIndex(0), kIds}, {.nll = {1, 1, 1, 1}, .top1 = {6, 0, 0, 9}});
   EXPECT_EQ(result.numbers.answers->greedy_hits, 2);
@@ -87,6 +112,7 @@ TEST(PutTokens, LeavesOutWhatIsNotFinite) {
   const auto without_nll = result_of({SampleIndex(0), kIds}, tokens);
   EXPECT_FALSE(without_nll.numbers.divergence);
   EXPECT_FALSE(without_nll.numbers.answers);
+  EXPECT_FALSE(without_nll.numbers.evidence);
   EXPECT_TRUE(std::isnan(without_nll.numbers.total_nll));
 }
 
