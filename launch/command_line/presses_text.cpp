@@ -85,10 +85,10 @@ std::string presses_text() {
       "  ratio       keeps the fraction 1 - compression_ratio of the keys, best scores first\n"
       "  size        keeps cache_size keys of each KV head, whatever the length\n"
       "  threshold   evicts a key whose score is below the threshold once it leaves the sliding window\n"
-      "--policy forces one of them on every method; those that protect their latest keys have no threshold.\n"
-      "--protect_first and --protect_last spare positions under any of them. Of ratio and size,\n"
-      "--layer_budgets pyramid gives lower layers more keys, and with --head_budgets adaptive the KV heads\n"
-      "of a layer share theirs. Parameters are shown with their defaults.\n";
+      "--policy forces one of them on every method, but for a threshold on those that protect their\n"
+      "latest keys. --protect_first and --protect_last spare positions under any of them. Of ratio and\n"
+      "size, --layer_budgets pyramid gives lower layers more keys, and with --head_budgets adaptive the\n"
+      "KV heads of a layer share theirs. Parameters are shown with their defaults.\n";
   for (const MethodDescription& method : methods()) text += "\n" + press_text(method);
   return text;
 }

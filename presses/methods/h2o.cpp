@@ -42,7 +42,6 @@ class H2o : public ObservingScorer {
 MethodDescription h2o_method() {
   return {.name = "h2o",
           .display_name = "H2O",
-          .aliases = {"H2OPress", "heavy_hitter_oracle"},
           .protects_latest = true,
           .parameters = described<H2oParameters>(),
           .summary = "attention received so far; the most recent keys stay, recent_share of the budget",

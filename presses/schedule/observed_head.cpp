@@ -37,7 +37,7 @@ class HeadOfT : public ObservedHead {
         deaths_(deaths),
         received_(schedule.scorer.last_queries()) {}
 
-  void start_block(const ObservedRows& block) override {
+  void start_block(const RowsToFollow& block) override {
     block_ = &block;
     n_old_ = std::ssize(positions_);
     for (auto j = block.begin; j < block.end; ++j) positions_.push_back(static_cast<std::int32_t>(j));
@@ -189,7 +189,7 @@ class HeadOfT : public ObservedHead {
   const std::int64_t group_;
   const std::int64_t window_;  // how many positions back a query sees; all of them without a window
   const std::span<DeathTime> deaths_;
-  const ObservedRows* block_ = nullptr;
+  const RowsToFollow* block_ = nullptr;
   std::int64_t n_old_ = 0;               // columns of keys from before the block
   std::int64_t next_column_ = 0;         // the first whose token has not come yet
   std::vector<std::int32_t> positions_;  // of the columns

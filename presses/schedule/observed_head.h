@@ -23,7 +23,7 @@ struct ObservingSchedule {
 };
 
 // Tokens [begin, end), the keys of a block, and the queries among them whose rows are followed, ascending.
-struct ObservedRows {
+struct RowsToFollow {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   std::vector<std::int64_t> rows;
@@ -33,7 +33,7 @@ class ObservedHead {
  public:
   virtual ~ObservedHead() = default;
   // Begins a block, which follows the block before. It outlives its work.
-  virtual void start_block(const ObservedRows& block) = 0;
+  virtual void start_block(const RowsToFollow& block) = 0;
   // The logits of the block, cut by keys into tasks. Each task runs once, on any thread.
   virtual std::size_t n_key_tasks() const = 0;
   virtual void run_key_task(std::size_t task) = 0;

@@ -34,10 +34,10 @@ std::vector<bool> rows_that_count(const ObservingSchedule& schedule) {
   return counts;
 }
 
-std::vector<ObservedRows> blocks_of(const ObservingSchedule& schedule) {
+std::vector<RowsToFollow> blocks_of(const ObservingSchedule& schedule) {
   const auto counts = rows_that_count(schedule);
-  std::vector<ObservedRows> blocks;
-  ObservedRows block;
+  std::vector<RowsToFollow> blocks;
+  RowsToFollow block;
   for (std::int64_t i = 0; i < std::ssize(counts); ++i) {
     if (!counts[static_cast<std::size_t>(i)]) continue;
     block.rows.push_back(i);
@@ -56,7 +56,7 @@ class ObservedEvents {
   ObservedEvents(const ObservingSchedule& schedule, std::int64_t group)
       : schedule_(schedule), group_(group) {}
 
-  void follow(const ObservedRows& block, std::span<ObservedHead* const> heads) {
+  void follow(const RowsToFollow& block, std::span<ObservedHead* const> heads) {
     for (std::size_t r = 0; r < block.rows.size(); ++r) {
       for (auto* head : heads) head->follow(r);
       if (const auto e = schedule_.chunking.event_at(block.rows[r] + 1)) at_event(*e, heads);
@@ -196,7 +196,7 @@ class ObservingRounds : public Rounds {
   }
 
   const ObservingSchedule schedule_;
-  const std::vector<ObservedRows> blocks_;
+  const std::vector<RowsToFollow> blocks_;
   const bool is_together_;
   const std::vector<ObservingHead> heads_;
   std::vector<std::int64_t> groups_;  // query heads of each
