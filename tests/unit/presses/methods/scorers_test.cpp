@@ -304,6 +304,16 @@ TEST(LagKv, RanksAPartitionByItsSpreadRelativeToTheNext) {
     }
 }
 
+TEST(LagKv, RanksNothingThatIsNan) {
+  const auto k = at::zeros({1, 12, 4}, at::kDouble), v = at::zeros({1, 12, 4}, at::kDouble);
+  v[0][1][2] = NAN;
+  v[0][5][2] = 1;  // the range by which the partition before is scaled
+  const auto scorer = scorer_of("lagkv", MethodFlags().set("n_sink", 0).set("lag_size", 4));
+  const auto scores = std::get<std::unique_ptr<LateScorer>>(scorer)->score(k, v, 0, 8);
+  EXPECT_TRUE(std::isnan(scores[0][0].item<double>()));
+  EXPECT_EQ(scores[0][4].item<double>(), 0.75);
+}
+
 TEST(LagKv, RanksTheEarlierHigherOnATie) {
   const auto same = at::zeros({1, 8, 4}, at::kDouble);
   const auto scorer = scorer_of("lagkv", MethodFlags().set("n_sink", 0).set("lag_size", 4));
