@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+#include <ranges>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -46,7 +46,8 @@ class KeyDiffHead : public DriftingScorer::Head {
   void start_keys(std::span<const std::int32_t> candidates) override {
     candidates_.assign(candidates.begin(), candidates.end());
     const auto n_tiles = (candidates.size() + kDirectionsInTile - 1) / kDirectionsInTile;
-    tiles_.assign(n_tiles * kDirectionsInTile * d_head_, 0);
+    tiles_.resize(n_tiles * kDirectionsInTile *
+                  d_head_);  // what lies behind the last candidate is not looked at
     summed_.clear();
     std::ranges::fill(sum_, 0);
   }
@@ -91,18 +92,19 @@ class KeyDiffHead : public DriftingScorer::Head {
     for (std::size_t c = 0; c < d_head_; ++c) sum_[c] += sign * x[c];
   }
 
-  // Both lists ascend; they differ by few keys.
+  // Both lists ascend. Since the event before few keys have gone, and new ones have come behind all others.
+  // So up to the next key that has gone both lists are the same, from there on they never are: it is searched
+  // for by halves.
   void sum_up(std::span<const std::int32_t> alive) {
-    auto old = summed_.begin();
-    auto now = alive.begin();
-    while (true) {
-      std::tie(old, now) = std::mismatch(old, summed_.end(), now, alive.end());
-      if (old == summed_.end() && now == alive.end()) break;
-      if (now == alive.end() || (old != summed_.end() && *old < *now))
-        add(*old++, -1);
-      else
-        add(*now++, 1);
+    std::size_t n_gone = 0;
+    for (std::size_t i = 0; i + n_gone < summed_.size(); ++n_gone) {
+      const auto places = std::views::iota(i, std::min(alive.size(), summed_.size() - n_gone));
+      i = *std::ranges::partition_point(
+          places, [&](std::size_t place) { return alive[place] == summed_[place + n_gone]; });
+      if (i + n_gone == summed_.size()) break;
+      add(summed_[i + n_gone], -1);
     }
+    for (auto i = summed_.size() - n_gone; i < alive.size(); ++i) add(alive[i], 1);
     summed_.assign(alive.begin(), alive.end());
   }
 

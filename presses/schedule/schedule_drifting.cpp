@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -29,8 +30,9 @@ class HeadEvictions {
 
   // The events of the block come in order: each is scored, and then evicts.
   void begin_events() {
-    alive_.clear();
-    for (std::int32_t c = 0; c < n_old_; ++c) alive_.push_back(c);
+    alive_.resize(size(n_old_));
+    std::iota(alive_.begin(), alive_.end(), 0);
+    positions_.assign(candidates_.begin(), candidates_.begin() + n_old_);
     next_ = static_cast<std::int32_t>(n_old_);
   }
 
@@ -38,11 +40,12 @@ class HeadEvictions {
   //   index : of the event in the block
   RankedKeys score(const DriftingBlock& block, std::int64_t index, DriftingScorer::Head& head) {
     const auto n = plan_.n[size(block.first_event + index)];
-    for (; next_ < std::ssize(candidates_) && candidates_[size(next_)] < n; ++next_) alive_.push_back(next_);
+    for (; next_ < std::ssize(candidates_) && candidates_[size(next_)] < n; ++next_) {
+      alive_.push_back(next_);
+      positions_.push_back(candidates_[size(next_)]);
+    }
     scores_.resize(alive_.size());
     head.score(size(index), alive_, scores_);
-    positions_.resize(alive_.size());
-    for (std::size_t i = 0; i < alive_.size(); ++i) positions_[i] = candidates_[size(alive_[i])];
     return {positions_, scores_};
   }
 
@@ -50,13 +53,11 @@ class HeadEvictions {
   void evict(std::int32_t event, std::span<const std::int32_t> dying) {
     for (const auto a : dying) deaths_[size(positions_[size(a)])] = event;
     erase_indices(alive_, dying);
+    erase_indices(positions_, dying);
   }
 
-  void end_events() {
-    std::vector<std::int32_t> positions;
-    for (const auto c : alive_) positions.push_back(candidates_[size(c)]);
-    candidates_ = std::move(positions);
-  }
+  // No candidate is younger than the last event.
+  void end_events() { candidates_ = positions_; }
 
  private:
   const DriftingPlan& plan_;
