@@ -49,17 +49,24 @@ def dense(options):
           "without a cache, and evicts nothing.", HEADER, rows)
 
 
+PRESS_GOALS = {"real": {"expected_attention": 2.5, "observed_attention": 1.5}, "9M": {}}
+for of_size in PRESS_GOALS.values():
+    of_size |= {"h2o": 1.6, "tova": 1.6, "snapkv": 1.8, "keydiff": 1.5, "lagkv": 1.1}
+
+
 def presses(options):
-    if not has_model(options, "real"):
-        return
-    case = Case("real", 2048, 1, ("streaming_llm", "expected_attention", "observed_attention"), dtype="float32")
-    rounds = []
-    for i in range(options.rounds):
-        rounds.append(run_ours(options, case, 1).seconds)
-        log(f"{case}, round {i + 1}: " + ", ".join(f"{method} {figure(seconds)} s" for method, seconds in rounds[-1].items()))
-    table("Presses", f"real, T 2048, float32, chunk 1, {options.threads} threads; seconds for one sequence.", HEADER, [
-        row(f"{method} / streaming_llm", [seconds[method] for seconds in rounds], [seconds["streaming_llm"] for seconds in rounds], AT_MOST, goal)
-        for method, goal in (("expected_attention", 2.5), ("observed_attention", 1.5))])
+    rows = []
+    for size, goals in PRESS_GOALS.items():
+        if not has_model(options, size):
+            continue
+        case = Case(size, 2048, 1, ("streaming_llm", *goals), dtype="float32")
+        rounds = []
+        for i in range(options.rounds):
+            rounds.append(run_ours(options, case, 1).seconds)
+            log(f"{case}, round {i + 1}: " + ", ".join(f"{method} {figure(seconds)} s" for method, seconds in rounds[-1].items()))
+        rows += [row(f"{size}, {method} / streaming_llm", [seconds[method] for seconds in rounds],
+                     [seconds["streaming_llm"] for seconds in rounds], AT_MOST, goal) for method, goal in goals.items()]
+    table("Presses", f"T 2048, float32, chunk 1, {options.threads} threads; seconds for one sequence.", HEADER, rows)
 
 
 def divergence(options):

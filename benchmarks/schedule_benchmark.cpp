@@ -53,13 +53,13 @@ Scorer scorer_of(const char* name) {
 }
 
 // Arguments of both: tokens, head size, query heads a KV head.
-void drifting(benchmark::State& state) {
+void drifting(benchmark::State& state, const char* name) {
   at::set_num_threads(1);
   const auto n_tokens = state.range(0), d_head = state.range(1);
   const Rope rope(at::pow(10000.0, at::arange(0, d_head, 2, at::kDouble) / -static_cast<double>(d_head)));
   auto head = random_head(state.range(2), n_tokens, d_head);
   head.rule.rope = &rope;
-  const auto scorer = scorer_of("expected_attention");
+  const auto scorer = scorer_of(name);
   std::vector<DeathTime> deaths(static_cast<std::size_t>(n_tokens));
   for (auto unused : state) {
     schedule_drifting({kHalf, 4}, {n_tokens, 1},
@@ -68,15 +68,18 @@ void drifting(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * n_tokens);
 }
 
-void observing(benchmark::State& state) {
+void observing(benchmark::State& state, const char* name) {
   at::set_num_threads(1);
   const auto n_tokens = state.range(0);
   const auto head = random_head(state.range(2), n_tokens, state.range(1));
-  const auto scorer = scorer_of("observed_attention");
+  const auto scorer = scorer_of(name);
+  const auto& observing = *std::get<std::unique_ptr<ObservingScorer>>(scorer);
+  const EvictionRule rule{
+      .policy = kHalf, .window = observing.window(), .protected_from = [&](auto n, auto budget) {
+        return observing.protected_from(n, budget);
+      }};
   std::vector<DeathTime> deaths(static_cast<std::size_t>(n_tokens));
-  for (auto unused : state)
-    schedule_observing({kHalf}, {n_tokens, 1}, *std::get<std::unique_ptr<ObservingScorer>>(scorer), head,
-                       deaths);
+  for (auto unused : state) schedule_observing(rule, {n_tokens, 1}, observing, head, deaths);
   state.SetItemsProcessed(state.iterations() * n_tokens);
 }
 
@@ -95,20 +98,21 @@ BENCHMARK_CAPTURE(fixed, ascending_scores, true, kHalf)
     ->Arg(1024)
     ->Arg(8192)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK(drifting)
-    ->ArgNames({"T", "d", "group"})
-    ->Args({1024, 32, 2})
-    ->Args({2048, 32, 2})
-    ->Args({2048, 64, 3})
-    ->Args({2048, 64, 4})
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(observing)
-    ->ArgNames({"T", "d", "group"})
-    ->Args({1024, 32, 2})
-    ->Args({2048, 32, 2})
-    ->Args({2048, 64, 3})
-    ->Args({2048, 64, 4})
-    ->Unit(benchmark::kMillisecond);
+// tokens, head size, query heads a KV head
+void of_head(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"T", "d", "group"})
+      ->Args({1024, 32, 2})
+      ->Args({2048, 32, 2})
+      ->Args({2048, 64, 3})
+      ->Args({2048, 64, 4})
+      ->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_CAPTURE(drifting, expected_attention, "expected_attention")->Apply(of_head);
+BENCHMARK_CAPTURE(drifting, keydiff, "keydiff")->Apply(of_head);
+BENCHMARK_CAPTURE(observing, observed_attention, "observed_attention")->Apply(of_head);
+BENCHMARK_CAPTURE(observing, h2o, "h2o")->Apply(of_head);
+BENCHMARK_CAPTURE(observing, tova, "tova")->Apply(of_head);
+BENCHMARK_CAPTURE(observing, snapkv, "snapkv")->Apply(of_head);
 
 }  // namespace
 

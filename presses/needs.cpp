@@ -50,6 +50,9 @@ void check_needs(const Scorer& scorer, const std::string& method) {
   if (std::holds_alternative<std::unique_ptr<FixedScorer>>(scorer)) {
     kind = "a fixed scorer is given hidden, raw_q, raw_k, q, k and v";
     offered = {.hidden = true, .raw_q = true, .raw_k = true, .q = true, .k = true, .v = true};
+  } else if (std::holds_alternative<std::unique_ptr<LateScorer>>(scorer)) {
+    kind = "a late scorer is given k and v";
+    offered = {.k = true, .v = true};
   } else if (std::holds_alternative<std::unique_ptr<DriftingScorer>>(scorer)) {
     kind = "a drifting scorer is given raw_q, q, k and v";
     offered = {.raw_q = true, .q = true, .k = true, .v = true};

@@ -20,8 +20,8 @@
 namespace kvcompare {
 
 // A flag that sets a parameter of a press. The type of the default decides what is accepted: a switch, a
-// whole number from `least` to `most`, any finite number, or a text, which must be one of `choices` if there
-// are any.
+// whole number from `least` to `most`, a finite number from `least_real` to `most_real`, or a text, which
+// must be one of `choices` if there are any.
 struct ParameterFlag {
   std::string_view name;                  // what it means beyond its value: common/run/method_parameters.h
   std::string_view section = "Eviction";  // the section of the help
@@ -31,6 +31,8 @@ struct ParameterFlag {
   std::string_view absent = "";           // what happens without a value, if the default is an empty text
   std::uint64_t least = 0;                // whole numbers
   std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+  double least_real = std::numeric_limits<double>::lowest();  // other numbers
+  double most_real = std::numeric_limits<double>::max();
   std::vector<std::string> choices{};  // texts
   ParameterValue standard{};           // the default; described() fills it in
 };

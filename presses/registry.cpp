@@ -7,13 +7,19 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/run/method_parameters.h"
 #include "presses/methods/baseline.h"
 #include "presses/methods/expected_attention.h"
+#include "presses/methods/h2o.h"
+#include "presses/methods/keydiff.h"
 #include "presses/methods/knorm.h"
 #include "presses/methods/kvzap.h"
+#include "presses/methods/lagkv.h"
 #include "presses/methods/observed_attention.h"
 #include "presses/methods/random.h"
+#include "presses/methods/snapkv.h"
 #include "presses/methods/streaming_llm.h"
+#include "presses/methods/tova.h"
 #include "presses/needs.h"
 #include "presses/policy/layer_press.h"
 #include "presses/schedule/per_head.h"
@@ -30,7 +36,12 @@ const auto& table() {
       streaming_llm_method(),       //
       expected_attention_method(),  //
       observed_attention_method(),  //
-      knorm_method(),
+      knorm_method(),               //
+      h2o_method(),                 //
+      tova_method(),                //
+      snapkv_method(),              //
+      keydiff_method(),             //
+      lagkv_method(),
   };
   return kMethods;
 }
@@ -76,6 +87,20 @@ EvictionPolicy policy_of(DefaultPolicy own, const MethodFlags& flags) {
   return RatioBudget{flags.compression_ratio};
 }
 
+// What would not matter keeps its default.
+BudgetShares shares_of(const MethodFlags& flags) {
+  BudgetShares shares;
+  if (flags.layer_budgets == kPyramidBudgets) {
+    shares.layers = LayerBudgets::kPyramid;
+    shares.pyramid_beta = flags.pyramid_beta;
+  }
+  if (flags.head_budgets == kAdaptiveBudgets) {
+    shares.heads = HeadBudgets::kAdaptive;
+    shares.alpha_safeguard = flags.alpha_safeguard;
+  }
+  return shares;
+}
+
 // Under a budget the latest positions that are protected rank apart from scores.
 bool ranks_latest_apart(const MethodSpec& spec) {
   return spec.protection.last > 0 && has_budget(spec.policy);
@@ -103,6 +128,15 @@ const MethodDescription* find_method(std::string_view spelling) {
   return found == table().end() ? nullptr : &*found;
 }
 
+FoundVariant find_variant(std::string_view spelling) {
+  const auto wanted = folded(spelling);
+  for (const auto& method : table())
+    for (const auto& variant : method.variants)
+      if (wanted == folded(variant.name) || wanted == folded(variant.display_name))
+        return {&method, &variant};
+  return {};
+}
+
 bool needs_trained_scorer(const MethodDescription& method) {
   return std::ranges::any_of(method.parameters,
                              [](const auto& flag) { return role_of(flag.name) == ParameterRole::kPlace; });
@@ -110,6 +144,10 @@ bool needs_trained_scorer(const MethodDescription& method) {
 
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags) {
   const auto policy = policy_of(method.policy, flags);
+  if (method.protects_latest && std::holds_alternative<ScoreThreshold>(policy))
+    throw ConfigError("policy", std::string(method.name) +
+                                    " has no threshold policy: it keeps its latest keys, whatever their "
+                                    "scores; use ratio or size, or leave the method out");
   const auto own = policy_of(method.policy, {});
   const bool evicts = !std::holds_alternative<KeepAll>(policy);
   return {.name = std::string(method.name),
@@ -117,7 +155,8 @@ MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& 
           .policy = policy,
           .parameters = parameters_from(method, flags),
           .has_own_policy = policy.index() == own.index(),
-          .protection = evicts ? Protection{flags.protect_first, flags.protect_last} : Protection{}};
+          .protection = evicts ? Protection{flags.protect_first, flags.protect_last} : Protection{},
+          .shares = has_budget(policy) ? shares_of(flags) : BudgetShares{}};
 }
 
 const MethodDescription& description_of(const MethodSpec& spec, const ScorerResources& resources) {
@@ -136,6 +175,8 @@ MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape) {
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources) {
   const auto on_device = description_of(spec, resources).on_device;
   auto schedule = on_device ? on_device(spec) : DeviceSchedule{RefusedOnDevice{}};
+  if (spec.shares != BudgetShares{} && !std::holds_alternative<RefusedOnDevice>(schedule))
+    return HostSchedule{};
   if (ranks_latest_apart(spec) && !std::visit(RanksLatestApart{}, schedule)) return HostSchedule{};
   if (std::holds_alternative<RefusedOnDevice>(schedule))
     throw ConfigError("methods", "the layerwise engine on a GPU has no kernels for '" + spec.name +

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,6 +22,7 @@
 namespace kvcompare {
 
 class FixedScorer;
+class LateScorer;
 class DriftingScorer;
 class ObservingScorer;
 class LayerPress;
@@ -28,8 +30,8 @@ struct KvzapSurrogate;
 
 // The type tells an engine what a scorer needs; see scorer.h. The baseline has a NoScorer.
 struct NoScorer {};
-using Scorer = std::variant<NoScorer, std::unique_ptr<FixedScorer>, std::unique_ptr<DriftingScorer>,
-                            std::unique_ptr<ObservingScorer>>;
+using Scorer = std::variant<NoScorer, std::unique_ptr<FixedScorer>, std::unique_ptr<LateScorer>,
+                            std::unique_ptr<DriftingScorer>, std::unique_ptr<ObservingScorer>>;
 
 struct ScorerResources;
 
@@ -44,12 +46,23 @@ struct IncludeFlag {
   std::string_view help;
 };
 
+// A name for a method with some of its flags set: AdaKV is snapkv with head_budgets adaptive.
+struct MethodVariant {
+  std::string_view name;                                             // as in --methods
+  std::string_view display_name;                                     // of its paper
+  std::string_view source;                                           // paper
+  std::vector<std::pair<std::string_view, std::string_view>> fixed;  // flag and value
+};
+
 // Everything that is known about a method outside of its own file.
 struct MethodDescription {
   std::string_view name;                    // as in --methods and docs/semantics.md
   std::string_view display_name;            // as in reports
   std::vector<std::string_view> aliases{};  // other spellings: kvpress's class names
+  std::vector<MethodVariant> variants{};    // names for it with flags of its own
   DefaultPolicy policy = DefaultPolicy::kRatio;
+  // It keeps its latest keys whatever their scores, so there is nothing for a threshold to judge.
+  bool protects_latest = false;
   bool in_all = false;  // part of `--methods all`, which is also the default; `every` is all of them
   std::vector<ParameterFlag> parameters{};  // described<its struct>()
   std::string_view summary = "";            // one line: what the score is
@@ -77,11 +90,18 @@ std::span<const MethodDescription> methods();
 // Finds a method by name, display name or alias, ignoring case, '_', '-' and ' '. Null if there is none.
 const MethodDescription* find_method(std::string_view spelling);
 
+// Finds a variant of a method by its name or display name, likewise.
+struct FoundVariant {
+  const MethodDescription* method = nullptr;  // null if there is none
+  const MethodVariant* variant = nullptr;
+};
+FoundVariant find_variant(std::string_view spelling);
+
 // Whether the method needs a scorer that was trained for the model.
 bool needs_trained_scorer(const MethodDescription& method);
 
 // Returns the method with these parameters, whose ranges the command line has checked. Throws ConfigError for
-// an unknown policy.
+// an unknown policy, and for a threshold that a method which protects its latest keys would have to judge by.
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags);
 
 // Returns the row of a spec, from methods() or from resources.more_methods. Throws InvariantError if there is
@@ -91,9 +111,9 @@ const MethodDescription& description_of(const MethodSpec& spec, const ScorerReso
 // What the method costs beyond a pass of the model.
 MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape);
 
-// Returns the schedule on a GPU: that of the row, or the host's where the kernels of that schedule cannot
-// rank protected latest positions apart. Throws ConfigError, saying what would be accepted, if the GPU engine
-// has no schedule for the method.
+// Returns the schedule on a GPU: that of the row, or the host's where kernels cannot do what the instance
+// asks: rank protected latest positions apart, or share budgets among layers or heads. Throws ConfigError,
+// saying what would be accepted, if the GPU engine has no schedule for the method.
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources = {});
 
 // Returns the scorer of a spec that make_method_spec made and whose row has a scorer. Throws ConfigError if

@@ -5,17 +5,16 @@
 namespace kvcompare {
 namespace {
 
-class OneRound : public Rounds {
+class RoundsInTurn : public Rounds {
  public:
-  OneRound(std::size_t n_tasks, std::function<void(std::size_t)> run)
-      : n_tasks_(n_tasks), run_(std::move(run)) {}
-  std::size_t n_tasks() const override { return n_tasks_; }
-  void run(std::size_t task) override { run_(task); }
-  void next_round() override { n_tasks_ = 0; }
+  explicit RoundsInTurn(std::vector<Round> rounds) : rounds_(std::move(rounds)) {}
+  std::size_t n_tasks() const override { return present_ < rounds_.size() ? rounds_[present_].n_tasks : 0; }
+  void run(std::size_t task) override { rounds_[present_].run(task); }
+  void next_round() override { ++present_; }
 
  private:
-  std::size_t n_tasks_;
-  const std::function<void(std::size_t)> run_;
+  const std::vector<Round> rounds_;
+  std::size_t present_ = 0;
 };
 
 }  // namespace
@@ -25,8 +24,12 @@ void run_all(Rounds& rounds) {
     for (std::size_t task = 0; task < rounds.n_tasks(); ++task) rounds.run(task);
 }
 
+std::unique_ptr<Rounds> rounds_in_turn(std::vector<Round> rounds) {
+  return std::make_unique<RoundsInTurn>(std::move(rounds));
+}
+
 std::unique_ptr<Rounds> one_round(std::size_t n_tasks, std::function<void(std::size_t)> run) {
-  return std::make_unique<OneRound>(n_tasks, std::move(run));
+  return rounds_in_turn({{n_tasks, std::move(run)}});
 }
 
 }  // namespace kvcompare

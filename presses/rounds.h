@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace kvcompare {
 
@@ -23,6 +24,13 @@ class Rounds {
 
 // All rounds, on this thread.
 void run_all(Rounds& rounds);
+
+// Several rounds, one after the other.
+struct Round {
+  std::size_t n_tasks = 0;
+  std::function<void(std::size_t task)> run;
+};
+std::unique_ptr<Rounds> rounds_in_turn(std::vector<Round> rounds);
 
 // One round of n_tasks.
 std::unique_ptr<Rounds> one_round(std::size_t n_tasks, std::function<void(std::size_t task)> run);

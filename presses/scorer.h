@@ -1,4 +1,4 @@
-// What a scorer sees and gives. Three kinds, because they differ in when they are asked; an engine knows it
+// What a scorer sees and gives. Four kinds, because they differ in when they are asked; an engine knows it
 // from the type. Which tensors a scorer reads it declares (needs.h): an engine fills those and leaves the
 // others undefined. Scores are float64 whatever the precision of the model: higher = keep. A NaN score fails
 // the unit.
@@ -44,6 +44,21 @@ class FixedScorer {
   virtual Needs needs() const = 0;  // of all but `attention`
   // returns [n_kv_heads, n_tokens]
   virtual at::Tensor score(const LayerView& tokens) const = 0;
+};
+
+// Scores known once and for all, but later than the token: from all keys and values of the tokens around it,
+// evicted or not. A position that has no score yet ranks like the latest ones: above every score.
+class LateScorer {
+ public:
+  virtual ~LateScorer() = default;
+  virtual Needs needs() const = 0;  // of k and v
+  // When n tokens have passed the positions before this one have their scores; never falls as n grows.
+  virtual std::int64_t n_scored(std::int64_t n) const = 0;
+  // Of the positions [begin, end), where end is n_scored(n), and begin is 0 or n_scored of fewer tokens.
+  //   k, v    : [n_kv_heads, n, d_head], of all tokens so far; k with RoPE
+  //   returns : [n_kv_heads, end - begin]
+  virtual at::Tensor score(const at::Tensor& k, const at::Tensor& v, std::int64_t begin,
+                           std::int64_t end) const = 0;
 };
 
 // The alive keys of one KV head, in ascending order of position.
@@ -105,6 +120,10 @@ class DriftingScorer {
   virtual std::unique_ptr<Head> start_head(const WholeHead& head) const = 0;
 };
 
+// Over which query heads the mean of what a key received is taken: those that share its KV head, or all of
+// the layer. Then the heads of a layer have one score for each position; so they evict the same keys.
+enum class ReceivedFrom { kOwnHeads, kAllHeads };
+
 // Scores from the attention that the keys really received under the evicted cache.
 class ObservingScorer {
  public:
@@ -112,13 +131,23 @@ class ObservingScorer {
   virtual Needs needs() const { return {.attention = true}; }  // of attention alone
   // How many of the latest queries count, at least 1; all so far if absent.
   virtual std::optional<std::int64_t> last_queries() const { return std::nullopt; }
-  //   positions : [n_alive], int64
-  //   received  : [n_heads / n_kv_heads, n_alive], float64, softmax weights summed over the queries that
-  //   count returns   : [n_alive]
-  virtual at::Tensor score(std::int64_t n, const at::Tensor& positions, const at::Tensor& received) const = 0;
-  // The same from plain arrays, [n_alive] each; received: already the mean over the query heads.
+  virtual ReceivedFrom received_from() const { return ReceivedFrom::kOwnHeads; }
+  // At the event at n, after which a KV head keeps `budget` keys, the positions from here on are among the
+  // latest, which rank above every score, the later the higher. Their scores do not count.
+  virtual std::int64_t protected_from(std::int64_t n, std::int64_t /*budget*/) const { return n; }
+  // The latest queries that the scorer looks at, as budgets of layers ask: 0 if it looks at all.
+  virtual std::int64_t window() const { return 0; }
+
+  //   positions : [n_alive]
+  //   received  : [n_alive], softmax weights summed over the queries that count, mean over the query heads
+  //   scores    : [n_alive], written
   virtual void score(std::int64_t n, std::span<const std::int32_t> positions,
                      std::span<const double> received, std::span<double> scores) const = 0;
+  // The same from tensors.
+  //   positions : [n_alive], int64
+  //   received  : [any number of query heads, n_alive], float64, summed over the queries that count
+  //   returns   : [n_alive]
+  virtual at::Tensor score(std::int64_t n, const at::Tensor& positions, const at::Tensor& received) const;
 };
 
 }  // namespace kvcompare

@@ -19,6 +19,10 @@ struct MethodFlags {
   std::int64_t sliding_window_size = 128;
   std::int64_t protect_first = 0;
   std::int64_t protect_last = 0;
+  std::string layer_budgets = "uniform";  // uniform | pyramid
+  double pyramid_beta = 20;
+  std::string head_budgets = "uniform";  // uniform | adaptive
+  double alpha_safeguard = 0.2;
   std::string policy = "auto";  // auto | ratio | size | threshold: forces one on every method
   // Of presses, as far as they were given: the others have the default that their row in the registry says.
   std::vector<MethodParameter> of_presses{};

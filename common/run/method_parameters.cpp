@@ -90,6 +90,9 @@ std::vector<std::string> swept_flags(const MethodSpec& method) {
     flags.emplace_back("protect_first");
     flags.emplace_back("protect_last");
   }
+  if (has_budget(method.policy))
+    for (const auto* flag : {"layer_budgets", "pyramid_beta", "head_budgets", "alpha_safeguard"})
+      flags.emplace_back(flag);
   if (std::holds_alternative<ScoreThreshold>(method.policy)) {
     flags.emplace_back("sliding_window_size");
     flags.emplace_back("threshold");

@@ -73,9 +73,14 @@ std::int64_t sinks_of(const MethodSpec& method);
 // protect_last. 0 under another policy.
 std::int64_t window_of(const MethodSpec& method);
 
+// The names that flags give to how layers and heads share a budget.
+inline constexpr std::string_view kUniformBudgets = "uniform", kPyramidBudgets = "pyramid",
+                                  kAdaptiveBudgets = "adaptive";
+
 // Calls visit(flag, value) for everything that makes the instance what it is, in an order of its own: the
-// policy ("ratio", "size" or "threshold"), its parameters, those of the press, and what is protected, as far
-// as it is not 0. Not where a scorer lies: the hash says what lies there.
+// policy ("ratio", "size" or "threshold"), its parameters, those of the press, what is protected, as far as
+// it is not 0, and how a budget is shared, as far as it is not uniform. Not where a scorer lies: the hash
+// says what lies there.
 template <class Visit>
 void visit_used(const MethodSpec& method, const Visit& visit) {
   if (const auto* ratio = std::get_if<RatioBudget>(&method.policy)) {
@@ -94,6 +99,14 @@ void visit_used(const MethodSpec& method, const Visit& visit) {
       std::visit([&](const auto& value) { visit(std::string_view(parameter.name), value); }, parameter.value);
   if (method.protection.first != 0) visit("protect_first", method.protection.first);
   if (method.protection.last != 0) visit("protect_last", method.protection.last);
+  if (method.shares.layers == LayerBudgets::kPyramid) {
+    visit("layer_budgets", std::string(kPyramidBudgets));
+    visit("pyramid_beta", method.shares.pyramid_beta);
+  }
+  if (method.shares.heads == HeadBudgets::kAdaptive) {
+    visit("head_budgets", std::string(kAdaptiveBudgets));
+    visit("alpha_safeguard", method.shares.alpha_safeguard);
+  }
 }
 
 // The flags of which an instance has one value of several, in the order in which a sweep combines them: the

@@ -16,7 +16,7 @@ struct KeepAll {
 };
 
 // A budget: after the event at n each KV head keeps max(1, min(n, n_sink), int(n * (1 - compression_ratio)))
-// keys.
+// keys, unless its layer or its head gets another share (BudgetShares).
 struct RatioBudget {
   double compression_ratio = 0.5;  // fraction removed, in [0, 1)
   friend bool operator==(const RatioBudget&, const RatioBudget&) = default;
@@ -41,6 +41,19 @@ using EvictionPolicy = std::variant<KeepAll, RatioBudget, ScoreThreshold, SizeBu
 inline bool has_budget(const EvictionPolicy& policy) {
   return std::holds_alternative<RatioBudget>(policy) || std::holds_alternative<SizeBudget>(policy);
 }
+
+enum class LayerBudgets { kUniform, kPyramid };
+enum class HeadBudgets { kUniform, kAdaptive };
+
+// How layers, and the KV heads of a layer, share what a budget keeps: docs/semantics.md, section 2. A number
+// that does not matter has its default, so that equal instances compare equal.
+struct BudgetShares {
+  LayerBudgets layers = LayerBudgets::kUniform;
+  double pyramid_beta = 20;  // >= 1; of kPyramid
+  HeadBudgets heads = HeadBudgets::kUniform;
+  double alpha_safeguard = 0.2;  // in [0, 1]; of kAdaptive
+  friend bool operator==(const BudgetShares&, const BudgetShares&) = default;
+};
 
 // Positions that a method spares beside those that it spares anyway: docs/semantics.md, section 2.
 struct Protection {
@@ -68,6 +81,7 @@ struct MethodSpec {
   std::vector<MethodParameter> parameters{};  // all that the press has, and no others; sinks come first
   bool has_own_policy = true;  // policy is of the kind that the method has if none is asked for
   Protection protection{};     // of a method that evicts nothing: none
+  BudgetShares shares{};       // of a policy without a budget: uniform
   friend bool operator==(const MethodSpec&, const MethodSpec&) = default;
 };
 

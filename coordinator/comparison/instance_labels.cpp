@@ -24,11 +24,12 @@ Parameters parameters_of(const MethodSpec& method) {
   return parameters;
 }
 
-// "0.75", "512 keys", "τ -6", "n_sink 8"
+// "0.75", "512 keys", "τ -6", "n_sink 8", "pyramid"
 std::string shown(const std::string& flag, const std::string& value) {
   if (flag == "compression_ratio") return value;
   if (flag == "cache_size") return value + " keys";
   if (flag == "threshold") return "τ " + value;
+  if (flag == "layer_budgets" || flag == "head_budgets") return value;
   if (role_of(flag) == ParameterRole::kHash) return "scorer " + value.substr(0, kDigitsOfHash);
   return flag + " " + value;
 }
@@ -50,6 +51,13 @@ Values values_of(const std::vector<Parameters>& instances) {
   return values;
 }
 
+// Whether a label names the parameter. "policy" is left out, because the policy's parameters show which one
+// it is. Where the instances that have the number of a shared budget have the same, its name says enough.
+bool is_told(const std::string& flag, const std::set<std::string>& values) {
+  if (flag == "pyramid_beta" || flag == "alpha_safeguard") return values.size() - values.count("") > 1;
+  return flag != "policy" && values.size() > 1;
+}
+
 }  // namespace
 
 std::vector<std::string> instance_labels(const std::vector<MethodSpec>& methods) {
@@ -61,8 +69,7 @@ std::vector<std::string> instance_labels(const std::vector<MethodSpec>& methods)
   for (const auto& method : methods) {
     auto label = method.display_name;
     for (const auto& [flag, value] : parameters_of(method))
-      // "policy" is left out, because the policy's parameters show which one it is.
-      if (flag != "policy" && values.at(method.name).at(flag).size() > 1) label += " " + shown(flag, value);
+      if (is_told(flag, values.at(method.name).at(flag))) label += " " + shown(flag, value);
     labels.push_back(std::move(label));
   }
   require(std::set(labels.begin(), labels.end()).size() == labels.size(),

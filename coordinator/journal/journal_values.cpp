@@ -55,6 +55,10 @@ void check_method(const MethodSpec& method) {
   if (const auto* size = std::get_if<SizeBudget>(&method.policy))
     expect(size->cache_size >= 1, "cache_size is at least 1");
   expect(method.protection.first >= 0 && method.protection.last >= 0, "what is protected is not negative");
+  expect(has_budget(method.policy) || method.shares == BudgetShares{}, "only a budget is shared");
+  expect(method.shares.pyramid_beta >= 1, "pyramid_beta is at least 1");
+  expect(method.shares.alpha_safeguard >= 0 && method.shares.alpha_safeguard <= 1,
+         "0 <= alpha_safeguard <= 1");
   if (const auto* threshold = std::get_if<ScoreThreshold>(&method.policy))
     expect(threshold->sliding_window_size >= 0, "sliding_window_size is not negative");
   for (const auto& parameter : method.parameters) {

@@ -21,6 +21,15 @@ struct Value {
 
 using Values = std::map<std::string, Value, std::less<>>;  // by flag
 
+// A name has them only where they are not uniform.
+void put_uniform_shares(Values& values) {
+  const BudgetShares uniform;
+  for (const auto* flag : {"layer_budgets", "head_budgets"})
+    values.emplace(flag, Value{std::string(kUniformBudgets), OrderedJson(kUniformBudgets)});
+  values.emplace("pyramid_beta", Value{parameter_text(uniform.pyramid_beta), uniform.pyramid_beta});
+  values.emplace("alpha_safeguard", Value{parameter_text(uniform.alpha_safeguard), uniform.alpha_safeguard});
+}
+
 // The hash of a scorer stands for the place where the scorer lies.
 Values values_of(const MethodSpec& method) {
   const auto* place = find_parameter(method, ParameterRole::kPlace);
@@ -32,6 +41,7 @@ Values values_of(const MethodSpec& method) {
   if (!std::holds_alternative<KeepAll>(method.policy))  // a name has them only where they are not 0
     for (const auto* flag : {"protect_first", "protect_last"})
       values.emplace(flag, Value{parameter_text(std::int64_t{0}), OrderedJson(0)});
+  if (has_budget(method.policy)) put_uniform_shares(values);
   return values;
 }
 
@@ -78,9 +88,14 @@ class Lists {
   }
 
  private:
-  // Nothing is protected: that need not be said.
+  // Nothing is protected, all budgets are uniform: that need not be said.
   static bool is_left_out(const std::string& flag, const std::vector<Value>& list) {
-    return flag.starts_with("protect_") && list.size() == 1 && list.front().text == "0";
+    if (list.size() != 1) return false;
+    Values uniform;
+    put_uniform_shares(uniform);
+    const auto share = uniform.find(flag);
+    return share != uniform.end() ? list.front().text == share->second.text
+                                  : flag.starts_with("protect_") && list.front().text == "0";
   }
 
   std::map<std::string, std::vector<Value>, std::less<>> lists_;

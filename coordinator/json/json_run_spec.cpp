@@ -32,6 +32,19 @@ struct PutPolicy {
   }
 };
 
+// As far as they are not uniform: an instance with uniform budgets is written as it was before there were
+// others.
+void put_shares(const BudgetShares& shares, OrderedJson& method) {
+  if (shares.layers == LayerBudgets::kPyramid) {
+    method["layer_budgets"] = kPyramidBudgets;
+    method["pyramid_beta"] = shares.pyramid_beta;
+  }
+  if (shares.heads == HeadBudgets::kAdaptive) {
+    method["head_budgets"] = kAdaptiveBudgets;
+    method["alpha_safeguard"] = shares.alpha_safeguard;
+  }
+}
+
 // Everything that the journal must hold of an instance. A scorer that has not been read yet has no hash.
 OrderedJson json_method(const MethodSpec& spec) {
   OrderedJson method;
@@ -44,6 +57,7 @@ OrderedJson json_method(const MethodSpec& spec) {
     std::visit([&](const auto& value) { method["parameters"][parameter.name] = value; }, parameter.value);
   if (spec.protection.first != 0) method["protect_first"] = spec.protection.first;
   if (spec.protection.last != 0) method["protect_last"] = spec.protection.last;
+  put_shares(spec.shares, method);
   return method;
 }
 
@@ -58,6 +72,24 @@ EvictionPolicy policy_of(const OrderedJson& method) {
     return ScoreThreshold{method.at("threshold").get<double>(),
                           method.at("sliding_window_size").get<std::int64_t>()};
   throw std::invalid_argument("there is no policy '" + policy + "'");
+}
+
+// What is not written is uniform.
+BudgetShares shares_of(const OrderedJson& method) {
+  const auto is_set = [&](const char* flag, std::string_view name) {
+    const auto text = method.value(flag, std::string(kUniformBudgets));
+    if (text != name && text != kUniformBudgets)
+      throw std::invalid_argument(std::string("there is no ") + flag + " '" + text + "'");
+    return text == name;
+  };
+  BudgetShares shares;
+  if (is_set("layer_budgets", kPyramidBudgets))
+    shares = {.layers = LayerBudgets::kPyramid, .pyramid_beta = method.at("pyramid_beta").get<double>()};
+  if (is_set("head_budgets", kAdaptiveBudgets)) {
+    shares.heads = HeadBudgets::kAdaptive;
+    shares.alpha_safeguard = method.at("alpha_safeguard").get<double>();
+  }
+  return shares;
 }
 
 ParameterValue parameter_of(const OrderedJson& value) {
@@ -78,6 +110,7 @@ MethodSpec method_of(const OrderedJson& json) {
     method.parameters.push_back({name, parameter_of(value)});
   method.protection = {.first = json.value("protect_first", std::int64_t{0}),
                        .last = json.value("protect_last", std::int64_t{0})};
+  method.shares = shares_of(json);
   return method;
 }
 

@@ -30,6 +30,8 @@ void append(std::vector<Flag>& flags, const std::vector<Flag>& more) {
 
 bool is_ratio(double value) { return value >= 0 && value < 1; }
 bool is_any(double) { return true; }
+bool is_at_least_one(double value) { return value >= 1; }
+bool is_share_or_bound(double value) { return value >= 0 && value <= 1; }
 bool is_density(double value) { return value > 0 && value <= 1; }
 
 bool is_device(const std::string& given) {
@@ -322,6 +324,19 @@ std::vector<Flag> eviction_flags() {
           "tokens",
           "Every method: latest positions that rank above every score; under a threshold they are not judged "
           "yet."),
+      sweep("layer_budgets", kGroup, choice(&MethodFlags::layer_budgets, {"uniform", "pyramid"}), "",
+            "Ratio and size policy. pyramid: lower layers keep more keys, higher ones fewer, as PyramidKV "
+            "does."),
+      sweep("pyramid_beta", kGroup,
+            number(&MethodFlags::pyramid_beta, "a number of at least 1", is_at_least_one), "",
+            "layer_budgets pyramid: the highest layer keeps a share 1 / beta of the mean, if nothing else "
+            "bounds it."),
+      sweep("head_budgets", kGroup, choice(&MethodFlags::head_budgets, {"uniform", "adaptive"}), "",
+            "Ratio and size policy. adaptive: the KV heads of a layer share their budgets, and the best keys "
+            "of all stay, as in AdaKV."),
+      sweep("alpha_safeguard", kGroup,
+            number(&MethodFlags::alpha_safeguard, "a number from 0 to 1", is_share_or_bound), "of the budget",
+            "head_budgets adaptive: what each KV head keeps of its own best keys for sure."),
   };
   append(flags, press_flags(kEvictionSection, kGroup));
   return flags;

@@ -63,6 +63,7 @@ std::string help_on(const std::string& topic) {
     if (name == subcommand) return help();
   if (std::string text = flag_help(name); !text.empty()) return text;
   if (const MethodDescription* method = find_method(name)) return press_text(*method);
+  if (const auto found = find_variant(name); found.method) return press_text(*found.method);
   const std::string nearest = suggestion(name, topics());
   throw ConfigError("help", "'" + topic + "' is no topic; " + (nearest.empty() ? "give" : nearest + "Give") +
                                 " a subcommand, a flag or a method (kvcompare --help, kvcompare presses)");

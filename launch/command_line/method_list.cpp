@@ -46,6 +46,11 @@ void append_once(Selection& selection, MethodItem item) {
     spellings.emplace_back(method.name);
     listed += ", " + std::string(method.name);
   }
+  for (const MethodDescription& method : methods())
+    for (const auto& variant : method.variants) {
+      spellings.emplace_back(variant.name);
+      listed += ", " + std::string(variant.name);
+    }
   const std::string nearest = suggestion(name, spellings);
   if (nearest.empty() && before.find('=') != std::string::npos)
     throw ConfigError(origin,
@@ -57,6 +62,15 @@ void append_once(Selection& selection, MethodItem item) {
                                 (nearest.empty() ? "there are: " : nearest + "There are: ") + listed);
 }
 
+// "adakv": a method with some of its flags. Without a method if there is no such name.
+MethodItem item_of_variant(const std::string& name, const std::string& spelling) {
+  const auto [method, variant] = find_variant(name);
+  MethodItem item{.method = method, .fixed = {}, .spelling = spelling};
+  if (variant)
+    for (const auto& [flag, value] : variant->fixed) item.fixed.emplace_back(flag, value);
+  return item;
+}
+
 MethodItem item_of(const std::string& spelling, const std::string& before, const std::string& origin) {
   const auto parts = pieces(spelling, ':');
   if (!parts.empty() && (lower_case(parts.front()) == "all" || lower_case(parts.front()) == "every"))
@@ -65,8 +79,9 @@ MethodItem item_of(const std::string& spelling, const std::string& before, const
                           " is several methods and takes no parameters; give the flags of their own, for "
                           "example --compression_ratio 0.25,0.5");
   const MethodDescription* method = parts.empty() ? nullptr : find_method(parts.front());
-  if (method == nullptr) refuse(parts.empty() ? spelling : parts.front(), before, origin);
   MethodItem item{.method = method, .fixed = {}, .spelling = spelling};
+  if (method == nullptr && !parts.empty()) item = item_of_variant(parts.front(), spelling);
+  if (item.method == nullptr) refuse(parts.empty() ? spelling : parts.front(), before, origin);
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const auto equals = parts[i].find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == parts[i].size())

@@ -1,12 +1,14 @@
 #include "launch/command_line/press_flags.h"
 
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "common/run/instance_name.h"
 #include "common/run/method_parameters.h"
+#include "common/shortest.h"
 #include "launch/command_line/flag_value.h"
 #include "launch/command_line/replaced.h"
 #include "presses/registry.h"
@@ -53,11 +55,17 @@ FlagValue value_of(const ParameterFlag& flag, FlagKind kind, std::string placeho
 }
 
 FlagValue number_value(const ParameterFlag& flag) {
-  return value_of(flag, FlagKind::kNumber, "X", "a finite number", [](const std::string& text) {
-    auto value = parse_finite(text);
-    if (value) *value += 0.0;  // -0 becomes 0: they are one value, under one name
-    return value;
-  });
+  const bool is_any = flag.least_real == std::numeric_limits<double>::lowest() &&
+                      flag.most_real == std::numeric_limits<double>::max();
+  return value_of(flag, FlagKind::kNumber, "X",
+                  is_any ? "a finite number"
+                         : "a number from " + shortest(flag.least_real) + " to " + shortest(flag.most_real),
+                  [least = flag.least_real, most = flag.most_real](const std::string& text) {
+                    auto value = parse_finite(text);
+                    if (!value || *value < least || *value > most) return std::optional<double>();
+                    *value += 0.0;  // -0 becomes 0: they are one value, under one name
+                    return value;
+                  });
 }
 
 FlagValue whole_value(const ParameterFlag& flag) {

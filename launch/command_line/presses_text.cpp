@@ -1,5 +1,6 @@
 #include "launch/command_line/presses_text.h"
 
+#include "common/run/method_parameters.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/wrapped_text.h"
 #include "presses/registry.h"
@@ -45,6 +46,23 @@ std::string aliases_text(const MethodDescription& method) {
   return text;
 }
 
+std::string protected_text(const MethodDescription& method) {
+  if (method.policy == DefaultPolicy::kNone) return "all";
+  std::string text;
+  for (const auto& flag : method.parameters)
+    if (role_of(flag.name) == ParameterRole::kSinks) text = std::string(flag.name) + " first positions";
+  if (method.protects_latest) text += std::string(text.empty() ? "" : ", and ") + "latest keys: see score";
+  return text.empty() ? "none" : text;
+}
+
+// "snapkv with head_budgets=adaptive (AdaKV, arXiv 2407.11550)"
+std::string variant_text(const MethodDescription& method, const MethodVariant& variant) {
+  std::string fixed;
+  for (const auto& [flag, value] : variant.fixed)
+    fixed += (fixed.empty() ? "" : ", ") + std::string(flag) + "=" + std::string(value);
+  return std::string(method.name) + " with " + fixed + " (" + std::string(variant.source) + ")";
+}
+
 }  // namespace
 
 std::string press_text(const MethodDescription& method) {
@@ -53,8 +71,11 @@ std::string press_text(const MethodDescription& method) {
   text += labelled("score", method.summary, kColumn);
   text += labelled("policy", policy_text(method.policy), kColumn);
   text += labelled("parameters", parameters_text(method), kColumn);
+  text += labelled("protected", protected_text(method), kColumn);
   text += labelled("other spellings", aliases_text(method), kColumn);
   if (!method.source.empty()) text += labelled("source", method.source, kColumn);
+  for (const auto& variant : method.variants)
+    text += labelled(std::string(variant.name), variant_text(method, variant), kColumn);
   return text;
 }
 
@@ -64,8 +85,10 @@ std::string presses_text() {
       "  ratio       keeps the fraction 1 - compression_ratio of the keys, best scores first\n"
       "  size        keeps cache_size keys of each KV head, whatever the length\n"
       "  threshold   evicts a key whose score is below the threshold once it leaves the sliding window\n"
-      "--policy forces one of them on every method. --protect_first and --protect_last spare positions\n"
-      "under any of them. Parameters are shown with their defaults.\n";
+      "--policy forces one of them on every method, but for a threshold on those that protect their\n"
+      "latest keys. --protect_first and --protect_last spare positions under any of them. Of ratio and\n"
+      "size, --layer_budgets pyramid gives lower layers more keys, and with --head_budgets adaptive the\n"
+      "KV heads of a layer share theirs. Parameters are shown with their defaults.\n";
   for (const MethodDescription& method : methods()) text += "\n" + press_text(method);
   return text;
 }

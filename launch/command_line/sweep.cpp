@@ -44,12 +44,19 @@ Texts parameters_of(const MethodSpec& method) {
 bool is_of_any_method(const std::string& flag) {
   for (const auto& method : methods())
     for (const auto* policy : {"ratio", "size", "threshold"}) {
+      if (method.protects_latest && std::string_view(policy) == "threshold") continue;  // it has none
       MethodFlags with_policy;
       with_policy.policy = policy;
       const auto flags = parameters_of(make_method_spec(method, with_policy));
       if (std::ranges::find(flags, flag) != flags.end()) return true;
     }
   return false;
+}
+
+// A number of budgets that are not shared in its way.
+bool is_idle_share(const std::string& flag, const MethodSpec& method) {
+  return (flag == "pyramid_beta" && method.shares.layers != LayerBudgets::kPyramid) ||
+         (flag == "alpha_safeguard" && method.shares.heads != HeadBudgets::kAdaptive);
 }
 
 std::string joined(const Texts& words) {
@@ -184,7 +191,7 @@ FlagUse use_of(const std::string& flag, const std::vector<MethodItem>& items,
   };
   auto use = FlagUse::kNone;
   for (const auto& instance : instances) {
-    if (!contains(parameters_of(instance), flag)) continue;
+    if (!contains(parameters_of(instance), flag) || is_idle_share(flag, instance)) continue;
     use = FlagUse::kOwnOnly;
     for (const auto& item : items)
       if (item.method->name == instance.name && !has_own(item)) return FlagUse::kRead;

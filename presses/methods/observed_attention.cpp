@@ -25,7 +25,7 @@ class ObservedAttention : public ObservingScorer {
 MethodDescription observed_attention_method() {
   return {.name = "observed_attention",
           .display_name = "ObservedAttention",
-          .aliases = {"ObservedAttentionPress", "h2o"},
+          .aliases = {"ObservedAttentionPress"},
           .summary = "attention received so far, divided by the number of queries that could have given it",
           .source = "related to H2O, arXiv 2306.14048",
           .make = [](const MethodSpec&, const ScorerResources&) -> Scorer {

@@ -1,5 +1,6 @@
 // What is known about evictions under a budget before there are scores: how many keys each event evicts. The
-// number is the same in all KV heads.
+// number is the same in all KV heads of a layer, unless they share their budgets; then it is the mean over
+// them.
 #pragma once
 
 #include <cstdint>

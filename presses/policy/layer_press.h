@@ -29,11 +29,12 @@ struct LayerDeathTimes {
   }
 };
 
-// A unit before its first token: how it is cut into chunks, and the model's heads.
+// A unit before its first token: how it is cut into chunks, and the model's layers and heads.
 struct UnitShape {
   Chunking chunking{};
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;
+  std::int64_t n_layers = 1;
 };
 
 // Of one unit, for its layers in order. An engine shows all tokens of a layer, then runs all rounds that

@@ -20,7 +20,8 @@ class AttentionReceived {
   // n_columns keys. n_columns never falls from one query to the next, unless keep() is called in between.
   std::span<double> next_row(std::size_t n_columns);
 
-  // Computes for each of these columns the sum of the weights that it received from the queries that count.
+  // Computes for each of these columns, which ascend, the sum of the weights that it received from the
+  // queries that count.
   //   sums : [columns.size()], written
   void sums(std::span<const std::int32_t> columns, std::span<double> sums) const;
 
@@ -28,9 +29,22 @@ class AttentionReceived {
   void keep(std::span<const std::int32_t> columns);
 
  private:
+  using Row = std::vector<double>;
+
+  void drop_oldest();
+  void turn_over();
+  Row fresh_row(std::size_t n_columns);
+
   const std::optional<std::int64_t> last_queries_;
-  std::vector<std::vector<double>> rows_;  // a ring; one row that is the sum, if all queries count
-  std::size_t oldest_ = 0;
+  // If all queries count: one row, their sum. If the last few do, rows stand in two stacks, so that no sum is
+  // ever made by subtracting. Rows that have come since the last turn-over are newer_, and newer_sum_ is the
+  // sum of all of them but the last. Of the rows before, older_.back() is the sum of all that still count,
+  // the one below it the sum of all but the oldest of these, and so on. A row lacks the columns of younger
+  // keys.
+  std::vector<Row> newer_;
+  Row newer_sum_;
+  std::vector<Row> older_;
+  std::vector<Row> unused_;  // memory of rows that no longer count
 };
 
 }  // namespace kvcompare

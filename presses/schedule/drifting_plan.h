@@ -1,7 +1,9 @@
 // Divides the events of a schedule under drifting scores (expected_attention) into blocks. CPU and GPU use
 // the same plan. The plan needs no scores. Under a budget the number of keys that an event evicts
-// follows from the number of tokens, and is the same in all KV heads. Under a threshold it is known which
-// keys an event judges. So all sizes are known before the first score is computed.
+// follows from the number of tokens, and is the same in all KV heads of a layer. (If these share their
+// budgets it is the mean over them: then only the events and the blocks' tokens hold for a head.) Under a
+// threshold it is known which keys an event judges. So all sizes are known before the first score is
+// computed.
 //
 // Every key that may be evicted (a candidate: any key that is no sink) has a place, a row in the buffers of
 // the schedule. All keys that are born during a block get their places when the block begins. They first take

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -29,22 +30,24 @@ template <class T>
 class HeadOfT : public ObservedHead {
  public:
   HeadOfT(const ObservingSchedule& schedule, const WholeHead& head, std::span<DeathTime> deaths)
-      : schedule_(schedule),
-        q_((head.q.transpose(0, 1).to(kType) / head.rule.scale.divisor()).contiguous()),
+      : q_((head.q.transpose(0, 1).to(kType) / head.rule.scale.divisor()).contiguous()),
         k_(head.k.to(kType).contiguous()),
         group_(head.q.size(0)),
         window_(head.rule.window.value_or(schedule.chunking.n_tokens)),
         deaths_(deaths),
         received_(schedule.scorer.last_queries()) {}
 
-  void start_block(std::int64_t begin, std::int64_t end) override {
-    begin_ = begin;
-    end_ = end;
+  void start_block(const RowsToFollow& block) override {
+    block_ = &block;
     n_old_ = std::ssize(positions_);
-    for (auto j = begin; j < end; ++j) positions_.push_back(static_cast<std::int32_t>(j));
+    for (auto j = block.begin; j < block.end; ++j) positions_.push_back(static_cast<std::int32_t>(j));
     is_alive_.assign(positions_.size(), 1);
-    exponentials_ = at::empty({(end - begin) * group_, std::ssize(positions_)}, kType);
+    exponentials_ = at::empty({std::ssize(block.rows) * group_, std::ssize(positions_)}, kType);
     highest_.resize(size(exponentials_.size(0)) * n_key_tasks());
+    alive_.resize(size(n_old_));
+    std::iota(alive_.begin(), alive_.end(), 0);
+    alive_positions_.assign(positions_.begin(), positions_.begin() + n_old_);
+    next_column_ = n_old_;
   }
 
   std::size_t n_key_tasks() const override { return (positions_.size() + kTile - 1) / kTile; }
@@ -53,27 +56,51 @@ class HeadOfT : public ObservedHead {
     const auto first = task * kTile;
     const auto n_keys = std::min(kTile, positions_.size() - first);
     auto x = exponentials_.narrow(1, std::int64_t(first), std::int64_t(n_keys));
-    at::mm_out(x, q_.narrow(0, begin_, end_ - begin_).flatten(0, 1), keys(first, n_keys).t());
+    at::mm_out(x, queries(), keys(first, n_keys).t());
     auto* highest = highest_.data() + task * size(x.size(0));
     for (std::int64_t r = 0; r < x.size(0); ++r) {
-      const auto n_visible =
-          std::clamp<std::int64_t>(n_old_ + r / group_ + 1 - std::int64_t(first), 0, std::int64_t(n_keys));
-      const std::span row(x.template mutable_data_ptr<T>() + r * x.stride(0), size(n_visible));
-      const auto n_left = size(n_out_of_window(begin_ + r / group_, first, row.size()));
+      const auto i = block_->rows[size(r / group_)];
+      const auto n_seen =
+          std::clamp<std::int64_t>(n_visible(i) - std::int64_t(first), 0, std::int64_t(n_keys));
+      const std::span row(x.template mutable_data_ptr<T>() + r * x.stride(0), size(n_seen));
+      const auto n_left = size(n_out_of_window(i, first, row.size()));
       std::ranges::fill(row.first(n_left), T(0));
       highest[r] = exponentials(row.subspan(n_left));
     }
   }
 
-  void follow_rows() override {
-    alive_.clear();
-    for (std::int32_t c = 0; c < n_old_; ++c) alive_.push_back(c);
-    for (auto i = begin_; i < end_; ++i) {
-      alive_.push_back(static_cast<std::int32_t>(n_old_ + i - begin_));
-      add_row(i);
-      if (const auto e = schedule_.chunking.event_at(i + 1)) event(*e);
+  void follow(std::size_t r) override {
+    const auto i = block_->rows[r];
+    for (; next_column_ < n_visible(i); ++next_column_) {
+      alive_.push_back(static_cast<std::int32_t>(next_column_));
+      alive_positions_.push_back(positions_[size(next_column_)]);
     }
-    drop_the_dead();
+    add_row(i, std::int64_t(r));
+  }
+
+  std::int64_t n_alive() const override { return std::ssize(alive_); }
+
+  std::span<const std::int32_t> alive_positions() const override { return alive_positions_; }
+
+  std::span<double> received() override {
+    alive_received_.resize(alive_.size());
+    received_.sums(alive_, alive_received_);
+    return alive_received_;
+  }
+
+  void evict(std::int64_t e, std::span<const std::int32_t> dying) override {
+    for (const auto a : dying) {
+      const auto c = size(alive_[size(a)]);
+      deaths_[size(positions_[c])] = static_cast<DeathTime>(e);
+      is_alive_[c] = 0;
+    }
+    erase_indices(alive_, dying);
+    erase_indices(alive_positions_, dying);
+  }
+
+  void end_block() override {
+    positions_ = alive_positions_;
+    received_.keep(alive_);
   }
 
  private:
@@ -82,6 +109,21 @@ class HeadOfT : public ObservedHead {
   // If the sum of a row is smaller than this, the largest logit of the tiles belongs to a key that has died,
   // and the exponentials of keys that are alive may have been rounded to 0 (simd-inl.h).
   static constexpr T kLeastSum = static_cast<T>(sizeof(T) == 4 ? 1e-25 : 1e-280);
+
+  // How many columns query i of the block sees, if none has died.
+  std::int64_t n_visible(std::int64_t i) const { return n_old_ + i - block_->begin + 1; }
+
+  // Of the block's rows: [n_rows * group, d_head].
+  at::Tensor queries() const {
+    const auto& rows = block_->rows;
+    const auto n = std::ssize(rows);
+    if (rows.back() - rows.front() == n - 1) return q_.narrow(0, rows.front(), n).flatten(0, 1);
+    auto queries = at::empty({n * group_, q_.size(2)}, kType);
+    auto* to = queries.template mutable_data_ptr<T>();
+    for (const auto i : rows)
+      to = std::copy_n(q_.template const_data_ptr<T>() + i * q_.stride(0), q_.stride(0), to);
+    return queries;
+  }
 
   // The keys of the columns from `first` on: [n, d_head].
   at::Tensor keys(std::size_t first, std::size_t n) const {
@@ -98,19 +140,17 @@ class HeadOfT : public ObservedHead {
     return std::ranges::upper_bound(columns, i - window_) - columns.begin();
   }
 
-  // Adds what the alive keys receive from query i, summed over the query heads.
-  void add_row(std::int64_t i) {
-    const auto n_visible = size(n_old_ + i - begin_ + 1);
-    const auto n_tiles = (n_visible + kTile - 1) / kTile;
-    const std::span is_alive = std::span<const T>(is_alive_).first(n_visible);
-    const auto received = received_.next_row(n_visible);
+  // Adds what the alive keys receive from query i, the r-th row, summed over the query heads.
+  void add_row(std::int64_t i, std::int64_t r) {
+    const auto n_seen = size(n_visible(i));
+    const auto n_tiles = (n_seen + kTile - 1) / kTile;
+    const std::span is_alive = std::span<const T>(is_alive_).first(n_seen);
+    const auto received = received_.next_row(n_seen);
     scales_.assign(n_tiles * size(group_), 0);
-    const auto* rows =
-        exponentials_.template const_data_ptr<T>() + (i - begin_) * group_ * exponentials_.size(1);
+    const auto* rows = exponentials_.template const_data_ptr<T>() + r * group_ * exponentials_.size(1);
     for (std::int64_t g = 0; g < group_; ++g) {
-      const std::span row(rows + g * exponentials_.size(1), n_visible);
-      if (!scale(row, is_alive, (i - begin_) * group_ + g, size(g), n_tiles))
-        add_row_anew(i, g, is_alive, received);
+      const std::span row(rows + g * exponentials_.size(1), n_seen);
+      if (!scale(row, is_alive, r * group_ + g, size(g), n_tiles)) add_row_anew(i, g, is_alive, received);
     }
     add_scaled_rows<T>({rows, size(exponentials_.size(1)), size(group_), kTile}, scales_, is_alive, received);
   }
@@ -144,39 +184,14 @@ class HeadOfT : public ObservedHead {
     add_attention_row(std::span(logits.template mutable_data_ptr<T>(), n), bias_, received);
   }
 
-  void event(std::int64_t e) {
-    const auto event = schedule_.chunking.event(e);
-    if (!may_evict(schedule_.rule, event, std::ssize(alive_))) return;
-    alive_positions_.resize(alive_.size());
-    alive_received_.resize(alive_.size());
-    scores_.resize(alive_.size());
-    for (std::size_t a = 0; a < alive_.size(); ++a) alive_positions_[a] = positions_[size(alive_[a])];
-    received_.sums(alive_, alive_received_);
-    for (auto& sum : alive_received_) sum /= static_cast<double>(group_);
-    schedule_.scorer.score(event.n, alive_positions_, alive_received_, scores_);
-    const auto dying = evicted(schedule_.rule, event, alive_positions_, scores_);
-    for (const auto a : dying) {
-      deaths_[size(alive_positions_[size(a)])] = static_cast<DeathTime>(e);
-      is_alive_[size(alive_[size(a)])] = 0;
-    }
-    erase_indices(alive_, dying);
-  }
-
-  void drop_the_dead() {
-    std::vector<std::int32_t> positions;
-    for (const auto c : alive_) positions.push_back(positions_[size(c)]);
-    positions_ = std::move(positions);
-    received_.keep(alive_);
-  }
-
-  const ObservingSchedule& schedule_;
   const at::Tensor q_;  // [n_tokens, group, d_head], scaled
   const at::Tensor k_;  // [n_tokens, d_head]
   const std::int64_t group_;
   const std::int64_t window_;  // how many positions back a query sees; all of them without a window
   const std::span<DeathTime> deaths_;
-  std::int64_t begin_ = 0, end_ = 0;     // rows of the block
+  const RowsToFollow* block_ = nullptr;
   std::int64_t n_old_ = 0;               // columns of keys from before the block
+  std::int64_t next_column_ = 0;         // the first whose token has not come yet
   std::vector<std::int32_t> positions_;  // of the columns
   AttentionReceived received_;           // of the columns, summed over query heads
   std::vector<T> is_alive_;              // of the columns: 1, or 0 if evicted inside the block
@@ -187,7 +202,6 @@ class HeadOfT : public ObservedHead {
   std::vector<std::int32_t> alive_;  // ascending columns
   std::vector<std::int32_t> alive_positions_;
   std::vector<double> alive_received_;
-  std::vector<double> scores_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Makes a LayerPress of a scorer and a policy. Every KV head evicts for itself. Most methods are of this
-// kind.
+// Makes a LayerPress of a scorer and a policy. Every KV head evicts for itself, unless the heads of a layer
+// share their budgets. Most methods are of this kind.
 #pragma once
 
 #include <memory>

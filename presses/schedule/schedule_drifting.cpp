@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "presses/schedule/alive_list.h"
 #include "presses/schedule/drifting_plan.h"
@@ -15,9 +17,7 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 // Follows the alive keys of one KV head, block by block.
 class HeadEvictions {
  public:
-  HeadEvictions(const EvictionRule& rule, const Chunking& chunking, const DriftingPlan& plan,
-                std::span<DeathTime> deaths)
-      : rule_(rule), chunking_(chunking), plan_(plan), deaths_(deaths) {
+  HeadEvictions(const DriftingPlan& plan, std::span<DeathTime> deaths) : plan_(plan), deaths_(deaths) {
     std::ranges::fill(deaths, kNever);
   }
 
@@ -28,51 +28,57 @@ class HeadEvictions {
     return candidates_;
   }
 
-  // Makes the evictions of all events of the current block.
-  void evict(const DriftingBlock& block, DriftingScorer::Head& head) {
-    std::vector<std::int32_t> alive;  // indices into candidates_
-    for (std::int32_t c = 0; c < n_old_; ++c) alive.push_back(c);
-    auto next = static_cast<std::int32_t>(n_old_);
-    for (std::int64_t i = 0; i < block.n_events; ++i) {
-      const auto n = plan_.n[size(block.first_event + i)];
-      for (; next < std::ssize(candidates_) && candidates_[size(next)] < n; ++next) alive.push_back(next);
-      evict_at(block.first_event + i, size(i), head, alive);
-    }
-    std::vector<std::int32_t> positions;
-    for (const auto c : alive) positions.push_back(candidates_[size(c)]);
-    candidates_ = std::move(positions);
+  // The events of the block come in order: each is scored, and then evicts.
+  void begin_events() {
+    alive_.resize(size(n_old_));
+    std::iota(alive_.begin(), alive_.end(), 0);
+    positions_.assign(candidates_.begin(), candidates_.begin() + n_old_);
+    next_ = static_cast<std::int32_t>(n_old_);
   }
+
+  // Valid until the next call.
+  //   index : of the event in the block
+  RankedKeys score(const DriftingBlock& block, std::int64_t index, DriftingScorer::Head& head) {
+    const auto n = plan_.n[size(block.first_event + index)];
+    for (; next_ < std::ssize(candidates_) && candidates_[size(next_)] < n; ++next_) {
+      alive_.push_back(next_);
+      positions_.push_back(candidates_[size(next_)]);
+    }
+    scores_.resize(alive_.size());
+    head.score(size(index), alive_, scores_);
+    return {positions_, scores_};
+  }
+
+  // dying: ascending indices into the alive keys
+  void evict(std::int32_t event, std::span<const std::int32_t> dying) {
+    for (const auto a : dying) deaths_[size(positions_[size(a)])] = event;
+    erase_indices(alive_, dying);
+    erase_indices(positions_, dying);
+  }
+
+  // No candidate is younger than the last event.
+  void end_events() { candidates_ = positions_; }
 
  private:
-  void evict_at(std::int64_t event, std::size_t index, DriftingScorer::Head& head,
-                std::vector<std::int32_t>& alive) {
-    scores_.resize(alive.size());
-    head.score(index, alive, scores_);
-    positions_.resize(alive.size());
-    for (std::size_t i = 0; i < alive.size(); ++i) positions_[i] = candidates_[size(alive[i])];
-    const auto e = plan_.events[size(event)];
-    const auto dying = evicted(rule_, chunking_.event(e), positions_, scores_);
-    for (const auto a : dying) deaths_[size(positions_[size(a)])] = e;
-    erase_indices(alive, dying);
-  }
-
-  const EvictionRule& rule_;
-  const Chunking& chunking_;
   const DriftingPlan& plan_;
   const std::span<DeathTime> deaths_;
-  std::vector<std::int32_t> candidates_;  // of the block; between blocks the alive
-  std::int64_t n_old_ = 0;                // of them those from before the block
-  std::vector<std::int32_t> positions_;   // of the alive at an event
+  std::vector<std::int32_t> candidates_;
+  std::int64_t n_old_ = 0;               // candidates from before the block
+  std::int32_t next_ = 0;                // the first candidate whose token has not come yet
+  std::vector<std::int32_t> alive_;      // indices into candidates_
+  std::vector<std::int32_t> positions_;  // of the alive keys
   std::vector<double> scores_;
 };
 
+// Of a layer. If its heads share their budgets, all go through the stages together, and one task makes the
+// evictions of all.
 class DriftingRounds : public Rounds {
  public:
   DriftingRounds(const EvictionRule& rule, const Chunking& chunking, std::vector<DriftingHead> heads)
       : rule_(rule), chunking_(chunking), plan_(drifting_plan(rule_, rule.n_first, chunking_)) {
     heads_.reserve(heads.size());
     for (auto& head : heads)
-      heads_.push_back({std::move(head.start), nullptr, HeadEvictions(rule_, chunking_, plan_, head.deaths)});
+      heads_.push_back({std::move(head.start), nullptr, HeadEvictions(plan_, head.deaths)});
     if (plan_.blocks.empty()) return;
     for (std::size_t h = 0; h < heads_.size(); ++h) tasks_.push_back({h, Work::kStart, 0});
   }
@@ -93,7 +99,7 @@ class DriftingRounds : public Rounds {
         head.scores->run_key_task(part);
         break;
       case Work::kEvictions:
-        head.evictions.evict(plan_.blocks[head.block], *head.scores);
+        make_evictions(plan_.blocks[head.block], h);
         break;
     }
   }
@@ -132,7 +138,7 @@ class DriftingRounds : public Rounds {
         return begin_events(h, 0);
       case Stage::kFirstEvents:
         // Every other head is one round behind the others.
-        head.stage = h % 2 == 0 ? Stage::kKeys : Stage::kPause;
+        head.stage = is_together_ || h % 2 == 0 ? Stage::kKeys : Stage::kPause;
         if (head.stage == Stage::kKeys) begin_keys(h);
         return;
       case Stage::kPause:
@@ -140,7 +146,7 @@ class DriftingRounds : public Rounds {
         return begin_keys(h);
       case Stage::kKeys:
         head.stage = Stage::kEvictions;
-        tasks_.push_back({h, Work::kEvictions, 0});
+        if (!is_together_ || h == 0) tasks_.push_back({h, Work::kEvictions, 0});
         return begin_events(h, head.block + 1);
       case Stage::kEvictions:
         head.stage = ++head.block < plan_.blocks.size() ? Stage::kKeys : Stage::kEnd;
@@ -149,6 +155,21 @@ class DriftingRounds : public Rounds {
       case Stage::kEnd:
         return;
     }
+  }
+
+  // Of head h, or of all.
+  void make_evictions(const DriftingBlock& block, std::size_t h) {
+    const auto heads = is_together_ ? std::span(heads_) : std::span(heads_).subspan(h, 1);
+    for (auto& head : heads) head.evictions.begin_events();
+    std::vector<RankedKeys> ranked(heads.size());
+    for (std::int64_t i = 0; i < block.n_events; ++i) {
+      const auto e = plan_.events[size(block.first_event + i)];
+      for (std::size_t k = 0; k < heads.size(); ++k)
+        ranked[k] = heads[k].evictions.score(block, i, *heads[k].scores);
+      const auto dying = evicted_of_layer(rule_, chunking_.event(e), ranked);
+      for (std::size_t k = 0; k < heads.size(); ++k) heads[k].evictions.evict(e, dying[k]);
+    }
+    for (auto& head : heads) head.evictions.end_events();
   }
 
   void begin_events(std::size_t h, std::size_t block) {
@@ -172,6 +193,7 @@ class DriftingRounds : public Rounds {
   const EvictionRule rule_;
   const Chunking chunking_;
   const DriftingPlan plan_;
+  const bool is_together_ = shares_heads(rule_);
   std::vector<Head> heads_;
   std::vector<Task> tasks_;
 };

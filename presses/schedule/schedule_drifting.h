@@ -25,7 +25,8 @@ struct DriftingHead {
 // Returns the rounds that decide all KV heads of a layer. For each head a block takes two rounds. The first
 // computes the parts of the scores, cut into tasks by keys. The second makes the evictions, in one task;
 // beside it other tasks prepare the query statistics of the next block. Every other head is one round behind
-// the others, so that threads that find no evictions to make find keys. A task throws std::domain_error if a
+// the others, so that threads that find no evictions to make find keys. Heads that share their budgets go
+// through the rounds together, and one task makes the evictions of all. A task throws std::domain_error if a
 // score is NaN.
 std::unique_ptr<Rounds> drifting_rounds(const EvictionRule& rule, const Chunking& chunking,
                                         std::vector<DriftingHead> heads);

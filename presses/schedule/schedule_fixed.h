@@ -1,4 +1,5 @@
-// Computes death times under fixed scores: scores that a token gets once, and that never change.
+// Computes death times under fixed scores: scores that a token gets once, and that never change. A position
+// that the rule protects is not ranked by its score yet, so scores may also come late.
 #pragma once
 
 #include <cstdint>
@@ -17,5 +18,13 @@ namespace kvcompare {
 // Throws std::domain_error if an event has to rank a score that is NaN.
 void schedule_fixed(const EvictionRule& rule, const Chunking& chunking, std::span<const double> scores,
                     std::span<DeathTime> deaths);
+
+// Decides all heads of a layer, which share their budgets.
+struct FixedHead {
+  std::span<const double> scores;
+  std::span<DeathTime> deaths;
+};
+void schedule_fixed_layer(const EvictionRule& rule, const Chunking& chunking,
+                          std::span<const FixedHead> heads);
 
 }  // namespace kvcompare

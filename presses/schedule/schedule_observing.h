@@ -24,7 +24,9 @@ struct ObservingHead {
 // Returns the rounds that decide all KV heads of a layer; the heads go through blocks of rows together. A
 // block takes two rounds. The first computes logits and exponentials for all keys that may be alive, cut into
 // tasks by head and by keys. The second has one task a head, which follows the rows: for each row it sums
-// over the alive keys, adds what each key receives, and evicts. The softmax is in float32, or in float64 if q
+// over the alive keys, adds what each key receives, and evicts. It has one task for the whole layer where the
+// heads are decided together: they share their budgets, or the scorer takes the mean over all of them. Rows
+// of queries that count at no event that evicts are left out. The softmax is in float32, or in float64 if q
 // is. A task throws std::domain_error if a score is NaN. scorer outlives the rounds.
 std::unique_ptr<Rounds> observing_rounds(const EvictionRule& rule, const Chunking& chunking,
                                          const ObservingScorer& scorer, std::vector<ObservingHead> heads);

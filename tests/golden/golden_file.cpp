@@ -25,6 +25,10 @@ void set_flag(FlagsAndChunks& run, const std::string& name, const json& value) {
   offer("cache_size", run.cache_size);
   offer("protect_first", run.protect_first);
   offer("protect_last", run.protect_last);
+  offer("layer_budgets", run.layer_budgets);
+  offer("pyramid_beta", run.pyramid_beta);
+  offer("head_budgets", run.head_budgets);
+  offer("alpha_safeguard", run.alpha_safeguard);
   if (name == "protocol" || name == "budget_counts" || name == "context_length") {
     known = true;
     if (name == "protocol") run.protocol.kind = parse_protocol(value.get<std::string>()).value();
@@ -32,12 +36,14 @@ void set_flag(FlagsAndChunks& run, const std::string& name, const json& value) {
       run.protocol.budget_counts = parse_budget_counts(value.get<std::string>()).value();
     if (name == "context_length") run.n_context = value.get<std::int64_t>();
   }
-  for (const char* flag :
-       {"n_sink", "kvzap_n_sink", "n_future_positions", "use_covariance", "use_vnorm", "seed"})
+  for (const char* flag : {"n_sink", "kvzap_n_sink", "n_future_positions", "use_covariance", "use_vnorm",
+                           "seed", "recent_share", "window_size", "kernel_size", "lag_size"})
     if (name == flag) {
       known = true;
       if (value.is_boolean())
         run.set(name, value.get<bool>());
+      else if (value.is_number_float())
+        run.set(name, value.get<double>());
       else
         run.set(name, value.get<std::uint64_t>());
     }

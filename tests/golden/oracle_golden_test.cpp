@@ -141,7 +141,8 @@ std::vector<std::string> models() {
   std::vector<std::string> names;
   for (const TinyModelPreset& preset : tiny_model_presets()) names.emplace_back(preset.name);
   names.insert(names.end(), {"stories260K", "stories260K-bf16-sharded", "stories260K-f16-untied",
-                             "llama-protocols", "qwen3-protocols", "stories260K-protocols"});
+                             "llama-protocols", "qwen3-protocols", "stories260K-protocols", "llama-budgets",
+                             "mistral-budgets", "qwen2-budgets", "qwen3-budgets", "stories260K-budgets"});
   return names;
 }
 

@@ -17,6 +17,7 @@ WHOLE = 4096        # a chunk size that no sample reaches
 RATIO_METHODS = ["random", "streaming_llm", "expected_attention", "observed_attention", "knorm"]
 TRAINED_SCORER_SEED = 11
 WITH_PROTOCOLS = ["llama", "qwen3"]
+WITH_BUDGETS = ["llama", "mistral", "qwen2", "qwen3"]
 
 
 def main_cases(chunk_sizes):
@@ -69,6 +70,41 @@ def protocol_cases(threshold_of):
             yield method, {"chunk_size": 1, **flags}
 
 
+NEW_METHODS = ["h2o", "tova", "snapkv", "keydiff", "lagkv"]
+SHORT = {"window_size": 5, "kernel_size": 3, "lag_size": 7}     # windows and partitions that matter in short samples
+# Of two keys keydiff's scores are a tie in real arithmetic, which the oracle's rounding decides: more than one key always stays.
+FIRST = {"protect_first": 2}
+
+
+def budget_cases():
+    """Methods that observe, drift or score late, and budgets that layers and heads share."""
+    def flags_of():
+        yield {"chunk_size": 1, "policy": "ratio"}
+        yield {"chunk_size": 3, "policy": "ratio", "compression_ratio": 0.75}
+        yield {"chunk_size": 8, "policy": "size", "cache_size": 12}
+        yield {"chunk_size": WHOLE, "policy": "ratio"}
+        yield {"chunk_size": 1, "policy": "size", "cache_size": 12, "protect_last": 7, "protocol": "generate", "context_length": 9}
+        yield {"chunk_size": 1, "policy": "ratio", "protocol": "prefill", "context_length": 24}
+
+    shares = [{}, {"head_budgets": "adaptive"}, {"layer_budgets": "pyramid", "pyramid_beta": 3.0},
+              {"layer_budgets": "pyramid", "head_budgets": "adaptive", "alpha_safeguard": 0.5}]
+    for method in NEW_METHODS:
+        for i, flags in enumerate(flags_of()):
+            for share in shares if i < 2 else [shares[0], shares[3]]:
+                yield method, {**flags, **share, **SHORT, **(FIRST if method == "keydiff" else {})}
+    for method in RATIO_METHODS + ["kvzap"]:
+        for i, flags in enumerate(flags_of()):
+            yield method, {**flags, **shares[1 + i % 3]}
+    yield "h2o", {"chunk_size": 3, "recent_share": 0.0}
+    yield "h2o", {"chunk_size": 1, "recent_share": 0.8, "policy": "size", "cache_size": 9}
+    yield "snapkv", {"chunk_size": 1}
+    yield "snapkv", {"chunk_size": 1, "window_size": 1, "kernel_size": 1}
+    yield "snapkv", {"chunk_size": 3, "window_size": 2, "kernel_size": 4, "compression_ratio": 0.8}
+    yield "lagkv", {"chunk_size": 1, "lag_size": 1, "n_sink": 0}
+    yield "lagkv", {"chunk_size": 1}
+    yield "keydiff", {"chunk_size": 3, "policy": "threshold", "threshold": -0.4, "sliding_window_size": WINDOW}
+
+
 def thresholds(oracle, model, ids):
     return {method: near_ties.median_score(oracle, model, ids, method, {"chunk_size": 3, "sliding_window_size": WINDOW})
             for method in RATIO_METHODS} | {"kvzap": -7.0}
@@ -108,6 +144,14 @@ def make_tiny_protocols(oracle, maker, name, scratch):
     write_golden(f"{name}-protocols", {"preset": name, "weights": digest}, list(run_cases(oracle, folder, folder / "scorer", samples, cases)))
 
 
+def make_tiny_budgets(oracle, maker, name, scratch):
+    folder = scratch / f"{name}-budgets"
+    digest = subprocess.run([maker, name, folder], check=True, capture_output=True, text=True).stdout.strip()
+    samples = [json.loads(line)["input_ids"] for line in (folder / "data.jsonl").read_text().splitlines()]
+    write_golden(f"{name}-budgets", {"preset": name, "weights": digest},
+                 list(run_cases(oracle, folder, folder / "scorer", samples, budget_cases())))
+
+
 def make_tiny(oracle, maker, name, scratch):
     folder = scratch / name
     digest = subprocess.run([maker, name, folder], check=True, capture_output=True, text=True).stdout.strip()
@@ -123,11 +167,11 @@ def story_ids(assets, n_stories, n_tokens):
     return [tokenizer.encode(json.loads(line)["text"]).ids[: n_tokens - 17 * i] for i, line in enumerate(lines)]
 
 
-def make_trained(oracle, maker, assets, scratch, protocols_only):
+def make_trained(oracle, maker, assets, scratch, only):
     """A trained model that lies outside the project; ids and scorer are ours."""
     samples = story_ids(assets, 3, 120)
     models = [("stories260K", [1, 3, 8, WHOLE]), ("stories260K-bf16-sharded", [8]), ("stories260K-f16-untied", [8])]
-    for name, chunk_sizes in models[: 1 if protocols_only else None]:
+    for name, chunk_sizes in models[: 1 if only else None]:
         folder, scorer = assets / "models" / name, scratch / (name + "-scorer")
         config = json.loads((folder / "config.json").read_text())
         shape = [config["num_hidden_layers"], config["num_key_value_heads"], config["hidden_size"], TRAINED_SCORER_SEED]
@@ -137,10 +181,13 @@ def make_trained(oracle, maker, assets, scratch, protocols_only):
         if len(chunk_sizes) > 1:
             cases += variant_cases(thresholds(oracle, oracle.Model(folder), samples[0]))
         header = {"asset": f"models/{name}", "scorer": shape, "weights": digest, "ids": samples}
-        if name == "stories260K":
+        if name == "stories260K" and only != "protocols":
+            write_golden(f"{name}-budgets", {**header, "ids": samples[1:]},
+                         list(run_cases(oracle, folder, scorer, samples[1:], budget_cases())))
+        if name == "stories260K" and only != "budgets":
             of_protocols = protocol_cases(thresholds(oracle, oracle.Model(folder), samples[0]))
             write_golden(f"{name}-protocols", header, list(run_cases(oracle, folder, scorer, samples, of_protocols)))
-        if protocols_only:
+        if only:
             continue
         write_golden(name, header, list(run_cases(oracle, folder, scorer, samples, cases)))
 
@@ -150,18 +197,20 @@ def main():
     parser.add_argument("--oracle", required=True)
     parser.add_argument("--maker", required=True)
     parser.add_argument("--assets", type=Path)
-    parser.add_argument("--protocols_only", action="store_true", help="the files NAME-protocols.json alone")
+    parser.add_argument("--only", choices=["protocols", "budgets"], help="the files NAME-protocols.json, or NAME-budgets.json, alone")
     args = parser.parse_args()
     torch.set_num_threads(1)
     oracle = near_ties.load_oracle(args.oracle)
     presets = subprocess.run([args.maker, "--list"], check=True, capture_output=True, text=True).stdout.split()
     with tempfile.TemporaryDirectory() as scratch:
-        for name in [] if args.protocols_only else presets:
+        for name in [] if args.only else presets:
             make_tiny(oracle, args.maker, name, Path(scratch))
-        for name in WITH_PROTOCOLS:
+        for name in [] if args.only == "budgets" else WITH_PROTOCOLS:
             make_tiny_protocols(oracle, args.maker, name, Path(scratch))
+        for name in [] if args.only == "protocols" else WITH_BUDGETS:
+            make_tiny_budgets(oracle, args.maker, name, Path(scratch))
         if args.assets:
-            make_trained(oracle, args.maker, args.assets, Path(scratch), args.protocols_only)
+            make_trained(oracle, args.maker, args.assets, Path(scratch), args.only)
 
 
 if __name__ == "__main__":

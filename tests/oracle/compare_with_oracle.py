@@ -23,7 +23,9 @@ import near_ties
 
 NLL_TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 SCORE_ERROR = {"float64": 1e-13, "float32": 1e-5}
-METHODS = ["baseline", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm", "kvzap"]
+METHODS = ["baseline", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm", "kvzap", "h2o", "tova", "snapkv",
+           "keydiff", "lagkv"]
+WITHOUT_THRESHOLD = {"h2o", "tova", "snapkv", "lagkv"}          # they protect their latest keys
 SHAPES = [(4, 4), (4, 2), (8, 2), (7, 1), (6, 3), (14, 2)]     # query heads, KV heads
 WHOLE = 4096
 
@@ -88,29 +90,35 @@ def given_bench(args, oracle):
 
 def draw_runs(rng, oracle, bench, chunk):
     """(methods, flags) of each run: all methods under their own policies, under ratio and size, and one method under threshold; then, in
-    each protocol, all under ratio and size and one under threshold, with protected positions."""
+    each protocol, all under ratio and size and one under threshold, with protected positions; with uniform and other budgets."""
     def common():
         return {"chunk_size": chunk, "compression_ratio": rng.choice([0.25, 0.5, 0.75, 0.9, round(rng.random() * 0.95, 3)]),
                 "n_sink": rng.choice([0, 1, 4, 4, 9]), "kvzap_n_sink": rng.choice([0, 0, 3]),
                 "sliding_window_size": rng.choice([0, 1, 5, 8, 20, 128]), "n_future_positions": rng.choice([1, 16, 512]),
                 "use_covariance": rng.random() < 0.7, "use_vnorm": rng.random() < 0.7, "seed": rng.getrandbits(64),
-                "kvzap_scorer_model": str(bench.scorer)}
+                "kvzap_scorer_model": str(bench.scorer), "recent_share": rng.choice([0, 0.25, 0.5, 0.5, 1, round(rng.random(), 3)]),
+                "window_size": rng.choice([1, 2, 4, 4, 8, 64]), "kernel_size": rng.choice([1, 2, 3, 5, 5, 7]),
+                "lag_size": rng.choice([1, 2, 3, 4, 8, 8, 128])}
+
+    def budgets():
+        return {"layer_budgets": rng.choice(["uniform", "pyramid"]), "pyramid_beta": rng.choice([1, 1.5, 4, 20, 20, 60]),
+                "head_budgets": rng.choice(["uniform", "adaptive"]), "alpha_safeguard": rng.choice([0, 0.2, 0.2, 0.5, 1, round(rng.random(), 3)])}
 
     longest = max(bench.samples, key=len)
     draws = common()
     kvzap = near_ties.median_score(oracle, bench.oracle_model, longest, "kvzap", {**draws, "sliding_window_size": 0})
     yield METHODS, {**draws, "threshold": kvzap}
-    yield METHODS, {**common(), "policy": "ratio"}
-    method, draws = rng.choice(METHODS[1:]), common()
+    yield METHODS, {**common(), "policy": "ratio", **budgets()}
+    method, draws = rng.choice([m for m in METHODS[1:] if m not in WITHOUT_THRESHOLD]), common()
     middle = near_ties.median_score(oracle, bench.oracle_model, longest, method, {**draws, "sliding_window_size": 0})
     yield ["baseline", method], {**draws, "policy": "threshold", "threshold": middle}
-    yield METHODS, {**common(), "policy": "size", "cache_size": rng.choice([1, 4, 10, 25, 100])}
+    yield METHODS, {**common(), "policy": "size", "cache_size": rng.choice([1, 4, 10, 25, 100]), **budgets()}
     for protocol in ("decode", "prefill", "generate"):
         for policy in ("ratio", "size", "threshold"):
             draws = {**common(), "policy": policy, "cache_size": rng.choice([1, 4, 10, 25]), "threshold": middle,
                      "protect_first": rng.choice([0, 0, 3, 12]), "protect_last": rng.choice([0, 0, 1, 7, 30]), "protocol": protocol,
                      "budget_counts": rng.choice(["all", "generated"]), "context_length": rng.choice(["all", 1, 5, 17, 17, 30])}
-            yield (["baseline", method] if policy == "threshold" else METHODS), draws
+            yield (["baseline", method] if policy == "threshold" else METHODS), {**draws, **(budgets() if policy != "threshold" else {})}
 
 
 # ---------------------------------------------------------------- running and comparing

@@ -18,6 +18,7 @@ DEFAULTS = dict(chunk_size=1, compression_ratio=0.5, threshold=-7.0, sliding_win
                 layer_budgets="uniform", pyramid_beta=20.0, head_budgets="uniform", alpha_safeguard=0.2, recent_share=0.5,
                 window_size=64, kernel_size=5, lag_size=128)
 EXACT = {"random", "streaming_llm"}             # their scores are integers of at most 24 bits, scaled
+OF_WEIGHTS = {"observed_attention", "h2o", "tova", "snapkv"}    # scores that are sums of weights: errors are relative
 KNORM_STEPS = [10.0**e * m for e in range(-8, -3) for m in (1, 3)] + [1e-3]
 
 
@@ -60,31 +61,78 @@ class WatchedPolicy:
         self.policy.evict(cache, scorer, n)
         if scorer.last is None:
             return
-        start, stop = 0, n - self.policy.protect_last if self.threshold is None else n
+        start, stop = 0, n
         if self.threshold is not None:
             start, stop = self.judged.get(id(cache), 0), n - self.window
             self.judged[id(cache)] = stop
+        else:
+            budget = self.policy.budget(n, cache.layer, cache.model.layers, scorer)
+            stop = min(n - self.policy.protect_last, scorer.protected_from(n, budget))
+        first, heads = max(start, scorer.n_sink, self.policy.protect_first), []
         for h, row in enumerate(scorer.last):
-            at = [i for i, j in enumerate(before[h]) if max(start, scorer.n_sink, self.policy.protect_first) <= j < stop]
+            at = [i for i, j in enumerate(before[h]) if first <= j < stop]
             body, row = [before[h][i] for i in at], row[at]
             scorer.seen += row.tolist()
-            if self.method not in EXACT and body:
-                self.nearest = min(self.nearest, self.gap(cache, h, body, row, set(cache.alive[h])))
+            heads.append((h, body, row, set(cache.alive[h])))
+        if self.method in EXACT:
+            return
+        if self.method == "lagkv":
+            self.nearest = min(self.nearest, self.lag_gap(cache, scorer.scorer, n))
+        elif self.threshold is None and self.policy.heads == "adaptive":
+            self.nearest = min(self.nearest, self.shared_gap(cache, before, heads, int(self.policy.alpha * budget), stop, first))
+        else:
+            self.nearest = min([self.nearest, *(self.gap(cache, *head) for head in heads if head[1])])
+
+    def scale(self, s):
+        return abs(s) if self.method in OF_WEIGHTS else max(1.0, abs(s))
+
+    def distance(self, a, b):
+        return (a - b) / max(self.scale(a), self.scale(b), 1e-300)
 
     def gap(self, cache, h, body, row, kept):
         if self.method == "knorm":
             return self.knorm_gap(cache.raw_keys[h, body].norm(dim=-1), body, kept)
-        scale = (lambda s: abs(s)) if self.method == "observed_attention" else (lambda s: max(1.0, abs(s)))
         if self.threshold is not None:
-            return min(abs(s - self.threshold) / max(scale(s), scale(self.threshold), 1e-300) for s in row.tolist())
-        stay = [s for s, j in zip(row.tolist(), body) if j in kept]
-        go = [s for s, j in zip(row.tolist(), body) if j not in kept]
+            return min(abs(self.distance(s, self.threshold)) for s in row.tolist())
+        return self.gap_between([s for s, j in zip(row.tolist(), body) if j in kept], [s for s, j in zip(row.tolist(), body) if j not in kept])
+
+    def gap_between(self, stay, go):
         if not stay or not go:
             return math.inf
         pairs = [(min(stay), max((s for s in go if s < min(stay)), default=-math.inf)),
                  (min((s for s in stay if s > max(go)), default=math.inf), max(go))]
-        return min((a - b) / max(scale(a), scale(b), 1e-300) for a, b in pairs if math.isfinite(a - b)) \
-            if any(math.isfinite(a - b) for a, b in pairs) else math.inf
+        return min((self.distance(a, b) for a, b in pairs if math.isfinite(a - b)), default=math.inf)
+
+    def shared_gap(self, cache, before, heads, n_safe, stop, first):
+        """Of heads that share their budgets: within the rank of all, and at the border of each head's safe keys."""
+        stay, go, nearest = [], [], math.inf
+        for h, body, row, kept in heads:
+            if not body:
+                continue
+            if self.method == "knorm":
+                nearest = min(nearest, self.knorm_gap(cache.raw_keys[h, body].norm(dim=-1), body, kept))
+            n_above = sum(j < first or j >= stop for j in before[h])
+            order = sorted(zip(row.tolist(), body), key=lambda entry: (-entry[0], entry[1]))
+            n_safe_here = max(0, min(len(order), n_safe - n_above))
+            safe, others = order[:n_safe_here], order[n_safe_here:]
+            if safe and others and any(j not in kept for _, j in others):
+                nearest = min(nearest, self.gap_between([s for s, _ in safe], [s for s, _ in others]))
+            stay += [s for s, j in others if j in kept]
+            go += [s for s, j in others if j not in kept]
+        return min(nearest, self.gap_between(stay, go))
+
+    def lag_gap(self, cache, scorer, n):
+        """The score is a rank: what counts is how far apart in its partition two neighbours in rank are."""
+        nearest = math.inf
+        for p in range(scorer.n_scored(n)):
+            here = slice(scorer.n_sink + p * scorer.lag, scorer.n_sink + (p + 1) * scorer.lag)
+            after = slice(here.stop, here.stop + scorer.lag)
+            for h in range(len(cache.alive)):
+                s = scorer.spread(cache.keys[h, here], cache.keys[h, after]) + scorer.spread(cache.values[h, here], cache.values[h, after])
+                gaps = s.sort().values.diff()
+                gaps = gaps[gaps > 0]
+                nearest = min(nearest, gaps.min().item() if len(gaps) else math.inf)
+        return nearest
 
     def knorm_gap(self, norms, body, kept):
         """The score is rounded: what counts is how far a norm is from where it would round otherwise."""

@@ -189,7 +189,7 @@ class Prefill(unittest.TestCase):
         cls.data.write_text("".join(json.dumps({"input_ids": ids}) + "\n" for ids in cls.samples))
 
     def ours(self, method, ratio):
-        out = self.folder / f"{method}-{ratio}"
+        out = self.folder / f"{method.replace(':', '-')}-{ratio}"
         run(BUILD / "kvcompare", "--model_name", DEMO / "model", "--data_path", self.data, "--methods", method, "--compression_ratio", ratio,
             "--protocol", "prefill", "--context_length", self.context, "--dtype", "float64", "--save_token_nll", "--output_dir", out,
             "--log_level", "error", "--no_progress")
@@ -197,15 +197,15 @@ class Prefill(unittest.TestCase):
         by_sample = {record["unit"][0]: record["values"]["token_nll"] for record in records if record.get("unit", [0, "baseline"])[1] != "baseline"}
         return [by_sample[i][-(len(ids) - self.context):] for i, ids in enumerate(self.samples)]
 
-    def check(self, method, press_of, is_left_out=lambda ids, ratio: False):
+    def check(self, method, press_of, is_left_out=lambda ids, ratio: False, ratios=RATIOS, model=None):
         import torch
         worst, n_compared = 0, 0
-        for ratio in RATIOS:
+        for ratio in ratios:
             ours = self.ours(method, ratio)
             for ids, nll in zip(self.samples, ours):
                 if is_left_out(ids, ratio):
                     continue
-                theirs = nll_after_context(self.model, press_of(ratio), ids, self.context)
+                theirs = nll_after_context(model or self.model, press_of(ratio), ids, self.context)
                 worst = max(worst, (torch.tensor(nll, dtype=torch.float64) - theirs).abs().max().item())
                 n_compared += len(nll)
         print(f"{method}: largest difference of a token's NLL {worst:.1e} over {n_compared} tokens", file=sys.stderr)
@@ -225,6 +225,41 @@ class Prefill(unittest.TestCase):
         from kvpress import ExpectedAttentionPress
         self.check("expected_attention", lambda ratio: ExpectedAttentionPress(compression_ratio=ratio, n_future_positions=512, n_sink=4,
                                                                               epsilon=0.0))
+
+
+    def test_snapkv(self):
+        from kvpress import SnapKVPress
+        self.check("snapkv:window_size=4", lambda ratio: SnapKVPress(compression_ratio=ratio, window_size=4))
+        self.check("snapkv:window_size=2:kernel_size=3", lambda ratio: SnapKVPress(compression_ratio=ratio, window_size=2, kernel_size=3))
+
+    def test_tova(self):
+        from kvpress import TOVAPress
+        self.check("tova", lambda ratio: TOVAPress(compression_ratio=ratio))
+
+    def test_keydiff(self):
+        from kvpress import KeyDiffPress
+        self.check("keydiff", lambda ratio: KeyDiffPress(compression_ratio=ratio))
+
+    def test_lagkv_where_no_two_partitions_tie(self):
+        """A rank is there once in each partition, and kvpress's choice among equal scores is anybody's guess: so whole ranks go."""
+        from kvpress import LagKVPress
+        n_sink, lag = 4, 4
+        n_partitions = (self.context - n_sink) // lag - 1
+        ratios = [round((rank * n_partitions - 0.5) / self.context, 6) for rank in range(1, lag)]
+        self.check(f"lagkv:lag_size={lag}", lambda ratio: LagKVPress(compression_ratio=ratio, n_sink=n_sink, lag_size=lag), ratios=ratios)
+
+    def test_adakv(self):
+        """kvpress masks keys that only some heads evict, which its patch of eager attention cannot."""
+        import torch
+        from kvpress import AdaKVPress, ExpectedAttentionPress, KeyDiffPress, SnapKVPress
+        from transformers import AutoModelForCausalLM
+        model = AutoModelForCausalLM.from_pretrained(DEMO / "model", dtype=torch.float64, attn_implementation="sdpa").eval()
+        self.check("adakv:window_size=4", lambda ratio: AdaKVPress(SnapKVPress(compression_ratio=ratio, window_size=4)), model=model)
+        self.check("keydiff:head_budgets=adaptive:alpha_safeguard=0.5",
+                   lambda ratio: AdaKVPress(KeyDiffPress(compression_ratio=ratio), alpha_safeguard=0.5), model=model)
+        self.check("expected_attention:head_budgets=adaptive",
+                   lambda ratio: AdaKVPress(ExpectedAttentionPress(compression_ratio=ratio, n_future_positions=512, n_sink=4, epsilon=0.0)),
+                   model=model)
 
 
 if __name__ == "__main__":

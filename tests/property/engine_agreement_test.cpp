@@ -87,8 +87,27 @@ class EngineAgreement : public testing::TestWithParam<std::int64_t> {  // query 
   ModelForTest loaded_;
 };
 
-const std::vector<std::string> kMethods = {
-    "baseline", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm", "kvzap"};
+const std::vector<std::string> kMethods = {"baseline",
+                                           "random",
+                                           "streaming_llm",
+                                           "expected_attention",
+                                           "observed_attention",
+                                           "knorm",
+                                           "kvzap",
+                                           "h2o",
+                                           "tova",
+                                           "snapkv",
+                                           "keydiff",
+                                           "lagkv"};
+
+bool has_threshold(const std::string& name) { return !find_method(name)->protects_latest; }
+
+// Windows and partitions that matter in short samples.
+void set_short_windows(MethodFlags& run) {
+  run.set("window_size", 7);
+  run.set("kernel_size", 3);
+  run.set("lag_size", 9);
+}
 
 // Every method under both policies, around the borders of tiles and blocks.
 TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
@@ -101,12 +120,15 @@ TEST_P(EngineAgreement, OfEveryMethodPolicyAndChunkAtTheBordersOfBlocks) {
         for (const auto& name : kMethods) {
           // The smallest steps take longest: every length and every chunk, not every pair of both.
           if (chunk_size < 8 && n_tokens > 100 && (n_tokens + chunk_size + group) % 4 != 0) continue;
+          if (policy == std::string("threshold") && !has_threshold(name)) continue;
           FlagsAndChunks run;
           run.chunk_size = chunk_size;
           run.policy = policy;
           run.sliding_window_size = 20;
           run.set("kvzap_n_sink", 2);
+          set_short_windows(run);
           run.threshold = name == "knorm"                ? -2.5
+                          : name == "keydiff"            ? -0.3
                           : name == "streaming_llm"      ? 60
                           : name == "random"             ? 0.5
                           : name == "kvzap"              ? 0
@@ -141,6 +163,12 @@ INSTANTIATE_TEST_SUITE_P(Groups, EngineAgreement,
                          testing::Values(std::int64_t{1}, std::int64_t{2}, std::int64_t{4}, std::int64_t{7}),
                          [](const auto& param) { return std::to_string(param.param) + "_query_heads"; });
 
+// Whether scores of different engines are the same in float32.
+bool is_exact(const std::string& name) {
+  return name == "baseline" || name == "random" || name == "streaming_llm" || name == "knorm" ||
+         name == "kvzap";
+}
+
 // The kernels are compiled for every instruction set; here all that this machine can run, not only the best.
 TEST(InstructionSets, AllAgree) {
   std::mt19937_64 generator(property_seed());
@@ -156,13 +184,13 @@ TEST(InstructionSets, AllAgree) {
   FlagsAndChunks run;
   run.threshold = 0;
   run.sliding_window_size = 20;
+  set_short_windows(run);
   on_every_simd_target([&] {
     for (const auto& name : kMethods) {
       SCOPED_TRACE(name);
       const auto method = make_method_spec(*find_method(name), run);
       expect_agreement(loaded, 1, sample, method);
-      if (name == "expected_attention" || name == "observed_attention")
-        continue;  // rounding may reorder float32 scores
+      if (!is_exact(name)) continue;  // rounding may reorder float32 scores
       const auto exact = make_engine(EngineKind::kStepwise, loaded, 1)->run(sample, method).numbers.total_nll;
       EXPECT_NEAR(make_engine(EngineKind::kTiled, loaded_float, 1)->run(sample, method).numbers.total_nll,
                   exact, 1e-4 * exact);
@@ -185,7 +213,7 @@ TEST(RandomAgreement, OfAnyModelMethodAndParameters) {
       FlagsAndChunks run;
       run.chunk_size = 1 + up_to(up_to(2) == 0 ? 4 : 90);
       run.compression_ratio = static_cast<double>(up_to(95)) / 100;
-      run.policy = name == "kvzap" ? "threshold" : up_to(3) == 0 ? "threshold" : "auto";
+      run.policy = name == "kvzap" || (up_to(3) == 0 && has_threshold(name)) ? "threshold" : "auto";
       run.threshold = name == "kvzap" ? 0 : name == "streaming_llm" ? 30 : -3;
       run.sliding_window_size = up_to(40);
       run.set("n_sink", up_to(9));
@@ -194,6 +222,10 @@ TEST(RandomAgreement, OfAnyModelMethodAndParameters) {
       run.set("use_covariance", up_to(3) > 0);
       run.set("use_vnorm", up_to(3) > 0);
       run.set("seed", generator());
+      run.set("recent_share", static_cast<double>(up_to(11)) / 10);
+      run.set("window_size", 1 + up_to(40));
+      run.set("kernel_size", 1 + up_to(8));
+      run.set("lag_size", 1 + up_to(30));
       const Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(200), spec.vocab)};
       SCOPED_TRACE(name + ", round " + std::to_string(round) + ", chunk_size " +
                    std::to_string(run.chunk_size) + ", T " + std::to_string(sample.ids.size()) +
@@ -204,7 +236,8 @@ TEST(RandomAgreement, OfAnyModelMethodAndParameters) {
   }
 }
 
-// Every method under every policy in each protocol, with contexts, chunks and protected positions at random.
+// Every method under every policy in each protocol, with contexts, chunks, protected positions and shared
+// budgets at random.
 TEST(RandomAgreement, OfAnyProtocolAndProtection) {
   at::set_num_threads(1);
   std::mt19937_64 generator(property_seed());
@@ -221,6 +254,7 @@ TEST(RandomAgreement, OfAnyProtocolAndProtection) {
       for (const char* policy : {"ratio", "size", "threshold"})
         for (const auto kind : {ProtocolKind::kDecode, ProtocolKind::kPrefill, ProtocolKind::kGenerate}) {
           if (name == "kvzap" && policy != std::string("threshold")) continue;  // as above
+          if (policy == std::string("threshold") && !has_threshold(name)) continue;
           FlagsAndChunks run;
           run.chunk_size = 1 + up_to(up_to(2) == 0 ? 4 : 60);
           run.policy = policy;
@@ -230,6 +264,12 @@ TEST(RandomAgreement, OfAnyProtocolAndProtection) {
           run.sliding_window_size = up_to(20);
           run.protect_first = up_to(2) * up_to(20);
           run.protect_last = up_to(2) * up_to(20);
+          run.layer_budgets = up_to(2) == 0 ? "uniform" : "pyramid";
+          run.pyramid_beta = static_cast<double>(1 + up_to(30));
+          run.head_budgets = up_to(2) == 0 ? "uniform" : "adaptive";
+          run.alpha_safeguard = static_cast<double>(up_to(11)) / 10;
+          run.set("window_size", 1 + up_to(20));
+          run.set("lag_size", 1 + up_to(12));
           Sample sample{SampleIndex(up_to(100)), random_sample(generator, 2 + up_to(150), spec.vocab)};
           sample.n_context = 1 + up_to(std::ssize(sample.ids));
           put_random_evidence(generator, sample);
@@ -243,6 +283,104 @@ TEST(RandomAgreement, OfAnyProtocolAndProtection) {
           expect_agreement(loaded, run.chunk_size, sample, method, protocol);
           if (testing::Test::HasFatalFailure()) return;
         }
+  }
+}
+
+// ---- laws of budgets and scorers, by which one instance must do what another does
+
+class Laws : public testing::Test {
+ protected:
+  Laws() : generator_(property_seed()) {
+    at::set_num_threads(1);
+    RecordProperty("seed", std::to_string(property_seed()));
+    set_short_windows(run_);
+  }
+
+  void load(std::int64_t kv_heads, std::int64_t layers = 3) {
+    const TinyModelSpec spec{.seed = generator_(),
+                             .vocab = 2048,
+                             .hidden = 48,
+                             .layers = layers,
+                             .heads = 2 * kv_heads,
+                             .kv_heads = kv_heads,
+                             .head_dim = 8};
+    write_tiny_model(scratch_.path(), spec);
+    loaded_ = load_for_test(scratch_.path(), scratch_.path() / "scorer", at::kDouble);
+    sample_ = {SampleIndex(2), random_sample(generator_, 150, spec.vocab)};
+  }
+
+  AllDeaths deaths(const std::string& name, const FlagsAndChunks& run, EngineKind kind) const {
+    return kvcompare::run(kind, loaded_, run.chunk_size, sample_, make_method_spec(*find_method(name), run),
+                          {})
+        .deaths;
+  }
+  void expect_same(const std::string& a, const FlagsAndChunks& run_a, const std::string& b,
+                   const FlagsAndChunks& run_b) const {
+    for (const auto kind : {EngineKind::kStepwise, EngineKind::kTiled})
+      EXPECT_EQ(deaths(a, run_a, kind), deaths(b, run_b, kind)) << a << " and " << b;
+  }
+
+  std::mt19937_64 generator_;
+  TemporaryFolder scratch_;
+  FlagsAndChunks run_;
+  ModelForTest loaded_;
+  Sample sample_;
+};
+
+TEST_F(Laws, AdaptiveHeadsOfOneKvHeadAreUniform) {
+  load(1);
+  run_.policy = "ratio";
+  auto adaptive = run_;
+  adaptive.head_budgets = "adaptive";
+  for (const auto& name : kMethods) expect_same(name, adaptive, name, run_);
+}
+
+TEST_F(Laws, APyramidWithoutSlopeIsUniform) {
+  load(2);
+  run_.policy = "size";
+  run_.cache_size = 23;
+  auto flat = run_;
+  flat.layer_budgets = "pyramid";
+  flat.pyramid_beta = 1;
+  for (const auto& name : kMethods) expect_same(name, flat, name, run_);
+}
+
+TEST_F(Laws, AdaptiveHeadsThatShareOneScoreAreUniform) {
+  load(2);
+  auto adaptive = run_;
+  adaptive.head_budgets = "adaptive";
+  for (run_.chunk_size = 1; run_.chunk_size < 20; run_.chunk_size += 6) {
+    adaptive.chunk_size = run_.chunk_size;
+    expect_same("tova", adaptive, "tova", run_);
+  }
+}
+
+TEST_F(Laws, SnapKvWhoseWindowIsTheSampleKeepsTheMostRecent) {
+  load(2);
+  run_.set("n_sink", 0);
+  run_.set("window_size", 150);
+  expect_same("snapkv", run_, "streaming_llm", run_);
+}
+
+TEST_F(Laws, H2oThatProtectsItsBudgetIsStreamingLlmWithoutSinks) {
+  load(2);
+  run_.set("n_sink", 0);
+  run_.set("recent_share", 1.0);
+  for (const std::int64_t chunk_size : {1, 5}) {
+    run_.chunk_size = chunk_size;
+    expect_same("h2o", run_, "streaming_llm", run_);
+  }
+}
+
+TEST_F(Laws, LowerLayersOfAPyramidKeepMore) {
+  load(2);
+  run_.layer_budgets = "pyramid";
+  for (const auto& name : {"snapkv", "keydiff", "lagkv"}) {
+    const auto method = make_method_spec(*find_method(name), run_);
+    const auto kept =
+        kvcompare::run(EngineKind::kTiled, loaded_, 1, sample_, method, {}).result.kept.per_head;
+    EXPECT_GT(kept[0], kept[2]) << name;
+    EXPECT_GT(kept[2], kept[4]) << name;
   }
 }
 

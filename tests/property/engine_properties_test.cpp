@@ -31,6 +31,8 @@ FlagsAndChunks biting_run(std::int64_t chunk_size) {
   run.chunk_size = chunk_size;
   run.sliding_window_size = 5;
   run.set("n_sink", 2);
+  run.set("window_size", 3);
+  run.set("lag_size", 3);
   return run;
 }
 
@@ -239,6 +241,7 @@ TEST_P(EngineProperties, NeverBringsAKeyBackAndNeverLosesASinkOrTheWindow) {
     next_round();
     FlagsAndChunks run = biting_run(3);
     run.policy = round == 0 ? "auto" : round == 1 ? "ratio" : "threshold";
+    if (round == 2 && find_method(method_name())->protects_latest) break;  // there is no such policy
     run.set("kvzap_n_sink", 1);
     run.compression_ratio = 0.9;
     run.threshold = 1e9;  // evicts all it may
@@ -323,13 +326,12 @@ TEST_P(EngineProperties, TellsAfterEveryLayerOrChunkHowMuchIsDone) {
   EXPECT_EQ(std::get<EngineResult>(outcomes.back()).unit.token_nll, evaluate(run).token_nll);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, EngineProperties,
-                         testing::Combine(testing::Values("random", "streaming_llm", "expected_attention",
-                                                          "observed_attention", "kvzap", "knorm"),
-                                          testing::ValuesIn(all_engines_under_test())),
-                         [](const auto& param) {
-                           return std::get<0>(param.param) + "_" + std::get<1>(param.param).name();
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Methods, EngineProperties,
+    testing::Combine(testing::Values("random", "streaming_llm", "expected_attention", "observed_attention",
+                                     "kvzap", "knorm", "h2o", "tova", "snapkv", "keydiff", "lagkv"),
+                     testing::ValuesIn(all_engines_under_test())),
+    [](const auto& param) { return std::get<0>(param.param) + "_" + std::get<1>(param.param).name(); });
 
 }  // namespace
 }  // namespace kvcompare

@@ -295,6 +295,34 @@ TEST_P(GpuEngineInFloat32, AgreesWithStepwiseUnderAnyProtocolAndProtection) {
   expect_equal_shares(agreements, 0.99);
 }
 
+// Methods without kernels, and budgets that layers and heads share. Rounding decides few near-ties otherwise.
+TEST_P(GpuEngineInFloat32, LeavesToTheHostWhatKernelsCannotDo) {
+  make_models(GetParam(), at::kFloat);
+  const auto unit_sample = sample(GetParam().n_tokens);
+  run_.policy = "ratio";
+  run_.set("window_size", 7);
+  run_.set("lag_size", 9);
+  std::int64_t n_keys = 0, n_equal = 0;
+  for (const char* name :
+       {"h2o", "tova", "snapkv", "keydiff", "lagkv", "streaming_llm", "expected_attention"})
+    for (const char* heads : {"uniform", "adaptive"}) {
+      run_.head_budgets = heads;
+      run_.layer_budgets = heads == std::string("uniform") ? "uniform" : "pyramid";
+      const auto unit_method = method(name);
+      if (name == std::string("streaming_llm") && run_.head_budgets == "uniform") continue;  // has kernels
+      SCOPED_TRACE(instance_name(unit_method));
+      const auto units = compare(unit_sample, unit_method, GetParam().chunk_sizes.front());
+      for (std::size_t h = 0; h < units.actual.deaths.size(); ++h)
+        n_keys += std::ssize(units.actual.deaths[h]);
+      n_equal += count_equal(units.actual.deaths, units.expected.deaths);
+      if (!units.has_equal_deaths()) continue;
+      expect_same_keys(units.actual.result, units.expected.result);
+      const auto expected = units.expected.result.numbers.total_nll;
+      EXPECT_NEAR(units.actual.result.numbers.total_nll, expected, 1e-5 * expected);
+    }
+  EXPECT_GE(static_cast<double>(n_equal), 0.95 * static_cast<double>(n_keys));
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, GpuEngineInFloat32, testing::ValuesIn(cases_in_float32()),
                          [](const auto& test) { return test.param.name(); });
 

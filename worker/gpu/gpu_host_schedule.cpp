@@ -15,8 +15,10 @@ class OnHost : public GpuSchedule {
       : GpuSchedule(method, chunking, model),
         press_(std::move(press)),
         sample_(sample),
-        schedule_(press_->start_schedule(
-            {.chunking = chunking, .n_heads = heads_.n_heads, .n_kv_heads = heads_.n_kv_heads})),
+        schedule_(press_->start_schedule({.chunking = chunking,
+                                          .n_heads = heads_.n_heads,
+                                          .n_kv_heads = heads_.n_kv_heads,
+                                          .n_layers = model.decoder.n_layers()})),
         deaths_(at::empty({heads_.n_kv_heads, chunking.n_tokens}, at::kInt)),
         until_(at::empty_like(deaths_)) {}
 

@@ -33,7 +33,10 @@ class StepwiseRun {
         options_(options) {
     const auto& decoder = model.decoder();
     const auto& heads = heads_of(decoder);
-    const UnitShape unit{.chunking = chunking_, .n_heads = heads.n_heads, .n_kv_heads = heads.n_kv_heads};
+    const UnitShape unit{.chunking = chunking_,
+                         .n_heads = heads.n_heads,
+                         .n_kv_heads = heads.n_kv_heads,
+                         .n_layers = decoder.n_layers()};
     for (std::int64_t l = 0; l < decoder.n_layers(); ++l) caches_.emplace_back(press, unit);
     result_.unit.sample = sample_.index;
     result_.numbers.n_tokens = static_cast<std::int64_t>(sample_.ids.size());

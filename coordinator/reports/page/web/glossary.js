@@ -31,6 +31,7 @@ const WORDS = [
   ["p, p-value", "Of the sign-flip test: if a setting and the baseline were alike, how often would differences of random sign add up to as much as was measured? Two-sided, 10,000 flips, after Holm’s correction."],
   ["Perplexity, Δ perplexity", "exp of the average NLL: among how many equally likely tokens the model seems to choose. Lower is better. Δ is a setting’s minus the baseline’s."],
   ["Position", "The place of a token in its sample, from 0. The token at position 0 is predicted by nothing."],
+  ["Pyramid, adaptive", "How a budget is shared: with layer_budgets pyramid lower layers keep more keys than higher ones; with head_budgets adaptive the KV heads of a layer share theirs, and the best keys of all stay."],
   ["Protected positions", "First and latest positions that every method keeps, if protect_first and protect_last say so."],
   ["Run, session", "A run is one output folder: a model, data, methods. A session is one start of the program on it."],
   ["Same top-1", "Share of the scored tokens for which method and baseline have the same first choice."],
@@ -50,6 +51,11 @@ const METHODS = {
   expected_attention: "Keys stay that future queries are expected to attend to. arXiv 2510.00636",
   observed_attention: "Keys stay that received most attention so far, for each query that could see them. Related to H2O, arXiv 2306.14048",
   knorm: "Keys with a small norm stay.",
+  h2o: "Keys stay that received most attention so far, and the latest ones. arXiv 2306.14048",
+  tova: "Keys stay to which the last query gave most attention, in the mean over all heads of the layer. arXiv 2401.06104",
+  snapkv: "Keys stay to which the latest queries gave most attention, with their neighbours, and the keys of these queries. With adaptive heads it is AdaKV (arXiv 2407.11550), with a pyramid of layers PyramidKV (arXiv 2406.02069). arXiv 2404.14469",
+  keydiff: "Keys stay that point away from the mean direction of the cached keys. arXiv 2504.15364",
+  lagkv: "Keys stay that spread more than others, with their values, relative to the tokens that follow. arXiv 2504.04704",
 };
 
 function showGlossary() {

@@ -46,6 +46,7 @@ TEST(Messages, ASampleArrivesWithItsContextIfItHasOne) {
                         .sample = {.index = SampleIndex(4), .ids = {1, 2, 3}},
                         .method = {}});
   sent.units[0].method.policy = SizeBudget{77};
+  sent.units[0].method.shares = {LayerBudgets::kPyramid, 7.5, HeadBudgets::kAdaptive, 0.25};
   sent.units[0].method.protection = {.first = 5, .last = 6};
   const auto received = std::get<Assign>(decode(encode(sent))).units;
   ASSERT_EQ(received.size(), 2u);

@@ -67,9 +67,19 @@ TEST(MethodParameters, OfAnInstanceNameProtectionOnlyWhereThereIsSome) {
   MethodSpec method{"some", "Some", SizeBudget{64}, {{"n_sink", parameter_value(3)}}};
   EXPECT_EQ(instance_name(method), "some:policy=size:cache_size=64:n_sink=3");
   EXPECT_THAT(swept_flags(method),
-              testing::ElementsAre("n_sink", "protect_first", "protect_last", "cache_size"));
+              testing::ElementsAre("n_sink", "protect_first", "protect_last", "layer_budgets", "pyramid_beta",
+                                   "head_budgets", "alpha_safeguard", "cache_size"));
   method.protection = {.first = 8, .last = 16};
   EXPECT_EQ(instance_name(method), "some:policy=size:cache_size=64:n_sink=3:protect_first=8:protect_last=16");
+}
+
+TEST(InstanceName, HasSharedBudgetsOnlyWhereTheyAreNotUniform) {
+  MethodSpec method{"some", "Some", SizeBudget{64}};
+  method.shares.layers = LayerBudgets::kPyramid;
+  EXPECT_EQ(instance_name(method), "some:policy=size:cache_size=64:layer_budgets=pyramid:pyramid_beta=20");
+  method.shares = {.heads = HeadBudgets::kAdaptive, .alpha_safeguard = 0.5};
+  EXPECT_EQ(instance_name(method),
+            "some:policy=size:cache_size=64:head_budgets=adaptive:alpha_safeguard=0.5");
 }
 
 TEST(Window, OfAThresholdIsAtLeastWhatIsProtected) {

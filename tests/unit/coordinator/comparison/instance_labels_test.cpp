@@ -46,6 +46,18 @@ TEST(InstanceLabels, SayTheSizeInKeysAndWhatIsProtected) {
               ElementsAre("StreamingLLM", "StreamingLLM protect_first 8"));
 }
 
+TEST(InstanceLabels, NameSharedBudgetsByTheirKind) {
+  auto uniform = streaming(0.5, 4), pyramid = uniform, steeper = uniform, adaptive = uniform;
+  pyramid.shares = {.layers = LayerBudgets::kPyramid};
+  steeper.shares = {.layers = LayerBudgets::kPyramid, .pyramid_beta = 30};
+  adaptive.shares = {.heads = HeadBudgets::kAdaptive};
+  EXPECT_THAT(instance_labels({uniform, pyramid, adaptive}),
+              ElementsAre("StreamingLLM", "StreamingLLM pyramid", "StreamingLLM adaptive"));
+  EXPECT_THAT(instance_labels({uniform, pyramid, steeper}),
+              ElementsAre("StreamingLLM", "StreamingLLM pyramid pyramid_beta 20",
+                          "StreamingLLM pyramid pyramid_beta 30"));
+}
+
 TEST(InstanceLabels, TellPoliciesApart) {
   auto by_threshold = streaming(0, 4);
   by_threshold.policy = ScoreThreshold{0.5, 16};

@@ -104,6 +104,19 @@ TEST(RunSpecAsJson, HoldsPoliciesAndProtection) {
   EXPECT_EQ(read_back(spec), spec);
 }
 
+TEST(RunSpecAsJson, HoldsSharedBudgetsWhereTheyAreNotUniform) {
+  auto spec = example();
+  spec.methods[2].policy = SizeBudget{300};
+  EXPECT_FALSE(json_value(spec)["methods"][2].contains("layer_budgets"));
+  EXPECT_FALSE(json_value(spec)["methods"][2].contains("head_budgets"));
+  spec.methods[2].shares = {LayerBudgets::kPyramid, 7.5, HeadBudgets::kAdaptive, 0.25};
+  EXPECT_EQ(read_back(spec), spec);
+  auto json = json_value(spec);
+  json["methods"][2]["layer_budgets"] = "cone";
+  RunSpec read;
+  EXPECT_THROW(get_value(json, read), std::invalid_argument);
+}
+
 TEST(RunSpecAsJson, OfARunFromBeforeThereWereProtocolsIsDecode) {
   auto json = json_value(example());
   json.erase("protocol");

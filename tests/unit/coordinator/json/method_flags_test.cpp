@@ -62,6 +62,21 @@ TEST(MethodFlags, NameAPolicyThatIsForcedOnAll) {
   EXPECT_FALSE(json_method_flags({kBaseline, method, random(0.5, 1)}).contains("policy"));
 }
 
+TEST(MethodFlags, ListSharedBudgetsWhereThereAreSome) {
+  auto adaptive = knorm(0.5), pyramid = knorm(0.5);
+  adaptive.shares = {.heads = HeadBudgets::kAdaptive, .alpha_safeguard = 0.5};
+  pyramid.shares = {.layers = LayerBudgets::kPyramid};
+  EXPECT_EQ(json_method_flags({kBaseline, adaptive}),
+            parsed(R"({"methods": ["baseline", "knorm"], "policy": "auto", "alpha_safeguard": 0.5,
+                       "compression_ratio": 0.5, "head_budgets": "adaptive"})"));
+  EXPECT_EQ(json_method_flags({kBaseline, knorm(0.5), pyramid}),
+            parsed(R"({"methods": ["baseline", "knorm"], "policy": "auto", "compression_ratio": 0.5,
+                       "layer_budgets": ["uniform", "pyramid"]})"));
+  EXPECT_EQ(json_method_flags({kBaseline, knorm(0.5), adaptive})["methods"][2],
+            "knorm:policy=ratio:compression_ratio=0.5:head_budgets=adaptive:alpha_safeguard=0.5")
+      << "uniform heads have no alpha_safeguard to combine";
+}
+
 TEST(MethodFlags, ListProtectionWhereThereIsSome) {
   const auto protect = [](std::int64_t first) {
     auto method = knorm(0.5);

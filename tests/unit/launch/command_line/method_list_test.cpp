@@ -29,8 +29,9 @@ std::string refusal(const std::string& list) {
 TEST(SelectMethods, AllIsTheListOfTheSpecsAndEveryIsTheRegistry) {
   EXPECT_THAT(selected("all"),
               ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention"));
-  EXPECT_THAT(selected("Every"), ElementsAre("baseline", "kvzap", "random", "streaming_llm",
-                                             "expected_attention", "observed_attention", "knorm"));
+  EXPECT_THAT(selected("Every"),
+              ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention",
+                          "observed_attention", "knorm", "h2o", "tova", "snapkv", "keydiff", "lagkv"));
   EXPECT_EQ(selected("ALL"), selected("all"));
 }
 
@@ -65,7 +66,9 @@ TEST(SelectMethods, RefusesAnUnknownNameWithTheNearestAndTheList) {
       refusal("random,streming_llm"),
       "--methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, every, "
       "baseline, kvzap, "
-      "random, streaming_llm, expected_attention, observed_attention, knorm");
+      "random, streaming_llm, expected_attention, observed_attention, knorm, h2o, tova, snapkv, keydiff, "
+      "lagkv, "
+      "adakv, pyramidkv, ada_pyramidkv");
 }
 
 TEST(SelectMethods, TellsWhereAListIsGivenWhenAnItemTakesNone) {

@@ -132,7 +132,8 @@ TEST(Sweep, RefusesAParameterThatTheMethodDoesNotHaveOrUse) {
   EXPECT_THAT(
       refusal({"--methods", "streaming_llm:n_snk=8"}),
       HasSubstr("'streaming_llm:n_snk=8': streaming_llm has no parameter 'n_snk'; did you mean n_sink? "
-                "it uses n_sink, protect_first, protect_last, compression_ratio, policy"));
+                "it uses n_sink, protect_first, protect_last, layer_budgets, pyramid_beta, head_budgets, "
+                "alpha_safeguard, compression_ratio, policy"));
   EXPECT_THAT(refusal({"--methods", "random:n_sink=8"}), HasSubstr("random does not use n_sink"));
   EXPECT_THAT(refusal({"--methods", "random:threshold=8"}), HasSubstr("random does not use threshold"));
   EXPECT_THAT(refusal({"--methods", "baseline:seed=8"}), HasSubstr("baseline has no parameters"));
@@ -150,6 +151,40 @@ TEST(Sweep, CombinesSizesAndProtection) {
                           "knorm:policy=size:cache_size=64:protect_last=8",
                           "knorm:policy=size:cache_size=128:protect_last=8"));
   EXPECT_THAT(refusal({"--methods", "random:policy=size:cache_size=0"}), HasSubstr("cache_size: '0' is not"));
+}
+
+// beta of uniform layers is nothing that tells instances apart.
+TEST(Sweep, CombinesSharedBudgets) {
+  EXPECT_THAT(names({"--methods", "knorm", "--layer_budgets", "uniform,pyramid", "--pyramid_beta", "10,20"}),
+              ElementsAre("baseline", "knorm:policy=ratio:compression_ratio=0.5",
+                          "knorm:policy=ratio:compression_ratio=0.5:layer_budgets=pyramid:pyramid_beta=10",
+                          "knorm:policy=ratio:compression_ratio=0.5:layer_budgets=pyramid:pyramid_beta=20"));
+  EXPECT_THAT(
+      names({"--methods", "knorm", "--head_budgets", "uniform,adaptive"}),
+      ElementsAre("baseline", "knorm:policy=ratio:compression_ratio=0.5",
+                  "knorm:policy=ratio:compression_ratio=0.5:head_budgets=adaptive:alpha_safeguard=0.2"));
+  EXPECT_THAT(refusal({"--methods", "knorm", "--alpha_safeguard", "1.5"}), HasSubstr("a number from 0 to 1"));
+  EXPECT_THAT(refusal({"--methods", "knorm", "--pyramid_beta", "0.5"}), HasSubstr("at least 1"));
+  EXPECT_THAT(refusal({"--methods", "h2o", "--recent_share", "1.1"}), HasSubstr("a number from 0 to 1"));
+}
+
+TEST(Sweep, KnowsMethodsWithBudgetsOfTheirOwnByTheNamesOfTheirPapers) {
+  const std::string snapkv = "snapkv:policy=ratio:compression_ratio=0.5:window_size=64:kernel_size=5";
+  const std::string pyramid = ":layer_budgets=pyramid:pyramid_beta=20",
+                    adaptive = ":head_budgets=adaptive:alpha_safeguard=0.2";
+  EXPECT_THAT(
+      names({"--methods", "snapkv,AdaKV,pyramidkv,ada_pyramidkv"}),
+      ElementsAre("baseline", snapkv, snapkv + adaptive, snapkv + pyramid, snapkv + pyramid + adaptive));
+  EXPECT_THAT(names({"--methods", "adakv:alpha_safeguard=0.4"}),
+              ElementsAre("baseline", snapkv + ":head_budgets=adaptive:alpha_safeguard=0.4"));
+  EXPECT_THAT(refusal({"--methods", "adakv:head_budgets=uniform"}), HasSubstr("gives head_budgets twice"));
+}
+
+TEST(Sweep, RefusesAThresholdForMethodsThatProtectTheirLatestKeys) {
+  EXPECT_THAT(refusal({"--methods", "snapkv", "--policy", "threshold"}),
+              HasSubstr("snapkv has no threshold policy: it keeps its latest keys"));
+  EXPECT_THAT(refusal({"--methods", "h2o:policy=threshold"}), HasSubstr("h2o has no threshold policy"));
+  EXPECT_THAT(refusal({"--methods", "random:window_size=8"}), HasSubstr("random does not use window_size"));
 }
 
 TEST(Sweep, RefusesValuesWithTheNameOfTheMethod) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -119,6 +120,205 @@ TEST(ObservedAttention, DividesTheMeanOverTheGroupByTheQueriesThatCouldSee) {
       /*n=*/5, at::tensor({0, 3}, at::kLong), at::tensor({1.0, 0.5, 2.0, 0.1}, at::kDouble).view({2, 2}));
   EXPECT_NEAR(scores[0].item<double>(), 1.5 / 5, 1e-15);
   EXPECT_NEAR(scores[1].item<double>(), 0.3 / 2, 1e-15);
+}
+
+std::vector<double> observed_scores(std::string_view name, const MethodFlags& run, std::int64_t n,
+                                    const std::vector<std::int32_t>& positions,
+                                    const std::vector<double>& received) {
+  const auto scorer = scorer_of(name, run);
+  std::vector<double> scores(positions.size(), -77);
+  const auto& observing = *std::get<std::unique_ptr<ObservingScorer>>(scorer);
+  observing.score(n, positions, received, scores);
+  return scores;
+}
+
+TEST(H2o, ScoresWhatAKeyReceivedAndProtectsAShareOfTheBudget) {
+  EXPECT_EQ(observed_scores("h2o", {}, 5, {0, 3}, {1.5, 0.25}), (std::vector{1.5, 0.25}));
+  const auto protected_from = [](double share, std::int64_t budget) {
+    const auto scorer = scorer_of("h2o", MethodFlags().set("recent_share", share));
+    return std::get<std::unique_ptr<ObservingScorer>>(scorer)->protected_from(100, budget);
+  };
+  EXPECT_EQ(protected_from(0.5, 7), 97);
+  EXPECT_EQ(protected_from(1, 7), 93);
+  EXPECT_EQ(protected_from(0, 7), 100);
+}
+
+TEST(Tova, ScoresWhatTheLastQueryOfAllHeadsGave) {
+  const auto scorer = scorer_of("tova");
+  const auto& tova = *std::get<std::unique_ptr<ObservingScorer>>(scorer);
+  EXPECT_EQ(tova.last_queries(), 1);
+  EXPECT_EQ(tova.received_from(), ReceivedFrom::kAllHeads);
+  EXPECT_EQ(tova.protected_from(9, 4), 8);
+  EXPECT_EQ(observed_scores("tova", {}, 5, {0, 3}, {0.5, 0.25}), (std::vector{0.5, 0.25}));
+}
+
+void expect_scores(const std::vector<double>& scores, const std::vector<double>& expected) {
+  ASSERT_EQ(scores.size(), expected.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-14) << i;
+}
+
+// By hand. The window is 2, so the keys 5 and 6 of 7 are protected and no neighbours.
+TEST(SnapKv, AveragesOverTheNeighboursBeforeTheWindow) {
+  const auto flags = MethodFlags().set("window_size", 2).set("kernel_size", 3);
+  expect_scores(observed_scores("snapkv", flags, 7, {0, 1, 4, 5, 6}, {6, 12, 24, 100, 100}),
+                {18. / 2 / 3, 42. / 2 / 3, 36. / 2 / 3, 0, 0});
+  const auto even = MethodFlags().set("window_size", 2).set("kernel_size", 2);
+  expect_scores(observed_scores("snapkv", even, 7, {0, 1, 4, 5, 6}, {6, 12, 24, 100, 100}),
+                {6. / 2 / 2, 18. / 2 / 2, 36. / 2 / 2, 0, 0});  // of two neighbours the key before
+  const auto wide = MethodFlags().set("window_size", 8);
+  expect_scores(observed_scores("snapkv", wide, 7, {0, 1}, {6, 12}), {0, 0});
+}
+
+// Three keys of which each is a neighbour of the others.
+TEST(SnapKv, GivesKeysWithTheSameNeighboursTheSameScore) {
+  const auto flags = MethodFlags().set("window_size", 1);
+  const auto scores = observed_scores("snapkv", flags, 7, {0, 1, 4, 6}, {0.1, 0.7, 0.3, 100});
+  EXPECT_EQ(scores[0], scores[1]);
+  EXPECT_EQ(scores[1], scores[2]);
+}
+
+// The formula of docs/semantics.md in plain loops.
+std::vector<double> naive_keydiff(const at::Tensor& k, const std::vector<std::int64_t>& alive) {
+  const auto d = k.size(1);
+  std::vector<std::vector<double>> directions;
+  std::vector<double> mean(static_cast<std::size_t>(d), 0);
+  const auto normalise = [](std::vector<double>& x) {
+    double square = 0;
+    for (const auto c : x) square += c * c;
+    for (auto& c : x) c /= std::sqrt(square);
+  };
+  for (const auto j : alive) {
+    std::vector<double> x;
+    for (std::int64_t c = 0; c < d; ++c) x.push_back(k[j][c].item<double>());
+    normalise(x);
+    for (std::size_t c = 0; c < x.size(); ++c) mean[c] += x[c] / static_cast<double>(alive.size());
+    directions.push_back(x);
+  }
+  normalise(mean);
+  std::vector<double> scores;
+  for (const auto& x : directions) {
+    double dot = 0;
+    for (std::size_t c = 0; c < x.size(); ++c) dot += x[c] * mean[c];
+    scores.push_back(-dot);
+  }
+  return scores;
+}
+
+TEST(KeyDiff, IsMinusTheCosineWithTheMeanDirection) {
+  const auto view = random_layer_view({.n_tokens = 40, .n_heads = 2, .n_kv_heads = 1, .d_head = 6});
+  const auto scorer = scorer_of("keydiff");
+  const auto& keydiff = *std::get<std::unique_ptr<DriftingScorer>>(scorer);
+  const auto layer = keydiff.start_layer();
+  layer->append(view);
+  const auto k = view.k[0];
+  const auto head = keydiff.start_head({.raw_q = {}, .q = {}, .k = k, .v = {}, .rule = view.rule});
+  std::vector<std::int32_t> candidates;
+  for (std::int32_t j = 0; j < 40; ++j)
+    if (j % 3 != 1) candidates.push_back(j);
+  head->start_block(std::vector<std::int64_t>{20, 30, 40}, candidates);
+  std::size_t event = 0;
+  for (const auto& alive : std::vector<std::vector<std::int64_t>>{
+           {0, 2, 3, 9, 18}, {0, 3, 9, 18, 20, 21, 29}, {3, 9, 20, 21, 33, 35, 39}}) {
+    const auto expected = naive_keydiff(k, alive);
+    const auto positions = at::tensor(alive, at::kLong);
+    const auto by_layer = layer->score(alive.back() + 1, 0, {positions, k.index_select(0, positions), {}});
+    std::vector<std::int32_t> indices;
+    for (const auto j : alive)
+      indices.push_back(static_cast<std::int32_t>(
+          std::ranges::lower_bound(candidates, static_cast<std::int32_t>(j)) - candidates.begin()));
+    std::vector<double> by_head(alive.size());
+    head->score(event++, indices, by_head);
+    for (std::size_t i = 0; i < alive.size(); ++i) {
+      EXPECT_NEAR(by_layer[static_cast<std::int64_t>(i)].item<double>(), expected[i], 1e-12);
+      EXPECT_NEAR(by_head[i], expected[i], 1e-12);
+      EXPECT_EQ(std::ldexp(by_head[i], 40), std::nearbyint(std::ldexp(by_head[i], 40)));
+    }
+  }
+}
+
+// Each of two keys has the same cosine with their mean: only rounding would tell them apart.
+TEST(KeyDiff, GivesTwoKeysTheSameScore) {
+  const auto view = random_layer_view({.n_tokens = 200, .n_heads = 1, .n_kv_heads = 1, .d_head = 8});
+  const auto scorer = scorer_of("keydiff");
+  const auto& keydiff = *std::get<std::unique_ptr<DriftingScorer>>(scorer);
+  for (std::int64_t j = 0; j < 200; j += 2) {
+    const auto k = view.k[0].narrow(0, j, 2);
+    const auto scores = keydiff.start_layer()->score(2, 0, {at::arange(2), k, {}});
+    EXPECT_EQ(scores[0].item<double>(), scores[1].item<double>());
+    const auto head = keydiff.start_head({.raw_q = {}, .q = {}, .k = k, .v = {}, .rule = view.rule});
+    head->start_block(std::vector<std::int64_t>{2}, std::vector<std::int32_t>{0, 1});
+    std::vector<double> of_head(2);
+    head->score(0, std::vector<std::int32_t>{0, 1}, of_head);
+    EXPECT_EQ(of_head[0], scores[0].item<double>());
+    EXPECT_EQ(of_head[1], of_head[0]);
+  }
+}
+
+// Softmax, over the rows of a partition, of the standard deviation of channels scaled by the range that the
+// next partition has.
+std::vector<double> naive_spread(const at::Tensor& x, std::int64_t first, std::int64_t lag) {
+  std::vector<double> spread;
+  double sum = 0;
+  const auto d = x.size(1);
+  for (auto j = first; j < first + lag; ++j) {
+    std::vector<double> scaled;
+    double mean = 0, square = 0;
+    for (std::int64_t c = 0; c < d; ++c) {
+      double low = INFINITY, high = -INFINITY;
+      for (auto i = first + lag; i < first + 2 * lag; ++i) {
+        low = std::min(low, x[i][c].item<double>());
+        high = std::max(high, x[i][c].item<double>());
+      }
+      scaled.push_back(high > low ? (x[j][c].item<double>() - low) / (high - low) : 0);
+      mean += scaled.back() / static_cast<double>(d);
+    }
+    for (const auto value : scaled) square += (value - mean) * (value - mean);
+    spread.push_back(std::exp(std::sqrt(square / static_cast<double>(d - 1))));
+    sum += spread.back();
+  }
+  for (auto& s : spread) s /= sum;
+  return spread;
+}
+
+TEST(LagKv, RanksAPartitionByItsSpreadRelativeToTheNext) {
+  const auto view = random_layer_view({.n_tokens = 23, .n_heads = 2, .n_kv_heads = 2, .d_head = 6});
+  const auto scorer = scorer_of("lagkv", MethodFlags().set("n_sink", 2).set("lag_size", 5));
+  const auto& lagkv = *std::get<std::unique_ptr<LateScorer>>(scorer);
+  for (const auto& [n, n_scored] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {1, 1}, {2, 2}, {11, 2}, {12, 7}, {16, 7}, {17, 12}, {23, 17}})
+    EXPECT_EQ(lagkv.n_scored(n), n_scored) << n;
+  const auto all = lagkv.score(view.k, view.v, 0, 17);
+  EXPECT_TRUE(all.narrow(1, 12, 5).equal(lagkv.score(view.k, view.v, 12, 17)));
+  EXPECT_TRUE(
+      all.narrow(1, 0, 12).equal(lagkv.score(view.k.narrow(1, 0, 17), view.v.narrow(1, 0, 17), 0, 12)));
+  EXPECT_TRUE(all.narrow(1, 0, 2).equal(at::zeros({2, 2}, at::kDouble)));
+  for (std::int64_t h = 0; h < 2; ++h)
+    for (std::int64_t first = 2; first < 17; first += 5) {
+      const auto of_keys = naive_spread(view.k[h], first, 5), of_values = naive_spread(view.v[h], first, 5);
+      for (std::size_t a = 0; a < 5; ++a) {
+        double rank = 0;
+        for (std::size_t b = 0; b < 5; ++b)
+          rank += of_keys[b] + of_values[b] < of_keys[a] + of_values[a] ? 1 : 0;
+        EXPECT_EQ(all[h][first + static_cast<std::int64_t>(a)].item<double>(), rank / 5);
+      }
+    }
+}
+
+TEST(LagKv, RanksNothingThatIsNan) {
+  const auto k = at::zeros({1, 12, 4}, at::kDouble), v = at::zeros({1, 12, 4}, at::kDouble);
+  v[0][1][2] = NAN;
+  v[0][5][2] = 1;  // the range by which the partition before is scaled
+  const auto scorer = scorer_of("lagkv", MethodFlags().set("n_sink", 0).set("lag_size", 4));
+  const auto scores = std::get<std::unique_ptr<LateScorer>>(scorer)->score(k, v, 0, 8);
+  EXPECT_TRUE(std::isnan(scores[0][0].item<double>()));
+  EXPECT_EQ(scores[0][4].item<double>(), 0.75);
+}
+
+TEST(LagKv, RanksTheEarlierHigherOnATie) {
+  const auto same = at::zeros({1, 8, 4}, at::kDouble);
+  const auto scorer = scorer_of("lagkv", MethodFlags().set("n_sink", 0).set("lag_size", 4));
+  const auto scores = std::get<std::unique_ptr<LateScorer>>(scorer)->score(same, same, 0, 4);
+  EXPECT_TRUE(scores.equal(at::tensor({0.75, 0.5, 0.25, 0.0}, at::kDouble).view({1, 4})));
 }
 
 // The formula of docs/semantics.md in plain loops: explicit rotation matrices, two-pass covariance.

@@ -341,5 +341,62 @@ TEST_F(ScheduleFixedProperties, KeepsTheSameKeysInAllChunksUnderAThreshold) {
     }
 }
 
+// Heads that share their budgets, event by event, by the policy that sorts all keys; some with scores that
+// come late.
+TEST(ScheduleFixedLayer, DecidesAsThePolicyDoesAtEveryEvent) {
+  RecordProperty("seed", std::to_string(property_seed()));
+  std::mt19937_64 generator(property_seed());
+  for (int round = 0; round < 400; ++round) {
+    naive::Shape shape{.policy = RatioBudget{0.5}, .n_tokens = 1 + naive::up_to(generator, 80)};
+    shape.n_sink = naive::one_of<std::int64_t>(generator, {0, 0, 4});
+    shape = naive::with_protocol(generator, shape);
+    if (naive::up_to(generator, 2) == 0) shape.policy = SizeBudget{1 + naive::up_to(generator, 40)};
+    if (shape.events_until == shape.n_tokens)
+      shape.chunk_size = naive::one_of<std::int64_t>(generator, {1, 1, 3, 8, 100});
+    auto rule = naive::rule_of(shape);
+    rule.shares = {.heads = HeadBudgets::kAdaptive,
+                   .alpha_safeguard = naive::one_of<double>(generator, {0, 0.2, 0.6, 1})};
+    if (naive::up_to(generator, 2) == 0)
+      rule.protected_from = [](std::int64_t n, std::int64_t) {
+        return std::max<std::int64_t>(0, n / 8 - 1) * 8;
+      };
+    const auto chunking = naive::chunking_of(shape);
+    const auto n_levels = naive::one_of<std::int64_t>(generator, {1, 3, 1000});
+    const auto n_heads = static_cast<std::size_t>(1 + naive::up_to(generator, 4));
+    std::vector<std::vector<double>> scores(n_heads);
+    std::vector<std::vector<DeathTime>> deaths(n_heads), expected(n_heads);
+    std::vector<FixedHead> heads;
+    for (std::size_t h = 0; h < n_heads; ++h) {
+      for (std::int64_t j = 0; j < shape.n_tokens; ++j)
+        scores[h].push_back(static_cast<double>(naive::up_to(generator, n_levels)));
+      deaths[h].assign(scores[h].size(), -77);
+      expected[h].assign(scores[h].size(), kNever);
+      heads.push_back({scores[h], deaths[h]});
+    }
+    for (std::int64_t e = 0; e < chunking.n_events(); ++e) {
+      const auto event = chunking.event(e);
+      std::vector<std::vector<std::int32_t>> alive(n_heads);
+      std::vector<std::vector<double>> of_alive(n_heads);
+      std::vector<RankedKeys> ranked;
+      for (std::size_t h = 0; h < n_heads; ++h) {
+        for (std::int32_t j = 0; j < event.n; ++j) {
+          if (expected[h][static_cast<std::size_t>(j)] != kNever) continue;
+          alive[h].push_back(j);
+          of_alive[h].push_back(scores[h][static_cast<std::size_t>(j)]);
+        }
+        ranked.push_back({alive[h], of_alive[h]});
+      }
+      const auto kept = survivors_of_layer(rule, event, ranked);
+      for (std::size_t h = 0; h < n_heads; ++h)
+        for (std::int64_t i = 0; i < std::ssize(alive[h]); ++i)
+          if (!std::ranges::binary_search(kept[h], i))
+            expected[h][static_cast<std::size_t>(alive[h][static_cast<std::size_t>(i)])] =
+                static_cast<DeathTime>(e);
+    }
+    schedule_fixed_layer(rule, chunking, heads);
+    ASSERT_EQ(deaths, expected) << naive::to_text(shape) << ", round " << round;
+  }
+}
+
 }  // namespace
 }  // namespace kvcompare
