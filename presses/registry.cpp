@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "common/errors.h"
 #include "presses/methods/baseline.h"
 #include "presses/methods/expected_attention.h"
+#include "presses/methods/external.h"
 #include "presses/methods/knorm.h"
 #include "presses/methods/kvzap.h"
 #include "presses/methods/observed_attention.h"
@@ -16,6 +19,7 @@
 #include "presses/methods/streaming_llm.h"
 #include "presses/needs.h"
 #include "presses/policy/layer_press.h"
+#include "presses/policy/recording_press.h"
 #include "presses/schedule/per_head.h"
 #include "presses/scorer.h"
 
@@ -30,7 +34,8 @@ const auto& table() {
       streaming_llm_method(),       //
       expected_attention_method(),  //
       observed_attention_method(),  //
-      knorm_method(),
+      knorm_method(),               //
+      external_method(),
   };
   return kMethods;
 }
@@ -62,6 +67,17 @@ std::vector<MethodParameter> parameters_from(const MethodDescription& method, co
     if (role_of(flag.name) == ParameterRole::kPlace)
       parameters.push_back({hash_name(flag.name), parameter_value(std::string())});
   return parameters;
+}
+
+// "External my_scores" of scores in the folder /tmp/my_scores: several folders make several names.
+std::string display_name_of(const MethodDescription& method, const std::vector<MethodParameter>& parameters) {
+  std::string name(method.display_name);
+  const auto* place = find_parameter(parameters, flag_of_scores(method));
+  const auto folder = place ? value_as<std::string>(*place) : "";
+  std::error_code ignored;
+  const auto full = std::filesystem::absolute(folder, ignored).lexically_normal();
+  if (!folder.empty()) name += " " + (full.has_filename() ? full : full.parent_path()).filename().string();
+  return name;
 }
 
 EvictionPolicy policy_of(DefaultPolicy own, const MethodFlags& flags) {
@@ -104,18 +120,27 @@ const MethodDescription* find_method(std::string_view spelling) {
 }
 
 bool needs_trained_scorer(const MethodDescription& method) {
-  return std::ranges::any_of(method.parameters,
-                             [](const auto& flag) { return role_of(flag.name) == ParameterRole::kPlace; });
+  return std::ranges::any_of(method.parameters, [](const auto& flag) {
+    return role_of(flag.name) == ParameterRole::kPlace && !is_place_of_scores(flag.name);
+  });
+}
+
+std::string_view flag_of_scores(const MethodDescription& method) {
+  for (const auto& flag : method.parameters)
+    if (is_place_of_scores(flag.name)) return flag.name;
+  return "";
 }
 
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags) {
   const auto policy = policy_of(method.policy, flags);
   const auto own = policy_of(method.policy, {});
   const bool evicts = !std::holds_alternative<KeepAll>(policy);
+  auto parameters = parameters_from(method, flags);
+  auto display_name = display_name_of(method, parameters);
   return {.name = std::string(method.name),
-          .display_name = std::string(method.display_name),
+          .display_name = std::move(display_name),
           .policy = policy,
-          .parameters = parameters_from(method, flags),
+          .parameters = std::move(parameters),
           .has_own_policy = policy.index() == own.index(),
           .protection = evicts ? Protection{flags.protect_first, flags.protect_last} : Protection{}};
 }
@@ -136,6 +161,7 @@ MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape) {
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources) {
   const auto on_device = description_of(spec, resources).on_device;
   auto schedule = on_device ? on_device(spec) : DeviceSchedule{RefusedOnDevice{}};
+  if (resources.sink) return HostSchedule{};  // the press shows what it sees
   if (ranks_latest_apart(spec) && !std::visit(RanksLatestApart{}, schedule)) return HostSchedule{};
   if (std::holds_alternative<RefusedOnDevice>(schedule))
     throw ConfigError("methods", "the layerwise engine on a GPU has no kernels for '" + spec.name +
@@ -153,10 +179,9 @@ Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
 
 std::unique_ptr<LayerPress> make_press(const MethodSpec& spec, const ScorerResources& resources) {
   const auto make = description_of(spec, resources).make_press;
-  if (!make) return per_head(make_scorer(spec, resources), spec);
-  auto press = make(spec, resources);
-  check_needs(press->needs(), spec.name);
-  return press;
+  auto press = make ? make(spec, resources) : per_head(make_scorer(spec, resources), spec);
+  if (make) check_needs(press->needs(), spec.name);
+  return resources.sink ? recording_press(std::move(press), *resources.sink) : std::move(press);
 }
 
 }  // namespace kvcompare
