@@ -110,7 +110,8 @@ class Dump {
       sink_.begin(std::ssize(sample->ids));
       run(*engine, *sample, full_name(device));
       write_safetensors(file_of(*sample), sink_.tensors(), metadata_of(*sample));
-      progress.update(++n_done, static_cast<double>(n_done) / static_cast<double>(missing_.size()));
+      ++n_done;
+      progress.update(n_done, static_cast<double>(n_done) / static_cast<double>(missing_.size()));
     }
     return true;
   }
