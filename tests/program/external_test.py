@@ -80,7 +80,7 @@ class ExternalTest(RunsTest):
     def dump(self, name, *flags, what="keys", code=0):
         folder = self.folder / name
         return folder, self.program("dump", "--model_name", self.model, "--data_path", self.data, "--what", what, "--output", folder,
-                                    "--threads", 1, *flags, code=code)
+                                    *(() if "--threads" in flags else ("--threads", 1)), *flags, code=code)
 
     def numbers(self, out):
         """Of each method all that is no name, in order."""

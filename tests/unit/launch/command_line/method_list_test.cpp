@@ -65,7 +65,7 @@ TEST(SelectMethods, RefusesAnUnknownNameWithTheNearestAndTheList) {
       refusal("random,streming_llm"),
       "--methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, every, "
       "baseline, kvzap, "
-      "random, streaming_llm, expected_attention, observed_attention, knorm");
+      "random, streaming_llm, expected_attention, observed_attention, knorm, external");
 }
 
 TEST(SelectMethods, TellsWhereAListIsGivenWhenAnItemTakesNone) {
