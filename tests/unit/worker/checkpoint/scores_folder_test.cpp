@@ -14,6 +14,7 @@
 #include "tests/support/error_of.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temporary_folder.h"
+#include "worker/checkpoint/safetensors.h"
 #include "worker/checkpoint/safetensors_writer.h"
 
 namespace kvcompare {
