@@ -30,7 +30,7 @@ TEST(SelectMethods, AllIsTheListOfTheSpecsAndEveryIsTheRegistry) {
   EXPECT_THAT(selected("all"),
               ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention"));
   EXPECT_THAT(selected("Every"), ElementsAre("baseline", "kvzap", "random", "streaming_llm",
-                                             "expected_attention", "observed_attention", "knorm"));
+                                             "expected_attention", "observed_attention", "knorm", "external"));
   EXPECT_EQ(selected("ALL"), selected("all"));
 }
 

@@ -94,7 +94,7 @@ TEST_F(ScoresFolderTest, ReadsOrRefusesAFileThatWasChangedAnywhere) {
   const auto [header, data] = good_file();
   std::mt19937_64 generator(20);
   int n_refused = 0;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     write_safetensors_bytes(file(), header, data);
     auto bytes = file_contents(file());
     const auto n_changes = 1 + generator() % 3;
@@ -110,7 +110,7 @@ TEST_F(ScoresFolderTest, ReadsOrRefusesAFileThatWasChangedAnywhere) {
       ++n_refused;
     }
   }
-  EXPECT_GT(n_refused, 1000);
+  EXPECT_GT(n_refused, 300);
 }
 
 }  // namespace
