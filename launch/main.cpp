@@ -9,6 +9,7 @@
 #include "launch/command_line/presses_text.h"
 #include "launch/commands/compare_command.h"
 #include "launch/commands/doctor_command.h"
+#include "launch/commands/dump_command.h"
 #include "launch/commands/finalize_command.h"
 #include "launch/commands/inspect_command.h"
 #include "launch/commands/report_command.h"
@@ -30,6 +31,10 @@ struct Dispatch {
     return run_compare(command);
   }
   ExitCode operator()(const DoctorCommand& command) const { return run_doctor(command); }
+  ExitCode operator()(const DumpCommand& command) const {
+    configure_log(command.options.log_level);
+    return run_dump(command);
+  }
   ExitCode operator()(const FinalizeCommand& command) const {
     configure_log(RunOptions{}.log_level);
     return run_finalize(command);

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
 #include "presses/methods/baseline.h"
 #include "presses/methods/expected_attention.h"
+#include "presses/methods/external.h"
 #include "presses/methods/h2o.h"
 #include "presses/methods/keydiff.h"
 #include "presses/methods/knorm.h"
@@ -22,6 +25,7 @@
 #include "presses/methods/tova.h"
 #include "presses/needs.h"
 #include "presses/policy/layer_press.h"
+#include "presses/policy/recording_press.h"
 #include "presses/schedule/per_head.h"
 #include "presses/scorer.h"
 
@@ -41,7 +45,8 @@ const auto& table() {
       tova_method(),                //
       snapkv_method(),              //
       keydiff_method(),             //
-      lagkv_method(),
+      lagkv_method(),               //
+      external_method(),
   };
   return kMethods;
 }
@@ -73,6 +78,17 @@ std::vector<MethodParameter> parameters_from(const MethodDescription& method, co
     if (role_of(flag.name) == ParameterRole::kPlace)
       parameters.push_back({hash_name(flag.name), parameter_value(std::string())});
   return parameters;
+}
+
+// "External my_scores" of scores in the folder /tmp/my_scores: several folders make several names.
+std::string display_name_of(const MethodDescription& method, const std::vector<MethodParameter>& parameters) {
+  std::string name(method.display_name);
+  const auto* place = find_parameter(parameters, flag_of_scores(method));
+  const auto folder = place ? value_as<std::string>(*place) : "";
+  std::error_code ignored;
+  const auto full = std::filesystem::absolute(folder, ignored).lexically_normal();
+  if (!folder.empty()) name += " " + (full.has_filename() ? full : full.parent_path()).filename().string();
+  return name;
 }
 
 EvictionPolicy policy_of(DefaultPolicy own, const MethodFlags& flags) {
@@ -138,8 +154,15 @@ FoundVariant find_variant(std::string_view spelling) {
 }
 
 bool needs_trained_scorer(const MethodDescription& method) {
-  return std::ranges::any_of(method.parameters,
-                             [](const auto& flag) { return role_of(flag.name) == ParameterRole::kPlace; });
+  return std::ranges::any_of(method.parameters, [](const auto& flag) {
+    return role_of(flag.name) == ParameterRole::kPlace && !is_place_of_scores(flag.name);
+  });
+}
+
+std::string_view flag_of_scores(const MethodDescription& method) {
+  for (const auto& flag : method.parameters)
+    if (is_place_of_scores(flag.name)) return flag.name;
+  return "";
 }
 
 MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& flags) {
@@ -150,10 +173,12 @@ MethodSpec make_method_spec(const MethodDescription& method, const MethodFlags& 
                                     "scores; use ratio or size, or leave the method out");
   const auto own = policy_of(method.policy, {});
   const bool evicts = !std::holds_alternative<KeepAll>(policy);
+  auto parameters = parameters_from(method, flags);
+  auto display_name = display_name_of(method, parameters);
   return {.name = std::string(method.name),
-          .display_name = std::string(method.display_name),
+          .display_name = std::move(display_name),
           .policy = policy,
-          .parameters = parameters_from(method, flags),
+          .parameters = std::move(parameters),
           .has_own_policy = policy.index() == own.index(),
           .protection = evicts ? Protection{flags.protect_first, flags.protect_last} : Protection{},
           .shares = has_budget(policy) ? shares_of(flags) : BudgetShares{}};
@@ -175,6 +200,7 @@ MethodCost method_cost(const MethodSpec& spec, const ModelShape& shape) {
 DeviceSchedule device_schedule(const MethodSpec& spec, const ScorerResources& resources) {
   const auto on_device = description_of(spec, resources).on_device;
   auto schedule = on_device ? on_device(spec) : DeviceSchedule{RefusedOnDevice{}};
+  if (resources.sink) return HostSchedule{};  // the press shows what it sees
   if (spec.shares != BudgetShares{} && !std::holds_alternative<RefusedOnDevice>(schedule))
     return HostSchedule{};
   if (ranks_latest_apart(spec) && !std::visit(RanksLatestApart{}, schedule)) return HostSchedule{};
@@ -194,10 +220,9 @@ Scorer make_scorer(const MethodSpec& spec, const ScorerResources& resources) {
 
 std::unique_ptr<LayerPress> make_press(const MethodSpec& spec, const ScorerResources& resources) {
   const auto make = description_of(spec, resources).make_press;
-  if (!make) return per_head(make_scorer(spec, resources), spec);
-  auto press = make(spec, resources);
-  check_needs(press->needs(), spec.name);
-  return press;
+  auto press = make ? make(spec, resources) : per_head(make_scorer(spec, resources), spec);
+  if (make) check_needs(press->needs(), spec.name);
+  return resources.sink ? recording_press(std::move(press), *resources.sink) : std::move(press);
 }
 
 }  // namespace kvcompare

@@ -26,6 +26,8 @@ class LateScorer;
 class DriftingScorer;
 class ObservingScorer;
 class LayerPress;
+class ExternalScores;
+class LayerSink;
 struct KvzapSurrogate;
 
 // The type tells an engine what a scorer needs; see scorer.h. The baseline has a NoScorer.
@@ -37,6 +39,9 @@ struct ScorerResources;
 
 // Trained scorers, by the place that the parameters of an instance name.
 using TrainedScorers = std::map<std::string, KvzapSurrogate, std::less<>>;
+
+// Scores that were computed elsewhere, likewise.
+using ScoresByPlace = std::map<std::string, std::unique_ptr<ExternalScores>, std::less<>>;
 
 enum class DefaultPolicy { kNone, kRatio, kThreshold };
 
@@ -82,6 +87,8 @@ struct MethodDescription {
 struct ScorerResources {
   const TrainedScorers* trained = nullptr;               // null if no method of the run needs one
   std::span<const MethodDescription> more_methods = {};  // beside methods(): what a test brings
+  const ScoresByPlace* external = nullptr;               // null if no method of the run reads scores
+  LayerSink* sink = nullptr;  // who is shown what layers see while a press is at work; null: nobody
 };
 
 // All methods in the order of reports; the baseline is first.
@@ -99,6 +106,9 @@ FoundVariant find_variant(std::string_view spelling);
 
 // Whether the method needs a scorer that was trained for the model.
 bool needs_trained_scorer(const MethodDescription& method);
+
+// The flag that says where the scores lie that the method reads; empty if it computes its scores.
+std::string_view flag_of_scores(const MethodDescription& method);
 
 // Returns the method with these parameters, whose ranges the command line has checked. Throws ConfigError for
 // an unknown policy, and for a threshold that a method which protects its latest keys would have to judge by.

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "presses/methods/external_scores.h"
 #include "presses/methods/kvzap_surrogate.h"
 #include "presses/registry.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/scores_folder.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/cpu/packed_weights.h"
 #include "worker/cpu/products.h"
@@ -31,26 +33,45 @@ TrainedScorers load_scorers(const EngineInputs& inputs, const c10::Device& devic
   return scorers;
 }
 
+// What presses need beside their parameters.
+class PressInputs {
+ public:
+  PressInputs(const EngineInputs& inputs, const c10::Device& device)
+      : scorers_(load_scorers(inputs, device)), sink_(inputs.sink) {
+    for (const auto& [place, folder] : inputs.scores)
+      scores_.emplace(place, std::make_unique<ScoresFolder>(folder, inputs.decoder));
+  }
+
+  ScorerResources resources(std::span<const MethodDescription> more_methods) const {
+    return {.trained = &scorers_, .more_methods = more_methods, .external = &scores_, .sink = sink_};
+  }
+
+ private:
+  TrainedScorers scorers_;
+  ScoresByPlace scores_;
+  LayerSink* sink_;
+};
+
 // What the stepwise engine computes with.
 class WholeModel : public LoadedModel {
  public:
   WholeModel(const EngineInputs& inputs, const c10::Device& device)
       : chunk_size_(inputs.chunk_size),
         protocol_(inputs.protocol),
-        scorers_(load_scorers(inputs, device)),
+        presses_(inputs, device),
         model_(inputs.decoder,
                load_weights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/,
                                       std::span<const MethodDescription> more_methods) override {
-    const ScorerResources resources{.trained = &scorers_, .more_methods = more_methods};
-    return make_stepwise_engine(model_, resources, {.chunk_size = chunk_size_, .protocol = protocol_});
+    return make_stepwise_engine(model_, presses_.resources(more_methods),
+                                {.chunk_size = chunk_size_, .protocol = protocol_});
   }
 
  private:
   std::int64_t chunk_size_;
   Protocol protocol_;
-  TrainedScorers scorers_;
+  PressInputs presses_;
   Model model_;
 };
 
@@ -59,21 +80,21 @@ class TiledModel : public LoadedModel {
   TiledModel(const EngineInputs& inputs, const c10::Device& device)
       : chunk_size_(inputs.chunk_size),
         protocol_(inputs.protocol),
-        scorers_(load_scorers(inputs, device)),
+        presses_(inputs, device),
         weights_(inputs.decoder,
                  CheckpointWeights(inputs.model, inputs.decoder, scalar_type(inputs.dtype), device),
                  inputs.max_weight_memory) {}
 
   std::unique_ptr<Engine> make_engine(int n_threads,
                                       std::span<const MethodDescription> more_methods) override {
-    return make_tiled_engine(weights_, {.trained = &scorers_, .more_methods = more_methods},
+    return make_tiled_engine(weights_, presses_.resources(more_methods),
                              {.chunk_size = chunk_size_, .protocol = protocol_, .n_threads = n_threads});
   }
 
  private:
   std::int64_t chunk_size_;
   Protocol protocol_;
-  TrainedScorers scorers_;
+  PressInputs presses_;
   PackedWeights weights_;
 };
 
@@ -95,14 +116,14 @@ class GpuModel : public LoadedModel {
       : chunk_size_(inputs.chunk_size),
         protocol_(inputs.protocol),
         methods_(inputs.methods),
-        scorers_(load_scorers(inputs, device)),
+        presses_(inputs, device),
         plan_(plan_gpu_memory(inputs, memory_of_gpu(device.index()), sharing.n_on_gpu)),
         weights_(load_gpu_weights(inputs, device, sharing)) {}
 
   std::unique_ptr<Engine> make_engine(int /*n_threads*/,
                                       std::span<const MethodDescription> more_methods) override {
     return make_gpu_engine(
-        *weights_, {.trained = &scorers_, .more_methods = more_methods},
+        *weights_, presses_.resources(more_methods),
         {.chunk_size = chunk_size_, .protocol = protocol_, .plan = &plan_, .methods = methods_});
   }
 
@@ -112,7 +133,7 @@ class GpuModel : public LoadedModel {
   std::int64_t chunk_size_;
   Protocol protocol_;
   std::vector<MethodSpec> methods_;
-  TrainedScorers scorers_;
+  PressInputs presses_;
   MemoryPlan plan_;
   std::unique_ptr<GpuWeights> weights_;
 };

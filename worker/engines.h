@@ -16,6 +16,7 @@
 #include "common/run/dtype.h"
 #include "common/run/method_spec.h"
 #include "common/run/protocol.h"
+#include "presses/layer_sink.h"
 #include "presses/registry.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/engine_kind.h"
@@ -32,6 +33,10 @@ struct EngineInputs {
   Decoder decoder;              // what the model computes
   // Folders of trained scorers, by the place that a method names them with.
   std::map<std::string, std::filesystem::path> scorers;
+  // Folders of scores that were computed elsewhere, likewise.
+  std::map<std::string, std::filesystem::path> scores;
+  // Who is shown what layers see; null: nobody. Outlives the model.
+  LayerSink* sink = nullptr;
   Dtype dtype = Dtype::kFloat32;
   std::int64_t chunk_size = 1;
   Protocol protocol{};

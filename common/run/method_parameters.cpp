@@ -8,6 +8,12 @@ namespace kvcompare {
 namespace {
 
 constexpr std::string_view kPlaceEnd = "_scorer_model", kKindEnd = "_model_type", kHashEnd = "_scorer";
+constexpr std::string_view kScoresEnd = "_scores", kHashOfScores = "_sha256";
+
+bool is_hash_of_scores(std::string_view name) {
+  return name.ends_with(kHashOfScores) &&
+         is_place_of_scores(name.substr(0, name.size() - kHashOfScores.size()));
+}
 
 template <class Spec>
 auto* found(Spec& method, ParameterRole role) {
@@ -20,14 +26,17 @@ auto* found(Spec& method, ParameterRole role) {
 
 ParameterRole role_of(std::string_view name) {
   if (name == "n_sink" || name.ends_with("_n_sink")) return ParameterRole::kSinks;
-  if (name.ends_with(kPlaceEnd)) return ParameterRole::kPlace;
+  if (name.ends_with(kPlaceEnd) || is_place_of_scores(name)) return ParameterRole::kPlace;
   if (name.ends_with(kKindEnd)) return ParameterRole::kKind;
-  if (name.ends_with(kHashEnd)) return ParameterRole::kHash;
+  if (name.ends_with(kHashEnd) || is_hash_of_scores(name)) return ParameterRole::kHash;
   return ParameterRole::kValue;
 }
 
+bool is_place_of_scores(std::string_view place_name) { return place_name.ends_with(kScoresEnd); }
+
 std::string hash_name(std::string_view place_name) {
   require(role_of(place_name) == ParameterRole::kPlace, std::string(place_name) + " is the name of no place");
+  if (is_place_of_scores(place_name)) return std::string(place_name) + std::string(kHashOfScores);
   return std::string(place_name.substr(0, place_name.size() - kPlaceEnd.size())) + std::string(kHashEnd);
 }
 

@@ -17,13 +17,18 @@ namespace kvcompare {
 // What a parameter is. Its name says so:
 //   n_sink, X_n_sink   kSinks : first positions, which are never evicted
 //   X_scorer_model     kPlace : where a trained scorer lies: a folder or a hub id
+//   X_scores           kPlace : where scores of every sample lie: a folder
 //   X_model_type       kKind  : what kind of scorer lies there; takes one value; "" until the scorer is read
-//   X_scorer           kHash  : SHA-256 of what lies there; no flag gives it; "" until the scorer is read
+//   X_scorer, X_scores_sha256
+//                      kHash  : SHA-256 of what lies there; no flag gives it; "" until that is read
 //   any other          kValue
 enum class ParameterRole { kValue, kSinks, kPlace, kKind, kHash };
 ParameterRole role_of(std::string_view name);
 
-// The hash that belongs to a place: "X_scorer" of "X_scorer_model".
+// Whether scores of samples lie at a place of this name, and no trained scorer.
+bool is_place_of_scores(std::string_view place_name);
+
+// The hash that belongs to a place: "X_scorer" of "X_scorer_model", "X_scores_sha256" of "X_scores".
 std::string hash_name(std::string_view place_name);
 
 // The value as MethodSpec holds it.

@@ -1,5 +1,6 @@
 #include "coordinator/comparison/instance_labels.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string_view>
@@ -30,7 +31,8 @@ std::string shown(const std::string& flag, const std::string& value) {
   if (flag == "cache_size") return value + " keys";
   if (flag == "threshold") return "τ " + value;
   if (flag == "layer_budgets" || flag == "head_budgets") return value;
-  if (role_of(flag) == ParameterRole::kHash) return "scorer " + value.substr(0, kDigitsOfHash);
+  if (role_of(flag) == ParameterRole::kHash)
+    return (flag.ends_with("_scorer") ? "scorer " : "scores ") + value.substr(0, kDigitsOfHash);
   return flag + " " + value;
 }
 
@@ -51,6 +53,18 @@ Values values_of(const std::vector<Parameters>& instances) {
   return values;
 }
 
+// Methods whose display names tell what their instances read: "External my_scores".
+std::set<std::string> told_by_display_name(const std::vector<MethodSpec>& methods) {
+  std::map<std::string, std::map<std::string, std::set<std::string>>> hashes;  // method, display name
+  for (const auto& method : methods)
+    hashes[method.name][method.display_name].insert(text_of_role(method, ParameterRole::kHash));
+  std::set<std::string> told;
+  for (const auto& [name, by_display_name] : hashes)
+    if (std::ranges::all_of(by_display_name, [](const auto& entry) { return entry.second.size() == 1; }))
+      told.insert(name);
+  return told;
+}
+
 // Whether a label names the parameter. "policy" is left out, because the policy's parameters show which one
 // it is. Where the instances that have the number of a shared budget have the same, its name says enough.
 bool is_told(const std::string& flag, const std::set<std::string>& values) {
@@ -65,11 +79,14 @@ std::vector<std::string> instance_labels(const std::vector<MethodSpec>& methods)
   for (const auto& method : methods) by_method[method.name].push_back(parameters_of(method));
   std::map<std::string, Values> values;
   for (const auto& [name, instances] : by_method) values[name] = values_of(instances);
+  const auto told = told_by_display_name(methods);
   std::vector<std::string> labels;
   for (const auto& method : methods) {
     auto label = method.display_name;
-    for (const auto& [flag, value] : parameters_of(method))
+    for (const auto& [flag, value] : parameters_of(method)) {
+      if (role_of(flag) == ParameterRole::kHash && told.contains(method.name)) continue;
       if (is_told(flag, values.at(method.name).at(flag))) label += " " + shown(flag, value);
+    }
     labels.push_back(std::move(label));
   }
   require(std::set(labels.begin(), labels.end()).size() == labels.size(),

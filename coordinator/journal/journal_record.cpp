@@ -6,12 +6,21 @@
 #include <string_view>
 #include <utility>
 
+#include "common/errors.h"
 #include "common/run/for_each_number.h"
+#include "common/run/method_parameters.h"
 #include "coordinator/json/json_fields.h"
 #include "coordinator/json/json_numerics.h"
 #include "coordinator/json/json_run_spec.h"
 
 namespace kvcompare {
+
+const std::string& Places::of(const MethodParameter& place, const std::string& hash) const {
+  const auto& places = is_place_of_scores(place.name) ? external_scores : kvzap_scorers;
+  const auto found = places.find(hash);
+  require(found != places.end(), "nobody wrote down where " + place.name + " " + hash + " lies");
+  return found->second;
+}
 
 // A bad line as [line, problem].
 OrderedJson json_value(const BadLine& bad) { return {bad.line, bad.problem}; }

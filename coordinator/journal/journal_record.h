@@ -26,9 +26,14 @@ namespace kvcompare {
 struct Places {
   std::string model_name;
   std::string data_path;
-  std::map<std::string, std::string> kvzap_scorers{};  // by the scorer's hash
+  std::map<std::string, std::string> kvzap_scorers{};    // by the scorer's hash
+  std::map<std::string, std::string> external_scores{};  // likewise
 
-  static constexpr std::array kFields{"model_name", "data_path", "kvzap_scorers"};
+  // Of what an instance reads. Throws InvariantError if the place is not known.
+  const std::string& of(const MethodParameter& place, const std::string& hash) const;
+
+  static constexpr std::array kFields{"model_name", "data_path", "kvzap_scorers", "external_scores"};
+  static constexpr std::array kLaterFields{"external_scores"};
 };
 
 // What was asked for: the first line, and a later one whenever the run grew. With the attempts the last of

@@ -135,16 +135,18 @@ std::optional<std::vector<std::string>> names_of_sweeps(const std::vector<Method
 
 // A scorer that all instances share need not be named: --config accepts the names with any place of a scorer.
 std::vector<std::string> names_of_instances(const std::vector<MethodSpec>& methods) {
-  std::set<std::string> scorers;
+  std::map<std::string, std::set<std::string>> scorers;  // by the name of their hash
   for (const auto& method : methods)
     if (const auto* hash = find_parameter(method, ParameterRole::kHash))
-      scorers.insert(":" + hash->name + "=" + value_as<std::string>(*hash));
+      scorers[hash->name].insert(":" + hash->name + "=" + value_as<std::string>(*hash));
   std::vector<std::string> names;
   for (const auto& method : methods) {
     auto name = instance_name(method);
-    if (scorers.size() == 1)
-      if (const auto at = name.find(*scorers.begin()); at != std::string::npos)
-        name.erase(at, scorers.begin()->size());
+    if (const auto* hash = find_parameter(method, ParameterRole::kHash);
+        hash && scorers.at(hash->name).size() == 1) {
+      const auto& shared = *scorers.at(hash->name).begin();
+      name.erase(name.find(shared), shared.size());
+    }
     names.push_back(std::move(name));
   }
   return names;

@@ -19,15 +19,17 @@ void put_speed(OrderedJson& json, const MethodResult& method) {
     put_finite(json, "tokens_per_second", static_cast<double>(n_predicted) / method.seconds);
 }
 
-// In the order of the instances, each once.
-OrderedJson json_scorers(const Comparison& comparison) {
-  OrderedJson list = OrderedJson::array();
+// Where what the instances read lies: trained scorers, and scores. In the order of the instances, each once.
+void put_places(OrderedJson& report, const Comparison& comparison) {
+  report["kvzap_scorers"] = OrderedJson::array();
   std::set<std::string> seen;
-  for (const MethodResult& method : comparison.methods)
-    if (const auto hash = text_of_role(method.spec, ParameterRole::kHash);
-        !hash.empty() && seen.insert(hash).second)
-      list.push_back({{"sha256", hash}, {"path", comparison.places.kvzap_scorers.at(hash)}});
-  return list;
+  for (const MethodResult& method : comparison.methods) {
+    const auto* place = find_parameter(method.spec, ParameterRole::kPlace);
+    const auto hash = text_of_role(method.spec, ParameterRole::kHash);
+    if (!place || hash.empty() || !seen.insert(hash).second) continue;
+    report[is_place_of_scores(place->name) ? "external_scores" : "kvzap_scorers"].push_back(
+        {{"sha256", hash}, {"path", comparison.places.of(*place, hash)}});
+  }
 }
 
 }  // namespace
@@ -36,7 +38,7 @@ std::string run_json(const Comparison& comparison, const std::vector<Session>& s
   OrderedJson report;
   const auto& places = comparison.places;
   report["paths"] = {{"model_name", places.model_name}, {"data_path", places.data_path}};
-  report["kvzap_scorers"] = json_scorers(comparison);
+  put_places(report, comparison);
   report["sessions"] = OrderedJson::array();
   for (const Session& session : sessions) report["sessions"].push_back(json_session(session));
   report["methods"] = OrderedJson::array();

@@ -153,11 +153,12 @@ std::string warnings(const std::vector<Warning>& warnings) {
 }
 
 std::string how_to_repeat(const Comparison& comparison) {
-  std::set<std::string> places;  // flags that say where a scorer lies
+  std::set<std::string> places;  // flags that say where a scorer, or scores, lie
   for (const auto& method : comparison.methods)
     if (const auto* place = find_parameter(method.spec, ParameterRole::kPlace)) places.insert(place->name);
   std::string scorer;
-  for (const auto& place : places) scorer += " --" + place + " SCORER";
+  for (const auto& place : places)
+    scorer += " --" + place + (is_place_of_scores(place) ? " FOLDER" : " SCORER");
   return "\n## How to repeat\n\nWith the folder that this file lies in as `OUT`:\n\n```sh\n"
          "kvcompare rerun OUT                  # again, with model and data where run.json says they were\n"
          "kvcompare verify OUT --recompute 3   # the files are those of the run; three samples again\n"

@@ -39,6 +39,14 @@ struct TrainKvzapCommand {
   KvzapTrainingSpec training;
 };
 
+// Of `spec` all but at_density counts; its last method is that under which layers are looked at.
+struct DumpCommand {
+  RunSpec spec;
+  RunOptions options;
+  std::vector<std::string> what{};     // of hidden, queries, keys, values, each once
+  std::vector<std::int64_t> layers{};  // all of the model if empty
+};
+
 struct FinalizeCommand {
   std::filesystem::path output_dir;
 };
@@ -81,7 +89,7 @@ struct ShowTextCommand {
 };
 
 using Command =
-    std::variant<CompareCommand, DoctorCommand, FinalizeCommand, InspectCommand, ReportCommand,
+    std::variant<CompareCommand, DoctorCommand, DumpCommand, FinalizeCommand, InspectCommand, ReportCommand,
                  TokenizeCommand, TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "common/errors.h"
+#include "common/run/method_parameters.h"
 #include "launch/command_line/config_file.h"
 #include "launch/command_line/earlier_run.h"
 #include "launch/command_line/flag_arguments.h"
@@ -131,6 +132,20 @@ Arguments idle_protocol_warnings(const std::vector<GivenValue>& typed, const Run
   return warnings;
 }
 
+// A method that reads scores is part of `every` only where it is told which, and cannot be named without.
+void ask_for_scores(std::vector<MethodItem>& items, const Settings& settings) {
+  std::erase_if(items, [&](const MethodItem& item) {
+    const std::string flag(flag_of_scores(*item.method));
+    if (flag.empty() || settings.lists.contains(flag)) return false;
+    if (std::ranges::find(item.fixed, flag, &std::pair<std::string, std::string>::first) != item.fixed.end())
+      return false;
+    if (item.spelling.empty()) return true;
+    throw ConfigError("--" + flag, "is missing; the method " + std::string(item.method->name) +
+                                       " reads the scores of keys from a folder: give one, or several "
+                                       "separated by commas (docs/your_own_method.md)");
+  });
+}
+
 // earlier: given by the run that is done again; what is typed wins.
 Command parse_compare(const Arguments& flags, const Arguments& arguments,
                       const std::vector<GivenValue>& earlier = {}) {
@@ -139,12 +154,14 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
   Settings settings = read_settings(typed, earlier);
   apply_quiet(settings);
   check_together(settings);
-  const bool names_scorer =
-      std::ranges::any_of(place_flags(), [&](const auto& flag) { return settings.origins.contains(flag); });
+  const bool names_scorer = std::ranges::any_of(place_flags(), [&](const auto& flag) {
+    return !is_place_of_scores(flag) && settings.origins.contains(flag);
+  });
   const bool methods_by_default = !settings.origins.contains("methods") && !names_scorer;
   const auto& named = settings.origins["methods"];
   const std::string origin = named.empty() ? "--methods" : named;
-  const auto items = select_methods(settings.methods, settings.included, origin);
+  auto items = select_methods(settings.methods, settings.included, origin);
+  ask_for_scores(items, settings);
   settings.spec.methods = make_instances(items, settings, origin);
   refuse_idle_density(settings, items);
   Arguments warnings = idle_flag_warnings(typed, items, settings.spec.methods);
@@ -170,6 +187,31 @@ Command parse_tokenize(const Arguments& flags) {
                               .prompt = settings.spec.prompt_field,
                               .completion = settings.spec.completion_field};
   return settings.tokenize;
+}
+
+Command parse_dump(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{dump_help()};
+  Settings settings;
+  settings.methods = "baseline";
+  for (const GivenValue& given : match_arguments(flags, dump_flags())) apply(given, settings);
+  apply_quiet(settings);
+  for (const char* required : {"data_path", "what", "output"})
+    if (!settings.origins.contains(required))
+      throw ConfigError(std::string("--") + required,
+                        "is missing; for example: kvcompare dump --model_name ./Llama-3.2-1B --data_path "
+                        "texts.jsonl --what keys --output keys (more: kvcompare dump --help)");
+  if (settings.options.overwrite && settings.options.resume)
+    throw ConfigError("--overwrite", "writes anew what --resume would keep; leave one of them out");
+  auto items = select_methods(settings.methods);
+  ask_for_scores(items, settings);
+  settings.spec.methods = make_instances(items, settings);
+  if (settings.spec.methods.size() > 2)
+    throw ConfigError("--methods",
+                      "layers are looked at under one method at a time, with one value of each "
+                      "parameter; these are " +
+                          std::to_string(settings.spec.methods.size() - 1));
+  return DumpCommand{std::move(settings.spec), std::move(settings.options), std::move(settings.dumped),
+                     std::move(settings.dumped_layers)};
 }
 
 Command parse_train_kvzap(const Arguments& flags) {
@@ -321,6 +363,7 @@ Command parse_command_line(const Arguments& arguments) {
   const Arguments flags(arguments.begin() + 1, arguments.end());
   if (name == "compare") return parse_compare(flags, arguments);
   if (name == "doctor") return parse_doctor(flags);
+  if (name == "dump") return parse_dump(flags);
   if (name == "finalize") return parse_finalize(flags);
   if (name == "inspect") return parse_inspect(flags);
   if (name == "report") return parse_report(flags);

@@ -17,12 +17,17 @@ namespace {
 constexpr const char* kPlacesFile = "run.json";
 constexpr const char* kResultsFile = "detailed_results.json";
 
+// The list of run.json with the places of a flag.
+const char* list_of(const std::string& flag) {
+  return is_place_of_scores(flag) ? "external_scores" : "kvzap_scorers";
+}
+
 void refuse_separators(const std::string& place, const std::string& flag, const char* separators,
                        const std::filesystem::path& file) {
   const auto at = place.find_first_of(separators);
   if (at == std::string::npos) return;
   throw ConfigError(
-      file.string() + ": kvzap_scorers",
+      file.string() + ": " + list_of(flag),
       "the folder '" + place + "' has a '" + place[at] +
           "' in its name, which separates values on the command line; run kvcompare anew with a --" + flag +
           " without it, for example a symbolic link");
@@ -44,7 +49,7 @@ void put_scorers(const nlohmann::json& scorers, const std::filesystem::path& fil
       }
     places += (places.empty() ? "" : ",") + place;
   }
-  if (!places.empty()) given.push_back({&flag, file.string() + ": kvzap_scorers", places});
+  if (!places.empty()) given.push_back({&flag, file.string() + ": " + list_of(flag.name), places});
 }
 
 }  // namespace
@@ -64,7 +69,8 @@ std::vector<GivenValue> flags_of_run(const std::filesystem::path& folder, const 
       if (flag) given.push_back({flag, file.string() + ": paths." + name, place.get<std::string>()});
     }
     for (const auto& flag : place_flags())
-      put_scorers(report.at("kvzap_scorers"), file, *find_flag(flags, flag), given);
+      if (const auto* list = list_of(flag); report.contains(list))  // older runs know no scores
+        put_scorers(report.at(list), file, *find_flag(flags, flag), given);
   } catch (const nlohmann::json::exception& error) {
     throw ConfigError(file.string(),
                       std::string("does not say in `paths` where model and data were: ") + error.what());

@@ -31,6 +31,8 @@ struct Settings {
   std::optional<std::int64_t> n_recompute;
   std::string report_format = ReportCommand{}.format;
   KvzapTrainingSpec training;
+  std::vector<std::string> dumped;             // of DumpCommand
+  std::vector<std::int64_t> dumped_layers;     // likewise
   std::map<std::string, std::string> origins;  // name of a flag: where its value was given
 };
 

@@ -1,6 +1,7 @@
 #include "launch/command_line/flag_table.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <optional>
@@ -491,6 +492,47 @@ Flag required(Flag flag) {
   return flag;
 }
 
+Flag dumped() {
+  FlagValue value{FlagKind::kList, "A,B,...", "one or several of hidden, queries, keys and values",
+                  [](Settings& settings, const std::string& given) {
+                    auto names = split_at(given, ',');
+                    for (std::size_t i = 0; i < names.size(); ++i) {
+                      constexpr std::array kAll{"hidden", "queries", "keys", "values"};
+                      if (std::ranges::find(kAll, names[i]) == kAll.end()) return false;
+                      if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i),
+                                    names[i]) != names.begin() + static_cast<std::ptrdiff_t>(i))
+                        return false;
+                    }
+                    settings.dumped = std::move(names);
+                    return true;
+                  },
+                  [](const Settings&) { return std::string(); }};
+  return {"what",
+          FlagGroup::kData,
+          std::move(value),
+          "",
+          "hidden: the input of the attention block, after its norm. queries, keys: with RoPE, and before it "
+          "(raw_queries, raw_keys). values.",
+          "required"};
+}
+
+Flag dumped_layers() {
+  FlagValue value{FlagKind::kList, "N,...", "whole numbers from 0, or all",
+                  [](Settings& settings, const std::string& given) {
+                    std::vector<std::int64_t> layers;
+                    if (given != "all")
+                      for (const auto& piece : split_at(given, ',')) {
+                        const auto layer = parse_whole(piece, std::int64_t{0}, kMostTokens);
+                        if (!layer || std::ranges::find(layers, *layer) != layers.end()) return false;
+                        layers.push_back(*layer);
+                      }
+                    settings.dumped_layers = std::move(layers);
+                    return true;
+                  },
+                  [](const Settings&) { return std::string(); }};
+  return {"layers", FlagGroup::kData, std::move(value), "", "Layers, from 0.", "all"};
+}
+
 Flag surrogate_output_flag() {
   return required(
       {"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"), "",
@@ -534,6 +576,33 @@ const std::vector<Flag>& train_kvzap_flags() {
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());
+    return all;
+  }();
+  return flags;
+}
+
+const std::vector<Flag>& dump_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> all{dumped(), dumped_layers()};
+    for (const auto& flag : compare_flags()) {
+      if (flag.name == "config" || flag.name == "at_density" || flag.name.starts_with("include_")) continue;
+      if (flag.group != FlagGroup::kMachine && flag.group != FlagGroup::kOutput) all.push_back(flag);
+    }
+    for (auto& flag : all)
+      if (flag.name == "methods") {
+        flag.help =
+            "Under which method the layers are looked at: one, with one value of each parameter. baseline: "
+            "nothing is evicted.";
+        flag.value.shown = [](const Settings&) { return std::string("baseline"); };
+      }
+    append(all, shared_flags({"device", "dtype", "engine", "max_weight_memory", "threads"}));
+    append(all, {required({"output", FlagGroup::kOutput, text(&RunOptions::output_dir, "FOLDER", "a folder"),
+                           "", "Gets a file for every sample. Made if it is not there.", "", true}),
+                 {"resume", FlagGroup::kOutput, on_off(&RunOptions::resume), "",
+                  "Keep the files that are complete, and write those that are missing.", ""},
+                 {"overwrite", FlagGroup::kOutput, on_off(&RunOptions::overwrite), "",
+                  "Write files anew that are there already.", ""}});
+    append(all, shared_flags({"log_level", "quiet", "no_progress"}));
     return all;
   }();
   return flags;

@@ -15,6 +15,7 @@ const std::vector<Flag>& report_flags();
 const std::vector<Flag>& inspect_flags();
 const std::vector<Flag>& train_kvzap_flags();
 const std::vector<Flag>& doctor_flags();
+const std::vector<Flag>& dump_flags();
 
 std::vector<std::string> flag_names(const std::vector<Flag>& flags);
 

@@ -34,6 +34,8 @@ Usage
   kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl
   kvcompare train_kvzap --model_name FOLDER|ID --data_path FILE.jsonl --output FOLDER
                                  train a scorer for the method kvzap
+  kvcompare dump --model_name FOLDER|ID --data_path FILE.jsonl --what keys --output FOLDER
+                                 write what layers see, to try scores of your own
   kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
   kvcompare report OUT...        make the page of a run again, or one page of several runs
@@ -141,6 +143,19 @@ Usage
   kvcompare --methods kvzap --kvzap_scorer_model FOLDER ...      uses it
 
 )" + lines_by_group(train_kvzap_flags());
+}
+
+std::string dump_help() {
+  return R"(kvcompare dump writes what the layers of a model see of each sample, as scorers are shown it: a
+file OUTPUT/sample_000012.safetensors for the sample 12 of the data set. Another program makes scores
+of them, and kvcompare --methods external --external_scores FOLDER evicts by these. The whole way, in
+Python: docs/your_own_method.md
+
+Usage
+  kvcompare dump --model_name FOLDER|ID --data_path FILE.jsonl --what hidden,queries,keys,values
+                 --output FOLDER [--layers 0,5] [FLAGS]
+
+)" + lines_by_group(dump_flags());
 }
 
 std::string finalize_help() {

@@ -9,6 +9,7 @@ namespace kvcompare {
 std::string compare_help();
 std::string tokenize_help();
 std::string train_kvzap_help();
+std::string dump_help();
 std::string finalize_help();
 std::string rerun_help();
 std::string report_help();

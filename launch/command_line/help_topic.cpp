@@ -15,18 +15,29 @@ namespace {
 
 using Subcommand = std::pair<const char*, std::string (*)()>;
 
-constexpr Subcommand kSubcommands[] = {{"compare", compare_help},        {"doctor", doctor_help},
-                                       {"finalize", finalize_help},      {"help", compare_help},
-                                       {"inspect", inspect_help},        {"presses", presses_help},
-                                       {"report", report_help},          {"rerun", rerun_help},
-                                       {"verify", verify_help},          {"tokenize", tokenize_help},
-                                       {"train_kvzap", train_kvzap_help}};
+constexpr Subcommand kSubcommands[] = {
+    {"compare", compare_help},   {"doctor", doctor_help},     {"dump", dump_help},
+    {"finalize", finalize_help}, {"help", compare_help},      {"inspect", inspect_help},
+    {"presses", presses_help},   {"report", report_help},     {"rerun", rerun_help},
+    {"verify", verify_help},     {"tokenize", tokenize_help}, {"train_kvzap", train_kvzap_help}};
+
+// Without those of the main job, which mean the same.
+const std::vector<Flag>& own_dump_flags() {
+  static const std::vector<Flag> flags = [] {
+    std::vector<Flag> own;
+    for (const Flag& flag : dump_flags())
+      if (find_flag(compare_flags(), flag.name) == nullptr) own.push_back(flag);
+    return own;
+  }();
+  return flags;
+}
 
 // Each subcommand's row of the flag, once if they are the same; "" if there is none.
 std::string flag_help(const std::string& name) {
   const std::pair<const char*, const std::vector<Flag>&> tables[] = {
       {"compare", compare_flags()}, {"train_kvzap", train_kvzap_flags()}, {"tokenize", tokenize_flags()},
-      {"verify", verify_flags()},   {"report", report_flags()},           {"inspect", inspect_flags()}};
+      {"dump", own_dump_flags()},   {"verify", verify_flags()},           {"report", report_flags()},
+      {"inspect", inspect_flags()}};
   std::string text, last;
   for (const auto& [subcommand, flags] : tables) {
     const Flag* flag = find_flag(flags, name);
@@ -40,7 +51,7 @@ std::string flag_help(const std::string& name) {
 
 std::vector<std::string> topics() {
   std::vector<std::string> all = subcommand_names();
-  for (const auto* flags : {&compare_flags(), &train_kvzap_flags(), &tokenize_flags()})
+  for (const auto* flags : {&compare_flags(), &train_kvzap_flags(), &tokenize_flags(), &own_dump_flags()})
     for (const std::string& name : flag_names(*flags)) all.push_back(name);
   for (const MethodDescription& method : methods()) all.emplace_back(method.name);
   return all;

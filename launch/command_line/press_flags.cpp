@@ -78,8 +78,14 @@ FlagValue whole_value(const ParameterFlag& flag) {
 
 FlagValue text_value(const ParameterFlag& flag) {
   const bool is_place = role_of(flag.name) == ParameterRole::kPlace;
-  return value_of(flag, FlagKind::kText, is_place ? "FOLDER|ID" : "TEXT",
-                  is_place ? "a folder or a hub id" : "a text",
+  const bool is_folder = is_place_of_scores(flag.name);
+  return value_of(flag, FlagKind::kText,
+                  is_folder  ? "FOLDER"
+                  : is_place ? "FOLDER|ID"
+                             : "TEXT",
+                  is_folder  ? "a folder"
+                  : is_place ? "a folder or a hub id"
+                             : "a text",
                   [](const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); });
 }
 

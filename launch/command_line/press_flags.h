@@ -24,7 +24,7 @@ std::string names_of_all();
 // "KVzap": display names of the methods that need a scorer which was trained for the model.
 std::string names_with_trained_scorer();
 
-// Flags that say where a trained scorer lies.
+// Flags that say where a trained scorer, or scores, lie.
 std::vector<std::string> place_flags();
 
 }  // namespace kvcompare

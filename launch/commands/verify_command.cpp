@@ -120,7 +120,7 @@ void set_scorers(RunSpec& spec, const Places& places,
     if (known == of_flag.end()) of_flag.push_back(hash);
     const auto named = given.find(place->name);
     if (named == given.end()) {
-      place->value = places.kvzap_scorers.at(hash);
+      place->value = places.of(*place, hash);
       continue;
     }
     if (at >= named->second.size())

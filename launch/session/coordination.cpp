@@ -37,7 +37,9 @@ std::string absolute(const std::string& path) {
 
 Places places_of(const Job& job, const JobData& data) {
   Places places{.model_name = absolute(job.spec.model_name), .data_path = absolute(job.spec.data_path)};
-  for (const auto& [place, hash] : data.scorers) places.kvzap_scorers.emplace(hash, absolute(place));
+  for (const auto& [place, hash] : data.scorers)
+    (job.scores.contains(place) ? places.external_scores : places.kvzap_scorers)
+        .emplace(hash, absolute(place));
   return places;
 }
 

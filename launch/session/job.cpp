@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -13,6 +14,7 @@
 #include "presses/registry.h"
 #include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/scores_folder.h"
 #include "worker/devices/device.h"
 
 namespace kvcompare {
@@ -29,10 +31,25 @@ std::filesystem::path scorer_folder(const std::string& method, const MethodParam
   }
 }
 
+std::filesystem::path scores_folder(const MethodParameter& place) {
+  std::filesystem::path folder = value_as<std::string>(place);
+  if (std::error_code error; !std::filesystem::is_directory(folder, error))
+    throw ConfigError(place.name, "'" + folder.string() + "' is no folder; give one with a file " +
+                                      sample_file_name(SampleIndex(0)) +
+                                      " of scores for every sample (docs/your_own_method.md)");
+  return folder;
+}
+
 void find_scorers(Job& job) {
-  for (const auto& method : job.spec.methods)
-    if (const auto* place = find_parameter(method, ParameterRole::kPlace))
-      job.scorers.emplace(value_as<std::string>(*place), scorer_folder(method.name, *place));
+  for (const auto& method : job.spec.methods) {
+    const auto* place = find_parameter(method, ParameterRole::kPlace);
+    if (!place) continue;
+    const auto& name = value_as<std::string>(*place);
+    if (is_place_of_scores(place->name))
+      job.scores.emplace(name, scores_folder(*place));
+    else
+      job.scorers.emplace(name, scorer_folder(method.name, *place));
+  }
 }
 
 // What each scorer is; a kind that was asked for must be that one.
@@ -60,6 +77,7 @@ Job read_job(const RunSpec& spec, const RunOptions& options) {
   Job job{.spec = spec,
           .model = resolve_model("model_name", spec.model_name),
           .scorers = {},
+          .scores = {},
           .config = {},
           .devices = choose_devices(options.device, options.num_gpus),
           .engine = {}};

@@ -21,6 +21,8 @@ struct Job {
   std::filesystem::path model;  // folder
   // Folders of the trained scorers that instances need, by the place that names them.
   std::map<std::string, std::filesystem::path> scorers;
+  // Folders of scores that were computed elsewhere, likewise.
+  std::map<std::string, std::filesystem::path> scores;
   ModelConfig config;
   std::vector<c10::Device> devices;  // of the workers
   EngineKind engine;                 // that they compute with

@@ -19,9 +19,12 @@
 #include "common/plural.h"
 #include "common/run/method_parameters.h"
 #include "common/tokenizer/tokenizer.h"
+#include "coordinator/plan/plan.h"
 #include "launch/session/contexts.h"
 #include "launch/session/length_limits.h"
+#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_hash.h"
+#include "worker/checkpoint/scores_folder.h"
 
 namespace kvcompare {
 namespace {
@@ -106,8 +109,23 @@ void refuse_equal(const std::map<std::string, std::string>& scorers, const std::
   for (auto one = scorers.begin(); one != scorers.end(); ++one)
     for (auto other = std::next(one); other != scorers.end(); ++other)
       if (one->second == other->second)
-        throw ConfigError(flag_of(one->first), "'" + one->first + "' and '" + other->first +
-                                                   "' hold the same scorer; give one of them");
+        throw ConfigError(flag_of(one->first),
+                          "'" + one->first + "' and '" + other->first + "' hold the same " +
+                              (is_place_of_scores(flag_of(one->first)) ? "scores" : "scorer") +
+                              "; give one of them");
+}
+
+// Everything is looked at before anything is computed. A sample that is skipped needs no scores.
+void read_scores(const Job& job, JobData& data, int n_threads) {
+  const auto skipped = without_scored_token(data.dataset.samples);
+  std::vector<Sample> evaluated;
+  for (const auto& sample : data.dataset.samples)
+    if (!std::ranges::binary_search(skipped, sample.index)) evaluated.push_back({sample.index, sample.ids});
+  for (const auto& [place, folder] : job.scores) {
+    const ScoresFolder scores(folder, decoder_of(job.config));
+    scores.check(evaluated, data.hashes.model, n_threads);
+    data.scorers.emplace(place, scores.hash(n_threads));
+  }
 }
 
 // Whether the data says more of the sample than its ids.
@@ -176,8 +194,9 @@ JobData read_data(const Job& job, int n_threads) {
   data.hashes.data = hash_of(data.dataset.samples);
   if (tokenizer.was_used()) data.hashes.tokenizer = sha256_of_file(job.model / "tokenizer.json");
   for (const auto& [place, folder] : job.scorers) data.scorers.emplace(place, model_hash(folder));
-  refuse_equal(data.scorers, spec.methods);
   data.hashes.model = model.get();
+  if (!job.scores.empty()) read_scores(job, data, n_threads);
+  refuse_equal(data.scorers, spec.methods);
   return data;
 }
 

@@ -18,7 +18,7 @@ TextFields text_fields(const RunSpec& spec);
 struct JobData {
   Dataset dataset;
   InputHashes hashes;
-  std::map<std::string, std::string> scorers;  // SHA-256, by the place that names the scorer
+  std::map<std::string, std::string> scorers;  // SHA-256 of scorers and scores, by the place that names them
 };
 
 // Throws ConfigError, DataError or CheckpointError.

@@ -105,6 +105,7 @@ EngineInputs engine_inputs(const Job& job, const RunOptions& options) {
           .model = job.model,
           .decoder = decoder_of(job.config),
           .scorers = job.scorers,
+          .scores = job.scores,
           .dtype = *job.spec.dtype,
           .chunk_size = job.spec.chunk_size,
           .protocol = protocol_of(job.spec),

@@ -55,6 +55,16 @@ class ModelUnderTest {
       std::get<std::unique_ptr<GpuModelForTest>>(model_)->set_more_methods(methods);
   }
 
+  // Both outlive the model; null: none.
+  void set_external(const ScoresByPlace* external, LayerSink* sink) {
+    if (auto* of_cpu = std::get_if<ModelForTest>(&model_)) {
+      of_cpu->external = external;
+      of_cpu->sink = sink;
+    } else {
+      std::get<std::unique_ptr<GpuModelForTest>>(model_)->set_external(external, sink);
+    }
+  }
+
   // With an observer one unit is run at a time.
   std::unique_ptr<Engine> engine(std::int64_t chunk_size, AliveObserver observer = nullptr,
                                  const Protocol& protocol = {}) const {

@@ -30,7 +30,8 @@ const std::vector<std::int64_t> kWindows{0, 7, 1, 20};
 
 std::vector<std::string> all_methods() {
   std::vector<std::string> names;
-  for (const auto& method : methods()) names.emplace_back(method.name);
+  for (const auto& method : methods())
+    if (flag_of_scores(method).empty()) names.emplace_back(method.name);  // external has no scores here
   return names;
 }
 

@@ -30,7 +30,13 @@ class GpuModelForTest {
   }
 
   std::unique_ptr<Engine> engine(GpuEngineOptions options) const {
-    return make_gpu_engine(weights_, {.trained = &kvzap_, .more_methods = more_methods_}, std::move(options));
+    return make_gpu_engine(
+        weights_, {.trained = &kvzap_, .more_methods = more_methods_, .external = external_, .sink = sink_},
+        std::move(options));
+  }
+  void set_external(const ScoresByPlace* external, LayerSink* sink) {
+    external_ = external;
+    sink_ = sink;
   }
   void set_more_methods(std::span<const MethodDescription> methods) { more_methods_ = methods; }
   bool is_streamed() const { return weights_.is_streamed(); }
@@ -40,6 +46,8 @@ class GpuModelForTest {
   mutable GpuWeights weights_;
   TrainedScorers kvzap_;
   std::span<const MethodDescription> more_methods_;  // that engines take beside the registry's
+  const ScoresByPlace* external_ = nullptr;
+  LayerSink* sink_ = nullptr;
 };
 
 }  // namespace kvcompare

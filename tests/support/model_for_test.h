@@ -26,7 +26,12 @@ struct ModelForTest {
 
   std::span<const MethodDescription> more_methods = {};  // that engines take beside the registry's
 
-  ScorerResources resources() const { return {.trained = &kvzap, .more_methods = more_methods}; }
+  const ScoresByPlace* external = nullptr;
+  LayerSink* sink = nullptr;
+
+  ScorerResources resources() const {
+    return {.trained = &kvzap, .more_methods = more_methods, .external = external, .sink = sink};
+  }
 };
 
 // A decoder with the weights of the folder.

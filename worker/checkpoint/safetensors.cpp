@@ -43,6 +43,11 @@ const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
+const std::string* SafetensorsFile::metadata(std::string_view key) const {
+  const auto found = header_.metadata.find(key);
+  return found == header_.metadata.end() ? nullptr : &found->second;
+}
+
 at::Tensor SafetensorsFile::tensor(std::string_view name) const {
   const SafetensorsEntry* entry = find(name);
   if (entry == nullptr) throw CheckpointError(path_.string(), std::string(name), "there is no such tensor");

@@ -31,6 +31,7 @@ class SafetensorsFile {
   const std::filesystem::path& path() const { return path_; }
   const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }  // in file order
   const SafetensorsEntry* find(std::string_view name) const;                        // null if there is none
+  const std::string* metadata(std::string_view key) const;                          // likewise
 
   // The tensor as stored (float64, float32, float16 or bfloat16), on the CPU. A read-only view of the
   // mapping, which it keeps alive; a copy only where the data is not aligned for its dtype. Writing to it is

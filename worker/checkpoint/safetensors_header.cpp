@@ -43,6 +43,7 @@ class HeaderReader final : public json::json_sax_t {
   explicit HeaderReader(const std::string& file_name) : file_name_(file_name) {}
 
   std::vector<SafetensorsEntry> take_entries() { return std::move(entries_); }
+  std::map<std::string, std::string, std::less<>> take_metadata() { return std::move(metadata_); }
 
   bool null() override {
     if (skipping()) return true;
@@ -61,7 +62,8 @@ class HeaderReader final : public json::json_sax_t {
     return true;
   }
   bool string(string_t& value) override {
-    if (skipping() || place_ == Place::kMetadata) return true;
+    if (skipping()) return true;
+    if (place_ == Place::kMetadata) return metadata_[metadata_key_] = value, true;
     if (place_ != Place::kTensor || field_ != Field::kDtype) return unexpected("a string");
     if (!bits_of(value)) fail("unknown dtype '" + value + "'");
     entry_.dtype = value;
@@ -83,6 +85,7 @@ class HeaderReader final : public json::json_sax_t {
   bool key(string_t& name) override {
     if (place_ == Place::kHeader) return start_entry(name);
     if (place_ == Place::kTensor) return start_field(name);
+    if (place_ == Place::kMetadata) metadata_key_ = name;
     return true;
   }
   bool end_object() override {
@@ -175,6 +178,8 @@ class HeaderReader final : public json::json_sax_t {
 
   const std::string& file_name_;
   std::vector<SafetensorsEntry> entries_;
+  std::map<std::string, std::string, std::less<>> metadata_;
+  std::string metadata_key_;
   std::unordered_set<std::string> names_;
   Place place_ = Place::kStart;
   Field field_ = Field::kDtype;
@@ -259,7 +264,7 @@ SafetensorsHeader parse_safetensors_header(std::span<const char> file_bytes, con
   HeaderReader reader(file_name);
   json::sax_parse(text.begin(), text.end(), &reader);
 
-  SafetensorsHeader header{reader.take_entries(), kLengthBytes + length};
+  SafetensorsHeader header{reader.take_entries(), reader.take_metadata(), kLengthBytes + length};
   std::stable_sort(header.entries.begin(), header.entries.end(), [](const auto& a, const auto& b) {
     return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
   });

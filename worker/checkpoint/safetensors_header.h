@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +20,9 @@ struct SafetensorsEntry {
 };
 
 struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> entries;  // ascending by begin
-  std::uint64_t data_start = 0;           // where the data section starts in the file
+  std::vector<SafetensorsEntry> entries;                     // ascending by begin
+  std::map<std::string, std::string, std::less<>> metadata;  // of the key "__metadata__"
+  std::uint64_t data_start = 0;                              // where the data section starts in the file
 };
 
 // Parses and checks the header of a whole file: tensors must fill the data section without holes or overlaps,

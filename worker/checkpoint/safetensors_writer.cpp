@@ -35,9 +35,10 @@ std::string size_bytes(std::uint64_t size) {
 
 }  // namespace
 
-std::string safetensors_bytes(const NamedTensors& tensors) {
+std::string safetensors_bytes(const NamedTensors& tensors, const SafetensorsMetadata& more) {
   nlohmann::ordered_json header;
   header["__metadata__"] = {{"format", "pt"}};
+  for (const auto& [key, value] : more) header["__metadata__"][key] = value;
   std::string data;
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor stored = tensor.detach().to(at::kCPU).contiguous();
@@ -52,8 +53,9 @@ std::string safetensors_bytes(const NamedTensors& tensors) {
   return size_bytes(text.size()) + text + data;
 }
 
-void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors) {
-  write_file_atomically(path, safetensors_bytes(tensors));
+void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                       const SafetensorsMetadata& more) {
+  write_file_atomically(path, safetensors_bytes(tensors, more));
 }
 
 }  // namespace kvcompare

@@ -115,7 +115,8 @@ void put_what_was_compared(OrderedJson& json, const PageRun& run) {
   json["data_path"] = comparison.spec.data_path;
   json["places"] = {{"model_name", comparison.places.model_name},
                     {"data_path", comparison.places.data_path},
-                    {"kvzap_scorers", comparison.places.kvzap_scorers}};
+                    {"kvzap_scorers", comparison.places.kvzap_scorers},
+                    {"external_scores", comparison.places.external_scores}};
   json["fingerprint"] = comparison.fingerprint;
   json["flags"] = json_flags(comparison.spec);
   json["inputs"] = json_inputs(comparison);

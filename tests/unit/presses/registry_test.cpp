@@ -28,9 +28,9 @@ TEST(Registry, FindsEachMethodUnderEverySpelling) {
 TEST(Registry, ReportsTheNamesOfTheSpecification) {
   std::vector<std::string> names;
   for (const auto& method : methods()) names.emplace_back(method.display_name);
-  EXPECT_THAT(
-      names, testing::ElementsAre("Baseline", "KVzap", "Random", "StreamingLLM", "ExpectedAttention",
-                                  "ObservedAttention", "Knorm", "H2O", "TOVA", "SnapKV", "KeyDiff", "LagKV"));
+  EXPECT_THAT(names, testing::ElementsAre("Baseline", "KVzap", "Random", "StreamingLLM", "ExpectedAttention",
+                                          "ObservedAttention", "Knorm", "H2O", "TOVA", "SnapKV", "KeyDiff",
+                                          "LagKV", "External"));
 }
 
 TEST(Registry, FindsVariantsUnderTheNamesOfTheirPapers) {
@@ -139,6 +139,22 @@ TEST(Registry, PutsSinksFirstAndTheHashOfAScorerLast) {
     names.push_back(parameter.name);
   EXPECT_THAT(names,
               testing::ElementsAre("kvzap_n_sink", "kvzap_scorer_model", "kvzap_model_type", "kvzap_scorer"));
+}
+
+TEST(Registry, NamesAMethodThatReadsScoresByTheirFolder) {
+  const auto name = [](const std::string& folder) {
+    MethodFlags flags;
+    flags.set("external_scores", folder);
+    return make_method_spec(*find_method("external"), flags).display_name;
+  };
+  EXPECT_EQ(name("/tmp/my_scores"), "External my_scores");
+  EXPECT_EQ(name("a/b/"), "External b");
+  EXPECT_EQ(name("x/../mine"), "External mine");
+  EXPECT_EQ(make_method_spec(*find_method("external"), {}).display_name, "External");
+  EXPECT_EQ(flag_of_scores(*find_method("external")), "external_scores");
+  EXPECT_EQ(flag_of_scores(*find_method("kvzap")), "");
+  EXPECT_TRUE(needs_trained_scorer(*find_method("kvzap")));
+  EXPECT_FALSE(needs_trained_scorer(*find_method("external")));
 }
 
 // By hand: 2 layers x 4 heads x 8 channels x 2 operations, and with the covariance 8 + 2 times as many.

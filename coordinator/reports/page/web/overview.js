@@ -59,6 +59,12 @@ function versionsText(run) {
   return lines([of("kvcompare", "kvcompare"), of("libtorch", "libtorch"), distinct(run.sessions.map(session => session.versions.compiler)).join(", ")]);
 }
 
+// places: by the hash of what lies there
+function hashedPlaces(places) {
+  const rows = Object.entries(places || {});
+  return rows.length ? lines(rows.map(([sha256, place]) => `${sha256.slice(0, 8)}: ${place}`)) : null;
+}
+
 // [name, text that decides whether runs differ, what is shown]
 function properties(run) {
   const {flags, inputs} = run;
@@ -74,7 +80,8 @@ function properties(run) {
     ["Machine", null, machineText(run)],
     ["Date", null, datesText(run)],
     ["Versions", null, versionsText(run)],
-    ["KVzap scorers", String(inputs.kvzap_scorer_sha256 || ""), Object.keys(run.places.kvzap_scorers).length ? lines(Object.entries(run.places.kvzap_scorers).map(([sha256, place]) => `${sha256.slice(0, 8)}: ${place}`)) : null],
+    ["KVzap scorers", String(inputs.kvzap_scorer_sha256 || ""), hashedPlaces(run.places.kvzap_scorers)],
+    ["External scores", String(inputs.external_scores_sha256 || ""), hashedPlaces(run.places.external_scores)],
     ["Weights, SHA-256", null, hash(inputs.model_sha256)],
     ["Tokenizer, SHA-256", inputs.tokenizer_sha256 || "", inputs.tokenizer_sha256 ? hash(inputs.tokenizer_sha256) : "none: the data holds token ids"],
     ["Tokens, SHA-256", null, hash(inputs.data_sha256)],

@@ -23,6 +23,12 @@ TEST(MethodParameters, SayByTheirNameWhatTheyAre) {
     EXPECT_EQ(role_of(name), ParameterRole::kValue) << name;
   EXPECT_EQ(hash_name("some_scorer_model"), "some_scorer");
   EXPECT_THROW(hash_name("seed"), InvariantError);
+  EXPECT_EQ(role_of("some_scores"), ParameterRole::kPlace);
+  EXPECT_EQ(role_of("some_scores_sha256"), ParameterRole::kHash);
+  EXPECT_EQ(role_of("some_sha256"), ParameterRole::kValue);
+  EXPECT_EQ(hash_name("some_scores"), "some_scores_sha256");
+  EXPECT_TRUE(is_place_of_scores("some_scores"));
+  EXPECT_FALSE(is_place_of_scores("some_scorer_model"));
 }
 
 TEST(MethodParameters, HoldEqualWholeNumbersAsEqualValues) {

@@ -296,10 +296,11 @@ INSTANTIATE_TEST_SUITE_P(CommandLine, RefusedValue,
 
 TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
   EXPECT_EQ(refusal({"--zzzzzzzz"}), "--zzzzzzzz: is no known flag; --help lists all");
-  EXPECT_EQ(refusal({"zzzzzzzz"}),
-            "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, finalize, help, inspect, "
-            "presses, report, rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE "
-            "(kvcompare --help)");
+  EXPECT_EQ(
+      refusal({"zzzzzzzz"}),
+      "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, dump, finalize, help, inspect, "
+      "presses, report, rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE "
+      "(kvcompare --help)");
   EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
               HasSubstr("is no known method; there are: all, every, baseline, "));
 }

@@ -47,7 +47,7 @@ TEST(CompareHelp, ShowsTheUsageExamplesAndExitCodes) {
 TEST(Help, FitsATerminal) {
   std::istringstream lines(compare_help() + tokenize_help() + train_kvzap_help() + presses_help() +
                            finalize_help() + verify_help() + rerun_help() + report_help() + inspect_help() +
-                           doctor_help());
+                           doctor_help() + dump_help());
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), kTextWidth) << line;
 }
 

@@ -29,9 +29,9 @@ std::string refusal(const std::string& list) {
 TEST(SelectMethods, AllIsTheListOfTheSpecsAndEveryIsTheRegistry) {
   EXPECT_THAT(selected("all"),
               ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention"));
-  EXPECT_THAT(selected("Every"),
-              ElementsAre("baseline", "kvzap", "random", "streaming_llm", "expected_attention",
-                          "observed_attention", "knorm", "h2o", "tova", "snapkv", "keydiff", "lagkv"));
+  EXPECT_THAT(selected("Every"), ElementsAre("baseline", "kvzap", "random", "streaming_llm",
+                                             "expected_attention", "observed_attention", "knorm", "h2o",
+                                             "tova", "snapkv", "keydiff", "lagkv", "external"));
   EXPECT_EQ(selected("ALL"), selected("all"));
 }
 
@@ -67,8 +67,7 @@ TEST(SelectMethods, RefusesAnUnknownNameWithTheNearestAndTheList) {
       "--methods: 'streming_llm' is no known method; did you mean streaming_llm? There are: all, every, "
       "baseline, kvzap, "
       "random, streaming_llm, expected_attention, observed_attention, knorm, h2o, tova, snapkv, keydiff, "
-      "lagkv, "
-      "adakv, pyramidkv, ada_pyramidkv");
+      "lagkv, external, adakv, pyramidkv, ada_pyramidkv");
 }
 
 TEST(SelectMethods, TellsWhereAListIsGivenWhenAnItemTakesNone) {
