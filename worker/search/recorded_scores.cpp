@@ -77,7 +77,9 @@ RecordedMethod recorded(const MethodSpec& method, RecordedScores& scores) {
 bool may_have_fixed_scores(const MethodSpec& method) {
   const auto& row = description_of(method);
   if (row.make == nullptr) return false;
-  return needs_trained_scorer(row) || std::holds_alternative<Fixed>(make_scorer(method, {}));
+  // Those that read files cannot be made here, and are fixed.
+  return needs_trained_scorer(row) || !flag_of_scores(row).empty() ||
+         std::holds_alternative<Fixed>(make_scorer(method, {}));
 }
 
 }  // namespace kvcompare
