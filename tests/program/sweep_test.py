@@ -16,12 +16,13 @@ MISSING = go_on_where(("h5py",))
 from kvcompare_runs import RunsTest, acknowledged_units, main
 
 # Flag, its values, and the methods that read it; the last one changes fastest.
-LISTS = (("n_sink", ("0", "4"), "streaming_llm expected_attention"), ("kvzap_n_sink", ("0", "3"), "kvzap"),
+LISTS = (("n_sink", ("0", "4"), "streaming_llm expected_attention lagkv"), ("kvzap_n_sink", ("0", "3"), "kvzap"),
          ("seed", ("1", "18446744073709551615"), "random"), ("n_future_positions", ("9",), "expected_attention"),
          ("use_vnorm", ("true", "false"), "expected_attention"), ("sliding_window_size", ("2", "6"), "kvzap"),
+         ("recent_share", ("0.25", "0.75"), "h2o"), ("window_size", ("2", "4"), "snapkv"), ("lag_size", ("2",), "lagkv"),
          ("threshold", ("-7.5", "-6.5"), "kvzap"),
-         ("compression_ratio", ("0.25", "0.5"), "random streaming_llm expected_attention observed_attention knorm"))
-METHODS = ("kvzap", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm")
+         ("compression_ratio", ("0.25", "0.5"), "random streaming_llm expected_attention observed_attention knorm h2o snapkv lagkv"))
+METHODS = ("kvzap", "random", "streaming_llm", "expected_attention", "observed_attention", "knorm", "h2o", "snapkv", "lagkv")
 
 
 def combinations():
@@ -66,7 +67,7 @@ class Numbers(SweepTest):
     def setUpClass(cls):
         super().setUpClass()
         lists = [word for flag, values, _ in LISTS for word in ("--" + flag, ",".join(values))]
-        cls().run_once("sweep", "--save_token_nll", *lists, methods="every")
+        cls().run_once("sweep", "--save_token_nll", *lists, methods=",".join(METHODS))
 
     def test_there_is_an_instance_for_every_combination_and_no_other(self):
         expected = [("baseline", {}), *combinations()]
@@ -130,7 +131,7 @@ class Numbers(SweepTest):
         self.assert_same_results("instances", "sweep")
         arrays = {flag: as_json(flag, values) for flag, values, _ in LISTS}
         file = self.config_of("arrays", {**arrays, "save_token_nll": True, "methods": list(METHODS)})
-        self.run_once("arrays", "--config", file)
+        self.run_once("arrays", "--config", file, methods=",".join(METHODS))
         self.assert_same_results("arrays", "sweep")
         file = self.config_of("items", {"save_token_nll": True, "methods": [spelled(*one) for one in combinations()]})
         done = self.command("items", "--config", file)
