@@ -448,7 +448,7 @@ TEST(RunJson, HoldsThePathsThatTheResultsLeaveOut) {
   comparison.places = {.model_name = "/models/tiny", .data_path = "/data.jsonl"};
   EXPECT_EQ(Json::parse(run_json(comparison, {}))["paths"],
             Json::parse(R"({"model_name": "/models/tiny", "data_path": "/data.jsonl"})"));
-  comparison.methods[2].spec.parameters = {{"kvzap_scorer", "ab"}};
+  comparison.methods[2].spec.parameters = {{"kvzap_scorer_model", "/scorer"}, {"kvzap_scorer", "ab"}};
   comparison.places.kvzap_scorers = {{"ab", "/scorer"}};
   EXPECT_EQ(Json::parse(run_json(comparison, {}))["kvzap_scorers"],
             Json::parse(R"([{"sha256": "ab", "path": "/scorer"}])"));
