@@ -146,10 +146,10 @@ Usage
 }
 
 std::string dump_help() {
-  return R"(kvcompare dump writes what the layers of a model see of each sample, as scorers are shown it: a
-file OUTPUT/sample_000012.safetensors for the sample 12 of the data set. Another program makes scores
-of them, and kvcompare --methods external --external_scores FOLDER evicts by these. The whole way, in
-Python: docs/your_own_method.md
+  return R"(kvcompare dump writes what the layers of a model see of each sample, as scorers are shown it:
+a file OUTPUT/sample_000012.safetensors for the sample 12 of the data set. Another program makes
+scores of them, and kvcompare --methods external --external_scores FOLDER evicts by these.
+The whole way, in Python: docs/your_own_method.md
 
 Usage
   kvcompare dump --model_name FOLDER|ID --data_path FILE.jsonl --what hidden,queries,keys,values
