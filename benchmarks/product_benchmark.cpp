@@ -37,10 +37,10 @@ void product(benchmark::State& state, at::ScalarType type, By by) {
   const auto n_matrices =
       1 + kBytesOfWeights / (n_in * n_out * static_cast<std::int64_t>(c10::elementSize(type)));
   std::vector<at::Tensor> matrices;
-  for (std::int64_t i = 0; i < n_matrices; ++i)
-    matrices.push_back(
-        side_by_side({(at::randn({n_out, n_in}) / std::sqrt(static_cast<double>(n_in))).to(type)},
-                     is_engine ? layout_for(kind) : WeightLayout::kMatrix));
+  for (std::int64_t i = 0; i < n_matrices; ++i) {
+    const auto matrix = (at::randn({n_out, n_in}) / std::sqrt(static_cast<double>(n_in))).to(type);
+    matrices.push_back(is_engine ? side_by_side({matrix}, layout_for(kind)) : matrix.t().contiguous());
+  }
   Products products(kind);
   std::size_t next = 0;
   for (auto unused : state) {
@@ -52,7 +52,7 @@ void product(benchmark::State& state, at::ScalarType type, By by) {
   }
   const double flops = 2 * static_cast<double>(n_rows * n_in * n_out);
   state.counters["GFLOP/s"] = benchmark::Counter(flops / 1e9, benchmark::Counter::kIsIterationInvariantRate);
-  const auto name = name_of(kind, type, read_cpuinfo());
+  const auto name = name_of(kind);
   state.SetLabel(is_engine ? (name.empty() ? "float32 products" : name) : "mm of libtorch");
 }
 

@@ -256,9 +256,7 @@ TEST_P(TiledEngineIn16Bits, GivesAUnitTheSameBitsWithAnyThreadsAndCompanyAndFrom
 
 INSTANTIATE_TEST_SUITE_P(Products, TiledEngineIn16Bits,
                          testing::Values(In16Bits{at::kBFloat16, ProductKind::kPaired, 2e-3, 0.05},
-                                         In16Bits{at::kBFloat16, ProductKind::kNarrow, 2e-3, 0.05},
                                          In16Bits{at::kBFloat16, ProductKind::kWidened, 2e-3, 0.05},
-                                         In16Bits{at::kHalf, ProductKind::kNarrow, 2e-4, 0.01},
                                          In16Bits{at::kHalf, ProductKind::kWidened, 2e-4, 0.01}),
                          [](const auto& c) {
                            return std::string(c.param.type == at::kHalf ? "float16" : "bfloat16") + '_' +

@@ -14,15 +14,13 @@ inline std::string word_of(ProductKind kind) {
       return "plain";
     case ProductKind::kPaired:
       return "paired";
-    case ProductKind::kNarrow:
-      return "narrow";
     case ProductKind::kWidened:
       return "widened";
   }
   return "unknown";
 }
 
-// libtorch multiplies in 16 bits on every processor; pairs need an instruction.
+// Pairs need an instruction.
 inline bool this_machine_has(ProductKind kind) {
   return kind != ProductKind::kPaired || has_cpu_flag(read_cpuinfo(), "avx512_bf16");
 }

@@ -114,10 +114,8 @@ void HeadPass<T>::list_tiles(std::span<UnitInFlight<T>* const> units) {
 template <class T>
 std::int64_t HeadPass<T>::rows_in_compared_tile() const {
   const auto n_rows = lanes_.front().n_rows;
-  if (weights_.products_of_head() == ProductKind::kNarrow) return n_rows;  // others would give other bits
   const auto bytes_of_row = 2 * decoder_.vocab_size * static_cast<std::int64_t>(sizeof(T));
-  return std::clamp(kMostKeptBytes / bytes_of_row, std::min(kLeastRows, lanes_.front().n_rows),
-                    lanes_.front().n_rows);
+  return std::clamp(kMostKeptBytes / bytes_of_row, std::min(kLeastRows, n_rows), n_rows);
 }
 
 // A block of the vocabulary after the other: its weights are read once for all tiles. For a comparison all

@@ -4,7 +4,6 @@
 
 #include <ATen/ops/empty.h>
 
-#include "worker/devices/cpu_features.h"
 #include "worker/model/decoder.h"
 
 namespace kvcompare {
@@ -12,9 +11,9 @@ namespace kvcompare {
 template <class T>
 Lane<T>::Lane(const PackedWeights& weights, std::int64_t rows_in_tile)
     : n_rows(rows_in_tile),
-      attends_in_bfloat16(multiplies_pairs(weights.products(), weights.dtype(), read_cpuinfo())),
+      attends_in_bfloat16(weights.products() == ProductKind::kPaired),
       products(weights.products()),
-      head_products(weights.products_of_head()) {
+      head_products(weights.products()) {
   const auto& decoder = weights.decoder();
   const auto room = [&](std::int64_t width) {
     return at::empty({n_rows * width}, at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));

@@ -92,7 +92,7 @@ PackedWeights::StagePointer PackedWeights::load(std::int64_t stage) const {
   } else {
     const auto begin = (stage - decoder_.n_layers()) * kHeadBlock;
     const auto rows = checkpoint_.lm_head_rows(begin, std::min(kHeadBlock, decoder_.vocab_size - begin));
-    loaded = std::make_shared<const Stage>(side_by_side({rows}, layout_for(products_of_head())));
+    loaded = std::make_shared<const Stage>(side_by_side({rows}, layout_for(products_)));
   }
   checkpoint_.drop_pages();
   return loaded;

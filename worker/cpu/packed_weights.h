@@ -35,7 +35,6 @@ class PackedWeights {
   const Decoder& decoder() const { return decoder_; }
   at::ScalarType dtype() const { return dtype_; }  // of the matrices
   ProductKind products() const { return products_; }
-  ProductKind products_of_head() const { return product_kind_of_head(products_, dtype_); }
   bool streams() const { return resident_.empty(); }
   std::int64_t n_head_blocks() const { return n_head_blocks_; }
   static constexpr std::int64_t kHeadBlock = 4096;  // vocabulary entries of a head block

@@ -15,7 +15,6 @@
 #include "worker/cpu/simd_target.h"
 #include "worker/cpu/tile_rows.h"
 #include "worker/cpu/tiled_batch.h"
-#include "worker/devices/cpu_features.h"
 #include "worker/engine/batch_work.h"
 #include "worker/model/rotation_tables.h"
 
@@ -36,7 +35,7 @@ class TiledEngine : public Engine {
       : weights_(weights),
         resources_(resources),
         options_(std::move(options)),
-        n_rows_(rows_in_product(weights.products(), weights.dtype(), read_cpuinfo())),
+        n_rows_(rows_in_product(weights.products())),
         rotations_(weights.decoder(), c10::CppTypeToScalarType<T>::value),
         team_(options_.n_threads) {
     const c10::InferenceMode no_autograd;
@@ -52,7 +51,7 @@ class TiledEngine : public Engine {
   }
 
   std::string instruction_set() const override {
-    const auto products = name_of(weights_.products(), weights_.dtype(), read_cpuinfo());
+    const auto products = name_of(weights_.products());
     return simd_target() + (products.empty() ? "" : ", " + products);
   }
 

@@ -54,13 +54,7 @@ at::Tensor side_by_side(at::TensorList matrices, WeightLayout layout) {
   const std::int64_t n_together = layout == WeightLayout::kPairedPanels ? 2 : 1;
   auto packed =
       at::empty({(n_in + n_together - 1) / n_together * n_together, n_out}, matrices.begin()->options());
-  if (layout == WeightLayout::kMatrix) {
-    std::int64_t column = 0;
-    for (const auto& matrix : matrices) {
-      packed.narrow(1, column, matrix.size(0)).copy_(matrix.t());
-      column += matrix.size(0);
-    }
-  } else if (packed.element_size() == 2) {
+  if (packed.element_size() == 2) {
     fill_panels<std::uint16_t>(matrices, n_together, packed);
   } else if (packed.element_size() == 4) {
     fill_panels<std::uint32_t>(matrices, n_together, packed);

@@ -11,7 +11,6 @@
 namespace kvcompare {
 
 enum class WeightLayout {
-  kMatrix,        // [in, out], as libtorch's products read it
   kPanels,        // panel after panel; a panel is [in, its columns]
   kPairedPanels,  // the same, but two rows lie together: a panel is [ceil(in / 2), its columns, 2]
 };

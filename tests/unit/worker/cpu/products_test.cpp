@@ -24,29 +24,23 @@ TEST(ProductKind, IsPlainForWeightsOf32And64Bits) {
   EXPECT_EQ(product_kind(at::kDouble, cpuinfo("amx_bf16")), ProductKind::kPlain);
 }
 
-TEST(ProductKind, MultipliesIn16BitsOnlyWhereTheProcessorDoes) {
+TEST(ProductKind, MultipliesPairsOnlyWhereTheProcessorDoes) {
   EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx2")), ProductKind::kWidened);
   EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512f avx512_bf16 sse")), ProductKind::kPaired);
-  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kNarrow);
   EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16x")), ProductKind::kWidened);
   EXPECT_EQ(product_kind(at::kBFloat16, ""), ProductKind::kWidened);
-  EXPECT_EQ(product_kind(at::kHalf, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kWidened);
-  EXPECT_EQ(product_kind(at::kHalf, cpuinfo("avx512_fp16")), ProductKind::kNarrow);
-  EXPECT_EQ(product_kind(at::kHalf, cpuinfo("amx_fp16")), ProductKind::kNarrow);
+}
+
+// What has units for 16 bits whose results libtorch rounds to 16 bits.
+TEST(ProductKind, RoundsNoResultTo16Bits) {
+  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kPaired);
+  EXPECT_EQ(product_kind(at::kHalf, cpuinfo("avx512_bf16 avx512_fp16 amx_fp16")), ProductKind::kWidened);
 }
 
 TEST(ProductKind, IsNamedWhereResultsDependOnIt) {
-  EXPECT_EQ(name_of(ProductKind::kPlain, at::kFloat, cpuinfo("amx_bf16")), "");
-  EXPECT_EQ(name_of(ProductKind::kWidened, at::kHalf, cpuinfo("")), "float32 products");
-  EXPECT_EQ(name_of(ProductKind::kPaired, at::kBFloat16, cpuinfo("avx512_bf16")),
-            "bfloat16 products by AVX512-BF16");
-  EXPECT_EQ(name_of(ProductKind::kNarrow, at::kHalf, cpuinfo("avx512_fp16")), "float16 products");
-  EXPECT_EQ(name_of(ProductKind::kNarrow, at::kBFloat16, cpuinfo("amx_bf16")), "bfloat16 products by AMX");
-}
-
-TEST(ProductKind, OfTheHeadDoesNotRoundLogitsToFloat16) {
-  EXPECT_EQ(product_kind_of_head(ProductKind::kNarrow, at::kHalf), ProductKind::kWidened);
-  EXPECT_EQ(product_kind_of_head(ProductKind::kPaired, at::kBFloat16), ProductKind::kPaired);
+  EXPECT_EQ(name_of(ProductKind::kPlain), "");
+  EXPECT_EQ(name_of(ProductKind::kWidened), "float32 products");
+  EXPECT_EQ(name_of(ProductKind::kPaired), "bfloat16 products by AVX512-BF16");
 }
 
 struct Case {
@@ -89,9 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ProductsTest,
                                          Case{ProductKind::kPlain, at::kDouble, 1e-14},
                                          Case{ProductKind::kPaired, at::kBFloat16, 2e-2},
                                          Case{ProductKind::kWidened, at::kBFloat16, 1e-5},
-                                         Case{ProductKind::kWidened, at::kHalf, 1e-5},
-                                         Case{ProductKind::kNarrow, at::kBFloat16, 4e-2},
-                                         Case{ProductKind::kNarrow, at::kHalf, 5e-3}),
+                                         Case{ProductKind::kWidened, at::kHalf, 1e-5}),
                          case_name);
 
 }  // namespace
