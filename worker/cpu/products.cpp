@@ -19,8 +19,8 @@ MatrixProduct<T, Weight> product_of(const at::Tensor& x, const at::Tensor& weigh
 
 ProductKind product_kind(at::ScalarType weights, std::string_view cpuinfo) {
   if (weights == at::kFloat || weights == at::kDouble) return ProductKind::kPlain;
-  return weights == at::kBFloat16 && has_cpu_flag(cpuinfo, "avx512_bf16") ? ProductKind::kPaired
-                                                                          : ProductKind::kWidened;
+  const auto has_fast_pairs = has_cpu_flag(cpuinfo, "avx512_bf16") && !has_cpu_flag(cpuinfo, "amx_bf16");
+  return weights == at::kBFloat16 && has_fast_pairs ? ProductKind::kPaired : ProductKind::kWidened;
 }
 
 at::ScalarType type_of_products(at::ScalarType weights) {

@@ -33,7 +33,7 @@ TEST(ProductKind, MultipliesPairsOnlyWhereTheProcessorDoes) {
 
 // What has units for 16 bits whose results libtorch rounds to 16 bits.
 TEST(ProductKind, RoundsNoResultTo16Bits) {
-  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kPaired);
+  EXPECT_EQ(product_kind(at::kBFloat16, cpuinfo("avx512_bf16 amx_bf16")), ProductKind::kWidened);
   EXPECT_EQ(product_kind(at::kHalf, cpuinfo("avx512_bf16 avx512_fp16 amx_fp16")), ProductKind::kWidened);
 }
 
