@@ -1,12 +1,10 @@
 // Matrix products of the CPU engine: rows of activations times a weight matrix. Activations are float32 (or
 // float64); weights are of the same type, or of 16 bits. How a product with weights of 16 bits is computed
 // depends on the machine:
-//  - kPaired: the rows are rounded to bfloat16, and pairs of products are summed in float32 by an instruction
-//  of
-//    AVX512-BF16 (bfloat16_product.h). The result is float32.
-//  - kWidened: a block of the weights is converted to float32 and multiplied in float32. Nothing is rounded
-//  to
-//    16 bits, and only the conversion reads the weights: half the bytes of float32.
+//  - kPaired: the rows are rounded to bfloat16, and an instruction of AVX512-BF16 sums pairs of products in
+//    float32 (bfloat16_product.h). The result is float32.
+//  - kWidened: a block of the weights is converted to float32 and multiplied in float32. No activation is
+//    rounded, and only the conversion reads the weights: half the bytes of float32.
 #pragma once
 
 #include <cstdint>
