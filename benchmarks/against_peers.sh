@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Times build/release/kvcompare and Hugging Face transformers (benchmarks/peer_hf.py) side by side; tables on stdout.
 #
-#   benchmarks/against_peers.sh [chunk1] [chunks] [own] [growth] [dense] [presses] [divergence] [threads] [short] [attention] [memory]
+#   benchmarks/against_peers.sh [chunk1] [chunks] [own] [growth] [dense] [presses] [field] [divergence] [threads] [short] [attention] [memory]
 #     [--rounds N] [--threads N] [--sizes 1M,9M,100M] [--dtype float32|bfloat16|float16] [--real_model DIR] [--disturbed SHARE]
 #
 # No section: all of them, more than an hour on two cores. --dtype is that of the first four sections; the others choose their own,

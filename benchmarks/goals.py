@@ -1,4 +1,4 @@
-"""The sections of side_by_side.py whose rows have a goal. They compare kvcompare with dense passes of transformers, its presses with each
+"""The sections of side_by_side.py whose rows have a goal. They compare kvcompare with transformers, its presses with each
 other, and numbers of threads; and they measure short samples, the attention kernel and memory. A row says what was divided by what, what
 was measured, and the goal.
 """
@@ -59,14 +59,32 @@ def presses(options):
     for size, goals in PRESS_GOALS.items():
         if not has_model(options, size):
             continue
-        case = Case(size, 2048, 1, ("streaming_llm", *goals), dtype="float32")
+        case = Case(size, 2048, 1, ("streaming_llm", *goals, "adakv"), dtype="float32")
         rounds = []
         for i in range(options.rounds):
             rounds.append(run_ours(options, case, 1).seconds)
             log(f"{case}, round {i + 1}: " + ", ".join(f"{method} {figure(seconds)} s" for method, seconds in rounds[-1].items()))
         rows += [row(f"{size}, {method} / streaming_llm", [seconds[method] for seconds in rounds],
                      [seconds["streaming_llm"] for seconds in rounds], AT_MOST, goal) for method, goal in goals.items()]
+        rows.append(row(f"{size}, snapkv with adaptive heads / with uniform heads", [seconds["adakv"] for seconds in rounds],
+                        [seconds["snapkv"] for seconds in rounds], AT_MOST, 1.3))
     table("Presses", f"T 2048, float32, chunk 1, {options.threads} threads; seconds for one sequence.", HEADER, rows)
+
+
+def field(options):
+    rows = []
+    # Apart, because with the first three transformers computes attention the slower way that gives its weights.
+    for methods in (("h2o", "tova", "snapkv"), ("keydiff", "lagkv")):
+        if not has_model(options, "1M"):
+            continue
+        case = Case("1M", 1024, 1, methods, dtype="float32")
+        rounds = alternate(options, case)
+        for method in methods:
+            difference = max(disagreement(*timings, method, "float32") for timings in rounds)
+            ours, peer = ([timing[side].seconds[method] for timing in rounds] for side in (0, 1))
+            rows.append(row(f"1M, {method}: transformers / kvcompare (NLL differ by {difference:.0e})", peer, ours, AT_LEAST, 80))
+    table("The field's methods, an eviction after every token", f"T 1024, float32, compression ratio 0.5, {options.threads} threads each; seconds for one "
+          "sequence. transformers evicts by hooks on its attention layers.", HEADER, rows)
 
 
 def divergence(options):
@@ -147,4 +165,4 @@ def memory(options):
           [[f"{files:.0f}", f"{libraries:.0f}", f"{peak:.0f}", *verdict(peak, AT_MOST, bound)]])
 
 
-SECTIONS = {"dense": dense, "presses": presses, "divergence": divergence, "threads": threads, "short": short, "attention": attention, "memory": memory}
+SECTIONS = {"dense": dense, "presses": presses, "field": field, "divergence": divergence, "threads": threads, "short": short, "attention": attention, "memory": memory}

@@ -25,7 +25,10 @@ import transformers
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy, gelu, linear
 
-METHODS = ("baseline", "streaming_llm", "random", "knorm", "expected_attention", "kvzap")
+METHODS = ("baseline", "streaming_llm", "random", "knorm", "expected_attention", "kvzap", "observed_attention", "h2o", "tova", "snapkv", "keydiff",
+           "lagkv")
+OBSERVING = ("observed_attention", "h2o", "tova", "snapkv")     # need the weights of attention
+PROTECTED = 2.0**40     # more than any score of a key that is not kept in any case
 
 
 def philox_uniform(seed, sample, n_streams, n_positions):
@@ -46,7 +49,7 @@ class Sample:
 
     def __init__(self, model, method, args, index, n_tokens, surrogate):
         self.method, self.args, self.surrogate = method, args, surrogate
-        sinks = {"streaming_llm": args.n_sink, "expected_attention": args.n_sink, "kvzap": args.kvzap_n_sink}
+        sinks = {"streaming_llm": args.n_sink, "expected_attention": args.n_sink, "lagkv": args.n_sink, "kvzap": args.kvzap_n_sink}
         self.n_sink = sinks.get(method, 0)
         self.by_threshold = args.policy == "threshold" or (args.policy == "auto" and method == "kvzap")
         if method == "random":
@@ -72,7 +75,7 @@ class LayerPruner:
     def __init__(self, attention, sample):
         self.layer, self.sample, self.group = attention.layer_idx, sample, attention.num_key_value_groups
         self.n_judged, self.n_queries, self.query_sum, self.query_outer = 0, 0, 0.0, 0.0
-        self.positions = self.scores = None
+        self.positions = self.scores = self.given = None
         source = {"knorm": "k", "expected_attention": "q"}.get(sample.method)
         self.hooks = [attention.register_forward_hook(self.prune, with_kwargs=True)]
         if source:      # keys or queries before RoPE: [1, tokens, heads, d], or not yet split into heads
@@ -91,17 +94,22 @@ class LayerPruner:
             kwargs["attention_mask"] = visible[None]
         return args, kwargs
 
-    def prune(self, attention, _args, kwargs, _output):
+    def prune(self, attention, _args, kwargs, output):
         cached = kwargs["past_key_values"].layers[self.layer]
         chunk, n_heads = kwargs["position_ids"][0], cached.keys.shape[1]
         n = self.sample.n
         self.append(attention, kwargs["hidden_states"][0], chunk.expand(n_heads, -1))
+        if self.sample.method in OBSERVING:
+            self.observe(output[1][0].unflatten(0, (n_heads, -1)).double())
+        if self.sample.method == "lagkv":
+            self.score_partitions(cached, len(chunk), n)
         if self.sample.by_threshold:
             self.evict_below_threshold(cached, n)
             return
         budget = max(1, min(n, self.sample.n_sink), int(n * (1 - self.sample.args.compression_ratio)))
         if self.positions.shape[1] > budget:
-            best = self.current_scores(cached, n).argsort(dim=1, descending=True, stable=True)[:, :budget]
+            scores = self.protect(self.current_scores(cached, n), n, budget)
+            best = scores.argsort(dim=1, descending=True, stable=True)[:, :budget]
             self.select(cached, best.sort(dim=1).values)
 
     def append(self, attention, hidden, positions):
@@ -117,16 +125,75 @@ class LayerPruner:
             mantissa, exponent = torch.frexp(norms.double().norm(dim=-1).T)
             scores = -torch.ldexp((mantissa * 2**11).round(), exponent - 11)
         else:
-            self.add_queries(attention.head_dim, positions[0])
+            if method == "expected_attention":
+                self.add_queries(attention.head_dim, positions[0])
             scores = torch.zeros(positions.shape, dtype=torch.float64, device=positions.device)
         scores = scores.masked_fill(positions < self.sample.n_sink, math.inf)
         self.positions = positions if self.positions is None else torch.cat([self.positions, positions], dim=1)
         self.scores = scores if self.scores is None else torch.cat([self.scores, scores], dim=1)
 
     def current_scores(self, cached, n):
-        if self.sample.method == "expected_attention" and n > self.sample.n_sink:
+        method = self.sample.method
+        if method == "expected_attention" and n > self.sample.n_sink:
             return self.expected_attention(cached.keys[0].double(), cached.values[0].double(), n)
+        if method == "observed_attention":
+            return self.given[:, 0] / (n - self.positions)
+        if method in ("h2o", "tova"):
+            return self.given[:, 0]
+        if method == "snapkv":
+            return self.smoothed(n)
+        if method == "keydiff":
+            directions = torch.nn.functional.normalize(cached.keys[0].double(), dim=-1)
+            mean = torch.nn.functional.normalize(directions.mean(1, keepdim=True), dim=-1)
+            return -((directions * mean).sum(-1) * 2**40).round()       # two keys alone are equally far from their mean
         return self.scores
+
+    def protect(self, scores, n, budget):
+        """Of the latest keys, those that the method keeps in any case, the later the rather."""
+        args, method = self.sample.args, self.sample.method
+        kept = {"h2o": int(budget * args.recent_share), "tova": 1, "snapkv": args.window_size}.get(method, 0)
+        if method == "lagkv":
+            kept = n - self.sample.n_sink - self.n_partitions(n) * args.lag_size
+        protected = (self.positions >= n - kept) & (self.positions >= self.sample.n_sink)
+        return torch.where(protected, PROTECTED + self.positions.double(), scores)
+
+    def observe(self, weights):
+        """Weights [kv_heads, group, chunk, cached] of attention; what is gathered of them is [kv_heads, rows, cached]."""
+        method, args = self.sample.method, self.sample.args
+        if method == "tova":
+            self.given = weights[:, :, -1:].mean((0, 1)).expand(len(weights), -1, -1)
+            return
+        new = weights.mean(1) if method == "snapkv" else weights.mean(1).sum(1, keepdim=True)
+        if self.given is not None:
+            old = torch.nn.functional.pad(self.given, (0, new.shape[2] - self.given.shape[2]))
+            new = torch.cat([old, new], dim=1)[:, -args.window_size :] if method == "snapkv" else old + new
+        self.given = new[:, -args.window_size :] if method == "snapkv" else new
+
+    def smoothed(self, n):
+        args = self.sample.args
+        n_before = (self.positions < n - args.window_size).sum(1)    # the same in all heads: the window is always kept
+        raw = self.given.mean(1)[:, : n_before[0]]
+        around = torch.nn.functional.avg_pool1d(raw[:, None], args.kernel_size, 1, args.kernel_size // 2)[:, 0] if n_before[0] else raw
+        return torch.nn.functional.pad(around, (0, self.positions.shape[1] - raw.shape[1]))
+
+    def n_partitions(self, n):
+        """Those whose successor is complete."""
+        return max(0, (n - self.sample.n_sink) // self.sample.args.lag_size - 1)
+
+    def score_partitions(self, cached, chunk, n):
+        lag, first = self.sample.args.lag_size, self.sample.n_sink
+        states = torch.stack([cached.keys[0, :, -chunk:], cached.values[0, :, -chunk:]]).double()
+        # Evicted or not: [keys and values, kv_heads, n, d], and of each position that is scored its rank.
+        self.all_states = states if self.positions.shape[1] == n == chunk else torch.cat([self.all_states, states], dim=2)
+        self.rank = torch.cat([getattr(self, "rank", states.new_zeros(states.shape[1], 0)), states.new_zeros(states.shape[1], chunk)], dim=1)
+        for p in range(self.n_partitions(n - chunk), self.n_partitions(n)):
+            start, stop = first + p * lag, first + (p + 1) * lag
+            here, after = self.all_states[:, :, start:stop], self.all_states[:, :, stop : stop + lag]
+            low, high = after.amin(2, keepdim=True), after.amax(2, keepdim=True)
+            spread = torch.where(high > low, (here - low) / (high - low), 0).std(-1).softmax(-1).mean(0)
+            order = spread.flip(1).argsort(dim=1, stable=True)      # on a tie the earlier position ranks higher
+            self.rank[:, start:stop] = order.argsort(dim=1).flip(1) / lag
+        self.scores = self.rank.gather(1, self.positions).masked_fill(self.positions < first, math.inf)
 
     def evict_below_threshold(self, cached, n):
         args, start = self.sample.args, self.n_judged
@@ -146,6 +213,8 @@ class LayerPruner:
         wide = index[None, :, :, None].expand(-1, -1, -1, cached.keys.shape[3])
         cached.keys, cached.values = cached.keys.gather(2, wide), cached.values.gather(2, wide)
         self.positions, self.scores = self.positions.gather(1, index), self.scores.gather(1, index)
+        if self.given is not None:
+            self.given = self.given.gather(2, index[:, None].expand(-1, self.given.shape[1], -1))
 
     def add_queries(self, head_dim, positions):
         """Sums of the queries before RoPE and of their outer products, without those of the sinks."""
@@ -253,8 +322,9 @@ def arguments():
     parser.add_argument("data", type=Path)
     parser.add_argument("--methods", default="baseline,streaming_llm", help="names with commas between: " + ", ".join(METHODS))
     defaults = {"chunk_size": 1, "compression_ratio": 0.5, "threshold": -7.0, "sliding_window_size": 128, "n_sink": 4,
-                "kvzap_n_sink": 0, "n_future_positions": 512, "seed": 42, "max_length": 8192, "max_samples": 10**9,
-                "threads": torch.get_num_threads(), "device": "cpu", "dtype": "float32"}
+                "kvzap_n_sink": 0, "n_future_positions": 512, "recent_share": 0.5, "window_size": 64, "kernel_size": 5, "lag_size": 128,
+                "seed": 42, "max_length": 8192, "max_samples": 10**9, "threads": torch.get_num_threads(), "device": "cpu",
+                "dtype": "float32"}
     for name, default in defaults.items():
         parser.add_argument("--" + name, type=type(default), default=default)
     parser.add_argument("--policy", choices=["auto", "ratio", "threshold"], default="auto")
@@ -279,7 +349,9 @@ def main():
     if min(map(len, samples)) < 2:
         raise SystemExit(f"{args.data}: every sample must have two tokens or more")
     dtype = getattr(torch, args.dtype)
-    model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype).to(args.device).eval()
+    # Other implementations of attention do not give its weights.
+    attention = "eager" if set(args.methods) & set(OBSERVING) else None
+    model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype, attn_implementation=attention).to(args.device).eval()
     surrogate = load_surrogate(args.kvzap_scorer_model, args) if args.kvzap_scorer_model else None
     report = ({"baseline": run_dense(model, samples, args)} if args.dense else
               {method: run_method(model, samples, method, args, surrogate) for method in args.methods})

@@ -212,6 +212,60 @@ TEST_P(Distributions, AgreeWithTheStepwiseEngineInFloat64) {
   }
 }
 
+// The baseline in the same call, in its place or after others, gives the bits that its states given before
+// do.
+TEST_P(Distributions, AreTheSameBesideTheBaselineAsAfterIt) {
+  next_round();
+  SCOPED_TRACE(where(0));
+  auto other = sample_;
+  other.index = SampleIndex(4);
+  std::ranges::reverse(other.ids);
+  const auto run = biting_run(3);
+  const auto engine = model_->engine(run.chunk_size);
+  const auto baseline = spec_of("baseline", run);
+  std::vector<MethodSpec> methods;
+  for (const auto& name : kSteadyMethods) methods.push_back(spec_of(name, run));
+  std::vector<EngineTask> together{{.sample = &sample_, .method = &baseline, .gives_last_hidden = true},
+                                   {.sample = &other, .method = &baseline, .gives_last_hidden = true},
+                                   {.sample = &other, .method = &baseline}};
+  for (const auto& method : methods) {
+    together.push_back({.sample = &other, .method = &method, .reference_task = 1});
+    together.push_back({.sample = &sample_, .method = &method, .reference_task = 0});
+  }
+  const auto outcomes = engine->run_together(together);
+  std::vector<EngineResult> alone;
+  for (auto task : together) {
+    if (task.reference_task) task.reference = alone[*task.reference_task].last_hidden;
+    task.reference_task.reset();
+    alone.push_back(engine->run(task));
+  }
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    const auto& result = std::get<EngineResult>(outcomes[i]);
+    alone[i].unit.seconds = result.unit.seconds;
+    EXPECT_EQ(result.unit, alone[i].unit) << i;
+    EXPECT_EQ(result.last_hidden.defined(), i < 2);
+    if (i < 2) {
+      EXPECT_TRUE(result.last_hidden.equal(alone[i].last_hidden));
+    }
+    EXPECT_EQ(result.unit.numbers.divergence.has_value(), i >= 3);
+  }
+}
+
+TEST_P(Distributions, FailWithTheirBaseline) {
+  next_round();
+  const auto run = biting_run(3);
+  const auto baseline = spec_of("baseline", run), method = spec_of("random", run);
+  const Sample too_short{SampleIndex(9), {1}};
+  const std::vector<EngineTask> tasks{{.sample = &too_short, .method = &baseline, .gives_last_hidden = true},
+                                      {.sample = &sample_, .method = &baseline, .gives_last_hidden = true},
+                                      {.sample = &sample_, .method = &method, .reference_task = 0},
+                                      {.sample = &sample_, .method = &method, .reference_task = 1}};
+  const auto outcomes = model_->engine(run.chunk_size)->run_together(tasks);
+  for (const std::size_t failed : {0, 2})
+    EXPECT_TRUE(std::holds_alternative<std::exception_ptr>(outcomes[failed]));
+  for (const std::size_t fine : {1, 3}) EXPECT_TRUE(std::holds_alternative<EngineResult>(outcomes[fine]));
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, Distributions, testing::ValuesIn(all_engines_under_test()),
                          [](const auto& param) { return param.param.name(); });
 

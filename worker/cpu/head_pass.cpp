@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 
 #include "worker/cpu/tile_rows.h"
 
@@ -58,11 +59,14 @@ HeadPass<T>::HeadPass(PackedWeights& weights, std::vector<Lane<T>>& lanes, TileT
 
 template <class T>
 void HeadPass<T>::run(std::span<UnitInFlight<T>* const> units, BatchWork& work) {
-  list_tiles(units);
-  double of_plain = 0, of_compared = 0;
-  for (const auto* unit : units)
-    (unit->reference.defined() ? of_compared : of_plain) += head_operations(decoder_, unit->n_tokens());
-  pass_in_blocks(plain_, work, of_plain);
+  keep_last_hidden(units);
+  const auto groups = groups_of(units);
+  list_tiles(units, groups);
+  double of_all = 0, of_compared = 0;
+  for (const auto* unit : units) of_all += head_operations(decoder_, unit->n_tokens());
+  for (const auto& group : groups)
+    for (const auto* unit : group.all()) of_compared += head_operations(decoder_, unit->n_tokens());
+  pass_in_blocks(plain_, work, of_all - of_compared);
   if (weights_.streams()) {
     pass_in_blocks(compared_, work, of_compared);
   } else {
@@ -71,44 +75,82 @@ void HeadPass<T>::run(std::span<UnitInFlight<T>* const> units, BatchWork& work) 
   }
 }
 
+// Of the units that shall give them, for those that are compared with them.
 template <class T>
-void HeadPass<T>::list_tiles(std::span<UnitInFlight<T>* const> units) {
-  std::vector<std::vector<UnitInFlight<T>*>> groups;
-  std::int64_t n_compared_tiles = 0;
-  const auto n_compared_rows = rows_in_compared_tile();
+void HeadPass<T>::keep_last_hidden(std::span<UnitInFlight<T>* const> units) {
+  for (auto* unit : units) {
+    if (!unit->gives_last_hidden || unit->failed) continue;
+    const auto x = unit->x.narrow(0, 0, unit->n_tokens() - 1);
+    unit->last_hidden = at::empty_like(x);
+    norm_rows<T>(x, weights_.final_norm(), decoder_.rms_norm_eps, unit->last_hidden);
+  }
+  for (auto* unit : units) {
+    if (!unit->baseline) continue;
+    if (unit->baseline->failed)
+      unit->fail(unit->baseline->failure);
+    else
+      unit->reference = unit->baseline->last_hidden;
+  }
+}
+
+template <class T>
+std::vector<typename HeadPass<T>::Group> HeadPass<T>::groups_of(std::span<UnitInFlight<T>* const> units) {
+  std::vector<Group> groups;
+  for (auto* unit : units) {
+    if (unit->failed || !unit->reference.defined()) continue;
+    auto group = std::ranges::find_if(
+        groups, [&](const auto& one) { return one.units.front()->reference.is_same(unit->reference); });
+    if (group == groups.end()) {
+      const bool is_plain = unit->baseline && !unit->baseline->reference.defined();
+      group = groups.insert(group, Group{.baseline = is_plain ? unit->baseline : nullptr});
+    }
+    group->units.push_back(unit);
+  }
+  return groups;
+}
+
+template <class T>
+void HeadPass<T>::list_tiles(std::span<UnitInFlight<T>* const> units, const std::vector<Group>& groups) {
+  const auto n_plain_rows = lanes_.front().n_rows, n_compared_rows = rows_in_compared_tile();
   for (auto* unit : units) {
     const auto n_rows = unit->n_tokens() - 1;
-    if (!unit->reference.defined()) {
-      for (std::int64_t i = 0; i < n_rows; i += lanes_.front().n_rows)
-        plain_.push_back({.units = {unit}, .begin = i, .n = std::min(lanes_.front().n_rows, n_rows - i)});
+    if (unit->failed || unit->reference.defined() ||
+        std::ranges::find(groups, unit, &Group::baseline) != groups.end())
       continue;
-    }
-    const auto group = std::ranges::find_if(
-        groups, [&](const auto& one) { return one.front()->reference.is_same(unit->reference); });
-    if (group != groups.end()) {
-      group->push_back(unit);
-    } else {
-      groups.push_back({unit});
-      n_compared_tiles += (n_rows + n_compared_rows - 1) / n_compared_rows;
-    }
+    for (std::int64_t i = 0; i < n_rows; i += n_plain_rows)
+      plain_.push_back({.group = {.units = {unit}}, .begin = i, .n = std::min(n_plain_rows, n_rows - i)});
   }
+  std::int64_t n_compared_tiles = 0;
+  for (const auto& group : groups)
+    n_compared_tiles += (group.units.front()->n_tokens() - 2 + n_compared_rows) / n_compared_rows;
   // Where tiles are too few for the threads, units of a group go apart; the reference is then computed for
   // each part.
   const auto n_wanted = kTilesPerThread * static_cast<std::int64_t>(team_.n_threads());
   const auto n_parts = n_compared_tiles == 0 ? 1 : (n_wanted + n_compared_tiles - 1) / n_compared_tiles;
   for (const auto& group : groups) {
-    const auto n_units = static_cast<std::int64_t>(group.size());
+    const auto n_units = static_cast<std::int64_t>(group.units.size());
     const auto step = (n_units + n_parts - 1) / n_parts;
     for (std::int64_t u = 0; u < n_units; u += step) {
-      const std::vector part(group.begin() + u, group.begin() + std::min(u + step, n_units));
+      const std::vector part(group.units.begin() + u, group.units.begin() + std::min(u + step, n_units));
       const auto n_rows = part.front()->n_tokens() - 1;
       for (std::int64_t i = 0; i < n_rows; i += n_compared_rows) {
         const auto n = std::min(n_compared_rows, n_rows - i);
-        compared_.push_back(
-            {.units = part, .begin = i, .n = n, .reference = std::vector<TokenLogits>(size(n))});
+        compared_.push_back({.group = {.baseline = u == 0 ? group.baseline : nullptr, .units = part},
+                             .begin = i,
+                             .n = n,
+                             .reference = std::vector<TokenLogits>(size(n))});
       }
     }
   }
+}
+
+// When its rows are whole.
+template <class T>
+void HeadPass<T>::put_reference(const Tile& tile) {
+  for (auto* unit : tile.group.units)
+    std::ranges::copy(tile.reference, unit->reference_tokens.begin() + tile.begin);
+  if (tile.group.baseline)
+    std::ranges::copy(tile.reference, tile.group.baseline->tokens.begin() + tile.begin);
 }
 
 template <class T>
@@ -128,12 +170,12 @@ void HeadPass<T>::pass_in_blocks(std::vector<Tile>& tiles, BatchWork& work, doub
   each_block([&](const Block& block) {
     each(tiles, [&](Lane<T>& lane, Tile& tile) {
       const auto logits = matrix_in(lane.logits, tile.n, block.weights.size(1));
-      const auto* ids = tile.units.front()->sample.ids.data() + tile.begin + 1;
+      const auto* ids = tile.group.units.front()->sample.ids.data() + tile.begin + 1;
       if (compares) {
         multiply_reference(lane, tile, block, logits);
         add_logits<T>(logits, block.first, ids, tile.reference.data());
       }
-      for (auto* unit : tile.units) {
+      for (auto* unit : tile.group.units) {
         multiply_unit(lane, *unit, tile, block, logits);
         add_logits<T>(logits, block.first, ids, unit->tokens.data() + tile.begin);
       }
@@ -148,16 +190,14 @@ void HeadPass<T>::pass_in_blocks(std::vector<Tile>& tiles, BatchWork& work, doub
       const auto of_reference =
           matrix_in(grown<T>(lane.reference_logits, n_logits), tile.n, block.weights.size(1));
       multiply_reference(lane, tile, block, of_reference);
-      for (auto* unit : tile.units) {
+      for (auto* unit : tile.group.units) {
         multiply_unit(lane, *unit, tile, block, logits);
         add_distances<T>(logits, of_reference, *unit, tile.begin, tile.reference);
       }
     });
     work.done(done);
   });
-  for (const auto& tile : tiles)
-    for (auto* unit : tile.units)
-      std::ranges::copy(tile.reference, unit->reference_tokens.begin() + tile.begin);
+  for (const auto& tile : tiles) put_reference(tile);
 }
 
 // A tile after the other, with all logits of a unit and of its reference.
@@ -174,12 +214,12 @@ void HeadPass<T>::pass_at_once(std::vector<Tile>& tiles) {
       return matrix_in(logits.narrow(0, tile.n * block.first, tile.n * block.weights.size(1)), tile.n,
                        block.weights.size(1));
     };
-    const auto* ids = tile.units.front()->sample.ids.data() + tile.begin + 1;
+    const auto* ids = tile.group.units.front()->sample.ids.data() + tile.begin + 1;
     for (const auto& block : blocks) {
       multiply_reference(lane, tile, block, block_of(of_reference, block));
       add_logits<T>(block_of(of_reference, block), block.first, ids, tile.reference.data());
     }
-    for (auto* unit : tile.units) {
+    for (auto* unit : tile.group.units) {
       for (const auto& block : blocks) {
         multiply_unit(lane, *unit, tile, block, block_of(kept, block));
         add_logits<T>(block_of(kept, block), block.first, ids, unit->tokens.data() + tile.begin);
@@ -187,16 +227,16 @@ void HeadPass<T>::pass_at_once(std::vector<Tile>& tiles) {
       for (const auto& block : blocks)
         add_distances<T>(block_of(kept, block), block_of(of_reference, block), *unit, tile.begin,
                          tile.reference);
-      std::ranges::copy(tile.reference, unit->reference_tokens.begin() + tile.begin);
     }
+    put_reference(tile);
   });
 }
 
 template <class T>
 void HeadPass<T>::multiply_reference(Lane<T>& lane, const Tile& tile, const Block& block,
                                      const at::Tensor& logits) {
-  lane.head_products.multiply(tile.units.front()->reference.narrow(0, tile.begin, tile.n), block.weights,
-                              logits);
+  lane.head_products.multiply(tile.group.units.front()->reference.narrow(0, tile.begin, tile.n),
+                              block.weights, logits);
 }
 
 template <class T>
@@ -224,15 +264,16 @@ void HeadPass<T>::each(std::vector<Tile>& tiles, const F& f) {
   team_.for_each(tiles.size(), [&](std::size_t thread, std::size_t t) {
     auto& lane = lanes_[thread];
     auto& tile = tiles[t];
-    if (std::ranges::all_of(tile.units, [](const auto* unit) { return unit->failed.load(); })) return;
+    const auto units = tile.group.all();
+    if (std::ranges::all_of(units, [](const auto* unit) { return unit->failed.load(); })) return;
     const auto start = std::chrono::steady_clock::now();
     try {
       f(lane, tile);
     } catch (...) {
-      for (auto* unit : tile.units) unit->fail(std::current_exception());
+      for (auto* unit : units) unit->fail(std::current_exception());
     }
     const auto ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
-    for (auto* unit : tile.units) unit->busy_ns += ns / static_cast<std::int64_t>(tile.units.size());
+    for (auto* unit : units) unit->busy_ns += ns / std::ssize(units);
     lane.busy_ns[static_cast<std::size_t>(Phase::kHead)] += ns;
   });
 }

@@ -29,10 +29,20 @@ class HeadPass {
   void run(std::span<UnitInFlight<T>* const> units, BatchWork& work);
 
  private:
-  // Rows of units of one sample that are compared with the same reference; or of one unit that is compared
-  // with none. The reference's logits are computed once for all units.
+  // Units of one sample that are compared with the same reference, whose logits are computed once for all.
+  struct Group {
+    UnitInFlight<T>* baseline = nullptr;  // the unit that the reference is of, if it is in the batch
+    std::vector<UnitInFlight<T>*> units{};
+
+    std::vector<UnitInFlight<T>*> all() const {
+      auto all = units;
+      if (baseline) all.push_back(baseline);
+      return all;
+    }
+  };
+  // Rows of a group, or of one unit that is compared with nothing.
   struct Tile {
-    std::vector<UnitInFlight<T>*> units;
+    Group group;
     std::int64_t begin = 0;  // first token
     std::int64_t n = 0;
     std::vector<TokenLogits> reference{};  // [n], or empty
@@ -43,7 +53,10 @@ class HeadPass {
     at::Tensor weights{};    // [d_model, n_entries]
   };
 
-  void list_tiles(std::span<UnitInFlight<T>* const> units);
+  void keep_last_hidden(std::span<UnitInFlight<T>* const> units);
+  static std::vector<Group> groups_of(std::span<UnitInFlight<T>* const> units);
+  void list_tiles(std::span<UnitInFlight<T>* const> units, const std::vector<Group>& groups);
+  static void put_reference(const Tile& tile);
   std::int64_t rows_in_compared_tile() const;
   void pass_in_blocks(std::vector<Tile>& tiles, BatchWork& work, double operations);
   void pass_at_once(std::vector<Tile>& tiles);

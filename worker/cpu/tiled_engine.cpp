@@ -7,7 +7,6 @@
 #include <variant>
 #include <vector>
 
-#include <ATen/ops/empty_like.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
@@ -58,7 +57,7 @@ class TiledEngine : public Engine {
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
     const auto start = Clock::now();
-    std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>> entered;
+    Entered entered;
     std::int64_t longest = 0;
     for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
     rotations_.reach(longest);
@@ -69,7 +68,8 @@ class TiledEngine : public Engine {
         const auto& sample = *task.sample;
         const auto chunking =
             chunking_of(std::ssize(sample.ids), sample.n_context, options_.chunk_size, options_.protocol);
-        auto unit = std::make_unique<UnitInFlight<T>>(task, weights_.decoder(), resources_, chunking);
+        auto unit = std::make_unique<UnitInFlight<T>>(task, baseline_of(task, entered), weights_.decoder(),
+                                                      resources_, chunking);
         batch.add(*unit);
         entered.emplace_back(std::move(unit));
       } catch (...) {
@@ -82,7 +82,15 @@ class TiledEngine : public Engine {
   }
 
  private:
-  template <class Entered>
+  using Entered = std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>>;
+
+  static UnitInFlight<T>* baseline_of(const EngineTask& task, const Entered& entered) {
+    if (!task.reference_task) return nullptr;
+    const auto& entry = entered.at(*task.reference_task);
+    if (const auto* error = std::get_if<1>(&entry)) std::rethrow_exception(*error);
+    return std::get<0>(entry).get();
+  }
+
   std::vector<EngineOutcome> outcomes(const Entered& entered, double seconds) const {
     double busy_ns = 0;
     for (const auto& entry : entered)
@@ -93,6 +101,8 @@ class TiledEngine : public Engine {
         outcomes.emplace_back(*error);
       } else if (const auto& unit = *std::get<0>(entry); unit.failed) {
         outcomes.emplace_back(unit.failure);
+      } else if (unit.baseline && unit.baseline->failed) {
+        outcomes.emplace_back(unit.baseline->failure);
       } else {
         outcomes.emplace_back(finished(unit));
         // Its share of the time that all took, by the time that threads spent on it.
@@ -116,16 +126,7 @@ class TiledEngine : public Engine {
       tokens.reference_nll.push_back(of_reference.nll());
       tokens.reference_top1.push_back(of_reference.row.top1);
     }
-    return {.unit = result_of(unit.sample, std::move(tokens), unit.ledger),
-            .last_hidden = unit.gives_last_hidden ? last_hidden_of(unit) : at::Tensor()};
-  }
-
-  // As the head sees them.
-  at::Tensor last_hidden_of(const UnitInFlight<T>& unit) const {
-    const auto x = unit.x.narrow(0, 0, unit.n_tokens() - 1);
-    auto hidden = at::empty_like(x);
-    norm_rows<T>(x, weights_.final_norm(), weights_.decoder().rms_norm_eps, hidden);
-    return hidden;
+    return {.unit = result_of(unit.sample, std::move(tokens), unit.ledger), .last_hidden = unit.last_hidden};
   }
 
   void report_phases() const {

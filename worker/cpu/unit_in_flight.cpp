@@ -8,7 +8,7 @@
 namespace kvcompare {
 
 template <class T>
-UnitInFlight<T>::UnitInFlight(const EngineTask& task, const Decoder& decoder,
+UnitInFlight<T>::UnitInFlight(const EngineTask& task, UnitInFlight* of_reference_task, const Decoder& decoder,
                               const ScorerResources& resources, const Chunking& cut)
     : sample(*task.sample),
       method(*task.method),
@@ -21,10 +21,11 @@ UnitInFlight<T>::UnitInFlight(const EngineTask& task, const Decoder& decoder,
                                       .n_layers = decoder.n_layers()})),
       ledger(chunking, method, decoder.n_layers(), heads_of(decoder).n_kv_heads,
              EvidenceLedger(sample, chunking)),
+      baseline(of_reference_task),
       reference(task.reference),
       gives_last_hidden(task.gives_last_hidden),
       tokens(static_cast<std::size_t>(chunking.n_tokens - 1)) {
-  if (reference.defined()) {
+  if (task.is_compared()) {
     reference_tokens.resize(tokens.size());
     distances.resize(tokens.size());
   }

@@ -30,8 +30,9 @@ struct TokenLogits {
 // T: float or double.
 template <class T>
 struct UnitInFlight {
-  UnitInFlight(const EngineTask& task, const Decoder& decoder, const ScorerResources& resources,
-               const Chunking& cut);
+  //   of_reference_task : of the same batch, if the task names one
+  UnitInFlight(const EngineTask& task, UnitInFlight* of_reference_task, const Decoder& decoder,
+               const ScorerResources& resources, const Chunking& cut);
 
   std::int64_t n_tokens() const { return chunking.n_tokens; }
 
@@ -52,8 +53,11 @@ struct UnitInFlight {
   at::Tensor until;   // [n_kv_heads, n_tokens], int32: the first query that does not see the key
   at::Tensor heads;   // [n_tokens, n_heads * d_head], what attention gives
   KeyLedger ledger;
-  const at::Tensor reference;       // EngineTask::reference
+  // The unit whose last hidden states are the reference (EngineTask::reference_task), or nullptr.
+  UnitInFlight* const baseline;
+  at::Tensor reference;             // EngineTask::reference, or of `baseline` once it has come to the head
   const bool gives_last_hidden;     // EngineTask::gives_last_hidden
+  at::Tensor last_hidden;           // EngineResult::last_hidden, from the head on
   std::vector<TokenLogits> tokens;  // [n_tokens - 1]
   // The same of the reference, and what they are apart; empty without one.
   std::vector<TokenLogits> reference_tokens;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,7 +28,13 @@ struct EngineTask {
   // The last hidden states of the baseline on this sample, with which distributions are compared. Undefined:
   // they are not compared.
   at::Tensor reference{};
+  // Instead of a reference: the place, in the same call and before this task, of the task whose last hidden
+  // states are it. That task gives them and names no such task itself; if it fails, this one fails with the
+  // same exception.
+  std::optional<std::size_t> reference_task{};
   bool gives_last_hidden = false;  // so that the result can be the reference of other units
+
+  bool is_compared() const { return reference.defined() || reference_task; }
 };
 
 struct EngineResult {
@@ -58,7 +65,7 @@ class Engine {
   EngineResult run(const EngineTask& task);
 
   // Evaluates several units and returns their outcomes in the same order. Each outcome is the same as if the
-  // unit had run alone, bit for bit, except for its seconds.
+  // unit had run alone, with its reference given, bit for bit, except for its seconds.
   virtual std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) = 0;
 
   // How many tokens are worth running together; 0: one unit at a time.
@@ -82,5 +89,11 @@ class Engine {
 // and measures its time.
 std::vector<EngineOutcome> run_one_by_one(std::span<const EngineTask> tasks,
                                           const std::function<EngineResult(const EngineTask&)>& run_one);
+
+// Implements run_together for an engine that takes references only as states: calls `run_all` for the tasks
+// without a reference_task, then for the others with what those gave as their `reference`.
+std::vector<EngineOutcome> run_references_first(
+    std::span<const EngineTask> tasks,
+    const std::function<std::vector<EngineOutcome>(std::span<const EngineTask>)>& run_all);
 
 }  // namespace kvcompare

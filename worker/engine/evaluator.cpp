@@ -45,51 +45,14 @@ UnitFailure failure_of(UnitId unit, const std::string& device, const std::except
   }
 }
 
-double n_tokens_of_others(std::span<const Assignment> units, const MethodSpec& baseline) {
-  std::int64_t n = 0;
-  for (const auto& unit : units)
-    if (unit.method != baseline) n += std::ssize(unit.sample.ids);
-  return static_cast<double>(n);
-}
-
-// Baselines that are run before the other units, one for each sample.
-class Baselines {
- public:
-  // Both outlive the object.
-  void add(const Sample& sample, const MethodSpec& baseline) {
-    places_.emplace(sample.index, tasks_.size());
-    tasks_.push_back({.sample = &sample, .method = &baseline, .gives_last_hidden = true});
-    n_tokens_ += static_cast<double>(sample.ids.size());
-  }
-
-  bool contains(const Sample& sample) const { return places_.contains(sample.index); }
-  std::size_t place_of(const Sample& sample) const { return places_.at(sample.index); }
-  const std::vector<EngineTask>& tasks() const { return tasks_; }
-  double n_tokens() const { return n_tokens_; }
-
- private:
-  std::vector<EngineTask> tasks_;
-  std::map<SampleIndex, std::size_t> places_;
-  double n_tokens_ = 0;
-};
-
 }  // namespace
-
-// Which share of the work of an evaluate() a call of the engine is.
-struct Evaluator::Part {
-  double begin = 0;
-  double end = 1;
-};
 
 Evaluator::Evaluator(std::unique_ptr<Engine> engine, std::string device, std::int64_t reference_memory)
     : engine_(std::move(engine)), device_(std::move(device)), cache_(reference_memory) {}
 
 // If run_together throws, every unit of the batch gets that exception as its outcome.
-std::vector<EngineOutcome> Evaluator::run(std::span<const EngineTask> tasks, const Part& part) {
-  if (tasks.empty()) return {};
-  engine_->observe_work([this, part](double share) {
-    if (observer_) observer_(part.begin + share * (part.end - part.begin));
-  });
+std::vector<EngineOutcome> Evaluator::run(std::span<const EngineTask> tasks) {
+  engine_->observe_work(observer_);
   try {
     auto outcomes = engine_->run_together(tasks);
     require(outcomes.size() == tasks.size(), "an engine gives an outcome for each unit");
@@ -102,55 +65,51 @@ std::vector<EngineOutcome> Evaluator::run(std::span<const EngineTask> tasks, con
 std::vector<EngineOutcome> Evaluator::run_all(std::span<const Assignment> units) {
   std::vector<EngineTask> tasks;
   for (const auto& unit : units) tasks.push_back({.sample = &unit.sample, .method = &unit.method});
-  return run(tasks, {});
+  return run(tasks);
 }
 
-Evaluator::Reference Evaluator::reference_of(const EngineOutcome& of_baseline) {
-  if (const auto* thrown = std::get_if<std::exception_ptr>(&of_baseline)) return {.failure = *thrown};
-  const auto& states = std::get<EngineResult>(of_baseline).last_hidden;
-  require(states.defined(), "an engine gives the last hidden states that it is asked for");
-  return {.last_hidden = states};
-}
-
-// First the baselines, among the units or not, then the other units.
+// The baselines come first: those among the units, and those that are missed.
 std::vector<EngineOutcome> Evaluator::run_compared(std::span<const Assignment> units,
                                                    const MethodSpec& baseline) {
-  Baselines baselines;
-  for (const auto& unit : units)
-    if (unit.method == baseline) baselines.add(unit.sample, unit.method);
-  References references;
-  for (const auto& unit : units) {
-    if (baselines.contains(unit.sample) || references.contains(unit.sample.index)) continue;
-    if (auto states = cache_.find(unit.sample.index); states.defined())
-      references[unit.sample.index].last_hidden = std::move(states);
-    else
-      baselines.add(unit.sample, baseline);
-  }
-  const double share = baselines.n_tokens() / (baselines.n_tokens() + n_tokens_of_others(units, baseline));
-  auto of_baselines = run(baselines.tasks(), {.begin = 0, .end = share});
-  for (std::size_t b = 0; b < of_baselines.size(); ++b) {
-    const auto sample = baselines.tasks()[b].sample->index;
-    references[sample] = reference_of(of_baselines[b]);
-    if (const auto& states = references[sample].last_hidden; states.defined()) cache_.put(sample, states);
-  }
-
   std::vector<EngineTask> tasks;
+  std::map<SampleIndex, std::size_t> baselines;  // places of tasks
+  const auto add_baseline = [&](const Sample& sample) {
+    baselines.emplace(sample.index, tasks.size());
+    tasks.push_back({.sample = &sample, .method = &baseline, .gives_last_hidden = true});
+  };
   for (const auto& unit : units)
-    if (const auto& reference = references.at(unit.sample.index);
-        unit.method != baseline && !reference.failure)
-      tasks.push_back({.sample = &unit.sample, .method = &unit.method, .reference = reference.last_hidden});
-  auto of_others = run(tasks, {.begin = share, .end = 1});
-
-  std::vector<EngineOutcome> outcomes;
-  auto other = of_others.begin();
+    if (unit.method == baseline) add_baseline(unit.sample);
+  std::map<SampleIndex, at::Tensor> remembered;
   for (const auto& unit : units) {
-    if (unit.method == baseline)
-      outcomes.push_back(std::move(of_baselines[baselines.place_of(unit.sample)]));
-    else if (const auto& failure = references.at(unit.sample.index).failure)
-      outcomes.emplace_back(failure);
+    const auto sample = unit.sample.index;
+    if (baselines.contains(sample) || remembered.contains(sample)) continue;
+    if (auto states = cache_.find(sample); states.defined())
+      remembered.emplace(sample, std::move(states));
     else
-      outcomes.push_back(std::move(*other++));
+      add_baseline(unit.sample);
   }
+
+  std::vector<std::size_t> places;  // of the units' tasks
+  for (const auto& unit : units) {
+    const auto of_baseline = baselines.find(unit.sample.index);
+    if (unit.method == baseline) {
+      places.push_back(of_baseline->second);
+      continue;
+    }
+    places.push_back(tasks.size());
+    tasks.push_back({.sample = &unit.sample, .method = &unit.method});
+    if (of_baseline != baselines.end())
+      tasks.back().reference_task = of_baseline->second;
+    else
+      tasks.back().reference = remembered.at(unit.sample.index);
+  }
+
+  auto of_tasks = run(tasks);
+  for (const auto& [sample, place] : baselines)
+    if (const auto* result = std::get_if<EngineResult>(&of_tasks[place]))
+      cache_.put(sample, result->last_hidden);
+  std::vector<EngineOutcome> outcomes;
+  for (const auto place : places) outcomes.push_back(std::move(of_tasks[place]));
   return outcomes;
 }
 

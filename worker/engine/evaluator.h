@@ -1,15 +1,13 @@
 // Evaluates units: runs the engine, checks the results, and turns an error that concerns one unit into data.
-// If distributions are compared, it runs the baseline of each sample before the other methods, and hands them
-// its last hidden states.
+// If distributions are compared, it runs the baseline of each sample with the other methods, in one call of
+// the engine, and remembers its last hidden states for units that come later.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/messages/messages.h"
@@ -35,23 +33,13 @@ class Evaluator {
   std::vector<UnitOutcome> evaluate(std::span<const Assignment> units,
                                     const std::optional<MethodSpec>& baseline = std::nullopt);
 
-  // See Engine. The share is that of all that evaluate() runs.
+  // See Engine.
   void observe_work(WorkObserver observer) { observer_ = std::move(observer); }
 
   std::int64_t n_tokens_at_once() const { return engine_->n_tokens_at_once(); }
 
  private:
-  // Of the baseline of a sample: the last hidden states, or why there are none.
-  struct Reference {
-    at::Tensor last_hidden{};
-    std::exception_ptr failure{};
-  };
-  using References = std::map<SampleIndex, Reference>;
-  struct Part;
-
-  static Reference reference_of(const EngineOutcome& of_baseline);
-
-  std::vector<EngineOutcome> run(std::span<const EngineTask> tasks, const Part& part);
+  std::vector<EngineOutcome> run(std::span<const EngineTask> tasks);
   std::vector<EngineOutcome> run_all(std::span<const Assignment> units);
   std::vector<EngineOutcome> run_compared(std::span<const Assignment> units, const MethodSpec& baseline);
   UnitOutcome checked(UnitId unit, EngineOutcome outcome, bool is_compared) const;

@@ -57,6 +57,21 @@ class GpuEngine : public Engine {
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     const c10::InferenceMode no_autograd;
     BatchWork work(work_observer(), all_operations(decoder_, tasks));
+    return run_references_first(tasks, [&](auto some) { return run_in_waves(some, work); });
+  }
+
+  std::int64_t n_tokens_at_once() const override {
+    return options_.plan ? options_.plan->n_tokens_at_once(options_.methods) : 0;
+  }
+
+ private:
+  struct Place {
+    Slot* slot = nullptr;
+    std::unique_ptr<GpuUnit> unit;  // null once it has failed
+    EngineOutcome outcome;
+  };
+
+  std::vector<EngineOutcome> run_in_waves(std::span<const EngineTask> tasks, BatchWork& work) {
     std::vector<EngineOutcome> outcomes;
     while (outcomes.size() < tasks.size()) {
       const auto rest = tasks.subspan(outcomes.size());
@@ -74,17 +89,6 @@ class GpuEngine : public Engine {
             }};
     return answer_out_of_memory(std::move(outcomes), {options_.n_rows, kLeastGpuBlockRows}, alone);
   }
-
-  std::int64_t n_tokens_at_once() const override {
-    return options_.plan ? options_.plan->n_tokens_at_once(options_.methods) : 0;
-  }
-
- private:
-  struct Place {
-    Slot* slot = nullptr;
-    std::unique_ptr<GpuUnit> unit;  // null once it has failed
-    EngineOutcome outcome;
-  };
 
   EngineResult run_alone(const EngineTask& task, std::int64_t n_rows, BatchWork& work) {
     for (auto& slot : slots_) slot.buffers = {};

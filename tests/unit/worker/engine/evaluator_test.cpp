@@ -228,8 +228,8 @@ TEST_F(ComparingEvaluator, RunsBaselinesFirstAndGivesTheirStatesToTheOthersOfThe
   const std::vector units{assignment(7, 1), assignment(5, 0), assignment(7, 0), assignment(5, 2)};
   const auto outcomes = evaluator(0)->evaluate(units, kBaseline);
   EXPECT_THAT(log_.calls, testing::ElementsAre(testing::ElementsAre(Asked{5, "baseline", kNoReference},
-                                                                    Asked{7, "baseline", kNoReference}),
-                                               testing::ElementsAre(Asked{7, "m1", 7}, Asked{5, "m2", 5})));
+                                                                    Asked{7, "baseline", kNoReference},
+                                                                    Asked{7, "m1", 7}, Asked{5, "m2", 5})));
   for (std::size_t i = 0; i < units.size(); ++i)
     EXPECT_EQ(std::get<UnitResult>(outcomes[i]).unit, units[i].unit);
   EXPECT_EQ(kl_of(outcomes[0]), 7);
@@ -247,14 +247,16 @@ TEST_F(ComparingEvaluator, RunsTheBaselineAgainOnlyWhereItsStatesAreForgotten) {
       EXPECT_EQ(kl_of(outcomes.at(0)), static_cast<double>(sample));
     }
     // With one place, sample 3 was forgotten when 4 came; and its second states took the place of those of 4.
-    EXPECT_EQ(log_.calls.size(), memory == 2 ? 4u : 6u) << memory;
+    std::size_t n_units = 0;
+    for (const auto& call : log_.calls) n_units += call.size();
+    EXPECT_EQ(n_units, memory == 2 ? 4u : 6u) << memory;
   }
 }
 
 TEST_F(ComparingEvaluator, RunsAMissingBaselineOnceForAllUnitsOfASample) {
   const auto outcomes = evaluator(0)->evaluate(std::vector{assignment(3, 1), assignment(3, 2)}, kBaseline);
-  EXPECT_THAT(log_.calls, testing::ElementsAre(testing::ElementsAre(Asked{3, "baseline", kNoReference}),
-                                               testing::ElementsAre(Asked{3, "m1", 3}, Asked{3, "m2", 3})));
+  EXPECT_THAT(log_.calls, testing::ElementsAre(testing::ElementsAre(Asked{3, "baseline", kNoReference},
+                                                                    Asked{3, "m1", 3}, Asked{3, "m2", 3})));
   EXPECT_EQ(outcomes.size(), 2u);
 }
 
@@ -281,7 +283,7 @@ TEST_F(ComparingEvaluator, FailsAUnitWhoseComparisonIsNotFinite) {
   EXPECT_THAT(std::get<UnitFailure>(outcomes[1]).reason, testing::HasSubstr("is not finite"));
 }
 
-TEST_F(ComparingEvaluator, TellsTheShareOfBothPartsAsOne) {
+TEST_F(ComparingEvaluator, TellsTheShareOfAllThatItRuns) {
   std::vector<double> shares;
   const auto worker = evaluator(100);
   worker->observe_work([&](double share) { shares.push_back(share); });
