@@ -176,7 +176,7 @@ class StartUp(RunsTest):
         return writer
 
     def test_that_reads_data_from_a_slow_pipe(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             fifo = self.fifo(f"data{number}")
             process = self.start(f"slow{number}", data=fifo)
             os.write(self.wait_until_it_reads(process, fifo), b'{"input_ids": [1, 2, 3]}\n')
