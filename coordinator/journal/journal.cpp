@@ -290,6 +290,7 @@ JournalWriter::JournalWriter(const Journal& so_far, Sync sync)
     std::error_code error;
     std::filesystem::copy_file(file_, kept, std::filesystem::copy_options::overwrite_existing, error);
     if (error) throw OutputError(kept, "cannot be written: " + error.message());
+    sync_file(kept);
     write_file_atomically(file_, intact);
     n_bytes_ = std::ssize(intact);
   }

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,8 @@ ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
 FINAL_FILES = ("comparison_summary.json", "detailed_results.json", "results.h5", "results.csv", "samples.csv", "summary.md",
                "table.tex", "COMPLETE")
 N_METHODS = 7
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup programs would inherit that it is ignored
 
 
 class RunsTest(unittest.TestCase):
