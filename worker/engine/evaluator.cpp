@@ -170,6 +170,7 @@ UnitOutcome Evaluator::checked(UnitId unit, EngineOutcome outcome, bool is_compa
 
 std::vector<UnitOutcome> Evaluator::evaluate(std::span<const Assignment> units,
                                              const std::optional<MethodSpec>& baseline) {
+  for (const auto& [unit, sample, method] : units) deadly_unit(unit.sample.value, unit.method.value);
   auto outcomes = baseline ? run_compared(units, *baseline) : run_all(units);
   check_mapped_files_unchanged();
   std::vector<UnitOutcome> checked_outcomes;
