@@ -56,6 +56,7 @@ class Coordinator {
     if (!hooks_.stop_requested()) return;
     if (!give_up_at_) {
       scheduler_.stop();
+      journal_.append(Excused{"a stop was asked for"});
       begin_with_those_that_wait();
       give_up_at_ = Clock::now() + hooks_.stop_grace;
     }
@@ -164,8 +165,9 @@ class Coordinator {
         continue;
       }
       fault_point("before_dispatch");
-      const auto& [worker, units] = std::get<AssignUnits>(action);
+      const auto& [worker, units, alone] = std::get<AssignUnits>(action);
       begin_once();
+      journal_.append(Assigned{worker, units, alone});
       estimate_.assigned(worker, units, seconds());
       Assign assign{
           .units = {},
@@ -215,11 +217,27 @@ class Coordinator {
   std::optional<Clock::time_point> give_up_at_;
 };
 
+// The session ends with an error that was caught, so no unit in hand is to blame.
+void excuse_units(JournalWriter& journal, const std::string& why) {
+  try {
+    journal.append(Excused{why});
+  } catch (const std::exception& second) {
+    log_debug(std::string("while the journal was told of an error: ") + second.what());
+  }
+}
+
 }  // namespace
 
 Evaluated coordinate(Messenger& messenger, int n_workers, const Work& work, JournalWriter& journal,
                      const CoordinatorHooks& hooks) {
-  return Coordinator(messenger, n_workers, work, journal, hooks).run();
+  try {
+    return Coordinator(messenger, n_workers, work, journal, hooks).run();
+  } catch (const OutputError&) {
+    throw;  // the journal may be what cannot be written
+  } catch (const std::exception& error) {
+    excuse_units(journal, error.what());
+    throw;
+  }
 }
 
 }  // namespace kvcompare

@@ -63,6 +63,7 @@ void remove_marker(const std::filesystem::path& folder) {
   const auto marker = folder / kCompleteMarker;
   if (::unlink(marker.c_str()) != 0 && errno != ENOENT)
     throw OutputError(marker.string(), std::string("cannot be removed: ") + std::strerror(errno));
+  sync_folder(folder);
 }
 
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,

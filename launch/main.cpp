@@ -1,5 +1,8 @@
+#include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -24,10 +27,13 @@
 namespace kvcompare {
 namespace {
 
+constexpr std::chrono::seconds kTimeForRank0{2};
+
 struct Dispatch {
   ExitCode operator()(const CompareCommand& command) const {
     configure_log(command.options.log_level);
-    for (const std::string& warning : command.warnings) log_warning(warning);
+    if (speaks_for_all_ranks())
+      for (const std::string& warning : command.warnings) log_warning(warning);
     return run_compare(command);
   }
   ExitCode operator()(const DoctorCommand& command) const { return run_doctor(command); }
@@ -66,9 +72,23 @@ struct Dispatch {
   }
 };
 
+// Every rank finds the same error in its command line, so rank 0 reports it for all. The others wait a
+// little: mpirun ends all ranks as soon as one ends with an error, and rank 0 may not have said it yet.
+Command parsed(const std::vector<std::string>& arguments) {
+  try {
+    return parse_command_line(arguments);
+  } catch (const Error& error) {
+    if (!speaks_for_all_ranks()) {
+      std::this_thread::sleep_for(kTimeForRank0);
+      std::_Exit(static_cast<int>(error.exit_code()));
+    }
+    throw;
+  }
+}
+
 ExitCode run(const std::vector<std::string>& arguments) {
   try {
-    return std::visit(Dispatch{}, parse_command_line(arguments));
+    return std::visit(Dispatch{}, parsed(arguments));
   } catch (const std::exception& thrown) {
     const auto error = as_error(thrown);
     report_error(error.what());

@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -76,8 +77,6 @@ class StagedFiles::File {
   bool renamed_ = false;
 };
 
-namespace {
-
 void sync_folder(const fs::path& path) {
   const fs::path folder = path.empty() ? "." : path;
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -89,6 +88,29 @@ void sync_folder(const fs::path& path) {
   if (status != 0 && error != EINVAL && error != ENOTSUP)
     throw OutputError(folder.string(), std::string("cannot sync the folder: ") + std::strerror(error));
 }
+
+void make_folders(const fs::path& path) {
+  std::error_code error;
+  const fs::path folder = fs::absolute(path, error).lexically_normal();
+  std::vector<fs::path> to_sync;  // folders that get a new entry
+  for (fs::path one = folder; !error && !one.empty() && !fs::exists(one, error); one = one.parent_path())
+    to_sync.push_back(one.parent_path());
+  fs::create_directories(path, error);
+  if (error) throw OutputError(path.string(), "cannot be made a folder: " + error.message());
+  for (const auto& one : to_sync)
+    if (::access(one.c_str(), R_OK) == 0) sync_folder(one);
+}
+
+void sync_file(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw OutputError(path.string(), "cannot be opened: " + last_error());
+  const int status = ::fsync(descriptor);
+  const auto problem = last_error();
+  ::close(descriptor);
+  if (status != 0) throw OutputError(path.string(), "cannot sync to the disk: " + problem);
+}
+
+namespace {
 
 // The path that is really written: the target of a link. Refuses a target that a rename would wrongly replace
 // (a folder, a device).

@@ -15,6 +15,18 @@ namespace kvcompare {
 // last step, the syncing of the folder, failed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 
+// Makes the folder, and those around it, unless it is there already. Syncs the folders that got a new entry,
+// as far as they may be read: otherwise a crash of the machine could take the folder away with all that was
+// synced in it. Throws OutputError.
+void make_folders(const std::filesystem::path& path);
+
+// Makes sure that what was done in the folder (files made, renamed, removed) is on the disk. Throws
+// OutputError.
+void sync_folder(const std::filesystem::path& path);
+
+// The same for the bytes of a file that somebody else has written.
+void sync_file(const std::filesystem::path& path);
+
 // Several files of one folder. All are written before the first old file is replaced, so an error while
 // writing leaves all old files as they were. Throws OutputError.
 class StagedFiles {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/errors.h"
+#include "common/files/atomic_file.h"
 #include "common/host_name.h"
 
 namespace kvcompare {
@@ -46,9 +47,7 @@ std::string owner_of(int descriptor) {
 }  // namespace
 
 DirectoryLock::DirectoryLock(const std::filesystem::path& folder, std::chrono::milliseconds patience) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw OutputError(folder.string(), "cannot be made a folder: " + error.message());
+  make_folders(folder);
   const auto path = folder / "LOCK";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw OutputError(path.string(), "cannot be written: " + reason(errno));

@@ -10,11 +10,14 @@
 //   device_lost    at in_unit: throws what is thrown when the memory of a GPU is damaged
 // N = 0 means every time.
 //
+// KVCOMPARE_DEADLY_UNIT=SAMPLE:METHOD crashes the process whenever it evaluates this unit (deadly_unit).
+//
 // KVCOMPARE_FAULT_LOG names a file that gets a line for each fault that has happened. A fault with a line in
 // this file does not happen again, so a run that is started again can complete.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace kvcompare {
@@ -33,6 +36,9 @@ inline constexpr std::string_view kFaultPoints[] = {"after_lock",
                                                     "after_rename_before_marker"};
 
 void fault_point(std::string_view name);
+
+// A segmentation fault if the unit is the deadly one. METHOD is the place of its instance, 0 the baseline.
+void deadly_unit(std::int64_t sample, std::int64_t method);
 
 // How many bytes of a write of n_bytes are to be written before the fault at `name` happens; n_bytes if no
 // fault is due.

@@ -113,6 +113,11 @@ void fault_point(std::string_view name) {
   happen(*fault());
 }
 
+void deadly_unit(std::int64_t sample, std::int64_t method) {
+  const char* deadly = std::getenv("KVCOMPARE_DEADLY_UNIT");
+  if (deadly && deadly == std::to_string(sample) + ":" + std::to_string(method)) std::raise(SIGSEGV);
+}
+
 std::size_t bytes_before_fault(std::string_view name, std::size_t n_bytes) {
   const bool is_torn = fault() && fault()->point == name && is_due(*fault(), n_passed() + 1);
   return is_torn ? n_bytes / 2 : n_bytes;

@@ -105,10 +105,8 @@ std::optional<Span> Regex::find(std::string_view subject, std::size_t from, Matc
   }
   if (result == PCRE2_ERROR_NOMATCH) return std::nullopt;
   if (result < 0)
-    throw CheckpointError("tokenizer.json", "",
-                          "its regular expression " + code_->written +
-                              " cannot be matched against a text of " + std::to_string(subject.size()) +
-                              " bytes (PCRE2: " + pcre2_message(result) + ")");
+    throw MatchError("its regular expression " + code_->written + " cannot be matched against a text of " +
+                     std::to_string(subject.size()) + " bytes (PCRE2: " + pcre2_message(result) + ")");
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(state.data);
   return Span{ends[0], ends[1]};
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,11 @@ struct Span {
   std::size_t begin = 0;
   std::size_t end = 0;
   friend bool operator==(const Span&, const Span&) = default;
+};
+
+// A match that was given up. what() names the pattern, but not the file that it is from.
+struct MatchError : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 // The memory that a match works in. Each thread has its own; any number of regexes may use it in turn.
@@ -43,8 +49,8 @@ class Regex {
   Regex& operator=(Regex&&) noexcept;
 
   // Returns the leftmost match at or after `from`. Look-behind sees the bytes before `from`. `subject` must
-  // be valid UTF-8. If PCRE2 gives up on a match (too many steps, no memory), a CheckpointError names the
-  // pattern; this is never reported as "no match".
+  // be valid UTF-8. If PCRE2 gives up on a match (too many steps, no memory), a MatchError names the pattern;
+  // this is never reported as "no match".
   std::optional<Span> find(std::string_view subject, std::size_t from, MatchWorkspace& workspace) const;
 
  private:

@@ -38,7 +38,8 @@ void check_document(const JsonNode& root) {
 }  // namespace
 
 struct Tokenizer::Parts {
-  Parts(const JsonNode& root, MatchWorkspace& workspace) : model(Bpe::from_json(root.at("model"))) {
+  Parts(std::string file_, const JsonNode& root, MatchWorkspace& workspace)
+      : file(std::move(file_)), model(Bpe::from_json(root.at("model"))) {
     if (const auto node = root.find("normalizer")) normalizer = Normalizer::from_json(*node);
     if (const auto node = root.find("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(*node);
     if (const auto node = root.find("post_processor")) post_processor = PostProcessor::from_json(*node);
@@ -47,9 +48,11 @@ struct Tokenizer::Parts {
     }
   }
 
+  void encode(std::string_view utf8, EncodeWorkspace& workspace, Sink& sink) const;
   void encode_segment(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const;
   void encode_piece(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const;
 
+  std::string file;  // as messages name it
   Bpe model;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
@@ -113,7 +116,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder_or_file) {
   const JsonNode root(name, document);
   check_document(root);
   MatchWorkspace workspace;
-  auto parts = std::make_unique<Parts>(root, workspace);
+  auto parts = std::make_unique<Parts>(name, root, workspace);
   if (file.filename() == "tokenizer.json") refuse_what_changes_ids(file.parent_path(), root);
   return Tokenizer(std::move(parts));
 }
@@ -123,16 +126,23 @@ void Tokenizer::encode_into(Sink& sink, std::string_view utf8) const {
     throw InvariantError("the text to encode is not valid UTF-8 at byte " + std::to_string(*bad));
   }
   const EncodeWorkspaces::Loan loan = parts_->workspaces.lend();
-  EncodeWorkspace& workspace = *loan;
-  for (const Segment& segment : parts_->added_tokens.raw().find_all(utf8, workspace.match)) {
+  try {
+    parts_->encode(utf8, *loan, sink);
+  } catch (const MatchError& error) {
+    throw CheckpointError(parts_->file, "", error.what());
+  }
+}
+
+void Tokenizer::Parts::encode(std::string_view utf8, EncodeWorkspace& workspace, Sink& sink) const {
+  for (const Segment& segment : added_tokens.raw().find_all(utf8, workspace.match)) {
     const auto [begin, end] = segment.span;
     if (segment.id) {
       sink.put(*segment.id, {static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)});
     } else {
       const std::string_view text = utf8.substr(begin, end - begin);
-      parts_->encode_segment({std::string(text), begin == 0 ? first_character_bytes(text) : 0,
-                              sink.with_bytes ? origins_of(text, begin) : Origins()},
-                             workspace, sink);
+      encode_segment({std::string(text), begin == 0 ? first_character_bytes(text) : 0,
+                      sink.with_bytes ? origins_of(text, begin) : Origins()},
+                     workspace, sink);
     }
   }
 }

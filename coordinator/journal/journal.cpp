@@ -142,9 +142,15 @@ void Journal::take(const JournalRecord& record, std::int64_t offset) {
   } else if (const auto* tokens = std::get_if<SampleTokens>(&record)) {
     take(*tokens, offset);
   } else if (const auto* session = std::get_if<Session>(&record)) {
+    in_hand_.session_is_over();
     sessions_.push_back(*session);
   } else if (const auto* end = std::get_if<SessionEnd>(&record)) {
+    in_hand_.excused();
     if (!sessions_.empty()) sessions_.back().end = *end;
+  } else if (const auto* assigned = std::get_if<Assigned>(&record)) {
+    take(*assigned);
+  } else if (std::holds_alternative<Excused>(record)) {
+    in_hand_.excused();
   } else if (const auto* growth = std::get_if<Growth>(&record)) {
     grow(growth->header);
   } else {
@@ -170,6 +176,7 @@ void Journal::grow(const JournalHeader& header) {
   units_ = with_keys(std::move(units_), now);
   offsets_ = with_keys(std::move(offsets_), now);
   std::ranges::transform(contradictions_, contradictions_.begin(), now);
+  in_hand_.renumber(now);
   header_ = header;
   places_ = places;
 }
@@ -179,6 +186,17 @@ MethodIndex Journal::place_of(const std::string& instance) const {
   if (place == places_.end())
     throw std::invalid_argument("is of an instance that the run does not have: " + instance);
   return place->second;
+}
+
+void Journal::take(const Assigned& assigned) {
+  for (const auto& unit : assigned.units) check_unit(header_, unit);
+  in_hand_.assigned(assigned.units, assigned.alone);
+}
+
+std::map<UnitId, Deaths> Journal::deaths() const {
+  auto over = in_hand_;
+  over.session_is_over();
+  return over.deaths();
 }
 
 void Journal::take(const NumericsRecord& record) {
@@ -200,11 +218,15 @@ void Journal::take(Attempt attempt, std::int64_t offset) {
     throw std::invalid_argument("is of numerics " + std::to_string(attempt.numerics) +
                                 ", of which no line tells");
   auto& record = units_[unit];
+  in_hand_.answered(unit);
   if (const auto* failure = std::get_if<UnitFailure>(&attempt.outcome)) {
     ++record.n_failed;
+    if (attempt.gives_up) record.n_failed = std::max(record.n_failed, kMaxAttempts);
     record.reason = failure->reason;
+    if (is_settled(record)) in_hand_.settled(unit);
     return;
   }
+  in_hand_.settled(unit);
   const auto& result = std::get<UnitResult>(attempt.outcome);
   if (!record.summary) {
     record.summary = result.numbers;
@@ -290,6 +312,7 @@ JournalWriter::JournalWriter(const Journal& so_far, Sync sync)
     std::error_code error;
     std::filesystem::copy_file(file_, kept, std::filesystem::copy_options::overwrite_existing, error);
     if (error) throw OutputError(kept, "cannot be written: " + error.message());
+    sync_file(kept);
     write_file_atomically(file_, intact);
     n_bytes_ = std::ssize(intact);
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/journal/deaths_in_hand.h"
 #include "coordinator/journal/journal_record.h"
 #include "coordinator/journal/unit_table.h"
 
@@ -48,6 +49,9 @@ class Journal {
   // Units of which two attempts with the same arithmetic gave different values.
   const std::vector<UnitId>& contradictions() const { return contradictions_; }
 
+  // Units that are not settled, and over which the process died. To be asked when no session goes on.
+  std::map<UnitId, Deaths> deaths() const;
+
   // More is asked for from now on: methods have the places of `header`, and units of the same instance are
   // theirs. Throws std::invalid_argument if an instance is not there any more, or samples are fewer.
   void grow(const JournalHeader& header);
@@ -69,6 +73,7 @@ class Journal {
   void take(const JournalRecord& record, std::int64_t offset);
   void take(const NumericsRecord& record);
   void take(const SampleTokens& tokens, std::int64_t offset);
+  void take(const Assigned& assigned);
   MethodIndex place_of(const std::string& instance) const;
   void take(Attempt attempt, std::int64_t offset);
   void check_length(SampleIndex sample, std::int64_t n_tokens) const;
@@ -93,6 +98,7 @@ class Journal {
   std::int64_t torn_bytes_ = 0;
   std::vector<std::string> damage_;
   std::vector<UnitId> contradictions_;
+  DeathsInHand in_hand_;
 };
 
 enum class Sync { kDisk, kNone };  // kNone: for measurements

@@ -170,6 +170,7 @@ OrderedJson body(const Attempt& attempt) {
   json["host"] = attempt.host;
   json["device"] = attempt.device;
   if (attempt.numerics != kNotTold) json["numerics"] = attempt.numerics;
+  if (attempt.gives_up) json["gives_up"] = true;
   return json;
 }
 
@@ -190,8 +191,31 @@ Attempt attempt_of(const OrderedJson& json) {
   json.at("host").get_to(attempt.host);
   json.at("device").get_to(attempt.device);
   if (json.contains("numerics")) get_whole_number(json, "numerics", attempt.numerics);
+  if (json.contains("gives_up")) json.at("gives_up").get_to(attempt.gives_up);
   return attempt;
 }
+
+// ---- what is in hand
+
+// A unit as [sample, place of its instance].
+OrderedJson body(const Assigned& assigned) {
+  auto units = OrderedJson::array();
+  for (const auto& unit : assigned.units) units.push_back({unit.sample.value, unit.method.value});
+  OrderedJson json = {{"assigned", std::move(units)}, {"worker", assigned.worker.value}};
+  if (assigned.alone) json["alone"] = true;
+  return json;
+}
+
+Assigned assigned_of(const OrderedJson& json) {
+  Assigned assigned;
+  for (const auto& unit : json.at("assigned"))
+    assigned.units.push_back({SampleIndex(whole_number(unit.at(0))), MethodIndex(whole_number(unit.at(1)))});
+  assigned.worker = Rank(whole_number(json.at("worker")));
+  if (json.contains("alone")) json.at("alone").get_to(assigned.alone);
+  return assigned;
+}
+
+OrderedJson body(const Excused& excused) { return {{"excused", excused.why}}; }
 
 // ---- the others
 
@@ -211,6 +235,8 @@ Record read(const OrderedJson& json) {
 JournalRecord record_of(const OrderedJson& json) {
   if (json.contains("grown")) return Growth{header_of(json.at("grown"))};
   if (json.contains("unit")) return attempt_of(json);
+  if (json.contains("assigned")) return assigned_of(json);
+  if (json.contains("excused")) return Excused{json.at("excused").get<std::string>()};
   if (json.contains("numerics_place")) return read<NumericsRecord>(json);
   if (json.contains("session")) return read<Session>(json.at("session"));
   if (json.contains("end")) return read<SessionEnd>(json.at("end"));

@@ -77,6 +77,19 @@ struct SampleTokens {
   friend bool operator==(const SampleTokens&, const SampleTokens&) = default;
 };
 
+// Units that a worker was given. A unit of which nothing follows was in its hand when the session ended.
+// Written, but not synced: it tells of deaths of the process, not of the machine.
+struct Assigned {
+  Rank worker{};
+  std::vector<UnitId> units{};  // by the places that instances have at this record
+  bool alone = false;           // no other unit is in hand
+};
+
+// From here on the session may end without its units being to blame.
+struct Excused {
+  std::string why;
+};
+
 // One evaluation of a unit, successful or not.
 struct Attempt {
   UnitOutcome outcome;   // token_nll is there with save_token_nll only
@@ -86,10 +99,11 @@ struct Attempt {
   std::string host;
   std::string device;
   int numerics = kNotTold;  // place of those of the worker
+  bool gives_up = false;    // no further attempt follows, whatever the number
 };
 
-using JournalRecord =
-    std::variant<JournalHeader, Growth, Session, SessionEnd, NumericsRecord, SampleTokens, Attempt>;
+using JournalRecord = std::variant<JournalHeader, Growth, Session, SessionEnd, NumericsRecord, SampleTokens,
+                                   Assigned, Excused, Attempt>;
 
 inline UnitId unit_of(const UnitOutcome& outcome) {
   return std::visit([](const auto& one) { return one.unit; }, outcome);

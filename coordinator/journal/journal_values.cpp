@@ -121,13 +121,16 @@ void check_values(const JournalHeader& header) {
   for (const auto& found : header.found_thresholds) check_found(found);
 }
 
-void check_values(const JournalHeader& header, const Attempt& attempt) {
-  const auto unit = unit_of(attempt.outcome);
+void check_unit(const JournalHeader& header, UnitId unit) {
   if (unit.sample.value < 0 || unit.sample.value >= header.n_samples || unit.method.value < 0 ||
       unit.method.value >= std::ssize(header.spec.methods))
     throw std::invalid_argument("is of a unit that the run does not have");
   if (std::ranges::binary_search(header.skipped, unit.sample))
     throw std::invalid_argument("is of a sample that the run skips");
+}
+
+void check_values(const JournalHeader& header, const Attempt& attempt) {
+  check_unit(header, unit_of(attempt.outcome));
   expect(attempt.number >= 1, "attempts count from 1");
   if (const auto* result = std::get_if<UnitResult>(&attempt.outcome)) check_result(header, *result);
 }

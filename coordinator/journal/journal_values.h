@@ -7,6 +7,7 @@ namespace kvcompare {
 
 // All throw std::invalid_argument saying which value is wrong, and what it should be.
 void check_values(const JournalHeader& header);
+void check_unit(const JournalHeader& header, UnitId unit);  // a unit that the run evaluates
 void check_values(const JournalHeader& header, const Attempt& attempt);
 void check_values(const JournalHeader& header, const SampleTokens& tokens);
 

@@ -33,7 +33,8 @@ std::vector<SampleIndex> without_scored_token(const std::vector<Sample>& samples
 }
 
 std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
-                                    const CostModel& costs, const UnitTable& known, Quarantined quarantined) {
+                                    const CostModel& costs, const UnitTable& known, Quarantined quarantined,
+                                    const std::map<UnitId, Deaths>& deaths) {
   std::vector<PlannedUnit> units;
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
@@ -41,12 +42,16 @@ std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const Ru
     const auto chunking = chunking_of(n_tokens, sample.n_context, spec.chunk_size, protocol_of(spec));
     for (std::size_t m = 0; m < spec.methods.size(); ++m) {
       const UnitId unit{sample.index, MethodIndex(static_cast<std::int64_t>(m))};
+      const auto died = deaths.find(unit);
+      const auto of_unit = died == deaths.end() ? Deaths{} : died->second;
+      if (is_deadly(of_unit) && quarantined == Quarantined::kLeave) continue;
       if (const auto n_failed = n_failed_before(known, unit, quarantined))
         units.push_back({.unit = unit,
                          .n_tokens = n_tokens,
                          .cost = predicted_cost(costs.shape, chunking,
                                                 {spec.methods[m].policy, cost_of(costs, m)}, spec.engine),
-                         .n_failed = *n_failed});
+                         .n_failed = *n_failed,
+                         .runs_alone = runs_alone(of_unit)});
     }
   }
   return units;

@@ -1,11 +1,13 @@
 // Which units a run consists of.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "common/data/sample.h"
 #include "common/run/method_spec.h"
 #include "common/run/run_spec.h"
+#include "coordinator/journal/deaths_in_hand.h"
 #include "coordinator/journal/unit_table.h"
 #include "coordinator/plan/cost_model.h"
 #include "coordinator/plan/scheduler.h"
@@ -18,7 +20,9 @@ std::vector<SampleIndex> without_scored_token(const std::vector<Sample>& samples
 enum class Quarantined { kLeave, kRetry };
 
 // The units that are still to be evaluated, given what is known already.
+//   deaths : over which units the process died (Journal::deaths). Those that are deadly count as quarantined
 std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
-                                    const CostModel& costs, const UnitTable& known, Quarantined quarantined);
+                                    const CostModel& costs, const UnitTable& known, Quarantined quarantined,
+                                    const std::map<UnitId, Deaths>& deaths = {});
 
 }  // namespace kvcompare

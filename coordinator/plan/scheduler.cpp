@@ -34,7 +34,13 @@ Scheduler::Scheduler(std::vector<PlannedUnit> units, int n_workers, int max_atte
       n_workers_(n_workers),
       max_attempts_(max_attempts),
       affinity_(affinity) {
-  for (const auto& unit : units_) attempts_.push_back({.n = unit.n_failed});
+  for (const auto& unit : units_) {
+    const auto index = static_cast<UnitIndex>(attempts_.size());
+    attempts_.push_back({.n = unit.n_failed});
+    if (!unit.runs_alone) continue;
+    waiting_.take(index);
+    alone_.push_back(index);
+  }
 }
 
 // ---- what is known
@@ -131,7 +137,7 @@ FailureVerdict Scheduler::unit_failed(Rank worker, UnitId unit) {
     return FailureVerdict::kQuarantine;
   }
   attempts.failed_on = worker;
-  retries_.push_back(index);
+  (planned(index).runs_alone ? alone_ : retries_).push_back(index);
   return FailureVerdict::kRetry;
 }
 
@@ -151,6 +157,7 @@ std::vector<SchedulerAction> Scheduler::take_actions() {
   if (!nothing_left()) {
     while (assign_retries(actions)) continue;
     assign_waiting(actions);
+    assign_alone(actions);
   }
   if (nothing_left())
     for (auto& [rank, worker] : workers_)
@@ -189,6 +196,17 @@ void Scheduler::assign_waiting(std::vector<SchedulerAction>& actions) {
   const auto fastest =
       std::ranges::min_element(workers_, {}, [&](const auto& entry) { return speed(entry.second); });
   give(fastest->first, {waiting_.cheapest()}, actions);
+}
+
+// Assigns one of the units that run alone, if nothing else is left to do and nothing is in hand.
+void Scheduler::assign_alone(std::vector<SchedulerAction>& actions) {
+  const bool others_are_done =
+      waiting_.is_empty() && retries_.empty() &&
+      std::ranges::all_of(workers_, [](const auto& entry) { return entry.second.assignments.empty(); });
+  if (alone_.empty() || workers_.empty() || !others_are_done) return;
+  const std::vector<UnitIndex> unit{alone_.front()};
+  alone_.pop_front();
+  give(workers_.begin()->first, unit, actions);
 }
 
 void Scheduler::assign_to(Rank rank, std::vector<SchedulerAction>& actions) {
@@ -289,7 +307,7 @@ bool Scheduler::another_is_sooner(const Worker& worker, UnitIndex unit) const {
 
 void Scheduler::give(Rank rank, const std::vector<UnitIndex>& units, std::vector<SchedulerAction>& actions) {
   Assignment assignment;
-  AssignUnits action{rank, {}};
+  AssignUnits action{.worker = rank, .units = {}, .alone = planned(units.front()).runs_alone};
   for (const auto index : units) {
     if (waiting_.is_waiting(index)) waiting_.take(index);
     ++attempts_[static_cast<std::size_t>(index)].n;

@@ -19,6 +19,7 @@ namespace kvcompare {
 struct AssignUnits {
   Rank worker;
   std::vector<UnitId> units;  // one or more
+  bool alone = false;         // no other unit is in hand, and none is assigned before this one is reported
 };
 struct StopWorker {
   Rank worker;
@@ -65,7 +66,8 @@ class Scheduler {
   // Returns the actions that follow from the events so far; each action is returned once. A worker has at
   // most two assignments: the one that it evaluates, and the next. An assignment is one unit, or several with
   // at most n_tokens_at_once tokens in all. A unit that has failed is assigned alone, to another worker if
-  // there is one. A worker is stopped when nothing is left for it.
+  // there is one. Units that run alone come last, one by one. A worker is stopped when nothing is left for
+  // it.
   std::vector<SchedulerAction> take_actions();
 
   bool finished() const { return n_gone_ == n_workers_; }  // every worker, even the latest, has come and gone
@@ -111,6 +113,7 @@ class Scheduler {
   bool nothing_left() const;
   void assign_waiting(std::vector<SchedulerAction>& actions);
   bool assign_retries(std::vector<SchedulerAction>& actions);
+  void assign_alone(std::vector<SchedulerAction>& actions);
   void assign_to(Rank worker, std::vector<SchedulerAction>& actions);
   std::vector<UnitIndex> choose(const Worker& worker);
   UnitIndex next_sample_by_sample(const std::optional<SampleIndex>& sample);
@@ -122,10 +125,11 @@ class Scheduler {
 
   std::vector<PlannedUnit> units_;  // ascending by id
   std::vector<Attempts> attempts_;  // of each unit
-  UnitQueues waiting_;              // does not include retries
+  UnitQueues waiting_;              // includes neither retries nor units that run alone
   std::vector<Measured> methods_;   // seconds at speed 1; by method
   std::set<SampleIndex> begun_;     // samples of which a unit has been assigned
   std::deque<UnitIndex> retries_;
+  std::deque<UnitIndex> alone_;     // units that run alone
   std::map<Rank, Worker> workers_;  // those that have come and not gone
   Measured all_;                    // seconds of all units
 

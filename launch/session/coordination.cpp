@@ -13,6 +13,7 @@
 #include "common/host_name.h"
 #include "common/log.h"
 #include "common/plural.h"
+#include "common/run/instance_name.h"
 #include "common/version.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/reports/warnings.h"
@@ -122,13 +123,31 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
     const StopDeferred until_it_is_whole;
     journal_ = folder_.open_journal(header_);
   }
+  const auto deaths = folder_.deaths();
+  if (!command.options.retry_failed) give_up_deadly_units(deaths);
   work_.units =
       plan_units(work_.samples, job_.spec, cost_model(job_.config, job_.spec.methods), folder_.known(),
-                 command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave);
+                 command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave, deaths);
   if (const auto n_known = folder_.known().size(); n_known > 0)
     log_info(counted(static_cast<std::int64_t>(n_known), "unit") + " known from the journal, " +
              std::to_string(work_.units.size()) + " still to be evaluated");
   load_seconds_ = std::chrono::duration<double>(Clock::now() - loading_since_).count();
+}
+
+void Coordination::give_up_deadly_units(const std::map<UnitId, Deaths>& deaths) {
+  for (const auto& [unit, of_unit] : deaths) {
+    const auto instance = instance_name(header_.spec.methods[static_cast<std::size_t>(unit.method.value)]);
+    const auto where = "sample " + std::to_string(unit.sample.value) + ", " + instance + ": ";
+    if (is_deadly(of_unit)) {
+      log_warning(where + "given up: " + reason_of(of_unit) + "; --retry_failed tries it again");
+      Attempt last{UnitFailure{unit, reason_of(of_unit)}, instance, of_unit.n, kCoordinator, host_name(), ""};
+      last.gives_up = true;
+      journal_->append(last);
+    } else if (runs_alone(of_unit)) {
+      log_warning(where + reason_of(of_unit) + "; it is evaluated alone, behind the others");
+    }
+  }
+  journal_->sync();
 }
 
 std::int64_t Coordination::longest_sample() const {

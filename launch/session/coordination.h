@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -44,6 +45,7 @@ class Coordination {
 
  private:
   Session session(const Crew& crew) const;
+  void give_up_deadly_units(const std::map<UnitId, Deaths>& deaths);
   void record_what_is_asked();
   void journal_end(const Evaluated& evaluated);
 

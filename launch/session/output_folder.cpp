@@ -107,6 +107,10 @@ const UnitTable& OutputFolder::known() const {
   return so_far_ ? so_far_->units() : nothing;
 }
 
+std::map<UnitId, Deaths> OutputFolder::deaths() const {
+  return so_far_ ? so_far_->deaths() : std::map<UnitId, Deaths>{};
+}
+
 std::vector<FoundThreshold> OutputFolder::found_thresholds() const {
   return so_far_ ? so_far_->header().found_thresholds : std::vector<FoundThreshold>{};
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,9 @@ class OutputFolder {
 
   // What is known of the units; empty if the run is new.
   const UnitTable& known() const;
+
+  // Over which units the process died, and what is known of it.
+  std::map<UnitId, Deaths> deaths() const;
 
   // Thresholds that the run has found for densities.
   std::vector<FoundThreshold> found_thresholds() const;

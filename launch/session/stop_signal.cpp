@@ -39,13 +39,13 @@ void set_last_words(const char* words) {
   if (words && stop_was_signalled) end_now(words);
 }
 
+}  // namespace
+
 bool speaks_for_all_ranks() {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"})
     if (const char* rank = std::getenv(name)) return std::string_view(rank) == "0";
   return true;
 }
-
-}  // namespace
 
 void install_stop_signals() {
   end_at_once_on_stop("kvcompare: interrupted; run again\n");
@@ -54,6 +54,9 @@ void install_stop_signals() {
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   sigaction(SIGUSR1, &action, nullptr);
+  struct sigaction inherited = {};
+  sigaction(SIGHUP, nullptr, &inherited);
+  if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // ignored: nohup started us
   action.sa_flags |= static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

@@ -1,6 +1,6 @@
-// Makes SIGINT, SIGTERM and SIGUSR1 a clean stop: no new unit begins. Before the first unit nothing can be
-// lost, so a stop ends the process at once, whatever the process is waiting for. A second SIGINT or SIGTERM
-// always ends the process at once.
+// Makes SIGINT, SIGTERM, SIGHUP and SIGUSR1 a clean stop: no new unit begins. Before the first unit nothing
+// can be lost, so a stop ends the process at once, whatever the process is waiting for. A second SIGINT or
+// SIGTERM always ends the process at once. Under nohup SIGHUP stays ignored.
 #pragma once
 
 namespace kvcompare {
@@ -16,6 +16,9 @@ void end_at_once_on_stop(const char* words);
 
 // From now on a stop is only noted; see stop_signalled.
 void only_note_stop();
+
+// False if mpirun or srun started several ranks, and this is not rank 0. Known before MPI is initialised.
+bool speaks_for_all_ranks();
 
 bool stop_signalled();
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from kvcompare_runs import N_METHODS, Histories, RunsTest, descendants, main, wait_until_gone
+from kvcompare_runs import ALL, N_METHODS, Histories, RunsTest, acknowledged_units, descendants, main, wait_until_gone
 
 SUPERVISE = Path(__file__).resolve().parents[2] / "launch" / "kvcompare-supervise"
 
@@ -141,6 +141,50 @@ class FullDisk(RunsTest):
             (self.small / "filler").unlink()
         done = subprocess.run([self.build / "kvcompare", "finalize", self.out("small/full")], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class DeadlyUnit(RunsTest):
+    """A unit that crashes the process every time, whatever process it is given to."""
+
+    def supervised(self, out, code, ranks=0, unit="3:2", methods=ALL):
+        done = subprocess.run(
+            [SUPERVISE, "--backoff", "0", "--", *self.command(out, "--resume", "--engine", "stepwise", ranks=ranks, methods=methods,
+                                                              program="kvcompare_with_faults")],
+            capture_output=True, text=True, timeout=300, env=self.environment(KVCOMPARE_DEADLY_UNIT=unit))
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def assert_only_one_failed(self, out):
+        records = self.journal(out)
+        failed = [record for record in records if record.get("ok") is False]
+        self.assertEqual(len(failed), 1)
+        self.assertEqual(failed[0]["unit"][0], 3)
+        self.assertTrue(failed[0]["gives_up"])
+        self.assertRegex(failed[0]["reason"], r"the process died \d+ times while it evaluated this unit, 2 of them with nothing else in hand")
+        self.assertEqual(len(acknowledged_units(self.out(out) / "journal.jsonl")), self.n_samples * N_METHODS - 1)
+
+    def test_is_run_alone_and_then_given_up_and_all_others_are_evaluated(self):
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                out = f"deadly{ranks}"
+                done = self.supervised(out, 6, ranks)
+                self.assertIn("it is evaluated alone, behind the others", done.stderr)
+                self.assertIn("--retry_failed", done.stderr)
+                self.assert_only_one_failed(out)
+        self.run_once("healthy", "--engine", "stepwise")
+        self.run_once("deadly0", "--resume", "--retry_failed", "--engine", "stepwise")
+        self.assert_same_results("deadly0", "healthy")
+
+    def test_a_stop_that_is_asked_for_is_no_death(self):
+        for _ in range(5):
+            process = self.start("stopped", "--resume", "--engine", "stepwise")
+            self.wait_for_units("stopped", 4, process)
+            process.send_signal(signal.SIGUSR1)
+            process.communicate(timeout=60)
+            if process.returncode == 0:
+                break
+        done = self.run_once("stopped", "--resume", "--engine", "stepwise")
+        self.assertNotIn("died", done.stderr)
 
 
 class SecondRun(RunsTest):

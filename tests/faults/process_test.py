@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,7 +176,7 @@ class StartUp(RunsTest):
         return writer
 
     def test_that_reads_data_from_a_slow_pipe(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             fifo = self.fifo(f"data{number}")
             process = self.start(f"slow{number}", data=fifo)
             os.write(self.wait_until_it_reads(process, fifo), b'{"input_ids": [1, 2, 3]}\n')
@@ -215,6 +216,25 @@ class StartUp(RunsTest):
                                     "--output", self.folder / "trained"], stderr=subprocess.PIPE, text=True)
         self.wait_until_it_reads(process, fifo)
         self.stopped(process, "run again with --resume")
+
+
+class LostModel(RunsTest):
+    """Files of the model that somebody cuts while they are mapped."""
+
+    def test_is_named_and_what_is_done_is_safe(self):
+        model = self.folder / "cut"
+        shutil.copytree(self.model, model)
+        self.run_once("expected", "--engine", "stepwise", model=model)
+        whole = (model / "model.safetensors").read_bytes()
+        process = self.start("cut_out", "--engine", "stepwise", model=model)
+        self.wait_for_units("cut_out", 5, process)
+        os.truncate(model / "model.safetensors", 4096)
+        _, told = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 5, told)
+        self.assertRegex(told, r"kvcompare: error: \S+/cut/model\.safetensors: (\S+: )?(cannot be read any more|was changed)")
+        (model / "model.safetensors").write_bytes(whole)
+        self.run_once("cut_out", "--engine", "stepwise", "--resume", model=model)
+        self.assert_same_results("cut_out", "expected")
 
 
 def open_files(pid):

@@ -93,6 +93,9 @@ class StartUp(OtherModelOnRank1):
         (self.folder / "file").write_text("")
         self.refused(4, "file/below", out="file/below")
 
+    def test_an_error_of_the_command_line_is_told_once(self):
+        self.refused(2, "chunk_size", flags=["--chunk_size", "none"], out="command_line")
+
     def test_what_a_worker_finds_wrong_ends_all_ranks_too(self):
         model = self.folder / "nan"
         shutil.copytree(self.model, model)

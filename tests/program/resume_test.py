@@ -41,7 +41,7 @@ class Continues(ResumeTest):
 
     def test_after_each_of_the_stop_signals_nothing_is_lost_and_nothing_computed_twice(self):
         self.run_once("stepwise", "--engine", "stepwise")
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             out = number.name
             log = self.interrupted(out, number)
             histories = Histories(self.out(out), log)

@@ -17,7 +17,7 @@ echo start >> $state/starts
 n=$(wc -l < $state/starts)
 line=$(sed -n "${n}p" $state/plan)
 set -- $line
-for i in $(seq ${2:-0}); do echo line >> $state/out/journal.jsonl; done
+for i in $(seq ${2:-0}); do echo '{"unit":[0,"a"]}' >> $state/out/journal.jsonl; done
 if [ "$1" = wait ]; then trap 'kill $s; exit 75' USR1; touch $state/ready; sleep 60 >/dev/null 2>&1 & s=$!; wait $s; exit 99; fi
 if [ "$1" = deaf ]; then trap '' USR1; touch $state/ready; sleep 60 >/dev/null 2>&1 & wait $!; wait $!; exit 99; fi
 exit $1

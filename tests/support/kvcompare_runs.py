@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,8 @@ ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
 FINAL_FILES = ("comparison_summary.json", "detailed_results.json", "results.h5", "results.csv", "samples.csv", "summary.md",
                "table.tex", "COMPLETE")
 N_METHODS = 7
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup programs would inherit that it is ignored
 
 
 class RunsTest(unittest.TestCase):
@@ -83,16 +86,21 @@ class RunsTest(unittest.TestCase):
         return journal_records(self.out(out) / "journal.jsonl")
 
     def wait_for_units(self, out, n, process):
-        """Until the journal holds n lines; then the run is under way."""
+        """Until the journal holds n lines, assignments apart; then the run is under way."""
         deadline = time.monotonic() + 60
         file = self.out(out) / "journal.jsonl"
-        while not file.exists() or file.read_bytes().count(b"\n") < n:
+        while not file.exists() or n_lines_but_assignments(file) < n:
             if process.poll() is not None or time.monotonic() > deadline:
                 self.fail("the run did not come so far: " + process.stderr.read())
             time.sleep(0.005)
 
     def copy(self, source, target):
         shutil.copytree(self.out(source), self.out(target))
+
+
+def n_lines_but_assignments(file):
+    lines = file.read_bytes().split(b"\n")[:-1]
+    return sum(b'"assigned":' not in line for line in lines)
 
 
 def journal_records(file):

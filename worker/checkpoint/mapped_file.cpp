@@ -44,10 +44,16 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
     throw CheckpointError(path.string(), "",
                           std::string("cannot be mapped into memory: ") + std::strerror(errno));
   data_ = static_cast<const char*>(address);
+  watch_.emplace(bytes(), path, status);
 }
 
 MappedFile::~MappedFile() {
+  watch_.reset();
   if (size_ > 0) ::munmap(const_cast<char*>(data_), size_);
+}
+
+void MappedFile::name_parts(const std::vector<NamedPart>& parts) {
+  if (watch_) watch_->name_parts(parts);
 }
 
 void MappedFile::drop_pages() const {

@@ -3,7 +3,11 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
+#include <vector>
+
+#include "worker/checkpoint/watched_mapping.h"
 
 namespace kvcompare {
 
@@ -17,12 +21,16 @@ class MappedFile {
 
   std::span<const char> bytes() const { return {data_, size_}; }
 
+  // What messages call parts of the file if they cannot be read any more (WatchedMapping). Once at most.
+  void name_parts(const std::vector<NamedPart>& parts);
+
   // Lets go of the pages in memory; what is read again is fetched from the file.
   void drop_pages() const;
 
  private:
   const char* data_ = nullptr;
   std::size_t size_ = 0;
+  std::optional<WatchedMapping> watch_;  // empty for an empty file
 };
 
 }  // namespace kvcompare

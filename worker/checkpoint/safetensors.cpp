@@ -20,6 +20,14 @@ std::optional<at::ScalarType> floating_point_type(std::string_view tag) {
   return std::nullopt;
 }
 
+std::vector<NamedPart> named_parts(const SafetensorsHeader& header) {
+  std::vector<NamedPart> parts;
+  parts.reserve(header.entries.size());
+  for (const auto& entry : header.entries)
+    parts.push_back({entry.name, header.data_start + entry.begin, header.data_start + entry.end});
+  return parts;
+}
+
 }  // namespace
 
 at::ScalarType stored_type(const SafetensorsEntry& entry, const std::string& file) {
@@ -30,10 +38,11 @@ at::ScalarType stored_type(const SafetensorsEntry& entry, const std::string& fil
   return *type;
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : path_(path),
-      file_(std::make_shared<const MappedFile>(path)),
-      header_(parse_safetensors_header(file_->bytes(), path.string())) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path) {
+  const auto file = std::make_shared<MappedFile>(path);
+  header_ = parse_safetensors_header(file->bytes(), path.string());
+  file->name_parts(named_parts(header_));
+  file_ = file;
   by_name_.reserve(header_.entries.size());
   for (const SafetensorsEntry& entry : header_.entries) by_name_.emplace(entry.name, &entry);
 }

@@ -20,7 +20,7 @@ class MappedFile;
 // Throws CheckpointError(file, entry) if its dtype is no floating-point dtype of torch.
 at::ScalarType stored_type(const SafetensorsEntry& entry, const std::string& file);
 
-// Not to be changed on disk while any tensor of it is alive.
+// Not to be changed on disk while any tensor of it is alive: see WatchedMapping.
 class SafetensorsFile {
  public:
   // Throws CheckpointError if the file cannot be read or breaks a rule of the format.

@@ -11,6 +11,7 @@
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
+#include "worker/checkpoint/watched_mapping.h"
 #include "worker/engine/failure_kind.h"
 
 namespace kvcompare {
@@ -128,7 +129,9 @@ UnitOutcome Evaluator::checked(UnitId unit, EngineOutcome outcome, bool is_compa
 
 std::vector<UnitOutcome> Evaluator::evaluate(std::span<const Assignment> units,
                                              const std::optional<MethodSpec>& baseline) {
+  for (const auto& [unit, sample, method] : units) deadly_unit(unit.sample.value, unit.method.value);
   auto outcomes = baseline ? run_compared(units, *baseline) : run_all(units);
+  check_mapped_files_unchanged();
   std::vector<UnitOutcome> checked_outcomes;
   for (std::size_t i = 0; i < units.size(); ++i)
     checked_outcomes.push_back(

@@ -26,7 +26,7 @@ class Evaluator {
   // Returns outcomes in the order of the units. A unit's outcome is a UnitFailure if the error concerns only
   // this unit: an NLL or score that is not finite, or too little memory. Throws DeviceLost if the device
   // fails, because then no unit is to blame. Throws InvariantError if the counts of keys do not add up,
-  // because then no number of this program can be trusted.
+  // because then no number of this program can be trusted, and CheckpointError if a mapped file has changed.
   //   baseline : with whose distributions those of the other methods are compared. Where the baseline of a
   //              sample is neither among the units nor remembered, it is run, and its result is dropped; if
   //              it fails, the units fail. Absent: distributions are not compared.

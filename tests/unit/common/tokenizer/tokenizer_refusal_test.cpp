@@ -46,6 +46,17 @@ struct Refusal {
 
 TEST(TokenizerRefusal, StartsFromAFileThatIsAccepted) { EXPECT_EQ(refusal(small_tokenizer()), ""); }
 
+TEST(TokenizerRefusal, NamesFileAndPatternWhereAPatternBacktracksWithoutEnd) {
+  const TokenizerFile file(with(
+      "/pre_tokenizer",
+      {{"type", "Split"}, {"pattern", {{"Regex", "(a+)+$"}}}, {"behavior", "Isolated"}, {"invert", false}}));
+  const auto tokenizer = file.load();
+  const auto error = error_of<CheckpointError>([&] { tokenizer.encode(std::string(63, 'a') + "!"); });
+  EXPECT_EQ(error.file, (file.folder() / "tokenizer.json").string());
+  EXPECT_THAT(error.what(),
+              AllOf(HasSubstr("(a+)+$"), HasSubstr("64 bytes"), HasSubstr("match limit exceeded")));
+}
+
 TEST(TokenizerRefusal, NamesTheTypeOfAnUnknownComponent) {
   const std::vector<Refusal> refusals = {
       {"/model/type", "WordPiece", {"model", "\"WordPiece\"", "BPE"}},

@@ -303,6 +303,28 @@ TEST(JournalRecord, OfVersion3IsReadAndWrittenToTheByte) {
   EXPECT_EQ(journal.intact_text(), file_contents(file));
 }
 
+// Three sessions: killed, stopped by a signal, killed.
+TEST_F(JournalFile, KnowsOverWhichUnitsSessionsDied) {
+  JournalWriter writer(path_, example_header());
+  writer.append(Session{});
+  writer.append(Assigned{Rank(1), {unit(0), unit(1, 2)}, false});
+  writer.append(success(0));
+  writer.append(Session{});
+  writer.append(Assigned{Rank(2), {unit(3)}, false});
+  writer.append(Excused{"a stop was asked for"});
+  writer.append(Session{});
+  writer.append(Assigned{Rank(2), {unit(1, 2)}, true});
+  EXPECT_EQ(Journal(path_).deaths(), (std::map<UnitId, Deaths>{{unit(1, 2), {2, 1}}}));
+  EXPECT_EQ(Journal(path_).intact_text(), bytes());
+
+  auto last = failure(4, 1);
+  last.gives_up = true;
+  writer.append(last);
+  EXPECT_EQ(Journal(path_).n_settled(), 2);
+  writer.append(Assigned{Rank(1), {unit(9)}, false});  // a sample that the run skips
+  EXPECT_THROW(Journal{path_}, DataError);
+}
+
 TEST_F(JournalFile, TakesTextThatIsNoUtf8) {
   JournalWriter(path_, example_header())
       .append(Attempt{UnitFailure{unit(0), "caf\xe9"}, "baseline", 1, Rank(1), "h", "cpu"});

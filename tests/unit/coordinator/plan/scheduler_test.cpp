@@ -1,6 +1,7 @@
 #include "coordinator/plan/scheduler.h"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -269,6 +270,47 @@ TEST(Scheduler, HandlesSevenHundredThousandUnits) {
   }
   EXPECT_EQ(n, 700'000);
   EXPECT_EQ(scheduler.n_settled(), 700'000);
+}
+
+// Two workers and four units, of which the process died over two.
+TEST(Scheduler, EvaluatesUnitsThatRunAloneLastAndWithNothingElseInHand) {
+  std::vector<PlannedUnit> planned;
+  for (std::int64_t s = 0; s < 4; ++s)
+    planned.push_back({.unit = unit(s), .n_tokens = 10, .cost = 10, .runs_alone = s < 2});
+  Scheduler scheduler(planned, 2, 3);
+  scheduler.worker_ready(Rank(1), 0);
+  scheduler.worker_ready(Rank(2), 0);
+  std::map<UnitId, Rank> in_hand;
+  std::vector<UnitId> order;
+  const auto act = [&] {
+    for (const auto& action : scheduler.take_actions()) {
+      const auto* assign = std::get_if<AssignUnits>(&action);
+      if (!assign) continue;
+      const bool is_alone = assign->units == std::vector{unit(0)} || assign->units == std::vector{unit(1)};
+      EXPECT_EQ(assign->alone, is_alone);
+      EXPECT_TRUE(!is_alone || in_hand.empty());
+      for (const auto one : assign->units) {
+        in_hand[one] = assign->worker;
+        order.push_back(one);
+      }
+    }
+  };
+  for (act(); !in_hand.empty(); act()) {
+    const auto [done, worker] = *in_hand.begin();
+    in_hand.erase(done);
+    scheduler.unit_done(worker, done, 1);
+  }
+  EXPECT_EQ(scheduler.n_settled(), 4);
+  EXPECT_EQ(std::vector(order.begin() + 2, order.end()), (std::vector{unit(0), unit(1)}));
+}
+
+TEST(Scheduler, TriesAUnitThatRunsAloneAgainIfItFails) {
+  Scheduler scheduler({{.unit = unit(0), .n_tokens = 10, .cost = 10, .runs_alone = true}}, 1, 2);
+  scheduler.worker_ready(Rank(1), 0);
+  EXPECT_EQ(only_unit(scheduler.take_actions().at(0)), unit(0));
+  EXPECT_EQ(scheduler.unit_failed(Rank(1), unit(0)), FailureVerdict::kRetry);
+  EXPECT_EQ(only_unit(scheduler.take_actions().at(0)), unit(0));
+  EXPECT_EQ(scheduler.unit_failed(Rank(1), unit(0)), FailureVerdict::kQuarantine);
 }
 
 }  // namespace
