@@ -86,7 +86,7 @@ class SlurmTest(RunsTest):
 
     def wait_for_lines(self, job, out, n):
         journal = self.out(out) / "journal.jsonl"
-        self.wait_for(job, out, lambda _: journal.exists() and journal.read_bytes().count(b"\n") >= n)
+        self.wait_for(job, out, lambda _: journal.exists() and journal.read_bytes().count(b'"unit":') >= n)
 
     def assert_nothing_was_recomputed(self, out):
         self.assertEqual(Histories(self.out(out), self.out(out + ".computed")).verdict(),
