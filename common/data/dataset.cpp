@@ -12,6 +12,7 @@
 #include "common/data/samples_of_line.h"
 #include "common/data/tokenised_line.h"
 #include "common/errors.h"
+#include "common/plural.h"
 
 namespace kvcompare {
 namespace {
@@ -124,6 +125,7 @@ class DatasetReader {
         continue;
       }
       kvcompare::add(dataset_.truncated, line.made.truncated);
+      if (line.made.begins_twice) ++dataset_.n_begin_twice;
       for (auto& sample : line.made.samples) {
         if (std::ssize(dataset_.samples) == wanted) return;
         sample.index = SampleIndex(std::ssize(dataset_.samples));
@@ -149,6 +151,19 @@ Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
   // Lines are read before earlier lines are tokenised, so errors do not come in order.
   std::ranges::sort(dataset.bad_lines, {}, &BadLine::line);
   return dataset;
+}
+
+std::optional<std::string> warning_of_begin_twice(std::int64_t n_texts) {
+  if (n_texts == 0) return std::nullopt;
+  return counted(n_texts, "text") + (n_texts == 1 ? " begins" : " begin") +
+         " with the begin token written out, and the tokenizer adds another, so that the ids begin with it "
+         "twice, as in transformers; leave it out of the texts if the model was not trained so";
+}
+
+std::vector<std::string> warnings_of(const Dataset& dataset, const std::optional<std::string>& text_field) {
+  auto warnings = warnings_of(dataset.ids_for_text, text_field);
+  if (auto twice = warning_of_begin_twice(dataset.n_begin_twice)) warnings.push_back(std::move(*twice));
+  return warnings;
 }
 
 }  // namespace kvcompare

@@ -41,7 +41,14 @@ struct Dataset {
   std::vector<BadLine> bad_lines;  // lines that skip_bad_lines left out; they have no SampleIndex
   Truncation truncated;
   IdsForText ids_for_text;
+  std::int64_t n_begin_twice = 0;  // texts that begin with the begin token that the tokenizer adds anyway
 };
+
+// Sentences for the user about what was read.
+std::vector<std::string> warnings_of(const Dataset& dataset, const std::optional<std::string>& text_field);
+
+// The sentence about texts that begin with the begin token, if there are any.
+std::optional<std::string> warning_of_begin_twice(std::int64_t n_texts);
 
 // Returns the samples in file order. Text is tokenised by `encode`, which several threads call at once.
 // Throws ConfigError("data_path") if there is text and `encode` is null. Throws DataError if there is no

@@ -47,7 +47,7 @@ void put_evidence(Sample& sample, const std::vector<std::vector<TokenRange>>& li
 }  // namespace
 
 SamplesOfLine sample_of(TokenisedLine line, std::int64_t max_length) {
-  SamplesOfLine result;
+  SamplesOfLine result{.samples = {}, .begins_twice = line.begins_twice};
   Sample sample;
   sample.ids = std::move(line.ids);
   if (const auto n_beyond = std::ssize(sample.ids) - max_length; n_beyond > 0) {
@@ -69,7 +69,7 @@ SamplesOfLine windows_of(const TokenisedLine& line, const PerplexityWindows& win
     place.fail(
         "names scored tokens, evidence or a context; --perplexity_windows cuts plain texts: expected "
         "'text' or 'input_ids' alone");
-  SamplesOfLine result;
+  SamplesOfLine result{.samples = {}, .begins_twice = line.begins_twice};
   const auto n_tokens = std::ssize(line.ids);
   std::int64_t n_done = 0;  // tokens that a window has scored, or that come before its first one
   for (std::int64_t begin = 0;; begin += windows.stride) {

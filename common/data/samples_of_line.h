@@ -16,6 +16,7 @@ namespace kvcompare {
 struct SamplesOfLine {
   std::vector<Sample> samples;  // their indices are left to the caller
   Truncation truncated{};
+  bool begins_twice = false;  // TokenisedLine
 };
 
 // Of a scored range that max_length cuts, the tokens that are left count. It is no whole range any more, nor

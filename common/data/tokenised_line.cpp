@@ -60,6 +60,14 @@ std::vector<TokenRange> tokens_of(const std::vector<Range>& characters, const To
   return tokens;
 }
 
+// Tokens that stand for nothing of the text come from the tokenizer.
+bool begins_twice(const EncodedText& text) {
+  const auto first_of_text = std::ranges::find_if(text.bytes, [](const Range& r) { return r.size() > 0; });
+  const auto n_before = first_of_text - text.bytes.begin();
+  if (n_before == 0 || std::ssize(text.ids) < 2 * n_before) return false;
+  return std::equal(text.ids.begin(), text.ids.begin() + n_before, text.ids.begin() + n_before);
+}
+
 constexpr std::int64_t kFirstPredicted = 1;
 
 class LineTokeniser {
@@ -99,7 +107,10 @@ class LineTokeniser {
   void append(const std::string& text, SpecialTokens special) {
     auto encoded = encode_(text, special);
     require(encoded.ids.size() == encoded.bytes.size(), "every token stands for a range of bytes");
-    if (!line_.text) line_.text.emplace();
+    if (!line_.text) {
+      line_.text.emplace();
+      line_.begins_twice = begins_twice(encoded);
+    }
     const auto offset = std::ssize(*line_.text);
     line_.ids.insert(line_.ids.end(), encoded.ids.begin(), encoded.ids.end());
     for (const Range& bytes : encoded.bytes)

@@ -21,6 +21,8 @@ struct TokenisedLine {
   std::optional<std::int64_t> n_context;          // tokens
   std::optional<std::string> text;                // all parts; absent: the line held ids
   std::vector<Range> bytes{};  // [n_tokens] of the text, as in EncodedText; empty without text
+  // The text begins with the tokens that the tokenizer puts before a text, so that the ids hold them twice.
+  bool begins_twice = false;
 };
 
 // Parts are tokenised apart and joined; the tokenizer's special tokens come with the first. Where a line does

@@ -50,6 +50,23 @@ bool is_hub_id(const std::string& name) {
          name.front() != '.' && name.find("..") == std::string::npos && name.find("--") == std::string::npos;
 }
 
+// The hub id in an address of the hub, such as https://huggingface.co/org/name/tree/main. Absent if there is
+// none.
+std::optional<std::string> id_in_address(std::string address) {
+  for (const std::string scheme : {"https://", "http://"})
+    if (address.starts_with(scheme)) address.erase(0, scheme.size());
+  const auto host = address.find('/');
+  if (host == std::string::npos) return std::nullopt;
+  const auto name_of_host = address.substr(0, host);
+  if (name_of_host != "huggingface.co" && name_of_host != "www.huggingface.co" && name_of_host != "hf.co")
+    return std::nullopt;
+  const auto organisation = address.find('/', host + 1);
+  if (organisation == std::string::npos) return std::nullopt;
+  const auto end = std::min(address.find_first_of("/?#", organisation + 1), address.size());
+  const auto id = address.substr(host + 1, end - host - 1);
+  return is_hub_id(id) ? std::optional(id) : std::nullopt;
+}
+
 std::string cache_name(const std::string& hub_id) {  // "org/name" -> "models--org--name"
   std::string name = "models--" + hub_id;
   if (const std::size_t slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
@@ -160,6 +177,8 @@ fs::path resolve_model(const std::string& flag, const std::string& name) {
   }
   if (is_there(name))
     throw ConfigError(flag, "'" + name + "' is a file; expected a model folder or a hub id (org/name)");
+  if (const auto id = id_in_address(name))
+    throw ConfigError(flag, "'" + name + "' is an address of the hub; give the id in it: " + *id);
   if (!is_hub_id(name))
     throw ConfigError(flag,
                       "there is no folder '" + name + "'; expected a model folder or a hub id (org/name)");

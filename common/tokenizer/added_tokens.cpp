@@ -155,6 +155,7 @@ AddedTokens AddedTokens::from_json(const JsonNode& node, const Bpe& model, const
   std::unordered_map<std::string, nlohmann::json> seen;
   IdCheck ids(model);
   std::optional<std::uint32_t> largest;
+  std::unordered_map<std::string, std::uint32_t> by_content;
   for (const JsonNode& item : node.items()) {
     AddedToken token = token_from_json(item);
     const auto [first, is_new] = seen.emplace(token.content, item.value());
@@ -162,6 +163,7 @@ AddedTokens AddedTokens::from_json(const JsonNode& node, const Bpe& model, const
     if (!is_new) item.fail("\"" + token.content + "\" is added twice with different options");
     ids.check(token, item);
     largest = std::max(largest.value_or(0), token.id);
+    by_content.emplace(token.content, token.id);
     if (item.at("normalized").boolean()) {
       token.content = normalizer.apply({token.content, 0}, workspace).text;
       if (token.content.empty()) item.fail("the normalizer leaves nothing of this token");
@@ -172,7 +174,13 @@ AddedTokens AddedTokens::from_json(const JsonNode& node, const Bpe& model, const
   }
   AddedTokens tokens(std::move(raw), std::move(normalized));
   tokens.largest_id_ = largest;
+  tokens.ids_ = std::move(by_content);
   return tokens;
+}
+
+std::optional<std::uint32_t> AddedTokens::id_of(std::string_view content) const {
+  const auto found = ids_.find(std::string(content));
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace kvcompare

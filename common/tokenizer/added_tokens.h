@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -72,6 +73,7 @@ class AddedTokens {
   const AddedTokenMatcher& raw() const { return raw_; }                // found before normalizing
   const AddedTokenMatcher& normalized() const { return normalized_; }  // found after normalizing
   std::optional<std::uint32_t> largest_id() const { return largest_id_; }
+  std::optional<std::uint32_t> id_of(std::string_view content) const;  // before normalizing
 
  private:
   AddedTokens(std::vector<AddedToken> raw, std::vector<AddedToken> normalized);
@@ -79,6 +81,7 @@ class AddedTokens {
   AddedTokenMatcher raw_;
   AddedTokenMatcher normalized_;
   std::optional<std::uint32_t> largest_id_;
+  std::unordered_map<std::string, std::uint32_t> ids_;  // by content
 };
 
 }  // namespace kvcompare

@@ -1,6 +1,7 @@
 #include "common/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -49,6 +50,8 @@ struct Tokenizer::Parts {
   }
 
   void encode(std::string_view utf8, EncodeWorkspace& workspace, Sink& sink) const;
+  std::optional<TokenId> id_of(std::string_view token) const;
+  AddedAroundTexts added_around_texts() const;
   void encode_segment(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const;
   void encode_piece(NormalizedText text, EncodeWorkspace& workspace, Sink& sink) const;
 
@@ -58,8 +61,25 @@ struct Tokenizer::Parts {
   PreTokenizer pre_tokenizer;
   PostProcessor post_processor;
   AddedTokens added_tokens;
+  std::vector<std::string> warnings;
   mutable EncodeWorkspaces workspaces;
 };
+
+std::optional<TokenId> Tokenizer::Parts::id_of(std::string_view token) const {
+  if (const auto id = model.id_of(token)) return TokenId{*id};
+  if (const auto id = added_tokens.id_of(token)) return TokenId{*id};
+  return std::nullopt;
+}
+
+AddedAroundTexts Tokenizer::Parts::added_around_texts() const {
+  constexpr TokenId kText = -1;
+  const auto ids = post_processor.apply({kText}, SpecialTokens::kAdd);
+  AddedAroundTexts added{
+      .first = {}, .last = {}, .id_of = [this](std::string_view token) { return id_of(token); }};
+  if (!ids.empty() && ids.front() != kText) added.first = ids.front();
+  if (!ids.empty() && ids.back() != kText) added.last = ids.back();
+  return added;
+}
 
 // Where tokens go. What they stand for is found only if somebody asks.
 struct Tokenizer::Sink {
@@ -117,7 +137,10 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder_or_file) {
   check_document(root);
   MatchWorkspace workspace;
   auto parts = std::make_unique<Parts>(name, root, workspace);
-  if (file.filename() == "tokenizer.json") refuse_what_changes_ids(file.parent_path(), root);
+  if (file.filename() == "tokenizer.json") {
+    refuse_what_changes_ids(file.parent_path(), root);
+    parts->warnings = warnings_beside(file.parent_path(), root, parts->added_around_texts());
+  }
   return Tokenizer(std::move(parts));
 }
 
@@ -158,6 +181,8 @@ EncodedText Tokenizer::encode_with_bytes(std::string_view utf8, SpecialTokens sp
   encode_into(sink, utf8);
   return parts_->post_processor.apply(std::move(sink.text), special);
 }
+
+const std::vector<std::string>& Tokenizer::warnings() const { return parts_->warnings; }
 
 std::int64_t Tokenizer::vocab_size() const {
   const std::uint32_t largest =

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,10 @@ class Tokenizer {
   // token that holds it (Hugging Face's offsets leave the space out where "trim_offsets" is set). What a
   // normalizer joins or replaces belongs as a whole to what it becomes.
   EncodedText encode_with_bytes(std::string_view utf8, SpecialTokens special = SpecialTokens::kAdd) const;
+
+  // What the files beside tokenizer.json say otherwise, as sentences for the user (tokenizer_config.h). None
+  // for a file that was named itself and has another name.
+  const std::vector<std::string>& warnings() const;
 
   // The largest id that encode can give, plus one.
   std::int64_t vocab_size() const;

@@ -1,6 +1,5 @@
 #include "common/tokenizer/tokenizer_config.h"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "common/tokenizer/json_file.h"
 #include "common/tokenizer/json_node.h"
+#include "common/tokenizer/json_rebuilt_tokenizer.h"
 
 namespace kvcompare {
 namespace {
@@ -67,37 +67,6 @@ void check_prefix_space(const JsonNode& config, const JsonNode& tokenizer) {
                              : "is false, but tokenizer.json puts a space before a text; accepted: true");
 }
 
-// The special tokens that the post-processor puts before and after the text.
-struct Template {
-  bool before = false;
-  bool after = false;
-};
-
-Template template_of(const JsonNode& tokenizer) {
-  Template found;
-  for (const json& step : components(tokenizer, "post_processor", "processors")) {
-    if (step.value("type", "") != "TemplateProcessing") continue;
-    bool text_is_past = false;
-    for (const json& part : step.at("single")) {
-      if (part.contains("Sequence"))
-        text_is_past = true;
-      else
-        (text_is_past ? found.after : found.before) = true;
-    }
-  }
-  return found;
-}
-
-void check_added(const JsonNode& config, const char* key, const char* token, bool is_added) {
-  const auto node = config.find(key);
-  if (!node) return;
-  const bool wanted = node->boolean() && config.has(token);
-  if (wanted == is_added) return;
-  node->fail(std::string(wanted ? "is true, but the post_processor of tokenizer.json adds no "
-                                : "adds nothing, but the post_processor of tokenizer.json adds a ") +
-             "token there; the two must agree" + kRemedy);
-}
-
 // The added tokens of tokenizer.json by their text.
 class KnownTokens {
  public:
@@ -108,15 +77,20 @@ class KnownTokens {
       by_content_.emplace(token.at("content").string(), token.value());
   }
 
-  // `node`: a token that another file names, as a text or as an object with "content" and options.
-  void check(const JsonNode& node, std::optional<std::uint64_t> id = std::nullopt) const {
-    const std::string& content = node.is_string() ? node.string() : node.at("content").string();
+  // `node`: a token that another file names, as a text or as an object with "content". Beside an added token
+  // of tokenizer.json its options do not count.
+  void check_named(const JsonNode& node) const { check(node, content_of(node), std::nullopt); }
+
+  // `node`: a token of "added_tokens_decoder", whose options replace those of tokenizer.json.
+  void check_listed(const JsonNode& node, std::uint64_t id) const {
+    const std::string& content = content_of(node);
     check(node, content, id);
-    if (node.is_string()) return;
-    for (const char* option : {"single_word", "lstrip", "rstrip", "normalized"})
-      if (const auto value = node.find(option);
-          value && by_content_.at(content).value(option, false) != value->boolean())
-        value->fail("contradicts the added token \"" + content + "\" of tokenizer.json");
+    for (const std::string option : {"single_word", "lstrip", "rstrip", "normalized"}) {
+      const bool if_absent = option == "normalized" && !node.boolean_or("special", false);
+      if (by_content_.at(content).value(option, false) != node.boolean_or(option, if_absent))
+        (node.has(option) ? node.at(option) : node)
+            .fail("contradicts the added token \"" + content + "\" of tokenizer.json in \"" + option + "\"");
+    }
   }
 
   void check(const JsonNode& node, const std::string& content, std::optional<std::uint64_t> id) const {
@@ -129,23 +103,29 @@ class KnownTokens {
   }
 
  private:
+  static const std::string& content_of(const JsonNode& node) {
+    return node.is_string() ? node.string() : node.at("content").string();
+  }
+
   std::unordered_map<std::string, json> by_content_;
 };
 
-constexpr std::array<const char*, 7> kNamedTokens{"bos_token", "eos_token", "unk_token", "sep_token",
-                                                  "pad_token", "cls_token", "mask_token"};
+// Every key that ends like this names a token: "bos_token", and also "image_token" and the like.
+bool names_a_token(const std::string& key, const json& value) {
+  return key.ends_with("_token") && (value.is_string() || value.is_object());
+}
 
 void check_named_tokens(const JsonNode& file, const KnownTokens& known) {
-  for (const char* key : kNamedTokens)
-    if (const auto token = file.find(key)) known.check(*token);
+  for (const auto& [key, value] : file.value().items())
+    if (names_a_token(key, value)) known.check_named(file.at(key));
   for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
     const auto tokens = file.find(key);
     if (!tokens) continue;
     if (tokens->value().is_object()) {  // name -> token
       for (const auto& [name, unused] : tokens->value().items())
-        if (const auto token = tokens->find(name)) known.check(*token);
+        if (const auto token = tokens->find(name)) known.check_named(*token);
     } else {
-      for (const JsonNode& token : tokens->items()) known.check(token);
+      for (const JsonNode& token : tokens->items()) known.check_named(token);
     }
   }
 }
@@ -156,8 +136,49 @@ void check_decoder(const JsonNode& decoder, const KnownTokens& known) {  // id -
     const JsonNode token = decoder.at(id);
     if (id.empty() || id.size() > 10 || id.find_first_not_of("0123456789") != std::string::npos)
       token.fail("expected a token id as the key");
-    known.check(token, std::stoull(id));
+    known.check_listed(token, std::stoull(id));
   }
+}
+
+// transformers reads the file of this list that is made for its version, instead of tokenizer.json.
+void check_versions(const JsonNode& config) {
+  const auto files = config.find("fast_tokenizer_files");
+  if (!files) return;
+  for (const JsonNode& file : files->items())
+    if (file.string() != "tokenizer.json")
+      file.fail("\"" + file.string() + "\" is not supported; accepted: \"tokenizer.json\" alone" + kRemedy);
+}
+
+// A token that the files name by `key`.
+std::optional<std::string> named_token(const JsonNode& config, const JsonNode& map, const char* key) {
+  auto token = config.find(key);
+  if (!token && !config.has("added_tokens_decoder")) token = map.find(key);
+  if (!token) return std::nullopt;
+  return token->is_string() ? token->string() : token->at("content").string();
+}
+
+// One of "add_bos_token" and "add_eos_token".
+struct AddedToken {
+  const char* flag;
+  const char* token;
+  const char* where;
+  std::optional<TokenId> AddedAroundTexts::*id;
+};
+
+std::string in_words(const std::string& part) {
+  return part == "added_tokens" ? "other added tokens" : "another " + part;
+}
+
+std::string added_otherwise(const JsonNode& wanted, const AddedToken& kind, const std::string& token,
+                            bool is_added) {
+  const auto file = wanted.file() + ": " + kind.flag;
+  if (is_added)
+    return file + " is false, but tokenizer.json puts \"" + token + "\" " + kind.where +
+           " a text. tokenizer.json is used, as by transformers 5";
+  return file + " is true, but tokenizer.json does not put \"" + token + "\" " + kind.where +
+         " a text. tokenizer.json is used, as by transformers 5. If the model was trained with the token, "
+         "add "
+         "it to the post_processor of tokenizer.json: without it perplexities may be far too large";
 }
 
 }  // namespace
@@ -169,9 +190,7 @@ void refuse_what_changes_ids(const std::filesystem::path& folder, const JsonNode
        {"split_special_tokens", "do_lower_case", "strip_accents", "fix_mistral_regex", "from_slow"})
     if (config.boolean_or(key, false)) config.at(key).fail("true is not supported; accepted: false");
   check_prefix_space(config, tokenizer);
-  const Template special = template_of(tokenizer);
-  check_added(config, "add_bos_token", "bos_token", special.before);
-  check_added(config, "add_eos_token", "eos_token", special.after);
+  check_versions(config);
 
   const KnownTokens known(tokenizer);
   check_named_tokens(config, known);
@@ -186,6 +205,33 @@ void refuse_what_changes_ids(const std::filesystem::path& folder, const JsonNode
     const JsonNode id = added.root().at(content);
     known.check(id, content, id.token_id());
   }
+}
+
+std::vector<std::string> warnings_beside(const std::filesystem::path& folder, const JsonNode& tokenizer,
+                                         const AddedAroundTexts& added) {
+  const Neighbour config_file(folder / "tokenizer_config.json");
+  const Neighbour map_file(folder / "special_tokens_map.json");
+  const Neighbour model_file(folder / "config.json");
+  const JsonNode config = config_file.root();
+  std::vector<std::string> warnings;
+  for (const auto& kind : {AddedToken{"add_bos_token", "bos_token", "before", &AddedAroundTexts::first},
+                           AddedToken{"add_eos_token", "eos_token", "behind", &AddedAroundTexts::last}}) {
+    const auto wanted = config.find(kind.flag);
+    const auto token = named_token(config, map_file.root(), kind.token);
+    if (!wanted || !token) continue;
+    const bool is_added = added.*kind.id && added.*kind.id == added.id_of(*token);
+    if (wanted->boolean() != is_added) warnings.push_back(added_otherwise(*wanted, kind, *token, is_added));
+  }
+  if (const auto auto_map = config.find("auto_map"))
+    warnings.push_back(config.file() +
+                       ": auto_map names a tokenizer in Python, which kvcompare does not "
+                       "run; tokenizer.json is used");
+  if (const auto rebuilt = rebuilt_otherwise(tokenizer.value(), config_file.document, model_file.document))
+    warnings.push_back(tokenizer.file() + ": transformers 5 reads it only in part. It builds a " +
+                       rebuilt->tokenizer_class + " with " + in_words(rebuilt->part) +
+                       ", so some texts get other ids there. kvcompare uses tokenizer.json as it is, like "
+                       "transformers 4 and other programs");
+  return warnings;
 }
 
 }  // namespace kvcompare

@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
+#include "common/log.h"
 #include "common/tokenizer/tokenizer.h"
 #include "launch/commands/tokenized_lines.h"
 
@@ -16,6 +17,7 @@ ExitCode run_tokenize(const TokenizeCommand& command) {
   if (std::filesystem::equivalent(command.input, command.output, ignored))
     throw ConfigError("output", command.output.string() + " is the input file; name another one");
   const Tokenizer tokenizer = Tokenizer::load(command.tokenizer);
+  for (const auto& warning : tokenizer.warnings()) log_warning(warning);
   const auto encode = [&](std::string_view text, SpecialTokens special) {
     return tokenizer.encode_with_bytes(text, special);
   };

@@ -42,11 +42,15 @@ std::string tokenized_lines(const std::filesystem::path& input, const TextFields
   JsonlReader reader(input, fields);
   const auto file = input.string();
   std::string lines;
+  std::int64_t n_begin_twice = 0;
   while (auto record = reader.next()) {
     const auto line = record->line;
-    lines += json_line(tokenised(std::move(*record), encode, {file, line}));
+    const auto tokens = tokenised(std::move(*record), encode, {file, line});
+    if (tokens.begins_twice) ++n_begin_twice;
+    lines += json_line(tokens);
   }
   for (const auto& warning : warnings_of(reader.ids_for_text(), fields.text)) log_warning(warning);
+  if (const auto warning = warning_of_begin_twice(n_begin_twice)) log_warning(*warning);
   return lines;
 }
 

@@ -46,6 +46,7 @@ class LazyTokenizer {
   void load() {
     try {
       tokenizer_ = Tokenizer::load(folder_);
+      for (const auto& warning : tokenizer_->warnings()) log_warning(warning);
     } catch (...) {
       failure_ = std::current_exception();
     }
@@ -187,7 +188,7 @@ JobData read_data(const Job& job, int n_threads) {
        .n_threads = n_threads},
       [&](std::string_view text, SpecialTokens special) { return tokenizer.encode(text, special); },
       job.config.vocab_size);
-  for (const auto& warning : warnings_of(data.dataset.ids_for_text, spec.text_field)) log_warning(warning);
+  for (const auto& warning : warnings_of(data.dataset, spec.text_field)) log_warning(warning);
   check_lengths(data.dataset.samples, spec, job.config);
   complete_contexts(data.dataset.samples, spec);
   warn_of_whole_contexts(data.dataset.samples, spec);

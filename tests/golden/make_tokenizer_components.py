@@ -129,6 +129,17 @@ def specs():
     yield "llama3", spec
     for name, regex in [("cl100k", CL100K), ("o200k", O200K)]:
         yield name, with_bytes(split(regex), normalizer={"type": "NFC"})
+    yield "phi4-olmo2", with_bytes(split(CL100K, "Removed", True))
+    spec = with_bytes(split(LLAMA3), post_processor=None)
+    mask, sop = added(spec, "[gMASK]"), added(spec, "<sop>")
+    glm = template("[gMASK]", mask)
+    glm["single"].insert(1, {"SpecialToken": {"id": "<sop>", "type_id": 0}})
+    glm["special_tokens"]["<sop>"] = {"id": "<sop>", "ids": [sop], "tokens": ["<sop>"]}
+    spec["post_processor"] = {"type": "Sequence", "processors": [{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}, glm]}
+    yield "glm4", spec
+    spec = variant("bytes", normalizer={"type": "NFC"}, pre_tokenizer=sequence({"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}))
+    spec["post_processor"] = template("<BOS_TOKEN>", added(spec, "<BOS_TOKEN>"))
+    yield "cohere", spec
     yield "qwen2-nfc", with_bytes(split(LLAMA3.replace("{1,3}", "")), normalizer={"type": "NFC"})
     spec = variant("bytes", pre_tokenizer=sequence(split("[\r\n]"), split(r"\s?[A-Za-zµÀ-ÖØ-öø-ƺ]+"), split(r"\s?[!-/:-~！-／：-～‘-‟　-。]+"), split(r"\s+$"),
                    split("[一-龥ࠀ-一가-퟿]+"), {"type": "Digits", "individual_digits": True}, BYTES))
@@ -180,6 +191,13 @@ def specs():
     yield "no-unk-token", variant("whole", normalizer=prepend, model={"unk_token": None, "byte_fallback": False})
     yield "gemma", variant("pieces", normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
                            pre_tokenizer={"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False})
+
+    spec = variant("pieces", normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+                   pre_tokenizer={"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False})
+    for content in ("\n", "\n\n", "▁▁", "<b>"):
+        added(spec, content, special=False)
+    spec["post_processor"] = template("<bos>", added(spec, "<bos>"))
+    yield "gemma3", spec
 
     for name, steps in [("nfd", [{"type": "NFD"}]), ("nfkc", [{"type": "NFKC"}]), ("nfkd-lower", [{"type": "NFKD"}, {"type": "Lowercase"}]), ("strip", [{"type": "Strip", "strip_left": True, "strip_right": True}]),
                         ("strip-left", [{"type": "Strip", "strip_left": True, "strip_right": False}]),

@@ -250,6 +250,28 @@ TEST_F(ReadDataset, NamesWhatAFileIsAndHowToConvertIt) {
     EXPECT_THAT(error_of_data(bytes).problem, HasSubstr(message)) << bytes;
 }
 
+// A tokenizer that puts <s> (id 1) before a text, and reads "<" as <s> too.
+EncodedText with_begin_token(std::string_view text, SpecialTokens special) {
+  EncodedText encoded;
+  if (special == SpecialTokens::kAdd) encoded = {{1}, {{0, 0}}};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    encoded.ids.push_back(text[i] == '<' ? 1 : text[i]);
+    encoded.bytes.push_back({static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1});
+  }
+  return encoded;
+}
+
+TEST_F(ReadDataset, CountsTextsThatBeginWithTheTokenThatTheTokenizerAdds) {
+  const auto dataset =
+      read_dataset(options("{\"text\":\"<a\"}\n{\"text\":\"a<\"}\n{\"text\":\"\"}\n{\"input_ids\":[1,1]}\n"
+                           "{\"prompt\":\"<\",\"completion\":\"<\"}\n"),
+                   with_begin_token, 256);
+  EXPECT_EQ(dataset.samples[0].ids, (Ids{1, 1, 'a'}));
+  EXPECT_EQ(dataset.n_begin_twice, 2);
+  EXPECT_THAT(warnings_of(dataset, {}), ElementsAre(HasSubstr("2 texts begin with the begin token")));
+  EXPECT_THAT(warnings_of(read_dataset(options("{\"text\":\"a\"}"), with_begin_token, 256), {}), SizeIs(0));
+}
+
 TEST_F(ReadDataset, StopsAtTheFirstErrorOfTheTokenizer) {
   std::string lines;
   for (int i = 0; i < 500; ++i) lines += "{\"text\":\"a\"}\n";

@@ -151,6 +151,16 @@ TEST_F(HubCache, SaysWhatANameCouldBeIfItIsNone) {
   EXPECT_THAT(message_of((folder_.path() / "empty").string()), HasSubstr("holds no config.json"));
 }
 
+TEST_F(HubCache, AnswersAnAddressWithTheIdInIt) {
+  for (const char* address :
+       {"https://huggingface.co/org/name", "https://huggingface.co/org/name/", "hf.co/org/name",
+        "https://huggingface.co/org/name/tree/main", "http://www.huggingface.co/org/name?library=x"})
+    EXPECT_THAT(message_of(address), ::testing::EndsWith("give the id in it: org/name")) << address;
+  for (const char* other :
+       {"https://huggingface.co/org", "https://example.org/org/name", "https://huggingface.co/org//"})
+    EXPECT_THAT(message_of(other), ::testing::Not(HasSubstr("give the id in it"))) << other;
+}
+
 TEST_F(HubCache, ExpandsVariablesInItsPlace) {
   const auto snapshot = cache_model("home/cache/hub", "c0ffee");
   set_main("home/cache/hub", "c0ffee");

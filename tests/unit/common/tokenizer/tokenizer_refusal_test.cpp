@@ -246,8 +246,8 @@ TEST(TokenizerRefusal, NamesTheKeyOfTokenizerConfigThatChangesIds) {
     EXPECT_EQ(refused({{key, false}}), "");
     EXPECT_EQ(refused({{key, nullptr}}), "");
   }
-  EXPECT_EQ(refused({{"bos_token", "<x>"}, {"add_bos_token", true}}), "add_bos_token");
-  EXPECT_EQ(refused({{"bos_token", "<x>"}, {"add_bos_token", false}, {"add_eos_token", false}}), "");
+  EXPECT_EQ(refused({{"bos_token", "<x>"}, {"image_token", "<x>"}}), "");
+  EXPECT_EQ(refused({{"image_token", "<y>"}}), "image_token");
   EXPECT_EQ(refused({{"additional_special_tokens", {"<x>"}}, {"eos_token", "<x>"}}), "");
   EXPECT_EQ(refused({{"additional_special_tokens", {"<x>", "<y>"}}}), "additional_special_tokens[1]");
   EXPECT_EQ(refused({{"pad_token", {{"content", "<y>"}}}}), "pad_token");
@@ -257,6 +257,8 @@ TEST(TokenizerRefusal, NamesTheKeyOfTokenizerConfigThatChangesIds) {
   json stripped = added_token(11, "<x>");
   stripped["lstrip"] = true;
   EXPECT_EQ(refused({{"added_tokens_decoder", {{"11", stripped}}}}), "added_tokens_decoder.11.lstrip");
+  EXPECT_EQ(refused({{"bos_token", stripped}}), "");
+  EXPECT_EQ(refused({{"added_tokens_decoder", {{"11", {{"content", "<x>"}}}}}}), "added_tokens_decoder.11");
   EXPECT_EQ(refused({{"legacy", true}, {"clean_up_tokenization_spaces", true}, {"chat_template", "x"}}), "");
 }
 
