@@ -8,6 +8,7 @@
 #include <ATen/ops/empty.h>
 
 #include "worker/cpu/tile_rows.h"
+#include "worker/model/logits.h"
 
 namespace kvcompare {
 namespace {
@@ -197,14 +198,17 @@ void HeadPass<T>::multiply_reference(Lane<T>& lane, const Tile& tile, const Bloc
                                      const at::Tensor& logits) {
   lane.head_products.multiply(tile.units.front()->reference.narrow(0, tile.begin, tile.n), block.weights,
                               logits);
+  if (!decoder_.logits.is_plain()) finish_logits(decoder_.logits, logits);
 }
 
 template <class T>
 void HeadPass<T>::multiply_unit(Lane<T>& lane, const UnitInFlight<T>& unit, const Tile& tile,
                                 const Block& block, const at::Tensor& logits) {
   const auto hidden = matrix_in(lane.hidden, tile.n, decoder_.hidden_size);
-  norm_rows<T>(unit.x.narrow(0, tile.begin, tile.n), weights_.final_norm(), decoder_.rms_norm_eps, hidden);
+  norm_rows<T>(decoder_.norm, unit.x.narrow(0, tile.begin, tile.n), weights_.final_norm(),
+               weights_.final_norm_bias(), hidden);
   lane.head_products.multiply(hidden, block.weights, logits);
+  if (!decoder_.logits.is_plain()) finish_logits(decoder_.logits, logits);
 }
 
 template <class T>

@@ -59,9 +59,8 @@ class TiledEngine : public Engine {
     const c10::InferenceMode no_autograd;
     const auto start = Clock::now();
     std::vector<std::variant<std::unique_ptr<UnitInFlight<T>>, std::exception_ptr>> entered;
-    std::int64_t longest = 0;
-    for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
-    rotations_.reach(longest);
+    rotations_.forget_lengths();
+    for (const auto& task : tasks) rotations_.reach(std::ssize(task.sample->ids));
     TiledBatch<T> batch(weights_, rotations_, lanes_, team_, options_.observe_deaths);
     for (const auto& task : tasks) {
       try {
@@ -124,7 +123,7 @@ class TiledEngine : public Engine {
   at::Tensor last_hidden_of(const UnitInFlight<T>& unit) const {
     const auto x = unit.x.narrow(0, 0, unit.n_tokens() - 1);
     auto hidden = at::empty_like(x);
-    norm_rows<T>(x, weights_.final_norm(), weights_.decoder().rms_norm_eps, hidden);
+    norm_rows<T>(weights_.decoder().norm, x, weights_.final_norm(), weights_.final_norm_bias(), hidden);
     return hidden;
   }
 
