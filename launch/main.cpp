@@ -15,6 +15,7 @@
 #include "launch/commands/dump_command.h"
 #include "launch/commands/finalize_command.h"
 #include "launch/commands/inspect_command.h"
+#include "launch/commands/models_command.h"
 #include "launch/commands/report_command.h"
 #include "launch/commands/tokenize_command.h"
 #include "launch/commands/train_kvzap_command.h"
@@ -61,6 +62,10 @@ struct Dispatch {
   ExitCode operator()(const VerifyCommand& command) const {
     configure_log(RunOptions{}.log_level);
     return run_verify(command);
+  }
+  ExitCode operator()(const ModelsCommand&) const {
+    print(models_text());
+    return ExitCode::kComplete;
   }
   ExitCode operator()(const PressesCommand&) const {
     print(presses_text());

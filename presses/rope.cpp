@@ -12,13 +12,22 @@
 
 namespace kvcompare {
 
-Rope::Rope(at::Tensor inverse_frequencies) : inverse_frequencies_(std::move(inverse_frequencies)) {}
+Rope::Rope(at::Tensor inverse_frequencies, at::Tensor sizes)
+    : inverse_frequencies_(std::move(inverse_frequencies)), sizes_(std::move(sizes)) {}
+
+Rope Rope::to(const c10::Device& device) const {
+  return Rope(inverse_frequencies_.to(device), sizes_.defined() ? sizes_.to(device) : sizes_);
+}
+
+Rotation Rope::sized(const at::Tensor& cos, const at::Tensor& sin) const {
+  return sizes_.defined() ? Rotation{cos * sizes_, sin * sizes_} : Rotation{cos, sin};
+}
 
 Rotation Rope::at(std::int64_t first_position, std::int64_t n_positions) const {
   const auto positions =
       at::arange(first_position, first_position + n_positions, inverse_frequencies_.options());
   const auto angles = positions.unsqueeze(1) * inverse_frequencies_;
-  return {angles.cos(), angles.sin()};
+  return sized(angles.cos(), angles.sin());
 }
 
 Rotation Rope::mean(std::int64_t first_position, std::int64_t n_positions) const {
@@ -27,15 +36,15 @@ Rotation Rope::mean(std::int64_t first_position, std::int64_t n_positions) const
 
 Rotation Rope::means(std::span<const std::int64_t> first_positions, std::int64_t n_positions) const {
   // sum over p = n ... n+F-1 of exp(i w p) = exp(i w (n + (F-1)/2)) sin(F w / 2) / sin(w / 2), with 0 < w
-  // <= 1.
+  // <= 1; F where w = 0.
   const auto n = static_cast<double>(n_positions);
   const auto half = inverse_frequencies_ / 2;
-  const auto scale = (half * n).sin() / half.sin() / n;
+  const auto scale = ((half * n).sin() / half.sin() / n).masked_fill(half.eq(0), 1);
   const auto first = at::from_blob(const_cast<std::int64_t*>(first_positions.data()),
                                    {std::ssize(first_positions), 1}, at::kLong)
                          .to(inverse_frequencies_.options());
   const auto middle = inverse_frequencies_ * (first + (n - 1) / 2);
-  return {middle.cos() * scale, middle.sin() * scale};
+  return sized(middle.cos() * scale, middle.sin() * scale);
 }
 
 at::Tensor rotate(const at::Tensor& x, const Rotation& rotation) {

@@ -1,11 +1,13 @@
 // Rotary position embedding in the half-split layout of Llama: channel c is paired with channel c + d_head
-// / 2. Source: RoFormer, arXiv 2104.09864. Angles are float64 whatever the precision of the rotated tensor.
+// / 2. Models whose channels are paired otherwise have them reordered when their weights are read.
+// Source: RoFormer, arXiv 2104.09864. Angles are float64 whatever the precision of the rotated tensor.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 namespace kvcompare {
 
@@ -17,8 +19,11 @@ struct Rotation {
 
 class Rope {
  public:
-  //   inverse_frequencies : [d_head / 2], float64, on the device of the tensors to rotate
-  explicit Rope(at::Tensor inverse_frequencies);
+  //   inverse_frequencies : [d_head / 2], float64, on the device of the tensors to rotate; 0: a pair stays
+  //   sizes               : likewise, what each pair is multiplied with while it turns; undefined: 1
+  explicit Rope(at::Tensor inverse_frequencies, at::Tensor sizes = {});
+
+  Rope to(const c10::Device& device) const;
 
   // Rotations of positions first_position ... first_position + n_positions - 1.
   Rotation at(std::int64_t first_position, std::int64_t n_positions) const;
@@ -30,7 +35,9 @@ class Rope {
   Rotation means(std::span<const std::int64_t> first_positions, std::int64_t n_positions) const;
 
  private:
-  at::Tensor inverse_frequencies_;
+  Rotation sized(const at::Tensor& cos, const at::Tensor& sin) const;
+
+  at::Tensor inverse_frequencies_, sizes_;
 };
 
 // Returns x rotated, in the type of x; computed in float32 or wider.

@@ -22,8 +22,8 @@
 #include "common/data/dataset.h"
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/devices/device.h"
 #include "worker/gpu/gpu_engine.h"
 #include "worker/model/weight_table.h"
@@ -75,9 +75,7 @@ class Benchmark {
  public:
   Benchmark(const std::filesystem::path& folder, const std::filesystem::path& data, const at::Device& device,
             at::ScalarType dtype, int n_repeats)
-      : device_(device),
-        n_repeats_(n_repeats),
-        decoder_(decoder_of(read_model_config(folder / "config.json"))) {
+      : device_(device), n_repeats_(n_repeats), decoder_(read_model_config(folder / "config.json").decoder) {
     DatasetOptions options;
     options.path = data;
     samples_ = read_dataset(options, {}, decoder_.vocab_size).samples;

@@ -81,6 +81,8 @@ struct DoctorCommand {
   std::string device = RunOptions{}.device;
 };
 
+struct ModelsCommand {};
+
 struct PressesCommand {};
 
 // --help, --version
@@ -88,8 +90,8 @@ struct ShowTextCommand {
   std::string text;
 };
 
-using Command =
-    std::variant<CompareCommand, DoctorCommand, DumpCommand, FinalizeCommand, InspectCommand, ReportCommand,
-                 TokenizeCommand, TrainKvzapCommand, VerifyCommand, PressesCommand, ShowTextCommand>;
+using Command = std::variant<CompareCommand, DoctorCommand, DumpCommand, FinalizeCommand, InspectCommand,
+                             ReportCommand, TokenizeCommand, TrainKvzapCommand, VerifyCommand, ModelsCommand,
+                             PressesCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -330,6 +330,12 @@ Command parse_doctor(const Arguments& flags) {
   return DoctorCommand{settings.options.output_dir, settings.options.device};
 }
 
+Command parse_models(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{models_help()};
+  if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare models` takes no flags");
+  return ModelsCommand{};
+}
+
 Command parse_presses(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{presses_help()};
   if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare presses` takes no flags");
@@ -371,6 +377,7 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "verify") return parse_verify(flags);
   if (name == "tokenize") return parse_tokenize(flags);
   if (name == "train_kvzap" || name == "train-kvzap") return parse_train_kvzap(flags);
+  if (name == "models") return parse_models(flags);
   if (name == "presses") return parse_presses(flags);
   if (name == "help") return parse_help(flags);
   refuse_subcommand(name);

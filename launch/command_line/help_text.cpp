@@ -42,6 +42,7 @@ Usage
   kvcompare inspect OUT          the tokens that each method predicts worst, in their text
   kvcompare verify OUT           whether results are those that the run computed
   kvcompare rerun OUT            the same run again, into another folder
+  kvcompare models               list the families of models, with their keys in config.json
   kvcompare presses              list the methods with parameters and sources
   kvcompare help TOPIC           about a subcommand, a flag or a method: kvcompare help chunk_size
   kvcompare --help | --version   or -h | -v, -V
@@ -217,6 +218,12 @@ Usage
   [mpirun -n N] kvcompare doctor [--output_dir FOLDER] [--device auto|cpu|cuda:N]
 
 )" + lines_by_group(doctor_flags());
+}
+
+std::string models_help() {
+  return "kvcompare models lists every family of models with the keys of config.json that are read, and what "
+         "is "
+         "refused. It takes no flags.\n";
 }
 
 std::string presses_help() {

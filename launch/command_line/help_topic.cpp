@@ -15,11 +15,19 @@ namespace {
 
 using Subcommand = std::pair<const char*, std::string (*)()>;
 
-constexpr Subcommand kSubcommands[] = {
-    {"compare", compare_help},   {"doctor", doctor_help},     {"dump", dump_help},
-    {"finalize", finalize_help}, {"help", compare_help},      {"inspect", inspect_help},
-    {"presses", presses_help},   {"report", report_help},     {"rerun", rerun_help},
-    {"verify", verify_help},     {"tokenize", tokenize_help}, {"train_kvzap", train_kvzap_help}};
+constexpr Subcommand kSubcommands[] = {{"compare", compare_help},
+                                       {"doctor", doctor_help},
+                                       {"dump", dump_help},
+                                       {"finalize", finalize_help},
+                                       {"help", compare_help},
+                                       {"inspect", inspect_help},
+                                       {"models", models_help},
+                                       {"presses", presses_help},
+                                       {"report", report_help},
+                                       {"rerun", rerun_help},
+                                       {"verify", verify_help},
+                                       {"tokenize", tokenize_help},
+                                       {"train_kvzap", train_kvzap_help}};
 
 // Without those of the main job, which mean the same.
 const std::vector<Flag>& own_dump_flags() {

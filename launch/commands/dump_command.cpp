@@ -59,7 +59,7 @@ std::string joined(const std::vector<Value>& values) {
 
 // Those of the command; all of the model if it names none.
 std::vector<std::int64_t> layers_of(const DumpCommand& command, const Job& job) {
-  const auto n_layers = job.config.n_layers;
+  const auto n_layers = job.config.decoder.n_layers();
   std::vector<std::int64_t> layers = command.layers;
   if (layers.empty()) {
     layers.resize(static_cast<std::size_t>(n_layers));

@@ -120,7 +120,7 @@ KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
                          .samples = data.dataset.samples,
                          .begin = pieces.begin,
                          .request = pieces.request,
-                         .d_model = job_.config.hidden_size},
+                         .d_model = job_.config.decoder.hidden_size},
                         command.training);
   check_lengths(plan_, job_);
   TrainingInputs inputs;
@@ -190,7 +190,7 @@ bool KvzapTraining::collect(PromptCollection& collection) {
 LayerFitsTask KvzapTraining::fits_task() const {
   LayerFitsTask task{.fitted = {},
                      .held_out = {},
-                     .n_layers = job_.config.n_layers,
+                     .n_layers = job_.config.decoder.n_layers(),
                      .seed = command_.training.seed,
                      .folder = folder_ / "layers",
                      .n_threads = n_threads_,

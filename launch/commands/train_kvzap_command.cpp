@@ -18,7 +18,6 @@
 #include "launch/session/stop_signal.h"
 #include "launch/session/thread_supply.h"
 #include "launch/session/workers.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/devices/device.h"
@@ -38,7 +37,7 @@ struct PromptWorkerPlace {
 
 void work_on_prompts(Messenger& messenger, const Job& job, const PromptWorkerPlace& place) {
   try {
-    const auto decoder = decoder_of(job.config);
+    const auto decoder = job.config.decoder;
     const Model model(decoder, load_weights(job.model, decoder, scalar_type(*job.spec.dtype), place.device));
     run_prompt_worker(messenger, model,
                       {.host = host_name(),

@@ -12,7 +12,6 @@
 #include "common/run/instance_name.h"
 #include "common/run/method_parameters.h"
 #include "presses/registry.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/scores_folder.h"
 #include "worker/devices/device.h"
@@ -58,9 +57,8 @@ void read_kinds_of_scorers(Job& job) {
     auto* kind = find_parameter(method, ParameterRole::kKind);
     if (!kind) continue;
     const auto asked = value_as<std::string>(*kind);
-    kind->value =
-        kvzap_model_type(job.scorers.at(text_of_role(method, ParameterRole::kPlace)), decoder_of(job.config),
-                         asked.empty() ? std::nullopt : std::optional(asked));
+    kind->value = kvzap_model_type(job.scorers.at(text_of_role(method, ParameterRole::kPlace)),
+                                   job.config.decoder, asked.empty() ? std::nullopt : std::optional(asked));
   }
 }
 

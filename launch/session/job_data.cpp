@@ -22,7 +22,6 @@
 #include "coordinator/plan/plan.h"
 #include "launch/session/contexts.h"
 #include "launch/session/length_limits.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/checkpoint/scores_folder.h"
 
@@ -83,7 +82,7 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
     refuse_beyond_window(
         n_tokens, spec.data_path, config,
         {.what = "sample " + std::to_string(sample.index.value),
-         .remedy = "--max_length " + std::to_string(config.sliding_window.value_or(0)) + " or less"});
+         .remedy = "--max_length " + std::to_string(longest_sample(config).value_or(0)) + " or less"});
   }
   warn_beyond_positions(longest, "the longest sample", config);
 }
@@ -123,7 +122,7 @@ void read_scores(const Job& job, JobData& data, int n_threads) {
   for (const auto& sample : data.dataset.samples)
     if (!std::ranges::binary_search(skipped, sample.index)) evaluated.push_back({sample.index, sample.ids});
   for (const auto& [place, folder] : job.scores) {
-    const ScoresFolder scores(folder, decoder_of(job.config));
+    const ScoresFolder scores(folder, job.config.decoder);
     scores.check(evaluated, data.hashes.model, n_threads);
     data.scorers.emplace(place, scores.hash(n_threads));
   }
@@ -187,7 +186,7 @@ JobData read_data(const Job& job, int n_threads) {
        .skip_bad_lines = spec.skip_bad_lines,
        .n_threads = n_threads},
       [&](std::string_view text, SpecialTokens special) { return tokenizer.encode(text, special); },
-      job.config.vocab_size);
+      job.config.decoder.vocab_size);
   for (const auto& warning : warnings_of(data.dataset, spec.text_field)) log_warning(warning);
   check_lengths(data.dataset.samples, spec, job.config);
   complete_contexts(data.dataset.samples, spec);

@@ -1,8 +1,9 @@
-// Checks how many tokens a model takes. A sample longer than its sliding window is refused. A sample longer
-// than it was made for causes a warning.
+// Checks how many tokens a model takes. A sample longer than its sliding window, or than another limit of its
+// family, is refused. A sample longer than it was made for causes a warning.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "worker/checkpoint/model_config.h"
@@ -15,7 +16,9 @@ struct TooLong {
   std::string remedy;
 };
 
-// Throws DataError if the model has an active sliding window that is shorter than n_tokens.
+// Throws DataError if the model has an active sliding window, or another limit, that is shorter than
+// n_tokens. longest_sample: absent where there is neither.
+std::optional<std::int64_t> longest_sample(const ModelConfig& config);
 void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
                           const TooLong& told);
 

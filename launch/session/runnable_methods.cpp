@@ -7,7 +7,6 @@
 #include "common/files/hub_cache.h"
 #include "common/log.h"
 #include "common/run/method_parameters.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 
@@ -55,7 +54,7 @@ std::optional<std::string> why_without_trained_scorers(const CompareCommand& com
   if (!command.methods_by_default || method == spec.methods.end()) return std::nullopt;
   const auto model = config_of_model(spec);
   if (!model) return std::nullopt;
-  const std::string problem = problem_of_scorers(spec, decoder_of(*model));
+  const std::string problem = problem_of_scorers(spec, model->decoder);
   if (problem.empty()) return std::nullopt;
   return method->display_name + " is left out, because it has no scorer for this model: " + problem +
          ". To have " + method->display_name + ", give --" +

@@ -11,7 +11,6 @@
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "common/plural.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_hash.h"
 #include "worker/devices/device.h"
 #include "worker/devices/machine_numerics.h"
@@ -103,7 +102,7 @@ int threads_of(const RunOptions& options, const PlaceOnHost& place) {
 EngineInputs engine_inputs(const Job& job, const RunOptions& options) {
   return {.kind = job.engine,
           .model = job.model,
-          .decoder = decoder_of(job.config),
+          .decoder = job.config.decoder,
           .scorers = job.scorers,
           .scores = job.scores,
           .dtype = *job.spec.dtype,

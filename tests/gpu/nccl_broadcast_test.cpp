@@ -15,7 +15,7 @@
 #include "tests/support/kernel_run.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
-#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/devices/device_stream.h"
 #include "worker/gpu/gpu_weights.h"
 
@@ -64,7 +64,7 @@ TEST_F(NcclBroadcastOfOneRank, LeavesABufferAsItWasInSlices) {
 TEST_F(NcclBroadcastOfOneRank, BringsTheWeightsOfACheckpoint) {
   const TemporaryFolder folder;
   write_tiny_model(folder.path(), {.seed = 7, .hidden = 64});
-  const auto decoder = decoder_of(read_model_config(folder.path() / "config.json"));
+  const auto decoder = read_model_config(folder.path() / "config.json").decoder;
   const auto hash = [&](const at::Device& device, WeightBroadcast* broadcast) {
     return GpuWeights(folder.path(), decoder, at::kBFloat16, device,
                       {.broadcast = broadcast, .slice_bytes = 4096})

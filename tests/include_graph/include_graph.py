@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # What launch/ may include of worker/: no engine, but who makes them.
-SEEN_OF_WORKER = {"worker", "worker/checkpoint", "worker/devices", "worker/engine", "worker/model", "worker/search", "worker/training",
+SEEN_OF_WORKER = {"worker", "worker/checkpoint", "worker/checkpoint/families", "worker/devices", "worker/engine", "worker/model", "worker/search", "worker/training",
                   "worker/weights"}
 # Room -> rooms beside itself whose headers it may include. A file is of the room with the longest name that its path begins with; a name
 # may be that of one file. A room that is named with "/*" stands for itself and all rooms within it. Arrows only go down: a circle is a
@@ -32,6 +32,8 @@ MAY_INCLUDE = {
     "worker/devices": {"common/*"},
     "worker/model": {"presses", "common/*"},  # knows no file: worker/checkpoint reads what it describes
     "worker/checkpoint": {"worker/model", "presses", "presses/methods", "common/*"},  # the surrogate of kvzap is a checkpoint too
+    "worker/checkpoint/families": {"worker/checkpoint", "worker/model", "presses", "common/*"},
+    "worker/checkpoint/model_config.cpp": {"worker/checkpoint/*", "worker/model", "presses", "common/*"},  # picks the family
     "worker/weights": {"worker/checkpoint", "worker/devices", "worker/model", "presses", "common/*"},
     "worker/engine": {"worker/checkpoint", "worker/devices", "worker/model", "presses", "presses/policy", "presses/schedule", "common/*"},
     "worker/stepwise": {"worker/engine", "worker/checkpoint", "worker/model", "presses", "presses/policy", "common/*"},

@@ -147,7 +147,7 @@ class ClosedPipes(TerminalTest):
         return done
 
     def test_a_text_that_nobody_reads_to_its_end_is_no_error(self):
-        for arguments in (["--help"], ["presses"], ["--version"], ["help", "methods"]):
+        for arguments in (["--help"], ["models"], ["presses"], ["--version"], ["help", "methods"]):
             done = self.with_closed_stdout([KVCOMPARE, *arguments])
             self.assertEqual((done.returncode, done.stderr), (0, ""), arguments)
 

@@ -60,7 +60,7 @@ Decoder uneven_decoder(const std::vector<std::int64_t>& windows, std::int64_t he
   decoder.family = "uneven";
   decoder.vocab_size = 90;
   decoder.hidden_size = 40;
-  decoder.rms_norm_eps = 1e-5;
+  decoder.norm.epsilon = 1e-5;
   decoder.ropes = {{.theta = 10000}, {.theta = 50}};
   constexpr std::int64_t kWidths[] = {24, 56, 8, 40};
   for (std::size_t l = 0; l < windows.size(); ++l) {
@@ -72,7 +72,7 @@ Decoder uneven_decoder(const std::vector<std::int64_t>& windows, std::int64_t he
     if (windows[l] > 0) layer.window = windows[l];
     layer.has_qkv_bias = l == 1;
     layer.has_o_bias = l == 2;
-    layer.has_qk_norm = l == 3;
+    if (l == 3) layer.qk_norm = QkNorm::kOfEachHead;
     layer.mlp = {.width = kWidths[l % 4], .has_bias = l == 0};
     decoder.layers.push_back(layer);
   }
@@ -100,7 +100,7 @@ DenseDecoder::DenseDecoder(Decoder decoder, std::uint64_t seed) : decoder_(std::
     add_linear(attention + "k_proj", kv, hidden, layer.has_qkv_bias, 1.6);
     add_linear(attention + "v_proj", kv, hidden, layer.has_qkv_bias, 1);
     add_linear(attention + "o_proj", hidden, q, layer.has_o_bias, 1.5);
-    if (layer.has_qk_norm) {
+    if (layer.qk_norm != QkNorm::kNone) {
       add(attention + "q_norm.weight", {d}, {.mean = 1.5, .scale = 0.3});
       add(attention + "k_norm.weight", {d}, {.mean = 1.5, .scale = 0.3});
     }
@@ -137,7 +137,7 @@ at::Tensor DenseDecoder::linear(const at::Tensor& x, const std::string& name) co
 }
 
 at::Tensor DenseDecoder::norm(const at::Tensor& x, const std::string& name) const {
-  const auto size = ((x * x).mean(-1, true) + decoder_.rms_norm_eps).sqrt();
+  const auto size = ((x * x).mean(-1, true) + decoder_.norm.epsilon).sqrt();
   return x / size * weights_.at(name + ".weight");
 }
 
@@ -153,7 +153,7 @@ at::Tensor DenseDecoder::pass_layer(std::int64_t index, const at::Tensor& x,
   };
   auto q = heads("q_proj"), k = heads("k_proj");
   const auto v = heads("v_proj");
-  if (layer.has_qk_norm) q = norm(q, attention + "q_norm"), k = norm(k, attention + "k_norm");
+  if (layer.qk_norm != QkNorm::kNone) q = norm(q, attention + "q_norm"), k = norm(k, attention + "k_norm");
   const auto theta = decoder_.ropes[layer.rope].theta;
   q = turned(q, theta);
   k = turned(k, theta);

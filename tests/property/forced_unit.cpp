@@ -156,7 +156,9 @@ class ForcedModel {
 
   template <class Sees>
   ForcedLayer pass_layer(LayerIndex index, const Sees& sees) {
-    ForcedLayer layer{.view = model_.project(index, sample_.index, 0, x_), .weights = {}};
+    ForcedLayer layer{
+        .view = model_.project(index, {.sample = sample_.index, .n_sample_tokens = x_.size(0)}, x_),
+        .weights = {}};
     const auto& view = layer.view;
     const auto of_queries = [&](const at::Tensor& heads) {
       return heads.repeat_interleave(view.q.size(0) / view.k.size(0), 0);

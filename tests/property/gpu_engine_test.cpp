@@ -26,7 +26,6 @@
 #include "tests/support/gpu_model.h"
 #include "tests/support/kernel_run.h"
 #include "tests/support/temporary_folder.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/model/weight_table.h"
 
@@ -424,7 +423,7 @@ TEST_F(GpuEngineUnits, GiveTheSameBitsFromStreamedWeights) {
   n_layers_ = 4;  // of which two are on the device
   make_model({4, 2, 16});
   for (const auto type : {at::kFloat, at::kBFloat16}) {
-    const auto decoder = decoder_of(read_model_config(folder_ / "config.json"));
+    const auto decoder = read_model_config(folder_ / "config.json").decoder;
     const auto enough = n_streamed_numbers(decoder) * static_cast<std::int64_t>(c10::elementSize(type));
     const GpuModelForTest resident(folder_, type), streamed(folder_, type, {.max_bytes = enough});
     ASSERT_FALSE(resident.is_streamed());
@@ -438,7 +437,7 @@ TEST_F(GpuEngineUnits, GiveTheSameBitsFromStreamedWeights) {
 TEST_F(GpuEngineUnits, FollowAMemoryPlan) {
   const GpuModelForTest gpu(folder_, at::kFloat);
   MemoryDemand demand;
-  demand.decoder = decoder_of(read_model_config(folder_ / "config.json"));
+  demand.decoder = read_model_config(folder_ / "config.json").decoder;
   demand.dtype = Dtype::kFloat32;
   constexpr std::int64_t kEnough = std::int64_t{1} << 40;
   const MemoryPlan roomy(demand, {kEnough, kEnough}, 1);

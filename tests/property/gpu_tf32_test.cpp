@@ -14,7 +14,7 @@
 #include "presses/registry.h"
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
-#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/gpu/gpu_engine.h"
 
 namespace kvcompare {
@@ -77,7 +77,7 @@ struct Difference {
 TEST(Tf32Products, ChangeLessThanBfloat16Does) {
   KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const auto folder = *test_assets() / "models" / "stories260K";
-  const auto decoder = decoder_of(read_model_config(folder / "config.json"));
+  const auto decoder = read_model_config(folder / "config.json").decoder;
   GpuWeights halves(folder, decoder, at::kBFloat16, at::kCPU), floats(folder, decoder, at::kFloat, at::kCPU);
   const auto samples = stories(folder);
   ASSERT_EQ(std::ssize(samples), kSamples);

@@ -33,6 +33,7 @@ class Generation {
   Generation(const ModelForTest& loaded, const MethodSpec& method, SampleIndex sample, std::int64_t n_tokens)
       : model_(*loaded.model),
         sample_(sample),
+        n_tokens_(n_tokens),
         resources_(loaded.resources()),
         press_(make_press(method, resources_)) {
     const auto& heads = heads_of(model_.decoder());
@@ -45,7 +46,8 @@ class Generation {
     auto x = model_.embed(std::span(&token, 1));
     for (std::size_t l = 0; l < caches_.size(); ++l) {
       const LayerIndex layer(static_cast<std::int64_t>(l));
-      const auto view = model_.project(layer, sample_, n_passed_, x);
+      const auto view = model_.project(
+          layer, {.sample = sample_, .first_position = n_passed_, .n_sample_tokens = n_tokens_}, x);
       x = model_.finish_layer(layer, x, caches_[l].attend(view));
       caches_[l].evict({.n_previous = n_passed_, .n = n_passed_ + 1});
     }
@@ -59,6 +61,7 @@ class Generation {
  private:
   const Model& model_;
   SampleIndex sample_;
+  std::int64_t n_tokens_;
   ScorerResources resources_;
   std::unique_ptr<LayerPress> press_;
   std::vector<LayerCache> caches_;

@@ -9,8 +9,8 @@
 
 #include "tests/support/kernel_run.h"
 #include "tests/support/standard_scorer.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/gpu/gpu_engine.h"
 
 namespace kvcompare {
@@ -19,7 +19,7 @@ class GpuModelForTest {
  public:
   GpuModelForTest(const std::filesystem::path& folder, at::ScalarType dtype,
                   const GpuWeightsOptions& options = {})
-      : GpuModelForTest(folder, decoder_of(read_model_config(folder / "config.json")), dtype, options) {}
+      : GpuModelForTest(folder, read_model_config(folder / "config.json").decoder, dtype, options) {}
 
   // A decoder with the weights of the folder.
   GpuModelForTest(const std::filesystem::path& folder, const Decoder& decoder, at::ScalarType dtype,

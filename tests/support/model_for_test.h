@@ -10,7 +10,6 @@
 
 #include "presses/registry.h"
 #include "tests/support/standard_scorer.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
@@ -54,7 +53,7 @@ inline ModelForTest load_for_test(const std::filesystem::path& folder, const std
                                   at::ScalarType dtype,
                                   std::optional<std::int64_t> max_weight_memory = std::nullopt,
                                   std::optional<ProductKind> products = std::nullopt) {
-  return load_for_test(folder, decoder_of(read_model_config(folder / "config.json")), scorer, dtype,
+  return load_for_test(folder, read_model_config(folder / "config.json").decoder, scorer, dtype,
                        max_weight_memory, products);
 }
 

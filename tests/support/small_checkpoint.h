@@ -16,13 +16,13 @@
 #include "tests/support/error_of.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temporary_folder.h"
-#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/plain_config.h"
 #include "worker/checkpoint/weights.h"
 
 namespace kvcompare {
 
-inline ModelConfig small_config() {
-  ModelConfig config;
+inline PlainConfig small_config() {
+  PlainConfig config;
   config.model_type = "llama";
   config.vocab_size = 7;
   config.hidden_size = 6;
@@ -32,7 +32,6 @@ inline ModelConfig small_config() {
   config.n_kv_heads = 1;
   config.head_dim = 4;
   config.rms_norm_eps = 1e-5;
-  config.max_position_embeddings = 16;
   return config;
 }
 
@@ -110,7 +109,7 @@ class WeightsTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  ModelConfig config_ = small_config();
+  PlainConfig config_ = small_config();
 };
 
 }  // namespace kvcompare

@@ -17,8 +17,8 @@
 #include "presses/registry.h"
 #include "presses/scorer.h"
 #include "tests/support/attention_by_libtorch.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/safetensors_writer.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/model/model.h"
@@ -31,7 +31,7 @@ int main(int argc, char** argv) try {
   }
   const std::filesystem::path folder = argv[1];
   const c10::InferenceMode no_autograd;
-  const auto decoder = decoder_of(read_model_config(folder / "config.json"));
+  const auto decoder = read_model_config(folder / "config.json").decoder;
   const Model model(decoder, load_weights(folder, decoder, at::kDouble, at::kCPU));
   const auto method = make_method_spec(*find_method("kvzap"), {});
   TrainedScorers surrogates;
@@ -44,7 +44,8 @@ int main(int argc, char** argv) try {
   for (const auto& sample : read_dataset(options, {}, decoder.vocab_size).samples) {
     auto x = model.embed(sample.ids);
     for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
-      const auto view = model.project(LayerIndex(l), sample.index, 0, x);
+      const auto view =
+          model.project(LayerIndex(l), {.sample = sample.index, .n_sample_tokens = x.size(0)}, x);
       const auto name = std::to_string(sample.index.value) + "." + std::to_string(l);
       scores.emplace_back(name, std::get<std::unique_ptr<FixedScorer>>(scorer)->score(view));
       scores.emplace_back(name + ".hidden", view.hidden);

@@ -45,8 +45,10 @@ std::vector<ExpectedTensor> expected_tensors(const Decoder& decoder) {
   for (std::int64_t layer = 0; layer < decoder.n_layers(); ++layer)
     for (const auto& fused : layer_tensors(decoder, layer))
       for (const auto& stored : fused.parts)
-        tensors.push_back({layer_prefix(layer) + stored.name, stored.shape});
+        if (stored.first_row == 0)
+          tensors.push_back({layer_prefix(layer) + stored.name, stored.stored_shape()});
   tensors.push_back({kFinalNormName, {decoder.hidden_size}});
+  if (decoder.norm.has_bias) tensors.push_back({kFinalNormBiasName, {decoder.hidden_size}});
   tensors.push_back({kLmHeadName, {decoder.vocab_size, decoder.hidden_size}});
   return tensors;
 }

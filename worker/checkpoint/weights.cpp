@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 
@@ -62,6 +63,9 @@ at::Tensor CheckpointWeights::tensor(const std::string& name) const {
 
 at::Tensor CheckpointWeights::embedding() const { return tensor(embedding_name(files_)); }
 at::Tensor CheckpointWeights::final_norm() const { return tensor(kFinalNormName); }
+at::Tensor CheckpointWeights::final_norm_bias() const {
+  return decoder_.norm.has_bias ? tensor(kFinalNormBiasName) : at::Tensor();
+}
 at::Tensor CheckpointWeights::lm_head() const { return tensor(lm_head_name(files_, decoder_)); }
 
 void CheckpointWeights::check_embedding() const {
@@ -89,8 +93,28 @@ void CheckpointWeights::drop_pages() const { files_.drop_pages(); }
 LayerWeights CheckpointWeights::layer(std::int64_t index) const {
   LayerWeights layer;
   for (const auto& fused : layer_tensors(decoder_, index))
-    for (const auto& stored : fused.parts) layer.*stored.member = tensor(layer_prefix(index) + stored.name);
+    for (const auto& stored : fused.parts) {
+      auto& member = layer.*stored.member;
+      const auto rows = part(layer_prefix(index), stored);
+      if (stored.expert < 0) {
+        member = rows;
+        continue;
+      }
+      if (stored.expert == 0) {
+        auto sizes = stored.shape;
+        sizes.insert(sizes.begin(), fused.n_experts());
+        member = at::empty(sizes, rows.options());
+      }
+      member[stored.expert].copy_(rows);
+    }
   return layer;
+}
+
+at::Tensor CheckpointWeights::part(const std::string& prefix, const StoredTensor& stored) const {
+  const auto name = prefix + stored.name;
+  if (stored.n_stored_rows == 0) return in_order(stored, tensor(name).reshape(stored.shape));
+  return in_order(stored,
+                  load_rows(*files_.find(name), name, stored.first_row, stored.n_rows(), dtype_, device_));
 }
 
 ModelWeights load_weights(const std::filesystem::path& folder, const Decoder& decoder, at::ScalarType dtype,
@@ -102,6 +126,7 @@ ModelWeights load_weights(const std::filesystem::path& folder, const Decoder& de
   for (std::int64_t layer = 0; layer < decoder.n_layers(); ++layer)
     weights.layers.push_back(checkpoint.layer(layer));
   weights.final_norm = checkpoint.final_norm();
+  weights.final_norm_bias = checkpoint.final_norm_bias();
   weights.lm_head = decoder.has_tied_head ? weights.embedding : checkpoint.lm_head();
   return weights;
 }

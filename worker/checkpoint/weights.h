@@ -12,6 +12,7 @@
 #include "worker/checkpoint/checkpoint_files.h"
 #include "worker/model/decoder.h"
 #include "worker/model/layer_weights.h"
+#include "worker/model/weight_table.h"
 
 namespace kvcompare {
 
@@ -26,9 +27,9 @@ std::string embedding_name(const CheckpointFiles& files);
 std::string lm_head_name(const CheckpointFiles& files, const Decoder& decoder);
 
 // The weights of a checkpoint folder, read piece by piece. Tensors whose dtype and device match are views of
-// the mapped files (read-only), the others are converted. Every piece is checked when it is read:
-// CheckpointError naming file and tensor if it holds a NaN or infinity, be it stored or made by the
-// conversion.
+// the mapped files (read-only), the others are converted or, where engines want other rows, copied. Every
+// piece is checked when it is read: CheckpointError naming file and tensor if it holds a NaN or infinity, be
+// it stored or made by the conversion.
 class CheckpointWeights {
  public:
   // Throws as open_checkpoint.
@@ -39,7 +40,8 @@ class CheckpointWeights {
   at::Tensor embedding() const;
   LayerWeights layer(std::int64_t index) const;
   at::Tensor final_norm() const;
-  at::Tensor lm_head() const;  // the embedding if tied
+  at::Tensor final_norm_bias() const;  // undefined if the norm has none
+  at::Tensor lm_head() const;          // the embedding if tied
 
   // Throws as reading it would. embedding_rows does not check.
   void check_embedding() const;
@@ -51,6 +53,7 @@ class CheckpointWeights {
 
  private:
   at::Tensor tensor(const std::string& name) const;
+  at::Tensor part(const std::string& prefix, const StoredTensor& stored) const;
 
   CheckpointFiles files_;
   Decoder decoder_;

@@ -9,6 +9,7 @@
 #include <ATen/ops/empty_like.h>
 
 #include "worker/cpu/tile_rows.h"
+#include "worker/model/logits.h"
 
 namespace kvcompare {
 namespace {
@@ -82,7 +83,7 @@ void HeadPass<T>::keep_last_hidden(std::span<UnitInFlight<T>* const> units) {
     if (!unit->gives_last_hidden || unit->failed) continue;
     const auto x = unit->x.narrow(0, 0, unit->n_tokens() - 1);
     unit->last_hidden = at::empty_like(x);
-    norm_rows<T>(x, weights_.final_norm(), decoder_.rms_norm_eps, unit->last_hidden);
+    norm_rows<T>(decoder_.norm, x, weights_.final_norm(), weights_.final_norm_bias(), unit->last_hidden);
   }
   for (auto* unit : units) {
     if (!unit->baseline) continue;
@@ -237,14 +238,17 @@ void HeadPass<T>::multiply_reference(Lane<T>& lane, const Tile& tile, const Bloc
                                      const at::Tensor& logits) {
   lane.head_products.multiply(tile.group.units.front()->reference.narrow(0, tile.begin, tile.n),
                               block.weights, logits);
+  if (!decoder_.logits.is_plain()) finish_logits(decoder_.logits, logits);
 }
 
 template <class T>
 void HeadPass<T>::multiply_unit(Lane<T>& lane, const UnitInFlight<T>& unit, const Tile& tile,
                                 const Block& block, const at::Tensor& logits) {
   const auto hidden = matrix_in(lane.hidden, tile.n, decoder_.hidden_size);
-  norm_rows<T>(unit.x.narrow(0, tile.begin, tile.n), weights_.final_norm(), decoder_.rms_norm_eps, hidden);
+  norm_rows<T>(decoder_.norm, unit.x.narrow(0, tile.begin, tile.n), weights_.final_norm(),
+               weights_.final_norm_bias(), hidden);
   lane.head_products.multiply(hidden, block.weights, logits);
+  if (!decoder_.logits.is_plain()) finish_logits(decoder_.logits, logits);
 }
 
 template <class T>

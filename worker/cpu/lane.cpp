@@ -19,9 +19,14 @@ Lane<T>::Lane(const PackedWeights& weights, std::int64_t rows_in_tile)
     return at::empty({n_rows * width}, at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));
   };
   hidden = room(decoder.hidden_size);
+  delta = room(decoder.hidden_size);
   qkv = room(heads_of(decoder).qkv_width());
   gate_up = room(2 * widest_mlp(decoder));
   gated = room(widest_mlp(decoder));
+  if (const auto n_experts = most_experts(decoder); n_experts > 0) {
+    router = room(n_experts);
+    expert_rows = room(decoder.hidden_size);
+  }
   logits = room(std::min(decoder.vocab_size, PackedWeights::kHeadBlock));
 }
 

@@ -27,7 +27,8 @@ struct Lane {
   bool attends_in_bfloat16;
   Products products, head_products;
   // Flat, for the rows of a tile; of gate_up and gated for those of the widest MLP.
-  at::Tensor hidden, qkv, gate_up, gated, logits;
+  at::Tensor hidden, delta, qkv, gate_up, gated, logits;
+  at::Tensor router, expert_rows;  // where layers have experts
   // Logits of a unit and of its reference, flat; as large as the comparison of distributions has asked for.
   at::Tensor kept_logits, reference_logits;
   AttentionScratch<T> attention;

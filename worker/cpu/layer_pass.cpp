@@ -8,6 +8,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include "worker/cpu/expert_pass.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/tile_rows.h"
 
@@ -34,15 +35,16 @@ LayerPass<T>::LayerPass(const Decoder& decoder, LayerIndex layer, const FusedLay
       index_(layer),
       shape_(decoder.layer(layer.value)),
       w_(weights),
-      rule_(rotations.rule(shape_)),
-      rotation_(rotations.of(shape_)) {}
+      rotations_(rotations) {
+  gating_.activation = shape_.mlp.activation;
+  if (w_.activation.defined()) gating_.xielu = xielu_parameters(w_.activation);
+}
 
 template <class T>
 void LayerPass<T>::project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
   const auto n = rows_of_tile(lane, unit, begin);
-  const auto hidden = matrix_in(lane.hidden, n, decoder_.hidden_size);
+  const auto hidden = normed(lane, unit.x.narrow(0, begin, n), w_.input_norm, w_.input_norm_bias);
   const auto qkv = matrix_in(lane.qkv, n, shape_.heads.qkv_width());
-  norm_rows<T>(unit.x.narrow(0, begin, n), w_.input_norm, decoder_.rms_norm_eps, hidden);
   lane.products.multiply(hidden, w_.qkv, qkv);
   add_if_any(qkv, w_.qkv_bias);
   if (!all_finite(row<T>(qkv, 0), size(qkv.numel())))
@@ -58,18 +60,23 @@ void LayerPass<T>::distribute(UnitInFlight<T>& unit, T* qkv, std::int64_t positi
   const auto& heads = shape_.heads;
   const auto d = heads.head_dim;
   const auto n_pairs = size(d / 2);
-  const T* cos = row<T>(rotation_.cos, position);
-  const T* sin = row<T>(rotation_.sin, position);
+  const auto& rotation = rotations_.of(shape_, unit.n_tokens());
+  const T* cos = row<T>(rotation.cos, position);
+  const T* sin = row<T>(rotation.sin, position);
   const auto norm = [&](const at::Tensor& weight) {
-    if (weight.defined()) rms_norm_row(qkv, weight.const_data_ptr<T>(), decoder_.rms_norm_eps, size(d), qkv);
+    rms_norm_row(qkv, weight.const_data_ptr<T>(), decoder_.norm.epsilon, size(weight.numel()), qkv);
   };
+  const bool norms_each = shape_.qk_norm == QkNorm::kOfEachHead;
+  const bool norms_all = shape_.qk_norm == QkNorm::kOfAllHeads;
+  if (norms_all) norm(w_.q_norm);
   for (std::int64_t h = 0; h < heads.n_heads; ++h, qkv += d) {
-    norm(w_.q_norm);
+    if (norms_each) norm(w_.q_norm);
     if (unit.needs.layer.raw_q) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
     rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.q, position) + h * d);
   }
+  if (norms_all) norm(w_.k_norm);
   for (std::int64_t h = 0; h < heads.n_kv_heads; ++h, qkv += d) {
-    norm(w_.k_norm);
+    if (norms_each) norm(w_.k_norm);
     rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.k, h) + position * d);
   }
   for (std::int64_t h = 0; h < heads.n_kv_heads; ++h, qkv += d)
@@ -99,7 +106,7 @@ LayerView LayerPass<T>::tile(const at::Tensor& hidden, const at::Tensor& qkv, co
           .layer = index_,
           .sample = unit.sample.index,
           .first_position = begin,
-          .rule = rule_};
+          .rule = rule(unit)};
 }
 
 // All tokens. Views alone: nothing is copied.
@@ -120,7 +127,7 @@ LayerView LayerPass<T>::whole(const UnitInFlight<T>& unit) const {
           .layer = index_,
           .sample = unit.sample.index,
           .first_position = 0,
-          .rule = rule_};
+          .rule = rule(unit)};
 }
 
 template <class T>
@@ -168,17 +175,55 @@ template <class T>
 void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
   const auto n = rows_of_tile(lane, unit, begin), width = shape_.mlp.width;
   const auto x = unit.x.narrow(0, begin, n);
-  lane.products.add_product(unit.heads.narrow(0, begin, n), w_.o, x);
-  add_if_any(x, w_.o_bias);
-  const auto hidden = matrix_in(lane.hidden, n, decoder_.hidden_size);
-  const auto gate_up = matrix_in(lane.gate_up, n, 2 * width), gated = matrix_in(lane.gated, n, width);
-  norm_rows<T>(x, w_.post_attention_norm, decoder_.rms_norm_eps, hidden);
+  add_to_stream(lane, unit.heads.narrow(0, begin, n), w_.o,
+                {w_.o_bias, w_.attention_norm, w_.attention_norm_bias}, x);
+  const auto hidden = normed(lane, x, w_.mlp_input_norm, w_.mlp_input_norm_bias);
+  if (shape_.mlp.has_experts()) {
+    const auto delta = matrix_in(lane.delta, n, decoder_.hidden_size);
+    pass_experts(lane, shape_.mlp, w_, gating_, hidden, delta);
+    return norm_and_add(delta, w_.mlp_norm, w_.mlp_norm_bias, x);
+  }
+  const auto gate_up = matrix_in(lane.gate_up, n, (shape_.mlp.is_gated ? 2 : 1) * width);
+  const auto gated = matrix_in(lane.gated, n, width);
   lane.products.multiply(hidden, w_.gate_up, gate_up);
   add_if_any(gate_up, w_.gate_up_bias);
-  for (std::int64_t r = 0; r < n; ++r)
-    silu_mul_row(row<T>(gate_up, r), row<T>(gate_up, r) + width, size(width), row<T>(gated, r));
-  lane.products.add_product(gated, w_.down, x);
-  add_if_any(x, w_.down_bias);
+  for (std::int64_t r = 0; r < n; ++r) {
+    const T* first = row<T>(gate_up, r);
+    gate_row(gating_, first, shape_.mlp.is_gated ? first + width : nullptr, size(width), row<T>(gated, r));
+  }
+  add_to_stream(lane, gated, w_.down, {w_.down_bias, w_.mlp_norm, w_.mlp_norm_bias}, x);
+}
+
+// The norm of a tile's rows, in the lane; the rows themselves without a norm.
+template <class T>
+at::Tensor LayerPass<T>::normed(Lane<T>& lane, const at::Tensor& x, const at::Tensor& weight,
+                                const at::Tensor& bias) const {
+  if (!weight.defined()) return x;
+  auto hidden = matrix_in(lane.hidden, x.size(0), decoder_.hidden_size);
+  norm_rows<T>(decoder_.norm, x, weight, bias, hidden);
+  return hidden;
+}
+
+// x += residual_multiplier * norm(rows * weight + bias)
+template <class T>
+void LayerPass<T>::add_to_stream(Lane<T>& lane, const at::Tensor& rows, const at::Tensor& weight,
+                                 const Addend& addend, const at::Tensor& x) const {
+  if (!addend.norm.defined() && shape_.residual_multiplier == 1) {
+    lane.products.add_product(rows, weight, x);
+    return add_if_any(x, addend.bias);
+  }
+  const auto delta = matrix_in(lane.delta, rows.size(0), decoder_.hidden_size);
+  lane.products.multiply(rows, weight, delta);
+  add_if_any(delta, addend.bias);
+  norm_and_add(delta, addend.norm, addend.norm_bias, x);
+}
+
+// x += residual_multiplier * norm(delta)
+template <class T>
+void LayerPass<T>::norm_and_add(const at::Tensor& delta, const at::Tensor& norm, const at::Tensor& bias,
+                                const at::Tensor& x) const {
+  if (norm.defined()) norm_rows<T>(decoder_.norm, delta, norm, bias, delta);
+  x.add_(delta, shape_.residual_multiplier);
 }
 
 template class LayerPass<float>;

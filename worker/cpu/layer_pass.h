@@ -7,6 +7,7 @@
 #include "presses/attention_rule.h"
 #include "presses/rounds.h"
 #include "worker/cpu/lane.h"
+#include "worker/cpu/row_kernels.h"
 #include "worker/cpu/unit_in_flight.h"
 #include "worker/engine/death_observer.h"
 #include "worker/model/decoder.h"
@@ -41,18 +42,30 @@ class LayerPass {
   void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
 
  private:
+  // What is done to a product on its way to the residual stream; undefined tensors: nothing.
+  struct Addend {
+    at::Tensor bias, norm, norm_bias;
+  };
+
   LayerView tile(const at::Tensor& hidden, const at::Tensor& qkv, const UnitInFlight<T>& unit,
                  std::int64_t begin) const;
   LayerView whole(const UnitInFlight<T>& unit) const;
   at::Tensor split_heads(const at::Tensor& rows) const;
   void distribute(UnitInFlight<T>& unit, T* qkv, std::int64_t position) const;
+  at::Tensor normed(Lane<T>& lane, const at::Tensor& x, const at::Tensor& weight,
+                    const at::Tensor& bias) const;
+  void add_to_stream(Lane<T>& lane, const at::Tensor& rows, const at::Tensor& weight, const Addend& addend,
+                     const at::Tensor& x) const;
+  void norm_and_add(const at::Tensor& delta, const at::Tensor& norm, const at::Tensor& bias,
+                    const at::Tensor& x) const;
+  AttentionRule rule(const UnitInFlight<T>& unit) const { return rotations_.rule(shape_, unit.n_tokens()); }
 
   const Decoder& decoder_;
   const LayerIndex index_;
   const LayerShape& shape_;
   const FusedLayer& w_;
-  const AttentionRule rule_;
-  const Rotation& rotation_;
+  const RotationTables& rotations_;
+  RowGating gating_;
 };
 
 }  // namespace kvcompare

@@ -7,6 +7,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/stack.h>
 #include <c10/core/InferenceMode.h>
 
 #include "common/errors.h"
@@ -24,14 +25,37 @@ at::Tensor one_behind_the_other(const std::vector<at::Tensor>& vectors) {
   return at::cat(vectors).to(at_least_float32(vectors.front().scalar_type()), false, true);
 }
 
+// Each expert's matrices side by side: [n_experts, in, out].
+at::Tensor pack_experts(const FusedTensor& fused, const LayerWeights& weights, WeightLayout layout) {
+  std::vector<at::Tensor> experts;
+  std::vector<at::Tensor> parts;
+  for (const auto& stored : fused.parts) {
+    if (stored.expert > std::ssize(experts)) {
+      experts.push_back(side_by_side(parts, layout));
+      parts.clear();
+    }
+    parts.push_back((weights.*stored.member)[stored.expert]);
+  }
+  experts.push_back(side_by_side(parts, layout));
+  return at::stack(experts);
+}
+
 FusedLayer pack(const Decoder& decoder, std::int64_t index, const LayerWeights& weights,
                 WeightLayout layout) {
   FusedLayer packed;
   for (const auto& fused : layer_tensors(decoder, index)) {
+    if (fused.n_experts() > 0) {
+      packed.*fused.member = pack_experts(fused, weights, layout);
+      continue;
+    }
     std::vector<at::Tensor> parts;
     for (const auto& stored : fused.parts) parts.push_back(weights.*stored.member);
     packed.*fused.member = fused.is_matrix() ? side_by_side(parts, layout) : one_behind_the_other(parts);
   }
+  if (const double offset = decoder.norm.offset; offset != 0)
+    for (auto* weight : {&packed.input_norm, &packed.attention_norm, &packed.mlp_input_norm, &packed.mlp_norm,
+                         &packed.q_norm, &packed.k_norm})
+      if (weight->defined()) weight->add_(offset);
   return packed;
 }
 
@@ -45,6 +69,8 @@ PackedWeights::PackedWeights(const Decoder& decoder, CheckpointWeights checkpoin
       dtype_(checkpoint_.dtype()),
       products_(products.value_or(product_kind(dtype_, read_cpuinfo()))),
       final_norm_(one_behind_the_other({checkpoint_.final_norm()})) {
+  if (decoder_.norm.offset != 0) final_norm_.add_(decoder_.norm.offset);
+  if (decoder_.norm.has_bias) final_norm_bias_ = one_behind_the_other({checkpoint_.final_norm_bias()});
   // In use, the one being read, and what that is converted from.
   const auto n_bytes_streaming = 3 * n_bytes_of_largest_stage();
   const bool fits = !max_bytes || n_bytes_of_all_stages() <= *max_bytes;

@@ -27,7 +27,8 @@ class PackedWeights {
   // max_bytes: of weights in memory; all stay if absent, or if they fit. Reads and checks every weight once.
   // Throws CheckpointError, and ConfigError("max_weight_memory") if it is less than streaming needs.
   // `checkpoint`: on the CPU, of `dtype`. Matrices keep that type; norms and biases of a model of 16 bits
-  // become float32, which is what the engine adds and multiplies them in.
+  // become float32, which is what the engine adds and multiplies them in. NormShape::offset is added to the
+  // weights of norms.
   // products: with which the layers are multiplied; if absent, the fastest kind on this machine.
   PackedWeights(const Decoder& decoder, CheckpointWeights checkpoint, std::optional<std::int64_t> max_bytes,
                 std::optional<ProductKind> products = std::nullopt);
@@ -41,6 +42,7 @@ class PackedWeights {
 
   at::Tensor embed(std::span<const TokenId> ids) const { return checkpoint_.embedding_rows(ids); }
   const at::Tensor& final_norm() const { return final_norm_; }
+  const at::Tensor& final_norm_bias() const { return final_norm_bias_; }  // undefined if there is none
 
   // For one caller at a time, who lets go of a stage before asking for the next.
   std::shared_ptr<const FusedLayer> layer(std::int64_t index);
@@ -61,7 +63,7 @@ class PackedWeights {
   std::int64_t n_head_blocks_;
   at::ScalarType dtype_;
   ProductKind products_;
-  at::Tensor final_norm_;
+  at::Tensor final_norm_, final_norm_bias_;
   std::vector<StagePointer> resident_;  // empty if streaming
   std::int64_t read_ahead_index_ = -1;
   std::future<StagePointer> read_ahead_;  // last: it reads the members above

@@ -5,20 +5,33 @@
 #include <cstddef>
 #include <limits>
 
+#include "worker/model/activation.h"
+#include "worker/model/decoder.h"
+
 namespace kvcompare {
 
 // RMSNorm, arXiv 1910.07467. x, weight, out: [n]; out may be x.
 void rms_norm_row(const float* x, const float* weight, double eps, std::size_t n, float* out);
 void rms_norm_row(const double* x, const double* weight, double eps, std::size_t n, double* out);
 
+// LayerNorm, arXiv 1607.06450. bias: [n], or null.
+void layer_norm_row(const float* x, const float* weight, const float* bias, double eps, std::size_t n,
+                    float* out);
+void layer_norm_row(const double* x, const double* weight, const double* bias, double eps, std::size_t n,
+                    double* out);
+
 // RoPE of one head at one position, channel c paired with c + n_pairs. x, out: [2 * n_pairs], apart or the
 // same; cos, sin: [n_pairs].
 void rotate_row(const float* x, const float* cos, const float* sin, std::size_t n_pairs, float* out);
 void rotate_row(const double* x, const double* cos, const double* sin, std::size_t n_pairs, double* out);
 
-// out = silu(gate) * up; [n] each; out may be gate.
-void silu_mul_row(const float* gate, const float* up, std::size_t n, float* out);
-void silu_mul_row(const double* gate, const double* up, std::size_t n, double* out);
+// out = activation(x) * up, or activation(x) if up is null; [n] each; out may be x.
+struct RowGating {
+  Activation activation = Activation::kSilu;
+  XieluParameters xielu{};  // of Activation::kXielu
+};
+void gate_row(const RowGating& gating, const float* x, const float* up, std::size_t n, float* out);
+void gate_row(const RowGating& gating, const double* x, const double* up, std::size_t n, double* out);
 
 // Whether all n numbers are finite.
 bool all_finite(const float* x, std::size_t n);

@@ -9,6 +9,7 @@
 #include <ATen/TensorOperators.h>
 
 #include "worker/cpu/head_pass.h"
+#include "worker/model/logits.h"
 
 namespace kvcompare {
 
@@ -25,8 +26,12 @@ TiledBatch<T>::TiledBatch(PackedWeights& weights, const RotationTables& rotation
 template <class T>
 void TiledBatch<T>::add(UnitInFlight<T>& unit) {
   auto& embedded = embedded_[unit.sample.index];
-  unit.x = embedded.defined() ? embedded.clone()
-                              : weights_.embed(unit.sample.ids).to(c10::CppTypeToScalarType<T>::value);
+  if (embedded.defined()) {
+    unit.x = embedded.clone();
+  } else {
+    unit.x = weights_.embed(unit.sample.ids).to(c10::CppTypeToScalarType<T>::value);
+    if (decoder_.embedding_multiplier != 1) unit.x.mul_(embedding_multiplier_in(decoder_, weights_.dtype()));
+  }
   embedded = unit.x;
   units_.push_back(&unit);
 }

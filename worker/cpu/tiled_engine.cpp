@@ -58,9 +58,8 @@ class TiledEngine : public Engine {
     const c10::InferenceMode no_autograd;
     const auto start = Clock::now();
     Entered entered;
-    std::int64_t longest = 0;
-    for (const auto& task : tasks) longest = std::max(longest, std::ssize(task.sample->ids));
-    rotations_.reach(longest);
+    rotations_.forget_lengths();
+    for (const auto& task : tasks) rotations_.reach(std::ssize(task.sample->ids));
     TiledBatch<T> batch(weights_, rotations_, lanes_, team_, options_.observe_deaths);
     for (const auto& task : tasks) {
       try {

@@ -20,7 +20,7 @@ double LayerOperations::of(std::int64_t begin, std::int64_t end) const {
 }
 
 LayerOperations layer_operations(const Decoder& decoder, std::int64_t layer) {
-  return {.per_token = kPerWeight * as_double(n_layer_matrix_numbers(decoder, layer)),
+  return {.per_token = kPerWeight * as_double(n_multiplied_numbers(decoder, layer)),
           .per_pair = kPerChannel * as_double(decoder.layer(layer).heads.q_width())};
 }
 

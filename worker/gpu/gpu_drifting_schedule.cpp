@@ -32,7 +32,7 @@ class DriftingSchedule : public GpuSchedule {
         first_eviction_(on_device(plan_.first_eviction)),
         products_(model.feature_products) {
     const std::vector<std::int64_t> n(plan_.n.begin(), plan_.n.end());
-    for (const auto& rope : rotations_.ropes()) {
+    for (const auto& rope : rotations_.ropes(chunking.n_tokens)) {
       const auto means = rope.means(n, queries.n_future_positions);
       means_.push_back({means.cos.to(options_.device()), means.sin.to(options_.device())});
     }

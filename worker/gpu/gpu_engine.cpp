@@ -100,6 +100,7 @@ class GpuEngine : public Engine {
   std::vector<EngineOutcome> run_wave(std::span<const EngineTask> tasks, std::int64_t n_rows,
                                       BatchWork& work) {
     const auto start = std::chrono::steady_clock::now();
+    model_.rotations.forget_lengths();  // no unit is under way
     while (slots_.size() < tasks.size()) slots_.emplace_back(weights_.device());
     std::vector<Place> places(tasks.size());
     for (std::size_t u = 0; u < tasks.size(); ++u) {
@@ -115,7 +116,7 @@ class GpuEngine : public Engine {
       weights_.done_with(l, streams);
       under_way.queued(streams.back());
     }
-    for_each(places, [&](GpuUnit& unit) { unit.predict(weights_.final_norm(), weights_.lm_head()); });
+    for_each(places, [&](GpuUnit& unit) { unit.predict(weights_); });
     under_way.wait();
     for (auto& place : places) finish(place);
 

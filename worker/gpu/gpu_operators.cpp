@@ -7,6 +7,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/accumulate.h>
 
+#include "common/errors.h"
 #include "worker/gpu/kernels/decoder_kernels.h"
 #include "worker/model/with_type_of.h"
 
@@ -16,6 +17,20 @@ namespace {
 template <class T>
 const T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+GatingFunction function_of(Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+      return GatingFunction::kSilu;
+    case Activation::kSquaredRelu:
+      return GatingFunction::kSquaredRelu;
+    case Activation::kGeluTanh:
+      return GatingFunction::kGeluTanh;
+    case Activation::kXielu:
+      return GatingFunction::kXielu;
+  }
+  throw InvariantError("an activation is one of those listed");
 }
 
 // cuBLAS is asked for TF32, or not, call by call.
@@ -48,16 +63,23 @@ at::Tensor front_of(const at::Tensor& buffer, at::IntArrayRef sizes) {
   return buffer.narrow(0, 0, c10::multiply_integers(sizes)).view(sizes);
 }
 
-void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
-                  const at::Tensor& out) {
+void add_norm(const at::Tensor& x, const at::Tensor& delta, double multiplier, const NormWeights& norm,
+              const at::Tensor& out) {
+  if (!delta.defined() && !norm.weight.defined()) return;
   with_type_of(x, [&]<class T>(T) {
-    decoder_kernel(AddRmsNorm<T>{.x = x.mutable_data_ptr<T>(),
-                                 .delta = data_or_null<T>(delta),
-                                 .weight = weight.const_data_ptr<T>(),
-                                 .out = out.mutable_data_ptr<T>(),
-                                 .n_rows = x.size(0),
-                                 .d_model = x.size(1),
-                                 .epsilon = static_cast<float>(epsilon)},
+    decoder_kernel(AddNorm<T>{.x = x.mutable_data_ptr<T>(),
+                              .delta = data_or_null<T>(delta),
+                              .weight = data_or_null<T>(norm.weight),
+                              .bias = data_or_null<T>(norm.bias),
+                              .out = norm.weight.defined() ? out.mutable_data_ptr<T>() : nullptr,
+                              .n_rows = x.size(0),
+                              .d_model = x.size(1),
+                              .x_stride = x.stride(0),
+                              .out_stride = out.stride(0),
+                              .multiplier = static_cast<float>(multiplier),
+                              .epsilon = static_cast<float>(norm.shape.epsilon),
+                              .offset = static_cast<float>(norm.shape.offset),
+                              .is_centred = norm.shape.kind == NormShape::Kind::kLayer},
                    current_stream(x.device()));
   });
 }
@@ -76,17 +98,22 @@ void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tenso
                                   .n_heads = n_heads,
                                   .n_kv_heads = rotated.size(1) - n_heads,
                                   .d_head = rotated.size(2),
-                                  .epsilon = static_cast<float>(norms.epsilon)},
+                                  .epsilon = static_cast<float>(norms.shape.epsilon),
+                                  .offset = static_cast<float>(norms.shape.offset)},
                    current_stream(qkv.device()));
   });
 }
 
-void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out) {
+void apply_gating(const MlpShape& mlp, const at::Tensor& parameters, const at::Tensor& gate_up,
+                  const at::Tensor& out) {
   with_type_of(out, [&]<class T>(T) {
-    decoder_kernel(SiluMultiply<T>{.gate_up = gate_up.const_data_ptr<T>(),
-                                   .out = out.mutable_data_ptr<T>(),
-                                   .n_rows = out.size(0),
-                                   .d_ff = out.size(1)},
+    decoder_kernel(Gating<T>{.function = function_of(mlp.activation),
+                             .is_gated = mlp.is_gated,
+                             .gate_up = gate_up.const_data_ptr<T>(),
+                             .out = out.mutable_data_ptr<T>(),
+                             .n_rows = out.size(0),
+                             .d_ff = out.size(1),
+                             .parameters = data_or_null<T>(parameters)},
                    current_stream(out.device()));
   });
 }

@@ -9,6 +9,7 @@
 #include "presses/attention_scale.h"
 #include "worker/gpu/kernels/interval_attention_kernel.h"
 #include "worker/gpu/kernels/stream.h"
+#include "worker/model/decoder.h"
 
 namespace kvcompare {
 
@@ -17,12 +18,16 @@ gpu::Stream current_stream(const at::Device& device);
 // The first elements of a buffer of one dimension, as a tensor of these sizes.
 at::Tensor front_of(const at::Tensor& buffer, at::IntArrayRef sizes);
 
-// x += delta; out = RMSNorm(x) * weight.
-//   x, out : [n_rows, d_model]
-//   delta  : [n_rows, d_model], or undefined
-//   weight : [d_model]
-void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, double epsilon,
-                  const at::Tensor& out);
+// x += multiplier * delta; out = the norm of x. Without a weight nothing is normed and out is not touched.
+//   x, out       : [n_rows, d_model], rows may lie apart; out may be x
+//   delta        : [n_rows, d_model], or undefined
+//   weight, bias : [d_model], or undefined
+struct NormWeights {
+  const NormShape& shape;
+  at::Tensor weight, bias{};
+};
+void add_norm(const at::Tensor& x, const at::Tensor& delta, double multiplier, const NormWeights& norm,
+              const at::Tensor& out);
 
 // Norms the heads of q and k in place where the model has such norms, and rotates them into `rotated`.
 //   qkv            : [n_tokens, (n_heads + 2 n_kv_heads) d_head]
@@ -30,14 +35,17 @@ void add_rms_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor
 //   cos, sin       : [>= n_tokens, d_head / 2], float32
 //   rotated        : [n_tokens, n_heads + n_kv_heads, d_head]
 struct HeadNorms {
+  const NormShape& shape;
   at::Tensor q_norm, k_norm;
-  double epsilon;
 };
 void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tensor& cos, const at::Tensor& sin,
                   std::int64_t n_heads, const at::Tensor& rotated);
 
-// gate_up : [n_rows, 2 d_ff]; out : [n_rows, d_ff]
-void silu_multiply(const at::Tensor& gate_up, const at::Tensor& out);
+// out = activation(gate) * up, or activation(up) without a gate.
+//   gate_up    : [n_rows, 2 d_ff], or [n_rows, d_ff]; out : [n_rows, d_ff]
+//   parameters : FusedLayer::activation
+void apply_gating(const MlpShape& mlp, const at::Tensor& parameters, const at::Tensor& gate_up,
+                  const at::Tensor& out);
 
 // logits : [n_rows, vocab]; targets : [n_rows], int64; nll : [n_rows], float32; top1 : [n_rows], int32
 void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& nll,

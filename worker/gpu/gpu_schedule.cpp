@@ -59,7 +59,7 @@ LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) co
           .layer = layer.layer,
           .sample = sample,
           .first_position = 0,
-          .rule = rotations_.rule(shape_of(layer))};
+          .rule = rotations_.rule(shape_of(layer), chunking_.n_tokens)};
 }
 
 gpu::Stream GpuSchedule::stream() const { return current_stream(options_.device()); }

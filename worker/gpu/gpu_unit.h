@@ -13,6 +13,7 @@
 #include "worker/gpu/gpu_operators.h"
 #include "worker/gpu/gpu_schedule.h"
 #include "worker/gpu/gpu_unit_buffers.h"
+#include "worker/gpu/gpu_weights.h"
 #include "worker/model/fused_layer.h"
 
 namespace kvcompare {
@@ -29,7 +30,7 @@ class GpuUnit {
   // norm adds.
   void pass_layer(LayerIndex index, const FusedLayer& w);
 
-  void predict(const at::Tensor& final_norm, const at::Tensor& lm_head);
+  void predict(const GpuWeights& weights);
 
   // When all that was queued is done.
   EngineResult result(const DeathObserver& observe_deaths);
@@ -39,11 +40,18 @@ class GpuUnit {
   at::Tensor until() const;
   at::Tensor until_in(const LayerShape& layer) const;  // the query at which a key dies or leaves the window
 
+  at::Tensor add_and_norm(const at::Tensor& delta, const NormWeights& norm) const;
+  void norm_in_place(const NormWeights& norm, const at::Tensor& x) const;
+  void norm_all_heads(const LayerShape& shape, const FusedLayer& w, const at::Tensor& qkv) const;
+  void pass_experts(const MlpShape& mlp, const FusedLayer& w, const at::Tensor& hidden) const;
+  void pass_mlp(const MlpShape& mlp, const FusedLayer& w, const at::Tensor& hidden) const;
+
   TokenDistributions tokens() const;
 
   const EngineTask& task_;
   const Sample& sample_;
   const Decoder& decoder_;
+  const NormShape& norm_;
   const RotationTables& rotations_;
   const HeadShape& heads_;
   const MatrixInstruction instruction_;
@@ -53,6 +61,7 @@ class GpuUnit {
   KeyLedger ledger_;
   std::unique_ptr<GpuSchedule> schedule_;
   const GpuUnitBuffers& b_;
+  double multiplier_ = 1;  // with which `delta` is added to the residual stream
 };
 
 }  // namespace kvcompare

@@ -25,6 +25,10 @@ BufferTable<GpuUnitBuffers> device_buffers(const Decoder& decoder, const GpuUnit
       {"gated", &Unit::gated, {sizes.n_rows * widest_mlp(decoder)}, type},
       {kDeaths, &Unit::deaths, {n_keys}, at::kInt},
       {kDeaths, &Unit::until, {n_keys}, at::kInt}};
+  if (const auto n_experts = most_experts(decoder); n_experts > 0) {
+    table.push_back({"rows of experts", &Unit::router, {sizes.n_rows * n_experts}, type});
+    table.push_back({"rows of experts", &Unit::expert_rows, {sizes.n_rows * d_model}, type});
+  }
   if (has_windows(decoder)) table.push_back({kDeaths, &Unit::until_in_window, {n_keys}, at::kInt});
   table.push_back({kTokens, &Unit::ids, {n}, at::kLong});
   table.push_back({kTokens, &Unit::scores, {4, n}, at::kFloat});

@@ -18,6 +18,8 @@ struct GpuUnitBuffers {
   at::Tensor reference;         // [n_tokens, d_model], last hidden states of the baseline
   at::Tensor wide;              // [n_wide_elements]: gate and up of some rows, or logits of fewer, twice
   at::Tensor gated;             // [n_rows, d_ff] elements
+  at::Tensor router;            // [n_rows, n_experts] elements, where layers have experts; else undefined
+  at::Tensor expert_rows;       // [n_rows, d_model] elements, likewise
   at::Tensor deaths, until;     // [n_kv_heads * n_tokens], int32
   at::Tensor until_in_window;   // likewise, where a layer has a window; else undefined
   at::Tensor ids;               // [n_tokens], int64

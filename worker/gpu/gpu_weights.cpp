@@ -46,7 +46,10 @@ void load_layer(WeightLoader& loader, const Decoder& decoder, std::int64_t index
   for (const auto& tensor : layer_tensors(decoder, index)) {
     std::int64_t row = 0;
     for (const auto& stored : tensor.parts) {
-      loader.load(layer_prefix(index) + stored.name, (layer.*tensor.member).narrow(0, row, stored.n_rows()));
+      const auto rows = (layer.*tensor.member).narrow(0, row, stored.n_rows());
+      loader.load(layer_prefix(index) + stored.name, rows,
+                  stored.first_row * (stored.n_numbers() / stored.n_rows()));
+      if (!stored.channels.empty()) rows.copy_(in_order(stored, rows));
       row += stored.n_rows();
     }
   }
@@ -111,6 +114,10 @@ GpuWeights::GpuWeights(const std::filesystem::path& folder, const Decoder& decod
   }
   final_norm_ = at::empty({decoder.hidden_size}, on_device);
   loader.load(kFinalNormName, final_norm_);
+  if (decoder.norm.has_bias) {
+    final_norm_bias_ = at::empty_like(final_norm_);
+    loader.load(kFinalNormBiasName, final_norm_bias_);
+  }
   lm_head_ = decoder.has_tied_head ? embedding_ : at::empty_like(embedding_);
   if (!decoder.has_tied_head) loader.load(kLmHeadName, lm_head_);
   loader.finish();

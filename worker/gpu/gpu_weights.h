@@ -45,9 +45,10 @@ class GpuWeights {
   // same numbers.
   const std::string& hash() const { return hash_; }
 
-  const at::Tensor& embedding() const { return embedding_; }    // [vocab, d_model]
-  const at::Tensor& final_norm() const { return final_norm_; }  // [d_model]
-  const at::Tensor& lm_head() const { return lm_head_; }        // [vocab, d_model]; the embedding if tied
+  const at::Tensor& embedding() const { return embedding_; }              // [vocab, d_model]
+  const at::Tensor& final_norm() const { return final_norm_; }            // [d_model]
+  const at::Tensor& final_norm_bias() const { return final_norm_bias_; }  // [d_model], or undefined
+  const at::Tensor& lm_head() const { return lm_head_; }  // [vocab, d_model]; the embedding if tied
 
   // The layer, for work that is queued on these streams until done_with(). Begins to copy the one behind it
   // (the first behind the last), so the caller is done with the layer before this one.
@@ -72,7 +73,7 @@ class GpuWeights {
   Slot& filled(std::int64_t index);
 
   Decoder decoder_;
-  at::Tensor embedding_, final_norm_, lm_head_;
+  at::Tensor embedding_, final_norm_, final_norm_bias_, lm_head_;
   std::vector<FusedLayer> layers_;                       // if all are on the device
   std::vector<Slot> slots_;                              // two, if layers are streamed
   std::vector<std::vector<at::Tensor>> layers_of_host_;  // of each: Slot::numbers in pieces, pinned

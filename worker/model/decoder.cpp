@@ -33,6 +33,12 @@ std::int64_t widest_mlp(const Decoder& decoder) {
   return width;
 }
 
+std::int64_t most_experts(const Decoder& decoder) {
+  std::int64_t most = 0;
+  for (const auto& layer : decoder.layers) most = std::max(most, layer.mlp.experts.n);
+  return most;
+}
+
 bool has_windows(const Decoder& decoder) {
   return std::ranges::any_of(decoder.layers, [](const auto& layer) { return layer.window.has_value(); });
 }

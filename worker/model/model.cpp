@@ -7,14 +7,19 @@
 #include <ATen/OpMathType.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/index.h>
+#include <ATen/ops/index_add.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/nonzero.h>
 #include <ATen/ops/rsqrt.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
 
-#include "worker/model/ropes.h"
+#include "worker/model/activation.h"
+#include "worker/model/logits.h"
+#include "worker/model/routing.h"
 
 namespace kvcompare {
 namespace {
@@ -31,57 +36,100 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t head_dim) {
 }  // namespace
 
 Model::Model(Decoder decoder, ModelWeights weights)
-    : decoder_(std::move(decoder)),
-      weights_(std::move(weights)),
-      ropes_(ropes_of(decoder_, weights_.embedding.device())) {}
+    : decoder_(std::move(decoder)), weights_(std::move(weights)), ropes_(weights_.embedding.device()) {}
 
-AttentionRule Model::rule(LayerIndex index) const { return rule_of(decoder_.layer(index.value), ropes_); }
+AttentionRule Model::rule(LayerIndex index, std::int64_t n_tokens) const {
+  return rule_of(decoder_.layer(index.value), ropes_.of(decoder_, n_tokens));
+}
 
 at::Tensor Model::embed(std::span<const TokenId> ids) const {
   const auto index =
       at::from_blob(const_cast<TokenId*>(ids.data()), {static_cast<std::int64_t>(ids.size())}, at::kLong);
-  return weights_.embedding.index_select(0, index.to(weights_.embedding.device()));
+  const auto rows = weights_.embedding.index_select(0, index.to(weights_.embedding.device()));
+  if (decoder_.embedding_multiplier == 1) return rows;
+  return rows * embedding_multiplier_in(decoder_, rows.scalar_type());
 }
 
-// RMSNorm (arXiv 1910.07467), in float32 at least.
-at::Tensor Model::norm(const at::Tensor& x, const at::Tensor& weight) const {
-  const auto wide = x.to(at::toOpMathType(x.scalar_type()));
-  const auto scale = (wide.square().mean(-1, /*keepdim=*/true) + decoder_.rms_norm_eps).rsqrt();
-  return (wide * scale).to(x.scalar_type()) * weight;
+// RMSNorm, in float32 at least.
+at::Tensor Model::head_norm(const at::Tensor& x, const at::Tensor& weight) const {
+  if (!weight.defined()) return x;
+  const auto type = x.scalar_type(), wide_type = at::toOpMathType(type);
+  const auto wide = x.to(wide_type);
+  const auto scale = (wide.square().mean(-1, /*keepdim=*/true) + decoder_.norm.epsilon).rsqrt();
+  if (decoder_.norm.offset == 0) return (wide * scale).to(type) * weight;
+  return (wide * scale * (weight.to(wide_type) + decoder_.norm.offset)).to(type);
 }
 
-LayerView Model::project(LayerIndex index, SampleIndex sample, std::int64_t first_position,
-                         const at::Tensor& x) const {
+at::Tensor Model::norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) const {
+  if (decoder_.norm.kind == NormShape::Kind::kRms || !weight.defined()) return head_norm(x, weight);
+  const auto wide_type = at::toOpMathType(x.scalar_type());
+  const auto wide = x.to(wide_type);
+  const auto centred = wide - wide.mean(-1, /*keepdim=*/true);
+  const auto scale = (centred.square().mean(-1, /*keepdim=*/true) + decoder_.norm.epsilon).rsqrt();
+  const auto normed = centred * scale * (weight.to(wide_type) + decoder_.norm.offset);
+  return (bias.defined() ? normed + bias.to(wide_type) : normed).to(x.scalar_type());
+}
+
+LayerView Model::project(LayerIndex index, const PartOfSample& part, const at::Tensor& x) const {
   const auto& w = layer(index);
   const auto& shape = decoder_.layer(index.value);
   LayerView view;
-  view.rule = rule(index);
+  view.rule = rule(index, part.n_sample_tokens);
   view.layer = index;
-  view.sample = sample;
-  view.first_position = first_position;
+  view.sample = part.sample;
+  view.first_position = part.first_position;
   view.n_kv_heads = shape.heads.n_kv_heads;
   view.n_tokens = x.size(0);
   view.device = x.device();
-  view.hidden = norm(x, w.input_norm);
-  view.raw_q = split_heads(linear(view.hidden, w.q, w.q_bias), shape.heads.head_dim);
-  view.raw_k = split_heads(linear(view.hidden, w.k, w.k_bias), shape.heads.head_dim);
+  view.hidden = norm(x, w.input_norm, w.input_norm_bias);
+  const auto heads_of = [&](const at::Tensor& rows, const at::Tensor& norm_weight) {
+    const auto d = shape.heads.head_dim;
+    if (shape.qk_norm == QkNorm::kOfAllHeads) return split_heads(head_norm(rows, norm_weight), d);
+    return head_norm(split_heads(rows, d), norm_weight);
+  };
+  view.raw_q = heads_of(linear(view.hidden, w.q, w.q_bias), w.q_norm);
+  view.raw_k = heads_of(linear(view.hidden, w.k, w.k_bias), w.k_norm);
   view.v = split_heads(linear(view.hidden, w.v, w.v_bias), shape.heads.head_dim);
-  if (shape.has_qk_norm) {
-    view.raw_q = norm(view.raw_q, w.q_norm);
-    view.raw_k = norm(view.raw_k, w.k_norm);
-  }
-  const auto rotation = view.rule.rope->at(first_position, x.size(0));
+  const auto rotation = view.rule.rope->at(part.first_position, x.size(0));
   view.q = rotate(view.raw_q, rotation);
   view.k = rotate(view.raw_k, rotation);
   return view;
 }
 
+at::Tensor Model::experts(const LayerShape& shape, const LayerWeights& w, const at::Tensor& x) const {
+  const auto routing = route(shape.mlp.experts, at::linear(x, w.router));
+  auto sum = at::zeros_like(x);
+  for (std::int64_t e = 0; e < shape.mlp.experts.n; ++e) {
+    const auto places = routing.experts.eq(e).nonzero();  // [n, 2]: token, and which choice of the token
+    if (places.size(0) == 0) continue;
+    const auto token = places.select(1, 0);
+    const auto weight = routing.weights.index({token, places.select(1, 1)}).unsqueeze(1);
+    const auto rows = x.index_select(0, token);
+    const auto gated =
+        activate(shape.mlp.activation, w, at::linear(rows, w.gate[e])) * at::linear(rows, w.up[e]);
+    sum.index_add_(0, token, (at::linear(gated, w.down[e]) * weight).to(x.scalar_type()));
+  }
+  return sum;
+}
+
+at::Tensor Model::mlp(const LayerShape& shape, const LayerWeights& w, const at::Tensor& x) const {
+  if (shape.mlp.has_experts()) return experts(shape, w, x);
+  const auto up = linear(x, w.up, w.up_bias);
+  const auto act = [&](const at::Tensor& y) { return activate(shape.mlp.activation, w, y); };
+  const auto gated = shape.mlp.is_gated ? act(linear(x, w.gate, w.gate_bias)) * up : act(up);
+  return linear(gated, w.down, w.down_bias);
+}
+
 at::Tensor Model::finish_layer(LayerIndex index, const at::Tensor& x, const at::Tensor& heads) const {
   const auto& w = layer(index);
-  const auto attended = x + linear(heads.transpose(0, 1).flatten(1), w.o, w.o_bias);
-  const auto hidden = norm(attended, w.post_attention_norm);
-  const auto gated = at::silu(linear(hidden, w.gate, w.gate_bias)) * linear(hidden, w.up, w.up_bias);
-  return attended + linear(gated, w.down, w.down_bias);
+  const auto& shape = decoder_.layer(index.value);
+  const auto onto = [&](const at::Tensor& stream, const at::Tensor& delta) {
+    return shape.residual_multiplier == 1 ? stream + delta : stream + delta * shape.residual_multiplier;
+  };
+  const auto attention = linear(heads.transpose(0, 1).flatten(1), w.o, w.o_bias);
+  const auto attended = onto(x, norm(attention, w.attention_norm, w.attention_norm_bias));
+  const auto hidden = norm(attended, w.mlp_input_norm, w.mlp_input_norm_bias);
+  return onto(attended, norm(mlp(shape, w, hidden), w.mlp_norm, w.mlp_norm_bias));
 }
 
 at::Tensor Model::value_norms(LayerIndex index, const at::Tensor& v) const {
@@ -97,10 +145,14 @@ at::Tensor Model::value_norms(LayerIndex index, const at::Tensor& v) const {
   return at::stack(norms);
 }
 
-at::Tensor Model::last_hidden(const at::Tensor& x) const { return norm(x, weights_.final_norm); }
+at::Tensor Model::last_hidden(const at::Tensor& x) const {
+  return norm(x, weights_.final_norm, weights_.final_norm_bias);
+}
 
 at::Tensor Model::logits(const at::Tensor& last_hidden) const {
-  return at::linear(last_hidden, weights_.lm_head);
+  auto logits = at::linear(last_hidden, weights_.lm_head);
+  finish_logits(decoder_.logits, logits);
+  return logits;
 }
 
 }  // namespace kvcompare

@@ -1,6 +1,8 @@
 // The rotary embeddings of a decoder.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -11,10 +13,25 @@
 
 namespace kvcompare {
 
-// In the order of Decoder::ropes, with frequencies on the device.
-std::vector<Rope> ropes_of(const Decoder& decoder, const c10::Device& device = at::kCPU);
+// For samples of a length: in the order of Decoder::ropes, with frequencies on the device.
+std::vector<Rope> ropes_of(const Decoder& decoder, std::int64_t n_tokens,
+                           const c10::Device& device = at::kCPU);
+
+// Which length the frequencies of the decoder depend on, see length_of_rope().
+std::int64_t length_of_ropes(const Decoder& decoder, std::int64_t n_tokens);
 
 // ropes: of the decoder, which outlive the rule.
 AttentionRule rule_of(const LayerShape& layer, std::span<const Rope> ropes);
+
+// Those of every length that was asked for; they live as long as this object.
+class RopesByLength {
+ public:
+  explicit RopesByLength(const c10::Device& device) : device_(device) {}
+  std::span<const Rope> of(const Decoder& decoder, std::int64_t n_tokens);
+
+ private:
+  c10::Device device_;
+  std::map<std::int64_t, std::vector<Rope>> ropes_;  // by length_of_ropes()
+};
 
 }  // namespace kvcompare

@@ -1,18 +1,33 @@
 #include "worker/model/rotation_tables.h"
 
+#include "common/errors.h"
+
 namespace kvcompare {
 
 RotationTables::RotationTables(const Decoder& decoder, at::ScalarType type, const c10::Device& device)
-    : type_(type), device_(device), ropes_(ropes_of(decoder)), tables_(ropes_.size()) {}
+    : decoder_(decoder), type_(type), device_(device) {}
 
-void RotationTables::reach(std::int64_t n_positions) {
-  if (n_positions <= n_positions_) return;
+void RotationTables::reach(std::int64_t n_tokens) {
+  auto& tables = tables_[length_of_ropes(decoder_, n_tokens)];
+  if (n_tokens <= tables.n_positions) return;
+  if (tables.ropes.empty()) tables.ropes = ropes_of(decoder_, n_tokens);
   const auto converted = [&](const at::Tensor& x) { return x.to(type_).to(device_); };
-  for (std::size_t r = 0; r < ropes_.size(); ++r) {
-    const auto rotation = ropes_[r].at(0, n_positions);
-    tables_[r] = {converted(rotation.cos), converted(rotation.sin)};
+  tables.rotations.resize(tables.ropes.size());
+  for (std::size_t r = 0; r < tables.ropes.size(); ++r) {
+    const auto rotation = tables.ropes[r].at(0, n_tokens);
+    tables.rotations[r] = {converted(rotation.cos), converted(rotation.sin)};
   }
-  n_positions_ = n_positions;
+  tables.n_positions = n_tokens;
+}
+
+void RotationTables::forget_lengths() {
+  std::erase_if(tables_, [](const auto& entry) { return entry.first != 0; });
+}
+
+const RotationTables::Tables& RotationTables::tables(std::int64_t n_tokens) const {
+  const auto found = tables_.find(length_of_ropes(decoder_, n_tokens));
+  require(found != tables_.end(), "the tables of a sample's length are made before they are read");
+  return found->second;
 }
 
 }  // namespace kvcompare

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -15,26 +16,41 @@ namespace kvcompare {
 class RotationTables {
  public:
   //   type, device : of the tables. Angles are float64 before they are converted.
+  //   decoder      : outlives the tables
   RotationTables(const Decoder& decoder, at::ScalarType type, const c10::Device& device = at::kCPU);
 
-  // Makes the tables as long as that, on the current stream of the device.
-  void reach(std::int64_t n_positions);
+  // Makes the tables of a sample of that many tokens, on the current stream of the device. Samples share
+  // tables unless frequencies depend on their lengths.
+  void reach(std::int64_t n_tokens);
 
-  // [n, d_head / 2], where n is at least what reach() was asked for.
-  const Rotation& of(const LayerShape& layer) const { return tables_[layer.rope]; }
+  // Drops tables that samples of one length alone use. No engine reads tables while this is called.
+  void forget_lengths();
 
-  // Of the decoder, in its order, on the CPU.
-  std::span<const Rope> ropes() const { return ropes_; }
+  // Of a sample whose length was reached: [n, d_head / 2], where n is at least n_tokens.
+  const Rotation& of(const LayerShape& layer, std::int64_t n_tokens) const {
+    return tables(n_tokens).rotations[layer.rope];
+  }
+
+  // Of a sample whose length was reached: of the decoder, in its order, on the CPU.
+  std::span<const Rope> ropes(std::int64_t n_tokens) const { return tables(n_tokens).ropes; }
 
   // Its rope is on the CPU, and lives as long as this object.
-  AttentionRule rule(const LayerShape& layer) const { return rule_of(layer, ropes_); }
+  AttentionRule rule(const LayerShape& layer, std::int64_t n_tokens) const {
+    return rule_of(layer, ropes(n_tokens));
+  }
 
  private:
+  struct Tables {
+    std::vector<Rope> ropes{};
+    std::vector<Rotation> rotations{};
+    std::int64_t n_positions = 0;
+  };
+  const Tables& tables(std::int64_t n_tokens) const;
+
+  const Decoder& decoder_;
   const at::ScalarType type_;
   const c10::Device device_;
-  const std::vector<Rope> ropes_;
-  std::vector<Rotation> tables_;
-  std::int64_t n_positions_ = 0;
+  std::map<std::int64_t, Tables> tables_;  // by length_of_ropes()
 };
 
 }  // namespace kvcompare

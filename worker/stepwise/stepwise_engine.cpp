@@ -66,7 +66,9 @@ class StepwiseRun {
     auto x = model_.embed(ids(begin, end));
     for (std::size_t l = 0; l < caches_.size(); ++l) {
       const LayerIndex layer(static_cast<std::int64_t>(l));
-      const auto view = model_.project(layer, sample_.index, begin, x);
+      const auto view = model_.project(
+          layer, {.sample = sample_.index, .first_position = begin, .n_sample_tokens = chunking_.n_tokens},
+          x);
       count_attended(caches_[l], begin, end);
       count_evidence(caches_[l], begin, end);
       x = model_.finish_layer(layer, x, caches_[l].attend(view));

@@ -98,8 +98,9 @@ std::vector<LayerTargets> kvzip_targets(const Model& model, const RepeatedPrompt
   const auto& decoder = model.decoder();
   std::vector<LayerTargets> targets;
   auto x = model.embed(prompt.ids);
+  const PartOfSample whole{.sample = prompt.sample, .n_sample_tokens = std::ssize(prompt.ids)};
   for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
-    const auto view = model.project(LayerIndex(l), prompt.sample, 0, x);
+    const auto view = model.project(LayerIndex(l), whole, x);
     targets.push_back(targets_of(model, view, prompt));
     if (l + 1 < decoder.n_layers())
       x = model.finish_layer(LayerIndex(l), x, attention(view, decoder.layer(l).heads.group()));

@@ -45,7 +45,7 @@ WeightLoader::WeightLoader(const CheckpointFiles& files, const at::Device& devic
         at::empty({slice_bytes}, at::TensorOptions().dtype(at::kByte).pinned_memory(!device.is_cpu())));
 }
 
-void WeightLoader::load(const std::string& name, const at::Tensor& target) {
+void WeightLoader::load(const std::string& name, const at::Tensor& target, std::int64_t first_number) {
   const auto* file = files_.find(name);
   require(file != nullptr && target.is_contiguous(), "weights are loaded that were not looked for");
   const c10::StreamGuard guard(stream_);
@@ -56,7 +56,8 @@ void WeightLoader::load(const std::string& name, const at::Tensor& target) {
   const auto flat = target.view({-1});
   loaded_.push_back({name, target.scalar_type(), at::ones({}, target.options().dtype(at::kBool)), {}});
   for (std::int64_t first = 0; first < flat.numel(); first += n_in_slice)
-    load_slice(*file, *entry, first, flat.narrow(0, first, std::min(n_in_slice, flat.numel() - first)));
+    load_slice(*file, *entry, first_number + first,
+               flat.narrow(0, first, std::min(n_in_slice, flat.numel() - first)));
   loaded_.back().checksum = weight_checksum(flat);
 }
 

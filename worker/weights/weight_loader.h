@@ -33,7 +33,8 @@ class WeightLoader {
   // Collective if there is a broadcast. Queues the loading of a tensor into `target`, which must be
   // contiguous, on the device, and of the dtype of the computation. The host waits for earlier slices, not
   // for this one. Throws CheckpointError if the file cannot be read.
-  void load(const std::string& name, const at::Tensor& target);
+  //   first : index of the tensor's number with which the target begins
+  void load(const std::string& name, const at::Tensor& target, std::int64_t first = 0);
 
   // Waits for everything that was queued. Throws CheckpointError naming file and tensor if a tensor holds a
   // NaN or infinity, whether stored in the file or made by the conversion.
@@ -51,7 +52,7 @@ class WeightLoader {
     at::Tensor checksum;   // [2], int64; on the device until finish()
   };
 
-  //   first : index of the tensor's number that goes to the beginning of the target
+  //   first : index of the tensor's number with which the target begins
   void load_slice(const SafetensorsFile& file, const SafetensorsEntry& entry, std::int64_t first,
                   const at::Tensor& target);
   void read(const SafetensorsFile& file, const SafetensorsEntry& entry, std::int64_t first,

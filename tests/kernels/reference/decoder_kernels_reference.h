@@ -7,11 +7,11 @@
 namespace kvcompare {
 
 template <class T>
-void decoder_kernel_reference(const AddRmsNorm<T>& task);
+void decoder_kernel_reference(const AddNorm<T>& task);
 template <class T>
 void decoder_kernel_reference(const RotateHeads<T>& task);
 template <class T>
-void decoder_kernel_reference(const SiluMultiply<T>& task);
+void decoder_kernel_reference(const Gating<T>& task);
 template <class T>
 void decoder_kernel_reference(const CrossEntropy<T>& task);
 template <class T>

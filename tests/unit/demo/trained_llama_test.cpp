@@ -11,7 +11,7 @@
 #include "demo/training.h"
 #include "tests/support/attention_by_libtorch.h"
 #include "tests/support/temporary_folder.h"
-#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
 #include "worker/model/cross_entropy.h"
 #include "worker/model/model.h"
@@ -32,11 +32,12 @@ const LlamaShape kSmall{.vocab_size = 60,
 
 // NLL of the exported checkpoint, by the code that kvcompare evaluates models with.
 std::vector<double> evaluated(const std::filesystem::path& folder, std::vector<TokenId> ids) {
-  const auto decoder = decoder_of(read_model_config(folder / "config.json"));
+  const auto decoder = read_model_config(folder / "config.json").decoder;
   const Model model(decoder, load_weights(folder, decoder, at::kFloat, at::kCPU));
   auto x = model.embed(ids);
   for (std::int64_t l = 0; l < decoder.n_layers(); ++l) {
-    const auto view = model.project(LayerIndex(l), SampleIndex(0), 0, x);
+    const auto view =
+        model.project(LayerIndex(l), {.sample = SampleIndex(0), .n_sample_tokens = x.size(0)}, x);
     const auto never = at::full({heads_of(decoder).n_kv_heads, x.size(0)}, x.size(0), at::kInt);
     x = model.finish_layer(LayerIndex(l), x, interval_attention(view.q, view.k, view.v, never));
   }

@@ -17,39 +17,58 @@ struct alignas(sizeof(T) * n) Pack {
 
 KVCOMPARE_DEVICE float* parts_in_shared_memory() { return reinterpret_cast<float*>(gpu::shared_memory()); }
 
-// One block a row; n: elements that a thread takes at once, divides d_model.
+// One block a row; n: elements that a thread takes at once, divides d_model and strides.
 template <class T, int n>
-KVCOMPARE_KERNEL void add_rms_norm(AddRmsNorm<T> task) {
+KVCOMPARE_KERNEL void add_norm(AddNorm<T> task) {
   using Elements = Pack<T, n>;
   const auto row = static_cast<std::int64_t>(gpu::block_x());
   const auto d = static_cast<int>(task.d_model / n);
-  auto* x = reinterpret_cast<Elements*>(task.x + row * task.d_model);
-  float squares = 0;
+  auto* x = reinterpret_cast<Elements*>(task.x + row * task.x_stride);
+  float squares = 0, sum = 0;
   for (int c = gpu::thread(); c < d; c += gpu::n_threads()) {
     auto elements = x[c];
     if (task.delta) {
       const auto delta = reinterpret_cast<const Elements*>(task.delta + row * task.d_model)[c];
       for (int i = 0; i < n; ++i)
-        elements.values[i] =
-            static_cast<T>(static_cast<float>(elements.values[i]) + static_cast<float>(delta.values[i]));
+        elements.values[i] = static_cast<T>(fmaf(task.multiplier, static_cast<float>(delta.values[i]),
+                                                 static_cast<float>(elements.values[i])));
       x[c] = elements;
     }
     for (int i = 0; i < n; ++i) {
       const auto value = static_cast<float>(elements.values[i]);
       squares += value * value;
+      sum += value;
     }
   }
   if (!task.out) return;
-  const float mean = over_block(squares, Sum(), parts_in_shared_memory()) / static_cast<float>(task.d_model);
-  const float scale = 1 / sqrtf(mean + task.epsilon);
+  const auto of_row = [&](float part) {
+    return over_block(part, Sum(), parts_in_shared_memory()) / static_cast<float>(task.d_model);
+  };
+  float mean = 0;
+  if (task.is_centred) {  // a second pass: the difference of two large squares would lose digits
+    mean = of_row(sum);
+    squares = 0;
+    for (int c = gpu::thread(); c < d; c += gpu::n_threads()) {
+      const auto elements = x[c];
+      for (int i = 0; i < n; ++i) {
+        const float value = static_cast<float>(elements.values[i]) - mean;
+        squares += value * value;
+      }
+    }
+  }
+  const float scale = 1 / sqrtf(of_row(squares) + task.epsilon);
+  const bool rounds_twice = task.offset == 0 && !task.is_centred;
   for (int c = gpu::thread(); c < d; c += gpu::n_threads()) {
     auto elements = x[c];
     const auto weight = reinterpret_cast<const Elements*>(task.weight)[c];
     for (int i = 0; i < n; ++i) {
-      const auto normed = static_cast<T>(static_cast<float>(elements.values[i]) * scale);
-      elements.values[i] = static_cast<T>(static_cast<float>(normed) * static_cast<float>(weight.values[i]));
+      const float normed = (static_cast<float>(elements.values[i]) - mean) * scale;
+      const float weighted = (rounds_twice ? static_cast<float>(static_cast<T>(normed)) : normed) *
+                             (task.offset + static_cast<float>(weight.values[i]));
+      const float bias = task.bias ? static_cast<float>(task.bias[static_cast<std::int64_t>(c) * n + i]) : 0;
+      elements.values[i] = static_cast<T>(weighted + bias);
     }
-    reinterpret_cast<Elements*>(task.out + row * task.d_model)[c] = elements;
+    reinterpret_cast<Elements*>(task.out + row * task.out_stride)[c] = elements;
   }
 }
 
@@ -69,8 +88,9 @@ KVCOMPARE_KERNEL void rotate_heads(RotateHeads<T> task) {
     squares = over_warp(squares, Sum());
     const float scale = 1 / sqrtf(squares / static_cast<float>(task.d_head) + task.epsilon);
     for (int c = gpu::lane(); c < 2 * half; c += 32) {
-      const auto normed = static_cast<T>(static_cast<float>(x[c]) * scale);
-      x[c] = static_cast<T>(static_cast<float>(normed) * static_cast<float>(weight[c]));
+      const float normed = static_cast<float>(x[c]) * scale;
+      const float once = task.offset == 0 ? static_cast<float>(static_cast<T>(normed)) : normed;
+      x[c] = static_cast<T>(once * (task.offset + static_cast<float>(weight[c])));
     }
     gpu::sync_warp();
   }
@@ -83,21 +103,55 @@ KVCOMPARE_KERNEL void rotate_heads(RotateHeads<T> task) {
   }
 }
 
+struct Silu {
+  template <class T>
+  KVCOMPARE_DEVICE explicit Silu(const T*) {}
+  KVCOMPARE_DEVICE float operator()(float x) const { return x / (1 + expf(-x)); }
+};
+struct SquaredRelu {
+  template <class T>
+  KVCOMPARE_DEVICE explicit SquaredRelu(const T*) {}
+  KVCOMPARE_DEVICE float operator()(float x) const { return x > 0 ? x * x : x == x ? 0 : x; }
+};
+struct GeluTanh {
+  template <class T>
+  KVCOMPARE_DEVICE explicit GeluTanh(const T*) {}
+  KVCOMPARE_DEVICE float operator()(float x) const {
+    return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+  }
+};
+KVCOMPARE_DEVICE float softplus(float x) { return x > 20 ? x : log1pf(expf(x)); }
+
+struct Xielu {
+  float alpha_p, alpha_n, beta, epsilon;
+  template <class T>
+  KVCOMPARE_DEVICE explicit Xielu(const T* p)
+      : alpha_p(softplus(static_cast<float>(p[0]))),
+        alpha_n(static_cast<float>(p[2]) + softplus(static_cast<float>(p[1]))),
+        beta(static_cast<float>(p[2])),
+        epsilon(static_cast<float>(p[3])) {}
+  KVCOMPARE_DEVICE float operator()(float x) const {
+    return x > 0 ? alpha_p * x * x + beta * x : (expm1f(fminf(x, epsilon)) - x) * alpha_n + beta * x;
+  }
+};
+
 // Blocks of a row lie along y; n divides d_ff.
-template <class T, int n>
-KVCOMPARE_KERNEL void silu_multiply(SiluMultiply<T> task) {
+template <class Function, class T, int n>
+KVCOMPARE_KERNEL void apply_gating(Gating<T> task) {
   using Elements = Pack<T, n>;
   const auto row = static_cast<std::int64_t>(gpu::block_x());
   const auto c = static_cast<std::int64_t>(gpu::block_y()) * gpu::n_threads() + gpu::thread();
   const auto d = task.d_ff / n;
   if (c >= d) return;
-  const auto* gate_up = reinterpret_cast<const Elements*>(task.gate_up + row * 2 * task.d_ff);
+  const Function function(task.parameters);
+  const auto* gate_up =
+      reinterpret_cast<const Elements*>(task.gate_up + row * (task.is_gated ? 2 : 1) * task.d_ff);
   auto gate = gate_up[c];
-  const auto up = gate_up[d + c];
+  const auto up = gate_up[task.is_gated ? d + c : c];
   for (int i = 0; i < n; ++i) {
-    const auto value = static_cast<float>(gate.values[i]);
-    const auto silu = static_cast<T>(value / (1 + expf(-value)));
-    gate.values[i] = static_cast<T>(static_cast<float>(silu) * static_cast<float>(up.values[i]));
+    const auto value = static_cast<T>(function(static_cast<float>(gate.values[i])));
+    gate.values[i] =
+        task.is_gated ? static_cast<T>(static_cast<float>(value) * static_cast<float>(up.values[i])) : value;
   }
   reinterpret_cast<Elements*>(task.out + row * task.d_ff)[c] = gate;
 }
@@ -170,10 +224,11 @@ constexpr int kPack = 16 / sizeof(T);
 }  // namespace
 
 template <class T>
-void decoder_kernel(const AddRmsNorm<T>& task, gpu::Stream stream) {
-  const bool packs = task.d_model % kPack<T> == 0;
-  gpu::launch(packs ? add_rms_norm<T, kPack<T>> : add_rms_norm<T, 1>, {task.n_rows}, kThreads, kSharedBytes,
-              stream, task);
+void decoder_kernel(const AddNorm<T>& task, gpu::Stream stream) {
+  const bool packs =
+      task.d_model % kPack<T> == 0 && task.x_stride % kPack<T> == 0 && task.out_stride % kPack<T> == 0;
+  gpu::launch(packs ? add_norm<T, kPack<T>> : add_norm<T, 1>, {task.n_rows}, kThreads, kSharedBytes, stream,
+              task);
 }
 
 template <class T>
@@ -182,12 +237,30 @@ void decoder_kernel(const RotateHeads<T>& task, gpu::Stream stream) {
   gpu::launch(rotate_heads<T>, {blocks_of(n, kThreads / 32)}, kThreads, 0, stream, task);
 }
 
-template <class T>
-void decoder_kernel(const SiluMultiply<T>& task, gpu::Stream stream) {
+namespace {
+
+template <class Function, class T>
+void launch_gating(const Gating<T>& task, gpu::Stream stream) {
   const bool packs = task.d_ff % kPack<T> == 0;
   const auto n = packs ? task.d_ff / kPack<T> : task.d_ff;
-  gpu::launch(packs ? silu_multiply<T, kPack<T>> : silu_multiply<T, 1>, {task.n_rows, blocks_of(n, kThreads)},
-              kThreads, 0, stream, task);
+  gpu::launch(packs ? apply_gating<Function, T, kPack<T>> : apply_gating<Function, T, 1>,
+              {task.n_rows, blocks_of(n, kThreads)}, kThreads, 0, stream, task);
+}
+
+}  // namespace
+
+template <class T>
+void decoder_kernel(const Gating<T>& task, gpu::Stream stream) {
+  switch (task.function) {
+    case GatingFunction::kSilu:
+      return launch_gating<Silu>(task, stream);
+    case GatingFunction::kSquaredRelu:
+      return launch_gating<SquaredRelu>(task, stream);
+    case GatingFunction::kGeluTanh:
+      return launch_gating<GeluTanh>(task, stream);
+    case GatingFunction::kXielu:
+      return launch_gating<Xielu>(task, stream);
+  }
 }
 
 template <class T>
@@ -201,9 +274,9 @@ void decoder_kernel(const CompareRows<T>& task, gpu::Stream stream) {
 }
 
 #define KVCOMPARE_DECODER_KERNELS(T)                                 \
-  template void decoder_kernel(const AddRmsNorm<T>&, gpu::Stream);   \
+  template void decoder_kernel(const AddNorm<T>&, gpu::Stream);      \
   template void decoder_kernel(const RotateHeads<T>&, gpu::Stream);  \
-  template void decoder_kernel(const SiluMultiply<T>&, gpu::Stream); \
+  template void decoder_kernel(const Gating<T>&, gpu::Stream);       \
   template void decoder_kernel(const CrossEntropy<T>&, gpu::Stream); \
   template void decoder_kernel(const CompareRows<T>&, gpu::Stream);
 KVCOMPARE_DECODER_KERNELS(float)

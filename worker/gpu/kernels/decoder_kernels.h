@@ -9,16 +9,24 @@
 
 namespace kvcompare {
 
-// Computes x += delta, and then out = x / rms(x) * weight (RMSNorm, arXiv 1910.07467), row by row.
+// Computes x += multiplier * delta, and then out = x / rms(x) * (offset + weight) (RMSNorm, arXiv
+// 1910.07467), row by row; or (x - mean(x)) / deviation(x) * (offset + weight) + bias (LayerNorm, arXiv
+// 1607.06450).
 template <class T>
-struct AddRmsNorm {
-  T* x = nullptr;             // [n_rows, d_model], the residual stream
+struct AddNorm {
+  T* x = nullptr;             // [n_rows, d_model], rows x_stride apart: the residual stream
   const T* delta = nullptr;   // [n_rows, d_model]; null: nothing is added
   const T* weight = nullptr;  // [d_model]
-  T* out = nullptr;           // [n_rows, d_model]; null: no norm
+  const T* bias = nullptr;    // [d_model]; null: none
+  T* out = nullptr;           // [n_rows, d_model], rows out_stride apart, may be x; null: no norm
   std::int64_t n_rows = 0;
   std::int64_t d_model = 0;
+  std::int64_t x_stride = 0;
+  std::int64_t out_stride = 0;
+  float multiplier = 1;
   float epsilon = 0;
+  float offset = 0;
+  bool is_centred = false;  // LayerNorm
 };
 
 // Prepares the heads of queries and keys: applies their norm in place, if the model has one, and then RoPE
@@ -37,15 +45,21 @@ struct RotateHeads {
   std::int64_t n_kv_heads = 0;
   std::int64_t d_head = 0;  // even, at most 1024
   float epsilon = 0;
+  float offset = 0;  // is added to the weights of the norms
 };
 
-// Computes out = silu(gate) * up.
+enum class GatingFunction { kSilu, kSquaredRelu, kGeluTanh, kXielu };
+
+// Computes out = function(gate) * up, or function(up) if there is no gate.
 template <class T>
-struct SiluMultiply {
-  const T* gate_up = nullptr;  // [n_rows, 2 * d_ff]: gate, then up
+struct Gating {
+  GatingFunction function = GatingFunction::kSilu;
+  bool is_gated = true;
+  const T* gate_up = nullptr;  // [n_rows, 2 * d_ff]: gate, then up; without a gate [n_rows, d_ff]
   T* out = nullptr;            // [n_rows, d_ff]
   std::int64_t n_rows = 0;
   std::int64_t d_ff = 0;
+  const T* parameters = nullptr;  // [4] of xIELU (arXiv 2411.13010): alpha_p, alpha_n, beta, eps as stored
 };
 
 // Computes the negative log-likelihood of the target of each row, in nats: the log-sum-exp in float, minus
@@ -73,11 +87,11 @@ struct CompareRows {
 };
 
 template <class T>
-void decoder_kernel(const AddRmsNorm<T>& task, gpu::Stream stream);
+void decoder_kernel(const AddNorm<T>& task, gpu::Stream stream);
 template <class T>
 void decoder_kernel(const RotateHeads<T>& task, gpu::Stream stream);
 template <class T>
-void decoder_kernel(const SiluMultiply<T>& task, gpu::Stream stream);
+void decoder_kernel(const Gating<T>& task, gpu::Stream stream);
 template <class T>
 void decoder_kernel(const CrossEntropy<T>& task, gpu::Stream stream);
 template <class T>

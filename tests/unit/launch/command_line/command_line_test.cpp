@@ -441,6 +441,8 @@ TEST(CommandLine, TokenizeRefusesWhatItDoesNotKnowOrLacks) {
 }
 
 TEST(CommandLine, PressesTakesNoFlags) {
+  EXPECT_TRUE(std::holds_alternative<ModelsCommand>(parse_command_line({"models"})));
+  EXPECT_THAT(refusal({"models", "--all"}), StartsWith("--all: is not accepted"));
   EXPECT_TRUE(std::holds_alternative<PressesCommand>(parse_command_line({"presses"})));
   EXPECT_THAT(refusal({"presses", "--all"}), StartsWith("--all: is not accepted"));
 }

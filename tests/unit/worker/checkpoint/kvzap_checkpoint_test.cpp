@@ -13,7 +13,6 @@
 #include "tests/support/error_of.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temporary_folder.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {
@@ -158,7 +157,7 @@ TEST(PublishedKvzapConfig, IsReadUpToTheMissingWeights) {
         std::pair{"kvzap-linear-llama-3.1-8b.json", "llama-3.1-8b-instruct.json"}}) {
     const TemporaryFolder folder;
     std::filesystem::copy_file(*test_assets() / "configs" / scorer, folder.path() / "config.json");
-    const auto decoder = decoder_of(read_model_config(*test_assets() / "configs" / model));
+    const auto decoder = read_model_config(*test_assets() / "configs" / model).decoder;
     const auto error = error_of<CheckpointError>(
         [&] { load_kvzap_surrogate(folder.path(), decoder, std::nullopt, at::kFloat, at::kCPU); });
     EXPECT_THAT(error.what(), HasSubstr("there is no model.safetensors"));

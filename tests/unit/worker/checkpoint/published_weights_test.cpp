@@ -11,7 +11,6 @@
 #include "common/errors.h"
 #include "tests/support/assets.h"
 #include "tests/support/error_of.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/decoder_tensors.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/checkpoint/weights.h"
@@ -33,7 +32,7 @@ std::vector<std::string> listed_names(const std::string& index) {
 }
 
 Decoder published_decoder(const std::string& config) {
-  return decoder_of(read_model_config(*test_assets() / "configs" / config));
+  return read_model_config(*test_assets() / "configs" / config).decoder;
 }
 
 TEST(PublishedIndex, ListsTheTensorsOfItsModel) {
@@ -84,7 +83,7 @@ TEST(Stories260K, HasTheSameWeightsInAllThreeForms) {
   KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const auto load = [](const std::string& folder) {
     const std::filesystem::path path = *test_assets() / "models" / folder;
-    return load_weights(path, decoder_of(read_model_config(path / "config.json")), at::kFloat, at::kCPU);
+    return load_weights(path, read_model_config(path / "config.json").decoder, at::kFloat, at::kCPU);
   };
   const ModelWeights f32 = load("stories260K");
   const ModelWeights bf16 = load("stories260K-bf16-sharded");

@@ -36,7 +36,7 @@ TEST_F(Weights, AreThoseOfTheFileInEveryDtype) {
     expect_tensor(layer.k, prefix + "self_attn.k_proj.weight", {4, 6});
     expect_tensor(layer.v, prefix + "self_attn.v_proj.weight", {4, 6});
     expect_tensor(layer.o, prefix + "self_attn.o_proj.weight", {6, 8});
-    expect_tensor(layer.post_attention_norm, prefix + "post_attention_layernorm.weight", {6});
+    expect_tensor(layer.mlp_input_norm, prefix + "post_attention_layernorm.weight", {6});
     expect_tensor(layer.gate, prefix + "mlp.gate_proj.weight", {5, 6});
     expect_tensor(layer.up, prefix + "mlp.up_proj.weight", {5, 6});
     expect_tensor(layer.down, prefix + "mlp.down_proj.weight", {6, 5});

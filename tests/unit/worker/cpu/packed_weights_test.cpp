@@ -14,7 +14,6 @@
 
 #include "tests/support/small_checkpoint.h"
 #include "tests/support/tiny_model.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_config.h"
 
 namespace kvcompare {
@@ -75,7 +74,7 @@ void expect_layer(const FusedLayer& packed, const LayerWeights& w) {
   expect_same(packed.k_norm, w.k_norm, "k_norm");
   expect_columns<T>(packed.o, {w.o}, "o");
   expect_same(packed.o_bias, w.o_bias, "o_bias");
-  expect_same(packed.post_attention_norm, w.post_attention_norm, "post_attention_norm");
+  expect_same(packed.mlp_input_norm, w.mlp_input_norm, "mlp_input_norm");
   expect_columns<T>(packed.gate_up, {w.gate, w.up}, "gate_up");
   expect_joined<T>(packed.gate_up_bias, {w.gate_bias, w.up_bias}, "gate_up_bias");
   expect_columns<T>(packed.down, {w.down}, "down");
@@ -87,8 +86,7 @@ void expect_same_layer(const FusedLayer& actual, const FusedLayer& expected) {
        {std::pair{"input_norm", &FusedLayer::input_norm}, std::pair{"qkv", &FusedLayer::qkv},
         std::pair{"qkv_bias", &FusedLayer::qkv_bias}, std::pair{"q_norm", &FusedLayer::q_norm},
         std::pair{"k_norm", &FusedLayer::k_norm}, std::pair{"o", &FusedLayer::o},
-        std::pair{"o_bias", &FusedLayer::o_bias},
-        std::pair{"post_attention_norm", &FusedLayer::post_attention_norm},
+        std::pair{"o_bias", &FusedLayer::o_bias}, std::pair{"mlp_input_norm", &FusedLayer::mlp_input_norm},
         std::pair{"gate_up", &FusedLayer::gate_up}, std::pair{"gate_up_bias", &FusedLayer::gate_up_bias},
         std::pair{"down", &FusedLayer::down}, std::pair{"down_bias", &FusedLayer::down_bias}})
     expect_same(actual.*member, expected.*member, name);
@@ -109,11 +107,12 @@ void expect_same_stage(PackedWeights& actual, PackedWeights& expected, std::int6
 }
 
 // The smallest max_bytes with which a model can be streamed: three times the largest stage's matrices.
-std::int64_t enough_to_stream(const ModelConfig& c, std::int64_t bytes_per_number) {
-  const auto q_and_o = 2 * c.n_heads * c.head_dim * c.hidden_size;
-  const auto k_and_v = 2 * c.n_kv_heads * c.head_dim * c.hidden_size;
-  const auto mlp = 3 * c.intermediate_size * c.hidden_size;
-  const auto head = std::min<std::int64_t>(c.vocab_size, 4096) * c.hidden_size;
+std::int64_t enough_to_stream(const Decoder& d, std::int64_t bytes_per_number) {
+  const auto& heads = d.layer(0).heads;
+  const auto q_and_o = 2 * heads.n_heads * heads.head_dim * d.hidden_size;
+  const auto k_and_v = 2 * heads.n_kv_heads * heads.head_dim * d.hidden_size;
+  const auto mlp = 3 * d.layer(0).mlp.width * d.hidden_size;
+  const auto head = std::min<std::int64_t>(d.vocab_size, 4096) * d.hidden_size;
   return 3 * std::max(q_and_o + k_and_v + mlp, head) * bytes_per_number;
 }
 
@@ -126,8 +125,7 @@ class PackedWeightsOf : public ::testing::TestWithParam<TinyModelPreset> {
     auto spec = GetParam().spec;
     spec.layers = 5;
     write_tiny_model(folder_.path(), spec);
-    config_ = read_model_config(folder_.path() / "config.json");
-    decoder_ = decoder_of(config_);
+    decoder_ = read_model_config(folder_.path() / "config.json").decoder;
   }
   CheckpointWeights checkpoint(at::ScalarType dtype) const {
     return {folder_.path(), decoder_, dtype, at::kCPU};
@@ -147,15 +145,14 @@ class PackedWeightsOf : public ::testing::TestWithParam<TinyModelPreset> {
     }
     expect_columns<T>(*packed.head_block(0), {weights.lm_head}, "head");
     expect_same(packed.final_norm(), weights.final_norm, "final_norm");
-    const std::vector<TokenId> ids{5, 0, config_.vocab_size - 1, 5};
+    const std::vector<TokenId> ids{5, 0, decoder_.vocab_size - 1, 5};
     const auto embedded = packed.embed(ids);
-    ASSERT_EQ(embedded.sizes(), (std::vector<std::int64_t>{4, config_.hidden_size}));
+    ASSERT_EQ(embedded.sizes(), (std::vector<std::int64_t>{4, decoder_.hidden_size}));
     for (std::int64_t i = 0; i < 4; ++i)
       expect_same(embedded[i], weights.embedding[ids[static_cast<std::size_t>(i)]], "embedding");
   }
 
   TemporaryFolder folder_;
-  ModelConfig config_;
   Decoder decoder_;
 };
 INSTANTIATE_TEST_SUITE_P(TinyModels, PackedWeightsOf,
@@ -169,7 +166,7 @@ TEST_P(PackedWeightsOf, AreTheCheckpointsTransposed) {
 
 TEST_P(PackedWeightsOf, AreTheSameStreamed) {
   for (const auto dtype : {at::kFloat, at::kDouble}) {
-    const auto enough = enough_to_stream(config_, dtype == at::kFloat ? 4 : 8);
+    const auto enough = enough_to_stream(decoder_, dtype == at::kFloat ? 4 : 8);
     PackedWeights resident(decoder_, checkpoint(dtype), std::nullopt);
     PackedWeights streamed(decoder_, checkpoint(dtype), enough);
     ASSERT_TRUE(streamed.streams());
@@ -216,7 +213,7 @@ class PackedSmall : public WeightsTest {
   }
   // Resident, and streamed.
   std::vector<std::optional<std::int64_t>> both_modes() const {
-    return {std::nullopt, enough_to_stream(config_, 4)};
+    return {std::nullopt, enough_to_stream(decoder(), 4)};
   }
   void expect_refusal(const std::string& name, const std::string& element) const {
     for (const auto max_bytes : both_modes()) {
@@ -227,7 +224,7 @@ class PackedSmall : public WeightsTest {
     }
   }
   void expect_same_streamed() const {
-    auto resident = packed(std::nullopt), streamed = packed(enough_to_stream(config_, 4));
+    auto resident = packed(std::nullopt), streamed = packed(enough_to_stream(decoder(), 4));
     ASSERT_TRUE(streamed.streams());
     for (int pass = 0; pass < 2; ++pass)
       for (std::int64_t s = 0; s < n_stages(resident); ++s) expect_same_stage(streamed, resident, s);

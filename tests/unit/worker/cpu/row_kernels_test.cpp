@@ -91,6 +91,30 @@ TYPED_TEST(RowKernels, RmsNormIsItsDefinition) {
   });
 }
 
+TYPED_TEST(RowKernels, LayerNormIsItsDefinition) {
+  this->for_every_length([&](std::size_t n) {
+    if (n == 1) return;  // 0 / 0, but for epsilon
+    const auto x = this->with_nans_beyond(this->draw(n, 3)), weight = this->with_nans_beyond(this->draw(n)),
+               bias = this->with_nans_beyond(this->draw(n));
+    double mean = 0, variance = 0;
+    for (std::size_t i = 0; i < n; ++i) mean += static_cast<double>(x[i]) / static_cast<double>(n);
+    for (std::size_t i = 0; i < n; ++i)
+      variance += std::pow(static_cast<double>(x[i]) - mean, 2) / static_cast<double>(n);
+    for (const bool has_bias : {false, true}) {
+      std::vector<double> expected, sizes;
+      for (std::size_t i = 0; i < n; ++i) {
+        const double weighted = (x[i] - mean) / std::sqrt(variance + 1e-6) * weight[i];
+        expected.push_back(weighted + (has_bias ? static_cast<double>(bias[i]) : 0));
+        sizes.push_back(8 * (1 + std::abs(mean) / std::sqrt(variance)) *
+                        (std::abs(weight[i]) + std::abs(bias[i])));
+      }
+      auto out = this->untouched(n);
+      layer_norm_row(x.data(), weight.data(), has_bias ? bias.data() : nullptr, 1e-6, n, out.data());
+      this->expect_row(out, expected, sizes);
+    }
+  });
+}
+
 // (3, 4) has the mean square 12.5, and with epsilon 3.5 the root 4.
 TEST(RmsNormRow, IsWhatItIsByHand) {
   const std::vector<double> x{3, 4}, weight{4, -2};
@@ -145,14 +169,66 @@ TYPED_TEST(RowKernels, SiluMulIsItsDefinition) {
         sizes.push_back(std::abs(expected.back()) * (1 + std::abs(x)));
       }
       auto out = this->untouched(n);
-      silu_mul_row(gate.data(), up.data(), n, out.data());
+      gate_row({}, gate.data(), up.data(), n, out.data());
       this->expect_row(out, expected, sizes);
 
       auto in_place = gate;
-      silu_mul_row(in_place.data(), up.data(), n, in_place.data());
+      gate_row({}, in_place.data(), up.data(), n, in_place.data());
       ASSERT_TRUE(
           std::equal(in_place.begin(), in_place.begin() + static_cast<std::ptrdiff_t>(n), out.begin()));
     }
+  });
+}
+
+// As the papers define them; the parameters of xIELU are near those of a trained model.
+double defined(Activation activation, double x, const XieluParameters& p) {
+  switch (activation) {
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kSquaredRelu:
+      return x > 0 ? x * x : 0;
+    case Activation::kGeluTanh:
+      return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case Activation::kXielu:
+      break;
+  }
+  return x > 0 ? p.alpha_p * x * x + p.beta * x
+               : (std::expm1(std::fmin(x, p.epsilon)) - x) * p.alpha_n + p.beta * x;
+}
+
+TYPED_TEST(RowKernels, EveryActivationIsItsDefinition) {
+  const XieluParameters xielu{.alpha_p = 0.7, .alpha_n = 1.1, .beta = 0.5, .epsilon = -1e-6};
+  for (const auto activation :
+       {Activation::kSilu, Activation::kSquaredRelu, Activation::kGeluTanh, Activation::kXielu})
+    this->for_every_length([&](std::size_t n) {
+      const auto x = this->with_nans_beyond(this->draw(n, 3)), up = this->with_nans_beyond(this->draw(n));
+      for (const bool is_gated : {false, true}) {
+        std::vector<double> expected, sizes;
+        for (std::size_t i = 0; i < n; ++i) {
+          const double factor = is_gated ? static_cast<double>(up[i]) : 1;
+          expected.push_back(defined(activation, static_cast<double>(x[i]), xielu) * factor);
+          sizes.push_back(4 * (1 + std::abs(static_cast<double>(x[i]))) * std::abs(factor));
+        }
+        auto out = this->untouched(n);
+        gate_row({.activation = activation, .xielu = xielu}, x.data(), is_gated ? up.data() : nullptr, n,
+                 out.data());
+        this->expect_row(out, expected, sizes);
+      }
+    });
+}
+
+// Far from 0 they are 0 or what they grow like; nothing overflows on the way.
+TYPED_TEST(RowKernels, ActivationsOfLargeNumbersAreFinite) {
+  using T = TypeParam;
+  on_every_simd_target([] {
+    const std::vector<T> x{-1000, -100, 100, 1000};
+    std::vector<T> out(4);
+    gate_row({.activation = Activation::kGeluTanh}, x.data(), static_cast<const T*>(nullptr), 4, out.data());
+    EXPECT_EQ(out, (std::vector<T>{0, 0, 100, 1000}));
+    const RowGating xielu{.activation = Activation::kXielu,
+                          .xielu = {.alpha_p = 1, .alpha_n = 1, .beta = 0.5, .epsilon = -1e-6}};
+    gate_row(xielu, x.data(), static_cast<const T*>(nullptr), 4, out.data());
+    EXPECT_EQ(out, (std::vector<T>{499, 49, 10050, 1000500}));  // (-1 - x) + x / 2; x^2 + x / 2
   });
 }
 
@@ -164,11 +240,11 @@ TYPED_TEST(RowKernels, SiluMulStandsLargeGates) {
   const std::vector<TypeParam> two(gate.size(), 2);
   on_every_simd_target([&] {
     auto out = gate;
-    silu_mul_row(gate.data(), two.data(), gate.size(), out.data());
+    gate_row({}, gate.data(), two.data(), gate.size(), out.data());
     for (std::size_t i = 0; i < gate.size(); ++i) ASSERT_EQ(out[i], 2 * gate[i]) << gate[i];
     auto negative = gate;
     for (auto& x : negative) x = -x;
-    silu_mul_row(negative.data(), two.data(), gate.size(), out.data());
+    gate_row({}, negative.data(), two.data(), gate.size(), out.data());
     for (std::size_t i = 0; i < gate.size(); ++i)
       ASSERT_NEAR(static_cast<double>(out[i]), 0, 2e-32) << negative[i];  // 2 * 80 * e^-80 is 3e-33
   });

@@ -18,7 +18,6 @@
 
 #include "tests/support/small_checkpoint.h"
 #include "tests/support/tiny_model.h"
-#include "worker/checkpoint/decoder_of_config.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/gpu/memory_plan.h"
 #include "worker/model/weight_table.h"
@@ -53,7 +52,7 @@ void expect_layer(const FusedLayer& layer, const LayerWeights& w) {
   expect_same(layer.k_norm, w.k_norm, "k_norm");
   expect_same(layer.o, w.o, "o");
   expect_same(layer.o_bias, w.o_bias, "o_bias");
-  expect_same(layer.post_attention_norm, w.post_attention_norm, "post_attention_norm");
+  expect_same(layer.mlp_input_norm, w.mlp_input_norm, "mlp_input_norm");
   expect_same(layer.gate_up, stacked({w.gate, w.up}), "gate_up");
   expect_same(layer.gate_up_bias, stacked({w.gate_bias, w.up_bias}), "gate_up_bias");
   expect_same(layer.down, w.down, "down");
@@ -85,7 +84,7 @@ class GpuWeightsOf : public ::testing::TestWithParam<TinyModelPreset> {
     auto spec = GetParam().spec;
     spec.layers = 5;
     write_tiny_model(folder_.path(), spec);
-    decoder_ = decoder_of(read_model_config(folder_.path() / "config.json"));
+    decoder_ = read_model_config(folder_.path() / "config.json").decoder;
   }
   GpuWeights load(at::ScalarType dtype, const GpuWeightsOptions& options = {}) const {
     return {folder_.path(), decoder_, dtype, at::kCPU, options};
@@ -144,7 +143,7 @@ TEST_P(GpuWeightsOf, HaveAsManyNumbersAsTheTableSays) {
     const auto& layer = weights.layer(l, {});
     std::int64_t n_of_layer = 0;
     for (const auto* tensor : {&layer.input_norm, &layer.qkv, &layer.qkv_bias, &layer.q_norm, &layer.k_norm,
-                               &layer.o, &layer.o_bias, &layer.post_attention_norm, &layer.gate_up,
+                               &layer.o, &layer.o_bias, &layer.mlp_input_norm, &layer.gate_up,
                                &layer.gate_up_bias, &layer.down, &layer.down_bias})
       if (tensor->defined()) n_of_layer += tensor->numel();
     weights.done_with(l, {});

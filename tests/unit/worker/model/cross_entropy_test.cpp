@@ -19,7 +19,7 @@ Model headless_model() {
   Decoder decoder;
   decoder.vocab_size = kVocab;
   decoder.hidden_size = kHidden;
-  decoder.rms_norm_eps = 1e-3;
+  decoder.norm.epsilon = 1e-3;
   ModelWeights weights;
   weights.embedding = at::randn({kVocab, kHidden}, at::kDouble);
   weights.lm_head = at::randn({kVocab, kHidden}, at::kDouble);
@@ -58,7 +58,8 @@ TEST(ModelLogits, ApplyFinalNormAndHead) {
   auto x = at::ones({1, kHidden}, at::kDouble) * 0;
   x[0][2] = 2.0;
   const auto logits = model.logits(model.last_hidden(x));
-  const auto again = model.logits(model.last_hidden(x * 1e6));  // the norm takes the scale away, but for epsilon
+  const auto again =
+      model.logits(model.last_hidden(x * 1e6));  // the norm takes the scale away, but for epsilon
   for (std::int64_t v = 0; v < kVocab; ++v) {
     const double scale = std::sqrt((4.0 / kHidden + 1e-3) / (4.0 / kHidden));
     EXPECT_NEAR(again[0][v].item<double>(), logits[0][v].item<double>() * scale, 1e-9);

@@ -45,7 +45,8 @@ TEST(WeightTable, CountsBiasesHeadNormsAndTiedEmbeddings) {
   const std::int64_t matrices = 8 * 8 + 2 * 4 * 8 + 8 * 8 + 3 * 6 * 8;
   EXPECT_EQ(n_layer_numbers(decoder, 0), matrices + 16);
   auto& layer = decoder.layers[1];
-  layer.has_qkv_bias = layer.has_o_bias = layer.has_qk_norm = layer.mlp.has_bias = true;
+  layer.has_qkv_bias = layer.has_o_bias = layer.mlp.has_bias = true;
+  layer.qk_norm = QkNorm::kOfEachHead;
   EXPECT_EQ(n_layer_matrix_numbers(decoder, 1), matrices);
   const std::int64_t vectors = 16 + 16 + 8 + (6 + 6 + 8) + (4 + 4);
   EXPECT_EQ(n_layer_numbers(decoder, 1), matrices + vectors);
@@ -73,6 +74,35 @@ TEST(WeightTable, SaysWhichRowsOfAFusedMatrixATensorIs) {
   ASSERT_NE(norm, tensors.end());
   EXPECT_FALSE(norm->is_matrix());
   EXPECT_EQ(norm->n_numbers(), 8);
+}
+
+// As Phi-3 stores them: q 8 rows, k and v 4 each, in one tensor.
+TEST(WeightTable, SaysWhichRowsOfAStoredTensorAPartIs) {
+  auto decoder = small();
+  decoder.layers[0].qkv = "self_attn.qkv_proj";
+  const auto tensors = layer_tensors(decoder, 0);
+  const auto qkv = std::ranges::find(tensors, &FusedLayer::qkv, &FusedTensor::member);
+  ASSERT_EQ(qkv->parts.size(), 3U);
+  const std::int64_t first[] = {0, 8, 12};
+  for (std::size_t p = 0; p < 3; ++p) {
+    EXPECT_EQ(qkv->parts[p].name, "self_attn.qkv_proj.weight");
+    EXPECT_EQ(qkv->parts[p].first_row, first[p]);
+    EXPECT_THAT(qkv->parts[p].stored_shape(), testing::ElementsAre(16, 8));
+  }
+}
+
+// Three experts of width 6, of which a token passes two: 3 * 3 * 6 * 8 numbers, and a router of 3 * 8.
+TEST(WeightTable, CountsExperts) {
+  auto decoder = small();
+  const auto without = n_layer_matrix_numbers(decoder, 0) - 3 * 6 * 8;
+  decoder.layers[0].mlp.experts = {.n = 3, .n_chosen = 2};
+  decoder.layers[0].mlp.names = {.gate = "w1", .up = "w3", .down = "w2"};
+  EXPECT_EQ(n_layer_matrix_numbers(decoder, 0), without + 3 * 3 * 6 * 8 + 3 * 8);
+  EXPECT_EQ(n_multiplied_numbers(decoder, 0), without + 2 * 3 * 6 * 8 + 3 * 8);
+  const auto tensors = layer_tensors(decoder, 0);
+  const auto down = std::ranges::find(tensors, &FusedLayer::down, &FusedTensor::member);
+  EXPECT_EQ(down->n_experts(), 3);
+  EXPECT_EQ(down->parts[2].name, "mlp.experts.2.w2.weight");
 }
 
 }  // namespace

@@ -72,16 +72,35 @@ TYPED_TEST_SUITE(DecoderKernels, Types);
 
 TYPED_TEST(DecoderKernels, AddsAndNorms) {
   using T = TypeParam;
+  struct Kind {
+    bool adds;
+    float multiplier, offset;
+    bool is_centred, has_bias;
+  };
   for (const std::int64_t d : {1, 7, 32, 260, 4096})
-    for (const bool adds : {false, true}) {
+    for (const auto& kind :
+         {Kind{false, 1, 0, false, false}, Kind{true, 1, 0, false, false}, Kind{true, 0.25F, 1, false, false},
+          Kind{true, 1, 0, true, true}, Kind{false, 1, 1, true, false}}) {
+      if (d == 1 && kind.is_centred) continue;  // 0 / 0, but for epsilon
       const std::int64_t n = 3;
       const auto x = random_numbers<T>(n * d, 1), delta = random_numbers<T>(n * d, 2),
-                 weight = random_numbers<T>(d, 3);
+                 weight = random_numbers<T>(d, 3), bias = random_numbers<T>(d, 4);
       const auto run = [&](auto&& call) {
         auto residual = x;
         KernelVector<T> out(x.size());
-        call(AddRmsNorm<T>{residual.data(), adds ? delta.data() : nullptr, weight.data(), out.data(), n, d,
-                           1e-5F});
+        call(AddNorm<T>{.x = residual.data(),
+                        .delta = kind.adds ? delta.data() : nullptr,
+                        .weight = weight.data(),
+                        .bias = kind.has_bias ? bias.data() : nullptr,
+                        .out = out.data(),
+                        .n_rows = n,
+                        .d_model = d,
+                        .x_stride = d,
+                        .out_stride = d,
+                        .multiplier = kind.multiplier,
+                        .epsilon = 1e-5F,
+                        .offset = kind.offset,
+                        .is_centred = kind.is_centred});
         residual.insert(residual.end(), out.begin(), out.end());
         return residual;
       };
@@ -89,11 +108,33 @@ TYPED_TEST(DecoderKernels, AddsAndNorms) {
     }
 }
 
+// As queries are normed over all heads: the rows are parts of longer ones, whose rest stays.
+TYPED_TEST(DecoderKernels, NormsInPlaceWhereRowsLieApart) {
+  using T = TypeParam;
+  for (const std::int64_t d : {7, 32, 264}) {
+    const std::int64_t n = 3, stride = 2 * d + 8;
+    const auto rows = random_numbers<T>(n * stride, 1), weight = random_numbers<T>(d, 3);
+    const auto run = [&](auto&& call) {
+      auto x = rows;
+      call(AddNorm<T>{.x = x.data(),
+                      .weight = weight.data(),
+                      .out = x.data(),
+                      .n_rows = n,
+                      .d_model = d,
+                      .x_stride = stride,
+                      .out_stride = stride,
+                      .epsilon = 1e-5F});
+      return x;
+    };
+    expect_as_reference(run);
+  }
+}
+
 TYPED_TEST(DecoderKernels, AddsAloneWhereNoNormFollows) {
   using T = TypeParam;
   auto x = random_numbers<T>(64, 1);
   const auto before = x, delta = random_numbers<T>(64, 2);
-  kByKernel(AddRmsNorm<T>{x.data(), delta.data(), nullptr, nullptr, 2, 32, 1e-5F});
+  kByKernel(AddNorm<T>{.x = x.data(), .delta = delta.data(), .n_rows = 2, .d_model = 32, .x_stride = 32});
   for (std::size_t i = 0; i < x.size(); ++i)
     EXPECT_EQ(static_cast<float>(x[i]),
               static_cast<float>(T(static_cast<float>(before[i]) + static_cast<float>(delta[i]))));
@@ -121,7 +162,8 @@ TYPED_TEST(DecoderKernels, NormsAndRotatesHeads) {
       KernelVector<T> rotated(static_cast<std::size_t>(shape.n_tokens * n_heads * d));
       call(RotateHeads<T>{x.data(), stride, shape.norms ? q_norm.data() : nullptr,
                           shape.norms ? k_norm.data() : nullptr, cos.data(), sin.data(), rotated.data(),
-                          shape.n_tokens, shape.n_heads, shape.n_kv_heads, d, 1e-6F});
+                          shape.n_tokens, shape.n_heads, shape.n_kv_heads, d, 1e-6F,
+                          shape.n_heads == 8 ? 1.0F : 0.0F});
       x.insert(x.end(), rotated.begin(), rotated.end());
       return x;
     };
@@ -131,14 +173,27 @@ TYPED_TEST(DecoderKernels, NormsAndRotatesHeads) {
 
 TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
   using T = TypeParam;
-  for (const std::int64_t d : {1, 20, 24, 600, 4104}) {
-    auto gate_up = random_numbers<T>(2 * 2 * d, 8, 3);
-    gate_up[0] = static_cast<T>(-300.0F);  // exp overflows: 0
-    KernelVector<T> out(static_cast<std::size_t>(2 * d)), expected(out.size());
-    kByKernel(SiluMultiply<T>{gate_up.data(), out.data(), 2, d});
-    decoder_kernel_reference(SiluMultiply<T>{gate_up.data(), expected.data(), 2, d});
-    expect_close(out, expected);
-  }
+  const KernelVector<T> parameters{T(0.3F), T(-0.4F), T(0.5F), T(-1e-6F)};
+  for (const std::int64_t d : {1, 20, 24, 600, 4104})
+    for (const auto function : {GatingFunction::kSilu, GatingFunction::kSquaredRelu,
+                                GatingFunction::kGeluTanh, GatingFunction::kXielu})
+      for (const bool is_gated : {true, false}) {
+        auto gate_up = random_numbers<T>(2 * (is_gated ? 2 : 1) * d, 8, 3);
+        gate_up[0] = static_cast<T>(-300.0F);  // exp overflows: silu gives 0
+        KernelVector<T> out(static_cast<std::size_t>(2 * d)), expected(out.size());
+        const Gating<T> task{.function = function,
+                             .is_gated = is_gated,
+                             .gate_up = gate_up.data(),
+                             .out = out.data(),
+                             .n_rows = 2,
+                             .d_ff = d,
+                             .parameters = parameters.data()};
+        kByKernel(task);
+        auto of_reference = task;
+        of_reference.out = expected.data();
+        decoder_kernel_reference(of_reference);
+        expect_close(out, expected);
+      }
 }
 
 TYPED_TEST(DecoderKernels, LogLikelihoodOfTargets) {
@@ -209,7 +264,14 @@ TYPED_TEST(DecoderKernels, CompareDistributions) {
 TEST(DecoderKernelsByHand, NormOfThreeAndFour) {
   KernelVector<float> x{1, 5}, out(2);
   const KernelVector<float> delta{2, -1}, weight{2, 10};  // x becomes 3, 4; mean square 12.5
-  kByKernel(AddRmsNorm<float>{x.data(), delta.data(), weight.data(), out.data(), 1, 2, 0});
+  kByKernel(AddNorm<float>{.x = x.data(),
+                           .delta = delta.data(),
+                           .weight = weight.data(),
+                           .out = out.data(),
+                           .n_rows = 1,
+                           .d_model = 2,
+                           .x_stride = 2,
+                           .out_stride = 2});
   EXPECT_EQ(x, (KernelVector<float>{3, 4}));
   EXPECT_NEAR(out[0], 2 * 3 / std::sqrt(12.5), 1e-6);
   EXPECT_NEAR(out[1], 10 * 4 / std::sqrt(12.5), 1e-5);

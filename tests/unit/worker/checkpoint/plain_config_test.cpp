@@ -1,12 +1,12 @@
-#include "worker/checkpoint/decoder_of_config.h"
+#include "worker/checkpoint/plain_config.h"
 
 #include <gtest/gtest.h>
 
 namespace kvcompare {
 namespace {
 
-ModelConfig config_of_three_layers() {
-  ModelConfig config;
+PlainConfig config_of_three_layers() {
+  PlainConfig config;
   config.model_type = "qwen3";
   config.vocab_size = 11;
   config.hidden_size = 12;
@@ -20,15 +20,14 @@ ModelConfig config_of_three_layers() {
   return config;
 }
 
-TEST(DecoderOfConfig, HasTheSizesOfTheConfiguration) {
+TEST(PlainConfig, HasTheSizesOfTheConfiguration) {
   auto config = config_of_three_layers();
-  config.sliding_window = 5;  // longer samples are refused
   config.tied_embeddings = true;
   const auto decoder = decoder_of(config);
   EXPECT_EQ(decoder.family, "qwen3");
   EXPECT_EQ(decoder.vocab_size, 11);
   EXPECT_EQ(decoder.hidden_size, 12);
-  EXPECT_EQ(decoder.rms_norm_eps, 1e-3);
+  EXPECT_EQ(decoder.norm.epsilon, 1e-3);
   EXPECT_TRUE(decoder.has_tied_head);
   ASSERT_EQ(decoder.ropes.size(), 1U);
   EXPECT_EQ(decoder.ropes[0].theta, 5000);
@@ -42,19 +41,19 @@ TEST(DecoderOfConfig, HasTheSizesOfTheConfiguration) {
   }
 }
 
-TEST(DecoderOfConfig, HasTheBiasesAndNormsThatTheConfigurationHas) {
-  const auto layer_with = [](bool ModelConfig::*part) {
+TEST(PlainConfig, HasTheBiasesAndNormsThatTheConfigurationHas) {
+  const auto layer_with = [](bool PlainConfig::*part) {
     auto config = config_of_three_layers();
     config.*part = true;
     return decoder_of(config).layers[2];
   };
   const auto parts_of = [](const LayerShape& layer) {
-    return std::vector{layer.has_qkv_bias, layer.has_o_bias, layer.mlp.has_bias, layer.has_qk_norm};
+    return std::vector{layer.has_qkv_bias, layer.has_o_bias, layer.mlp.has_bias, layer.qk_norm == QkNorm::kOfEachHead};
   };
-  EXPECT_EQ(parts_of(layer_with(&ModelConfig::qkv_bias)), (std::vector{true, false, false, false}));
-  EXPECT_EQ(parts_of(layer_with(&ModelConfig::o_bias)), (std::vector{false, true, false, false}));
-  EXPECT_EQ(parts_of(layer_with(&ModelConfig::mlp_bias)), (std::vector{false, false, true, false}));
-  EXPECT_EQ(parts_of(layer_with(&ModelConfig::qk_norm)), (std::vector{false, false, false, true}));
+  EXPECT_EQ(parts_of(layer_with(&PlainConfig::qkv_bias)), (std::vector{true, false, false, false}));
+  EXPECT_EQ(parts_of(layer_with(&PlainConfig::o_bias)), (std::vector{false, true, false, false}));
+  EXPECT_EQ(parts_of(layer_with(&PlainConfig::mlp_bias)), (std::vector{false, false, true, false}));
+  EXPECT_EQ(parts_of(layer_with(&PlainConfig::qk_norm)), (std::vector{false, false, false, true}));
 }
 
 }  // namespace

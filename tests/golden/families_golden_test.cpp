@@ -1,0 +1,176 @@
+// Tiny models of every family: the engines against goldens of transformers (make_families.py), and against
+// each other under eviction.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <ATen/Parallel.h>
+
+#include "presses/registry.h"
+#include "tests/support/engines.h"
+#include "tests/support/family_checkpoint.h"
+#include "tests/support/flags_and_chunks.h"
+#include "tests/support/gpu_model.h"
+#include "tests/support/same_counts.h"
+#include "tests/support/temporary_folder.h"
+#include "worker/checkpoint/families/family.h"
+#include "worker/model/weight_table.h"
+
+namespace kvcompare {
+namespace {
+
+using nlohmann::json;
+
+std::vector<json> golden_models() {
+  std::ifstream file(std::filesystem::path(KVCOMPARE_GOLDEN_DIR) / "families.jsonl");
+  std::vector<json> models;
+  for (std::string line; std::getline(file, line);) models.push_back(json::parse(line));
+  return models;
+}
+
+MethodSpec method_of(const std::string& name) {
+  MethodFlags run;
+  run.compression_ratio = 0.5;
+  run.set("n_sink", 2);
+  return make_method_spec(*find_method(name), run);
+}
+
+class Families : public testing::TestWithParam<json> {
+ protected:
+  static void SetUpTestSuite() { at::set_num_threads(1); }
+
+  Families() {
+    const auto& golden = GetParam();
+    EXPECT_EQ(write_family_checkpoint(folder_.path(), golden.at("config").dump(), golden.at("seed")),
+              golden.at("weights").get<std::string>())
+        << "the tests make other weights than those of the golden";
+    decoder_ = read_model_config(folder_.path() / "config.json").decoder;
+    for (const auto& ids : golden.at("samples"))
+      samples_.push_back({SampleIndex(std::ssize(samples_)), ids.get<std::vector<TokenId>>()});
+  }
+
+  ModelForTest load(at::ScalarType type, std::optional<std::int64_t> max_bytes = std::nullopt) const {
+    return load_for_test(folder_.path(), decoder_, folder_.path() / "scorer", type, max_bytes);
+  }
+
+  void expect_golden(const std::vector<double>& nll, std::size_t sample, double tolerance) const {
+    const auto expected = GetParam().at("token_nll").at(sample).get<std::vector<double>>();
+    ASSERT_EQ(nll.size(), expected.size());
+    for (std::size_t t = 0; t < nll.size(); ++t)
+      ASSERT_NEAR(nll[t], expected[t], tolerance * std::max(1.0, expected[t])) << "token " << t + 1;
+  }
+
+  TemporaryFolder folder_;
+  Decoder decoder_;
+  std::vector<Sample> samples_;
+};
+
+// transformers computes angles in float32, whatever the number format of the model.
+constexpr double kTolerance = 2e-5;
+
+TEST_P(Families, GiveTheNllOfTransformers) {
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    const auto loaded = load(type);
+    for (std::size_t s = 0; s < samples_.size(); ++s)
+      for (const auto kind : kCpuEngines)
+        for (const std::int64_t chunk_size : {7, 1000}) {
+          SCOPED_TRACE(name_of(kind) + ", sample " + std::to_string(s) + ", chunk_size " +
+                       std::to_string(chunk_size) + ", " + c10::toString(type));
+          const auto result = make_engine(kind, loaded, chunk_size)->run(samples_[s], method_of("baseline"));
+          expect_golden(result.token_nll, s, kTolerance);
+        }
+  }
+}
+
+TEST_P(Families, GiveTheNllOfTransformersOnTheGpuEngine) {
+  const GpuModelForTest gpu(folder_.path(), decoder_, at::kFloat);
+  for (std::size_t s = 0; s < samples_.size(); ++s)
+    expect_golden(gpu.engine({.chunk_size = 8})->run(samples_[s], method_of("baseline")).token_nll, s,
+                  kTolerance);
+}
+
+TEST_P(Families, AreTheSameStreamedLayerByLayer) {
+  const auto method = method_of("streaming_llm");
+  const auto resident = load(at::kFloat);
+  const auto expected = make_engine(EngineKind::kTiled, resident, 8)->run(samples_[0], method).token_nll;
+  std::int64_t largest = decoder_.hidden_size * decoder_.vocab_size;
+  for (std::int64_t l = 0; l < decoder_.n_layers(); ++l)
+    largest = std::max(largest, n_layer_matrix_numbers(decoder_, l));
+  // More layers, so that not all of them fit where streaming does.
+  const auto all = decoder_.hidden_size * decoder_.vocab_size + n_decoder_numbers(decoder_);
+  if (3 * largest * 4 < all * 4) {
+    const auto streamed = load(at::kFloat, 3 * largest * 4);
+    if (streamed.packed->streams()) {
+      EXPECT_EQ(make_engine(EngineKind::kTiled, streamed, 8)->run(samples_[0], method).token_nll, expected);
+    }
+  }
+  const GpuModelForTest gpu(folder_.path(), decoder_, at::kFloat);
+  const GpuModelForTest streamed(folder_.path(), decoder_, at::kFloat,
+                                 {.max_bytes = 4 * n_streamed_numbers(decoder_)});
+  ASSERT_TRUE(streamed.is_streamed());
+  EXPECT_EQ(streamed.engine({.chunk_size = 8})->run(samples_[0], method).token_nll,
+            gpu.engine({.chunk_size = 8})->run(samples_[0], method).token_nll);
+}
+
+struct Evicted {
+  UnitResult result;
+  AllDeaths deaths;
+};
+
+// Stepwise = tiled in float64, and the GPU engine with the deaths of its own float32 scores: where these are
+// the same, so are the numbers.
+TEST_P(Families, AreEvictedAlikeByAllEngines) {
+  const auto loaded = load(at::kDouble);
+  const GpuModelForTest gpu(folder_.path(), decoder_, at::kFloat);
+  const auto& sample = samples_[0];
+  const auto n_tokens = std::ssize(sample.ids);
+  std::int64_t n_same = 0, n_runs = 0;
+  for (const char* name : {"streaming_llm", "expected_attention", "observed_attention"})
+    for (const std::int64_t chunk_size : {std::int64_t{1}, std::int64_t{8}, n_tokens}) {
+      SCOPED_TRACE(std::string(name) + ", chunk_size " + std::to_string(chunk_size));
+      const auto method = method_of(name);
+      const auto run = [&](EngineKind kind) {
+        DeathCollector collector(decoder_.n_layers(), heads_of(decoder_).n_kv_heads, {n_tokens, chunk_size});
+        auto result = make_engine(kind, loaded, chunk_size, collector.observer())->run(sample, method);
+        return Evicted{std::move(result), collector.deaths()};
+      };
+      const auto stepwise = run(EngineKind::kStepwise), tiled = run(EngineKind::kTiled);
+      ASSERT_EQ(tiled.deaths, stepwise.deaths);
+      expect_same_counts(tiled.result, stepwise.result);
+      for (std::size_t t = 0; t < stepwise.result.token_nll.size(); ++t)
+        ASSERT_NEAR(tiled.result.token_nll[t], stepwise.result.token_nll[t], 1e-9);
+      AllDeaths of_gpu;
+      const auto observe = [&](LayerIndex, std::int64_t, std::span<const DeathTime> of_head) {
+        of_gpu.emplace_back(of_head.begin(), of_head.end());
+      };
+      const auto actual =
+          gpu.engine({.chunk_size = chunk_size, .observe_deaths = observe})->run(sample, method);
+      ++n_runs;
+      if (of_gpu != stepwise.deaths) continue;  // a score that nearly ties
+      ++n_same;
+      for (std::size_t t = 0; t < stepwise.result.token_nll.size(); ++t)
+        ASSERT_NEAR(actual.token_nll[t], stepwise.result.token_nll[t], 2e-4);
+    }
+  EXPECT_GE(n_same * 2, n_runs) << "more than scores that nearly tie can explain";
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Families, testing::ValuesIn(golden_models()), [](const auto& model) {
+  return model.param.at("name").template get<std::string>();
+});
+
+TEST(FamiliesGolden, HaveEveryFamily) {
+  std::set<std::string> of_goldens, all;
+  for (const auto& golden : golden_models()) of_goldens.insert(golden.at("config").at("model_type"));
+  for (const auto& family : families()) all.insert(std::string(family.model_type));
+  EXPECT_EQ(of_goldens, all);
+}
+
+}  // namespace
+}  // namespace kvcompare

@@ -1,0 +1,230 @@
+// What a family makes of its config.json. That its decoders compute what transformers computes is told by
+// tests/golden/families_golden_test.cpp.
+#include <cmath>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/errors.h"
+#include "tests/support/error_of.h"
+#include "tests/support/temporary_folder.h"
+#include "worker/checkpoint/families/family.h"
+#include "worker/checkpoint/model_config.h"
+
+namespace kvcompare {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+json small(const std::string& model_type, const json& changes = json::object()) {
+  json config{{"model_type", model_type}, {"vocab_size", 100},      {"hidden_size", 64},
+              {"intermediate_size", 96},  {"num_hidden_layers", 4}, {"num_attention_heads", 8},
+              {"num_key_value_heads", 4}, {"head_dim", 16},         {"max_position_embeddings", 512}};
+  for (const auto& [key, value] : changes.items()) config[key] = value;
+  return config;
+}
+
+ModelConfig read(const json& config) {
+  const TemporaryFolder folder;
+  return read_model_config(folder.write("config.json", config.dump()));
+}
+
+CheckpointError refusal(const json& config) {
+  return error_of<CheckpointError>([&] { read(config); });
+}
+
+TEST(Families, ReadASmallConfigurationWithTheirDefaults) {
+  for (const auto& family : families()) {
+    SCOPED_TRACE(std::string(family.model_type));
+    const auto config = read(small(std::string(family.model_type)));
+    EXPECT_EQ(config.decoder.family, family.model_type);
+    EXPECT_EQ(config.decoder.n_layers(), 4);
+    EXPECT_EQ(heads_of(config.decoder), (HeadShape{8, 4, 16}));
+  }
+}
+
+TEST(Families, StandInTheOrderOfTheirNames) {
+  std::string last;
+  for (const auto& family : families()) {
+    EXPECT_LT(last, family.model_type);
+    last = family.model_type;
+  }
+}
+
+TEST(Families, TellTheKeysThatTheyRead) {
+  for (const auto& family : families()) {
+    const auto keys = keys_of(family);
+    for (const char* key : {"hidden_size", "num_attention_heads", "tie_word_embeddings", "rope_parameters"})
+      EXPECT_TRUE(keys.contains(key)) << family.model_type << ' ' << key;
+  }
+  EXPECT_TRUE(keys_of(families()[0]).contains("rms_norm_eps"));
+}
+
+// A key of one family in the file of another one.
+TEST(Families, RefuseTheKeysOfOthersByName) {
+  const json others{{"attn_logit_softcapping", 50.0},
+                    {"final_logit_softcapping", 30.0},
+                    {"query_pre_attn_scalar", 256},
+                    {"logit_scale", 0.5},
+                    {"kv_lora_rank", 8},
+                    {"attention_chunk_size", 16},
+                    {"use_bidirectional_attention", true}};
+  for (const auto& family : families())
+    for (const auto& [key, value] : others.items())
+      EXPECT_EQ(refusal(small(std::string(family.model_type), {{key, value}})).item, key)
+          << family.model_type;
+  EXPECT_EQ(refusal(small("granite", {{"num_experts", 4}})).item, "num_experts");
+  EXPECT_EQ(refusal(small("mixtral", {{"residual_multiplier", 0.5}})).item, "residual_multiplier");
+  EXPECT_EQ(refusal(small("qwen3", {{"partial_rotary_factor", 0.5}})).item, "partial_rotary_factor");
+}
+
+TEST(Families, WithoutAnotherActivation) {
+  for (const auto& [family, other] : {std::pair{"arcee", "silu"},
+                                      {"gemma", "silu"},
+                                      {"apertus", "relu2"},
+                                      {"starcoder2", "gelu"},
+                                      {"phi3", "gelu_pytorch_tanh"}})
+    EXPECT_EQ(refusal(small(family, {{"hidden_act", other}})).item, "hidden_act");
+  EXPECT_EQ(read(small("gemma", {{"hidden_act", "gelu"}})).decoder.layer(0).mlp.activation,
+            Activation::kGeluTanh);
+}
+
+TEST(Granite, HasItsMultipliers) {
+  const auto decoder = read(small("granite", {{"embedding_multiplier", 12},
+                                              {"logits_scaling", 8},
+                                              {"attention_multiplier", 0.25},
+                                              {"residual_multiplier", 0.5}}))
+                           .decoder;
+  EXPECT_EQ(decoder.embedding_multiplier, 12);
+  EXPECT_EQ(decoder.logits.multiplier, 0.125);
+  EXPECT_EQ(decoder.layer(3).scale.factor(), 0.25);
+  EXPECT_EQ(decoder.layer(3).residual_multiplier, 0.5);
+  EXPECT_EQ(refusal(small("granite", {{"attention_multiplier", 0}})).item, "attention_multiplier");
+}
+
+TEST(Smollm3, HasLayersThatDoNotTurn) {
+  const auto turns = [](const json& changes) {
+    const auto decoder = read(small("smollm3", changes)).decoder;
+    std::vector<int> turning;
+    for (const auto& layer : decoder.layers)
+      turning.push_back(decoder.rope_of(layer).type != RopeConfig::Type::kNone);
+    return turning;
+  };
+  EXPECT_THAT(turns(json::object()), ElementsAre(1, 1, 1, 0));
+  EXPECT_THAT(turns({{"no_rope_layer_interval", 2}}), ElementsAre(1, 0, 1, 0));
+  EXPECT_THAT(turns({{"no_rope_layers", {0, 1, 1, 1}}}), ElementsAre(0, 1, 1, 1));
+  EXPECT_EQ(refusal(small("smollm3", {{"no_rope_layers", {0, 1}}})).item, "no_rope_layers");
+  EXPECT_EQ(refusal(small("smollm3", {{"no_rope_layers", {0, 1, 2, 1}}})).item, "no_rope_layers");
+}
+
+TEST(Smollm3, CountsTheWindowOfLayersThatSlide) {
+  const json window{{"sliding_window", 128}};
+  EXPECT_EQ(read(small("smollm3", window)).sliding_window, std::nullopt);
+  auto on = window;
+  on["use_sliding_window"] = true;
+  EXPECT_EQ(read(small("smollm3", on)).sliding_window, 128);
+  on["no_rope_layers"] = {1, 1, 1, 1};
+  EXPECT_EQ(read(small("smollm3", on)).sliding_window, std::nullopt);
+}
+
+TEST(Phi3, TurnsAPartOfTheChannels) {
+  const auto rope = [](const json& changes) { return read(small("phi3", changes)).decoder.ropes[0]; };
+  EXPECT_EQ(rope(json::object()).n_turning, 0);
+  EXPECT_EQ(rope({{"partial_rotary_factor", 0.75}}).n_turning, 12);
+  EXPECT_EQ(refusal(small("phi3", {{"partial_rotary_factor", 0.2}})).item, "partial_rotary_factor");
+  EXPECT_EQ(refusal(small("phi3", {{"partial_rotary_factor", 1.5}})).item, "partial_rotary_factor");
+}
+
+TEST(Phi3, TakesOldNamesOfLongrope) {
+  json factors = json::array();
+  for (int pair = 0; pair < 8; ++pair) factors.push_back(1 + pair);
+  for (const char* type : {"longrope", "su", "yarn"}) {
+    const json scaling{{"type", type}, {"short_factor", factors}, {"long_factor", factors}};
+    const auto rope =
+        read(small("phi3", {{"rope_scaling", scaling}, {"original_max_position_embeddings", 128}}))
+            .decoder.ropes[0];
+    EXPECT_EQ(rope.type, RopeConfig::Type::kLongrope);
+    EXPECT_EQ(rope.original_max_position_embeddings, 128);
+    EXPECT_EQ(rope.long_factor.back(), 8);
+    EXPECT_NEAR(rope.attention_factor, std::sqrt(1 + std::log(4.0) / std::log(128.0)), 1e-15);
+  }
+  factors.erase(0);
+  const auto error = refusal(
+      small("phi3",
+            {{"rope_scaling", {{"type", "longrope"}, {"short_factor", factors}, {"long_factor", factors}}}}));
+  EXPECT_EQ(error.item, "rope_scaling.short_factor");
+  EXPECT_THAT(error.what(), HasSubstr("holds 7 values; expected an array of 8 numbers"));
+  EXPECT_EQ(refusal(small("phi3", {{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}})).item,
+            "rope_scaling.type");
+}
+
+TEST(Ministral3, RefusesTheLengthWhereQueriesAreScaled) {
+  const auto limit = read(small("ministral3")).limit;
+  ASSERT_TRUE(limit.has_value());
+  EXPECT_EQ(limit->n_tokens, 16384);
+  EXPECT_THAT(limit->why, HasSubstr("llama_4_scaling_beta"));
+  json rope{{"rope_type", "yarn"},
+            {"rope_theta", 1e6},
+            {"factor", 16.0},
+            {"original_max_position_embeddings", 64},
+            {"llama_4_scaling_beta", 0.1}};
+  EXPECT_EQ(read(small("ministral3", {{"rope_parameters", rope}})).limit->n_tokens, 64);
+  rope["llama_4_scaling_beta"] = 0;
+  EXPECT_FALSE(read(small("ministral3", {{"rope_parameters", rope}})).limit.has_value());
+  rope.erase("llama_4_scaling_beta");
+  EXPECT_EQ(refusal(small("ministral3", {{"rope_parameters", rope}})).item,
+            "rope_parameters.llama_4_scaling_beta");
+}
+
+TEST(Qwen3Moe, HasLayersWithoutExperts) {
+  const auto experts_of = [](const json& changes) {
+    const auto decoder = read(small("qwen3_moe", changes)).decoder;
+    std::vector<std::int64_t> n;
+    for (const auto& layer : decoder.layers) n.push_back(layer.mlp.experts.n);
+    return n;
+  };
+  const json few{{"num_experts", 5}, {"num_experts_per_tok", 3}};
+  EXPECT_THAT(experts_of(json::object()), ElementsAre(128, 128, 128, 128));
+  EXPECT_THAT(experts_of(few), ElementsAre(5, 5, 5, 5));
+  auto changed = few;
+  changed["mlp_only_layers"] = {1, 2};
+  EXPECT_THAT(experts_of(changed), ElementsAre(5, 0, 0, 5));
+  changed["decoder_sparse_step"] = 2;
+  EXPECT_THAT(experts_of(changed), ElementsAre(0, 0, 0, 5));
+  changed["num_experts_per_tok"] = 6;
+  EXPECT_EQ(refusal(small("qwen3_moe", changed)).item, "num_experts_per_tok");
+  EXPECT_EQ(refusal(small("qwen3_moe", {{"num_experts", 4}, {"num_local_experts", 8}})).item,
+            "num_local_experts");
+}
+
+TEST(Yarn, HasTheDefaultsOfTransformers) {
+  json rope{{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 128}};
+  const auto parsed = [&] { return read(small("llama", {{"rope_scaling", rope}})).decoder.ropes[0]; };
+  EXPECT_EQ(parsed().beta_fast, 32);
+  EXPECT_EQ(parsed().beta_slow, 1);
+  EXPECT_TRUE(parsed().truncates);
+  EXPECT_NEAR(parsed().attention_factor, 0.1 * std::log(4.0) + 1, 1e-15);
+  rope["mscale"] = 2;
+  EXPECT_NEAR(parsed().attention_factor, 0.1 * std::log(4.0) + 1, 1e-15)
+      << "mscale counts with mscale_all_dim";
+  rope["mscale_all_dim"] = 0.5;
+  EXPECT_NEAR(parsed().attention_factor, (0.2 * std::log(4.0) + 1) / (0.05 * std::log(4.0) + 1), 1e-15);
+  rope["attention_factor"] = 1.5;
+  EXPECT_EQ(parsed().attention_factor, 1.5);
+  rope["truncate"] = false;
+  rope["beta_fast"] = 16;
+  EXPECT_FALSE(parsed().truncates);
+  EXPECT_EQ(parsed().beta_fast, 16);
+  rope["truncate"] = "no";
+  EXPECT_EQ(refusal(small("llama", {{"rope_scaling", rope}})).item, "rope_scaling.truncate");
+}
+
+}  // namespace
+}  // namespace kvcompare

@@ -1,0 +1,59 @@
+#include <array>
+#include <set>
+#include <string>
+
+#include "worker/checkpoint/families/family.h"
+#include "worker/checkpoint/families/json_config_keys.h"
+
+namespace kvcompare {
+namespace {
+
+constexpr std::string_view kBeyondWindow =
+    "samples longer than a sliding window that is in use: evicting there is not defined";
+
+constexpr std::array<Family, 18> kFamilies{{
+    {"apertus", "ApertusForCausalLM", "Apertus", read_apertus},
+    {"arcee", "ArceeForCausalLM", "Arcee AFM", read_arcee},
+    {"ernie4_5", "Ernie4_5ForCausalLM", "ERNIE 4.5 without experts", read_ernie4_5},
+    {"gemma", "GemmaForCausalLM", "Gemma, CodeGemma", read_gemma},
+    {"glm4", "Glm4ForCausalLM", "GLM-4-0414", read_glm4},
+    {"granite", "GraniteForCausalLM", "Granite 3", read_granite},
+    {"llama", "LlamaForCausalLM", "Llama 1 to 3.3, TinyLlama, SmolLM2, Yi, DeepSeek-R1-Distill-Llama",
+     read_llama},
+    {"ministral3", "Ministral3ForCausalLM", "Ministral 3", read_ministral3,
+     "samples longer than original_max_position_embeddings where llama_4_scaling_beta is not 0: their "
+     "queries "
+     "are scaled by position"},
+    {"mistral", "MistralForCausalLM", "Mistral 7B, Mistral Nemo, Mistral Small", read_mistral, kBeyondWindow},
+    {"mixtral", "MixtralForCausalLM", "Mixtral", read_mixtral, kBeyondWindow},
+    {"olmo2", "Olmo2ForCausalLM", "OLMo 2", read_olmo2},
+    {"phi3", "Phi3ForCausalLM", "Phi-3, Phi-3.5, Phi-4", read_phi3, kBeyondWindow},
+    {"qwen2", "Qwen2ForCausalLM", "Qwen2, Qwen2.5, QwQ, DeepSeek-R1-Distill-Qwen", read_qwen2, kBeyondWindow},
+    {"qwen3", "Qwen3ForCausalLM", "Qwen3 without experts", read_qwen3, kBeyondWindow},
+    {"qwen3_moe", "Qwen3MoeForCausalLM", "Qwen3 with experts", read_qwen3_moe, kBeyondWindow},
+    {"seed_oss", "SeedOssForCausalLM", "Seed-OSS", read_seed_oss},
+    {"smollm3", "SmolLM3ForCausalLM", "SmolLM3", read_smollm3, kBeyondWindow},
+    {"starcoder2", "Starcoder2ForCausalLM", "StarCoder2", read_starcoder2, kBeyondWindow},
+}};
+
+}  // namespace
+
+std::span<const Family> families() { return kFamilies; }
+
+// Asks the family to read a small model.
+std::set<std::string> keys_of(const Family& family) {
+  const JsonObject config({{"vocab_size", 8},
+                           {"hidden_size", 32},
+                           {"intermediate_size", 8},
+                           {"num_hidden_layers", 1},
+                           {"num_attention_heads", 2},
+                           {"num_key_value_heads", 2},
+                           {"head_dim", 16},
+                           {"max_position_embeddings", 8}},
+                          "config.json");
+  ConfigKeys keys(config);
+  family.read(keys);
+  return keys.asked_for();
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,99 @@
+#include "worker/checkpoint/families/json_plain_keys.h"
+
+#include <limits>
+
+namespace kvcompare {
+namespace {
+
+constexpr std::int64_t kMaxLayers = 100'000;
+
+[[noreturn]] void refuse_missing(const ConfigKeys& keys, const std::string& key) {
+  keys.refuse(key,
+              "is missing, and its default is not the same in all model families: write it into the file");
+}
+
+void check_activation(ConfigKeys& keys, const std::string& expected) {
+  const std::string accepted = expected == "silu" ? "silu" : expected;
+  for (const std::string key : {"hidden_act", "hidden_activation"}) {
+    const auto name = keys.text(key, expected);
+    const bool is_silu = expected == "silu" && name == "swish";  // two names of the same function
+    if (name != expected && !is_silu)
+      keys.refuse(key, "activation '" + name + "' is not supported; accepted: " + accepted);
+  }
+}
+
+std::int64_t read_n_kv_heads(ConfigKeys& keys, const PlainDefaults& defaults, std::int64_t n_heads) {
+  const std::string key = "num_key_value_heads";
+  if (!keys.has_key(key) && defaults.needs_n_kv_heads) refuse_missing(keys, key);
+  const auto n_kv_heads = keys.size_or_null(key, defaults.n_kv_heads).value_or(n_heads);
+  if (n_heads % n_kv_heads != 0)
+    keys.refuse(
+        key, std::to_string(n_kv_heads) + " does not divide num_attention_heads " + std::to_string(n_heads));
+  return n_kv_heads;
+}
+
+std::int64_t read_head_dim(ConfigKeys& keys, const PlainDefaults& defaults, const PlainConfig& model) {
+  const std::string key = "head_dim";
+  if (!keys.has_value(key) && defaults.needs_head_dim) refuse_missing(keys, key);
+  const auto written = keys.size_or_null(key, defaults.head_dim);
+  if (!written && model.hidden_size % model.n_heads != 0)
+    keys.refuse("hidden_size", std::to_string(model.hidden_size) + " is no multiple of num_attention_heads " +
+                                   std::to_string(model.n_heads) + ", and head_dim is missing");
+  const auto head_dim = written.value_or(model.hidden_size / model.n_heads);
+  if (head_dim > std::numeric_limits<std::int32_t>::max() / model.n_heads)
+    keys.refuse(key,
+                std::to_string(head_dim) + " is too large for " + std::to_string(model.n_heads) + " heads");
+  if (head_dim % 2 != 0) keys.refuse(key, std::to_string(head_dim) + " is odd; RoPE needs an even one");
+  return head_dim;
+}
+
+}  // namespace
+
+PlainConfig read_plain(ConfigKeys& keys, const PlainDefaults& defaults) {
+  PlainConfig model;
+  model.model_type = defaults.model_type;
+  model.vocab_size = keys.size("vocab_size");
+  model.hidden_size = keys.size("hidden_size");
+  model.intermediate_size = keys.size("intermediate_size");
+  model.n_layers = keys.size("num_hidden_layers");
+  if (model.n_layers > kMaxLayers)
+    keys.refuse("num_hidden_layers", "is " + std::to_string(model.n_layers) +
+                                         "; expected an integer from 1 to " + std::to_string(kMaxLayers));
+  model.n_heads = keys.size("num_attention_heads");
+  model.n_kv_heads = read_n_kv_heads(keys, defaults, model.n_heads);
+  model.head_dim = read_head_dim(keys, defaults, model);
+  model.rms_norm_eps = keys.number(defaults.eps_key, defaults.eps);
+  if (model.rms_norm_eps < 0) keys.refuse(defaults.eps_key, "is negative");
+  check_activation(keys, defaults.activation);
+  keys.claim({"rope_theta", "rope_scaling", "rope_parameters"});
+  auto rope = defaults.rope;
+  rope.head_dim = model.head_dim;
+  rope.max_position_embeddings = keys.size("max_position_embeddings");
+  if (rope.partial_rotary_factor) keys.claim({"partial_rotary_factor"});
+  model.rope = read_rope_config(keys.config(), rope);
+  model.tied_embeddings = keys.flag("tie_word_embeddings", defaults.tied_embeddings);
+  return model;
+}
+
+std::int64_t read_n_experts(ConfigKeys& keys, std::int64_t otherwise) {
+  const auto n = keys.size("num_experts", keys.size("num_local_experts", otherwise));
+  if (keys.has_key("num_local_experts") && keys.size("num_local_experts") != n)
+    keys.refuse("num_local_experts", "contradicts num_experts, which is another name of it");
+  return n;
+}
+
+std::int64_t read_n_chosen_experts(ConfigKeys& keys, std::int64_t otherwise) {
+  return keys.size("num_experts_per_tok", otherwise);
+}
+
+void check_experts(const ConfigKeys& keys, const ExpertsShape& experts) {
+  if (experts.n_chosen > experts.n)
+    keys.refuse("num_experts_per_tok", "is " + std::to_string(experts.n_chosen) + ", more than the " +
+                                           std::to_string(experts.n) + " experts");
+}
+
+void refuse_switch(ConfigKeys& keys, const std::string& key, const std::string& model_type) {
+  if (keys.flag(key, false)) keys.refuse(key, "is true, but " + model_type + " models have no such thing");
+}
+
+}  // namespace kvcompare

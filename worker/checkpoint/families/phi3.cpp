@@ -1,0 +1,24 @@
+#include "worker/checkpoint/families/family.h"
+#include "worker/checkpoint/families/json_plain_keys.h"
+
+namespace kvcompare {
+
+// Llama whose checkpoints store q, k and v in one tensor, and gate and up in one. All layers slide.
+ModelConfig read_phi3(ConfigKeys& keys) {
+  keys.claim({"original_max_position_embeddings"});
+  const auto plain =
+      read_plain(keys, {.model_type = "phi3",
+                        .eps = 1e-5,
+                        .rope = {.partial_rotary_factor = 1,
+                                 .has_old_names_of_longrope = true,
+                                 .outer_original_positions = 4096,
+                                 .types = {RopeConfig::Type::kDefault, RopeConfig::Type::kLongrope}}});
+  auto decoder = decoder_of(plain);
+  for (auto& layer : decoder.layers) {
+    layer.qkv = "self_attn.qkv_proj";
+    layer.mlp.gate_and_up = "mlp.gate_up_proj";
+  }
+  return {.decoder = std::move(decoder), .sliding_window = keys.size_or_null("sliding_window")};
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,33 @@
+// A decoder all of whose layers are those of Llama, described by a few numbers. Families begin with it and
+// change what is different.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "worker/model/decoder.h"
+
+namespace kvcompare {
+
+struct PlainConfig {
+  std::string model_type;
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t n_layers = 0;
+  std::int64_t n_heads = 0;
+  std::int64_t n_kv_heads = 0;  // divides n_heads
+  std::int64_t head_dim = 0;    // even; n_heads * head_dim may differ from hidden_size
+  double rms_norm_eps = 0;
+  RopeConfig rope;
+  bool qkv_bias = false;
+  bool o_bias = false;
+  bool mlp_bias = false;
+  bool qk_norm = false;  // of each head
+  bool tied_embeddings = false;
+};
+
+// Its layers have no window.
+Decoder decoder_of(const PlainConfig& config);
+
+}  // namespace kvcompare

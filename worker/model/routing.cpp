@@ -1,0 +1,22 @@
+#include "worker/model/routing.h"
+
+#include <ATen/OpMathType.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/sum.h>
+
+namespace kvcompare {
+
+Routing route(const ExpertsShape& shape, const at::Tensor& router_logits) {
+  const auto weights = at::softmax(router_logits.to(at::toOpMathType(router_logits.scalar_type())), -1);
+  // Stable, so that of equal weights the first comes first; topk would take any.
+  const auto order = std::get<1>(weights.sort(/*stable=*/true, -1, /*descending=*/true));
+  const auto experts = order.narrow(1, 0, shape.n_chosen);
+  auto chosen = weights.gather(1, experts);
+  if (shape.sums_to_one) chosen = chosen / chosen.sum(-1, /*keepdim=*/true);
+  return {experts.contiguous(), chosen};
+}
+
+}  // namespace kvcompare
