@@ -324,11 +324,11 @@ TEST(ModelConfig, DefaultsWhatAllFamiliesDefaultAlike) {
 }
 
 TEST(ModelConfig, RefusesAMissingKeyWhoseDefaultDiffersBetweenFamilies) {
-  EXPECT_EQ(read(without(base_config("llama"), "num_key_value_heads")).n_kv_heads, 8);
+  EXPECT_EQ(read(without(base_config("llama"), "num_key_value_heads")).decoder.layer(0).heads.n_kv_heads, 8);
   for (const char* family : {"mistral", "qwen2", "qwen3"})
     EXPECT_EQ(refused_key(without(base_config(family), "num_key_value_heads")), "num_key_value_heads");
   for (const char* family : {"llama", "mistral", "qwen2"})
-    EXPECT_EQ(read(without(base_config(family), "head_dim")).head_dim, 8);
+    EXPECT_EQ(read(without(base_config(family), "head_dim")).decoder.layer(0).heads.head_dim, 8);
   EXPECT_EQ(refused_key(without(base_config("qwen3"), "head_dim")), "head_dim");
 }
 
