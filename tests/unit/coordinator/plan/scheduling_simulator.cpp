@@ -188,7 +188,7 @@ class Simulator {
         at(now_ + s_.latency, Event::Kind::kStopped, w);
         continue;
       }
-      const auto& [worker, units] = std::get<AssignUnits>(action);
+      const auto& [worker, units, alone] = std::get<AssignUnits>(action);
       const auto w = static_cast<std::size_t>(worker.value - 1);
       estimate_.assigned(worker, units, now_);
       run_.assigned_after_stop = run_.assigned_after_stop || stop_requested_;
