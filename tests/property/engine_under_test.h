@@ -44,7 +44,7 @@ class ModelUnderTest {
  public:
   ModelUnderTest(const std::filesystem::path& folder, const EngineUnderTest& engine)
       : kind_(engine.kind),
-        n_kv_heads_(read_model_config(folder / "config.json").n_kv_heads),
+        n_kv_heads_(read_model_config(folder / "config.json").decoder.layer(0).heads.n_kv_heads),
         model_(load(folder, engine)) {}
 
   // That engines take beside the registry's. Outlives the model.
