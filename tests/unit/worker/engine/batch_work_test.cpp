@@ -16,6 +16,7 @@ Decoder small_decoder() {
   Decoder decoder;
   decoder.hidden_size = 16;
   decoder.vocab_size = 100;
+  decoder.ropes.emplace_back();
   decoder.layers.assign(3, layer);
   return decoder;
 }

@@ -13,6 +13,7 @@ Decoder llama_8b() {
   layer.heads = {.n_heads = 32, .n_kv_heads = 8, .head_dim = 128};
   layer.mlp.width = 14336;
   Decoder decoder;
+  decoder.ropes.emplace_back();
   decoder.vocab_size = 128256;
   decoder.hidden_size = 4096;
   decoder.layers.assign(32, layer);
@@ -24,6 +25,7 @@ Decoder small() {
   layer.heads = {.n_heads = 2, .n_kv_heads = 1, .head_dim = 4};
   layer.mlp.width = 6;
   Decoder decoder;
+  decoder.ropes.emplace_back();
   decoder.vocab_size = 10;
   decoder.hidden_size = 8;
   decoder.layers.assign(2, layer);
