@@ -4,8 +4,8 @@
 #include <new>
 #include <stdexcept>
 
-#include "tests/support/kernel_run.h"
 #include "tests/kernels/emulation/emulation.h"
+#include "tests/support/kernel_run.h"
 
 namespace kvcompare {
 namespace {
@@ -26,9 +26,10 @@ bool is_kernel_memory(std::uintptr_t address) {
   return address <= begin + n_bytes;
 }
 
-// Sizes, positions and two of 32 bits side by side are below or above what a process has for addresses.
+// Sizes, positions and two of 32 bits side by side, also if the upper one is a small number, are below or
+// above what a process has for addresses.
 bool looks_like_an_address(std::uintptr_t word) {
-  return word >= std::uintptr_t{1} << 32 && word < std::uintptr_t{1} << 47;
+  return word >= std::uintptr_t{1} << 40 && word < std::uintptr_t{1} << 47;
 }
 
 }  // namespace

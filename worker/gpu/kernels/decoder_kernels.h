@@ -26,7 +26,7 @@ struct AddNorm {
   float multiplier = 1;
   float epsilon = 0;
   float offset = 0;
-  bool is_centred = false;  // LayerNorm
+  std::int32_t is_centred = 0;  // not 0: LayerNorm. No bool: the kernels' structs have no padding
 };
 
 // Prepares the heads of queries and keys: applies their norm in place, if the model has one, and then RoPE
@@ -54,7 +54,7 @@ enum class GatingFunction { kSilu, kSquaredRelu, kGeluTanh, kXielu };
 template <class T>
 struct Gating {
   GatingFunction function = GatingFunction::kSilu;
-  bool is_gated = true;
+  std::int32_t is_gated = 1;
   const T* gate_up = nullptr;  // [n_rows, 2 * d_ff]: gate, then up; without a gate [n_rows, d_ff]
   T* out = nullptr;            // [n_rows, d_ff]
   std::int64_t n_rows = 0;
