@@ -114,7 +114,10 @@ def run_ours(options, case, n_samples):
         record = json.loads(Path(folder, "run.json").read_text())
         results = json.loads(Path(folder, "detailed_results.json").read_text())["results"]
     names = {name.replace("_", ""): name for name in ("baseline", *case.methods)} | {"snapkvadaptive": "adakv"}
-    name_of = lambda line: names[line["label"].lower().replace(" ", "")]
+
+    def name_of(line):
+        return names[line["label"].lower().replace(" ", "")]
+
     seconds = {name_of(line): line["seconds"] / n_samples for line in record["methods"]}
     samples = {name_of(line): line["per_sample"] for line in results}
     session = record["sessions"][-1]

@@ -135,6 +135,7 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
 }
 
 void Coordination::give_up_deadly_units(const std::map<UnitId, Deaths>& deaths) {
+  if (deaths.empty()) return;
   for (const auto& [unit, of_unit] : deaths) {
     const auto instance = instance_name(header_.spec.methods[static_cast<std::size_t>(unit.method.value)]);
     const auto where = "sample " + std::to_string(unit.sample.value) + ", " + instance + ": ";

@@ -15,11 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(os.environ.get("KVCOMPARE_DEPS", ROOT / ".deps")) / "peers"
 ORACLE = Path(os.environ.get("KVCOMPARE_TEST_ASSETS", "/nowhere")).parent / "oracle" / "oracle.py"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-from other_python import missing
+from other_python import go_on_with_peers, missing
 
-if missing(("torch",)) and "KVCOMPARE_IN_PEER_PYTHON" not in os.environ and (PEERS / "python").exists():
-    python = (PEERS / "python").read_text().strip()
-    os.execve(python, [python, "-B", *sys.argv], {**os.environ, "KVCOMPARE_IN_PEER_PYTHON": "1", "PYTHONPATH": str(PEERS)})
+go_on_with_peers(("torch",), PEERS)
 
 MISSING = missing(("torch",)) + ([] if ORACLE.exists() else ["oracle"])
 if not MISSING:

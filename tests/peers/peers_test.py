@@ -19,16 +19,9 @@ NEEDED = ("torch", "transformers", "kvpress", "safetensors")
 
 
 sys.path.insert(0, str(ROOT / "tests/support"))
-from other_python import missing
+from other_python import go_on_with_peers, missing
 
-if missing(NEEDED) and "KVCOMPARE_IN_PEER_PYTHON" not in os.environ:
-    environment = {**os.environ, "TQDM_DISABLE": "1", "KVCOMPARE_IN_PEER_PYTHON": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    python = os.environ.get("KVCOMPARE_PEER_PYTHON")
-    if not python and (PEERS / "python").exists():
-        python = (PEERS / "python").read_text().strip()
-        environment["PYTHONPATH"] = str(PEERS)
-    if python:
-        os.execve(python, [python, "-B", *sys.argv], environment)
+go_on_with_peers(NEEDED, PEERS)
 
 BUILD = Path(sys.argv[1]).resolve()
 N_DOCUMENTS = 6

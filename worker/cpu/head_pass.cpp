@@ -62,7 +62,8 @@ template <class T>
 void HeadPass<T>::run(std::span<UnitInFlight<T>* const> units, BatchWork& work) {
   keep_last_hidden(units);
   const auto groups = groups_of(units);
-  list_tiles(units, groups);
+  list_plain_tiles(units, groups);
+  list_compared_tiles(groups);
   double of_all = 0, of_compared = 0;
   for (const auto* unit : units) of_all += head_operations(decoder_, unit->n_tokens());
   for (const auto& group : groups)
@@ -111,35 +112,39 @@ std::vector<typename HeadPass<T>::Group> HeadPass<T>::groups_of(std::span<UnitIn
 }
 
 template <class T>
-void HeadPass<T>::list_tiles(std::span<UnitInFlight<T>* const> units, const std::vector<Group>& groups) {
-  const auto n_plain_rows = lanes_.front().n_rows, n_compared_rows = rows_in_compared_tile();
+void HeadPass<T>::list_plain_tiles(std::span<UnitInFlight<T>* const> units,
+                                   const std::vector<Group>& groups) {
+  const auto most = lanes_.front().n_rows;
   for (auto* unit : units) {
+    const bool is_compared =
+        unit->reference.defined() || std::ranges::find(groups, unit, &Group::baseline) != groups.end();
+    if (unit->failed || is_compared) continue;
     const auto n_rows = unit->n_tokens() - 1;
-    if (unit->failed || unit->reference.defined() ||
-        std::ranges::find(groups, unit, &Group::baseline) != groups.end())
-      continue;
-    for (std::int64_t i = 0; i < n_rows; i += n_plain_rows)
-      plain_.push_back({.group = {.units = {unit}}, .begin = i, .n = std::min(n_plain_rows, n_rows - i)});
+    for (std::int64_t i = 0; i < n_rows; i += most)
+      plain_.push_back({.group = {.units = {unit}}, .begin = i, .n = std::min(most, n_rows - i)});
   }
-  std::int64_t n_compared_tiles = 0;
-  for (const auto& group : groups)
-    n_compared_tiles += (group.units.front()->n_tokens() - 2 + n_compared_rows) / n_compared_rows;
+}
+
+template <class T>
+void HeadPass<T>::list_compared_tiles(const std::vector<Group>& groups) {
+  const auto most = rows_in_compared_tile();
+  std::int64_t n_tiles = 0;
+  for (const auto& group : groups) n_tiles += (group.n_rows() + most - 1) / most;
+  if (n_tiles == 0) return;
   // Where tiles are too few for the threads, units of a group go apart; the reference is then computed for
   // each part.
   const auto n_wanted = kTilesPerThread * static_cast<std::int64_t>(team_.n_threads());
-  const auto n_parts = n_compared_tiles == 0 ? 1 : (n_wanted + n_compared_tiles - 1) / n_compared_tiles;
+  const auto n_parts = (n_wanted + n_tiles - 1) / n_tiles;
   for (const auto& group : groups) {
-    const auto n_units = static_cast<std::int64_t>(group.units.size());
+    const auto n_units = std::ssize(group.units);
     const auto step = (n_units + n_parts - 1) / n_parts;
     for (std::int64_t u = 0; u < n_units; u += step) {
-      const std::vector part(group.units.begin() + u, group.units.begin() + std::min(u + step, n_units));
-      const auto n_rows = part.front()->n_tokens() - 1;
-      for (std::int64_t i = 0; i < n_rows; i += n_compared_rows) {
-        const auto n = std::min(n_compared_rows, n_rows - i);
-        compared_.push_back({.group = {.baseline = u == 0 ? group.baseline : nullptr, .units = part},
-                             .begin = i,
-                             .n = n,
-                             .reference = std::vector<TokenLogits>(size(n))});
+      const Group part{.baseline = u == 0 ? group.baseline : nullptr,
+                       .units = {group.units.begin() + u, group.units.begin() + std::min(u + step, n_units)}};
+      for (std::int64_t i = 0; i < group.n_rows(); i += most) {
+        const auto n = std::min(most, group.n_rows() - i);
+        compared_.push_back(
+            {.group = part, .begin = i, .n = n, .reference = std::vector<TokenLogits>(size(n))});
       }
     }
   }

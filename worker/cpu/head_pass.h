@@ -34,6 +34,7 @@ class HeadPass {
     UnitInFlight<T>* baseline = nullptr;  // the unit that the reference is of, if it is in the batch
     std::vector<UnitInFlight<T>*> units{};
 
+    std::int64_t n_rows() const { return units.front()->n_tokens() - 1; }
     std::vector<UnitInFlight<T>*> all() const {
       auto all = units;
       if (baseline) all.push_back(baseline);
@@ -55,7 +56,8 @@ class HeadPass {
 
   void keep_last_hidden(std::span<UnitInFlight<T>* const> units);
   static std::vector<Group> groups_of(std::span<UnitInFlight<T>* const> units);
-  void list_tiles(std::span<UnitInFlight<T>* const> units, const std::vector<Group>& groups);
+  void list_plain_tiles(std::span<UnitInFlight<T>* const> units, const std::vector<Group>& groups);
+  void list_compared_tiles(const std::vector<Group>& groups);
   static void put_reference(const Tile& tile);
   std::int64_t rows_in_compared_tile() const;
   void pass_in_blocks(std::vector<Tile>& tiles, BatchWork& work, double operations);

@@ -50,17 +50,18 @@ void LayerPass<T>::project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t be
   if (!all_finite(row<T>(qkv, 0), size(qkv.numel())))
     throw std::domain_error("layer " + std::to_string(index_.value) +
                             ": a query, key or value is not finite; a wider --dtype may help");
-  for (std::int64_t r = 0; r < n; ++r) distribute(unit, row<T>(qkv, r), begin + r);
+  const auto& rotation = rotations_.of(shape_, unit.n_tokens());
+  for (std::int64_t r = 0; r < n; ++r) distribute(unit, rotation, row<T>(qkv, r), begin + r);
   unit.schedule->see(what_is_needed(tile(hidden, qkv, unit, begin), unit.needs.tile));
 }
 
 // One token's q, k, v, side by side, to where they are kept; q and k normed in place.
 template <class T>
-void LayerPass<T>::distribute(UnitInFlight<T>& unit, T* qkv, std::int64_t position) const {
+void LayerPass<T>::distribute(UnitInFlight<T>& unit, const Rotation& rotation, T* qkv,
+                              std::int64_t position) const {
   const auto& heads = shape_.heads;
   const auto d = heads.head_dim;
   const auto n_pairs = size(d / 2);
-  const auto& rotation = rotations_.of(shape_, unit.n_tokens());
   const T* cos = row<T>(rotation.cos, position);
   const T* sin = row<T>(rotation.sin, position);
   const auto norm = [&](const at::Tensor& weight) {

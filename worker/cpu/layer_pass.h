@@ -51,7 +51,7 @@ class LayerPass {
                  std::int64_t begin) const;
   LayerView whole(const UnitInFlight<T>& unit) const;
   at::Tensor split_heads(const at::Tensor& rows) const;
-  void distribute(UnitInFlight<T>& unit, T* qkv, std::int64_t position) const;
+  void distribute(UnitInFlight<T>& unit, const Rotation& rotation, T* qkv, std::int64_t position) const;
   at::Tensor normed(Lane<T>& lane, const at::Tensor& x, const at::Tensor& weight,
                     const at::Tensor& bias) const;
   void add_to_stream(Lane<T>& lane, const at::Tensor& rows, const at::Tensor& weight, const Addend& addend,

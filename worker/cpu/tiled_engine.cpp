@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -59,7 +61,10 @@ class TiledEngine : public Engine {
     const auto start = Clock::now();
     Entered entered;
     rotations_.forget_lengths();
-    for (const auto& task : tasks) rotations_.reach(std::ssize(task.sample->ids));
+    // The longest first, so that tables which samples share are made once.
+    std::set<std::int64_t, std::greater<>> lengths;
+    for (const auto& task : tasks) lengths.insert(std::ssize(task.sample->ids));
+    for (const auto n_tokens : lengths) rotations_.reach(n_tokens);
     TiledBatch<T> batch(weights_, rotations_, lanes_, team_, options_.observe_deaths);
     for (const auto& task : tasks) {
       try {

@@ -48,7 +48,8 @@ TEST(PlainConfig, HasTheBiasesAndNormsThatTheConfigurationHas) {
     return decoder_of(config).layers[2];
   };
   const auto parts_of = [](const LayerShape& layer) {
-    return std::vector{layer.has_qkv_bias, layer.has_o_bias, layer.mlp.has_bias, layer.qk_norm == QkNorm::kOfEachHead};
+    return std::vector{layer.has_qkv_bias, layer.has_o_bias, layer.mlp.has_bias,
+                       layer.qk_norm == QkNorm::kOfEachHead};
   };
   EXPECT_EQ(parts_of(layer_with(&PlainConfig::qkv_bias)), (std::vector{true, false, false, false}));
   EXPECT_EQ(parts_of(layer_with(&PlainConfig::o_bias)), (std::vector{false, true, false, false}));
