@@ -76,7 +76,8 @@ TEST(KvzipTargets, LooksAtEveryQueryOfALongRepetition) {
     prompt.ids.push_back((t * t + 3 * t) % loaded.model->decoder().vocab_size);
   const auto targets = kvzip_targets(*loaded.model, prompt);
 
-  const auto view = loaded.model->project(LayerIndex(0), prompt.sample, 0, loaded.model->embed(prompt.ids));
+  const auto view = loaded.model->project(
+      LayerIndex(0), {.sample = prompt.sample, .n_sample_tokens = 801}, loaded.model->embed(prompt.ids));
   const auto norms = loaded.model->value_norms(LayerIndex(0), view.v);
   const auto group = heads.group();
   for (std::int64_t p = 0; p < 2; ++p)
