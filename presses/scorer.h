@@ -32,6 +32,7 @@ struct LayerView {
   std::int64_t n_tokens = 0;
   c10::Device device = at::kCPU;  // where scores are to be
   LayerIndex layer;
+  std::int64_t place = 0;  // of the layer among those that evict
   SampleIndex sample;
   std::int64_t first_position = 0;
   AttentionRule rule{};  // of the layer

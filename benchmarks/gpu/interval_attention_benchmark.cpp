@@ -139,7 +139,7 @@ AttentionScale scale_of(const Layer& layer) { return {static_cast<double>(layer.
 using Attend = void (*)(const Layer& layer, const at::Tensor& until, const at::Tensor& out);
 
 void attend_by_best(const Layer& layer, const at::Tensor& until, const at::Tensor& out) {
-  attend_to_alive(layer.rotated, layer.qkv, until, scale_of(layer), out);
+  attend_to_alive(layer.rotated, layer.qkv, until, {scale_of(layer)}, out);
 }
 
 template <class T>

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 namespace kvcompare {
 
@@ -14,6 +16,15 @@ struct ModelShape {
   std::int64_t hidden_size = 0;
   std::int64_t vocab_size = 0;
   std::int64_t max_position_embeddings = 0;  // positions that the model was made for
+  // Layers that forget by a window of their own beside layers that do not: methods evict in the others alone,
+  // and keys are counted in those. Absent if no layer does.
+  std::optional<std::vector<std::int64_t>> sliding_layers{};
+  std::optional<std::int64_t> sliding_window{};  // the latest keys, which each of them holds
+
+  std::int64_t n_sliding_layers() const {
+    return sliding_layers ? static_cast<std::int64_t>(sliding_layers->size()) : 0;
+  }
+  std::int64_t n_evicting_layers() const { return n_layers - n_sliding_layers(); }
 
   static constexpr std::array kFields{"n_layers",
                                       "n_heads",
@@ -21,7 +32,9 @@ struct ModelShape {
                                       "head_dim",
                                       "hidden_size",
                                       "vocab_size",
-                                      "max_position_embeddings"};
+                                      "max_position_embeddings",
+                                      "sliding_layers",
+                                      "sliding_window"};
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
 

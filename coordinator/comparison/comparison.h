@@ -65,7 +65,7 @@ struct MethodResult {
   std::vector<FailedUnit> failed{};           // in data-set order
   double seconds = 0;                         // sum over units
   NllByPosition nll_by_position{};            // sums over the samples
-  std::vector<std::int64_t> kept_per_head{};  // [n_layers * n_kv_heads], sums over the samples
+  std::vector<std::int64_t> kept_per_head{};  // [n_evicting_layers * n_kv_heads], sums over the samples
   DivergenceSketches sketches{};              // of the scored tokens of all samples
 };
 

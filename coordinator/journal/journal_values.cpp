@@ -24,6 +24,17 @@ void check_model(const ModelShape& model) {
                           model.vocab_size, model.max_position_embeddings})
     expect(size >= 1, "every size of the model is at least 1");
   expect(model.n_heads % model.n_kv_heads == 0, "n_kv_heads divides n_heads");
+  expect(model.sliding_layers.has_value() == model.sliding_window.has_value(),
+         "sliding layers have a window");
+  if (!model.sliding_layers) return;
+  expect(*model.sliding_window >= 1, "sliding_window is at least 1");
+  auto last = std::int64_t{-1};
+  for (const auto layer : *model.sliding_layers) {
+    expect(layer > last && layer < model.n_layers, "sliding layers are layers, in order");
+    last = layer;
+  }
+  expect(model.n_sliding_layers() >= 1 && model.n_evicting_layers() >= 1,
+         "some layers slide, and some do not");
 }
 
 void check_samples(const JournalHeader& header) {
@@ -78,7 +89,7 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   const auto& answers = result.numbers.answers;
   const auto& divergence = result.numbers.divergence;
   const auto& evidence = result.numbers.evidence;
-  expect(result.kept.n_layers == header.model.n_layers && result.kept.n_kv_heads == header.model.n_kv_heads,
+  expect(result.kept.n_layers == header.model.n_evicting_layers() && result.kept.n_kv_heads == header.model.n_kv_heads,
          "layers and KV heads are those of the model");
   const auto law = broken_law(result);
   expect(!law, law.value_or(""));

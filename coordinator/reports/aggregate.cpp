@@ -122,10 +122,20 @@ std::int64_t bytes_of_key(const JournalHeader& header) {
   return header.spec.dtype ? 2 * header.model.head_dim * bytes_of(*header.spec.dtype) : 0;
 }
 
+// Keys that the layers hold which slide by themselves, at the end and at most. They are in no count of keys.
+std::int64_t n_keys_in_windows(const MethodResult& method, const ModelShape& model) {
+  std::int64_t n = 0;
+  if (!model.sliding_window) return n;
+  for (const auto& row : method.per_sample) n += std::min(row.numbers.n_tokens, *model.sliding_window);
+  return n * model.n_sliding_layers() * model.n_kv_heads;
+}
+
 void put_cache_bytes(MethodResult& method, const JournalHeader& header) {
   if (!method.totals) return;
-  method.totals->cache_bytes_end = method.totals->sums.keys.kept * bytes_of_key(header);
-  method.totals->peak_cache_bytes = method.totals->sums.keys.peak * bytes_of_key(header);
+  const auto& keys = method.totals->sums.keys;
+  const auto in_windows = n_keys_in_windows(method, header.model);
+  method.totals->cache_bytes_end = (keys.kept + in_windows) * bytes_of_key(header);
+  method.totals->peak_cache_bytes = (keys.peak + in_windows) * bytes_of_key(header);
 }
 
 // Of several densities that led to the same threshold the first one.

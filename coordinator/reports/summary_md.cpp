@@ -52,10 +52,17 @@ std::string samples_text(const Comparison& comparison) {
   return text;
 }
 
+std::string windows_text(const ModelShape& model) {
+  if (!model.sliding_window) return "";
+  return counted(model.n_sliding_layers(), "layer") + " with a window of " +
+         counted(*model.sliding_window, "token") + ", in which nothing is evicted and no key is counted; ";
+}
+
 std::string model_text(const ModelShape& model, const std::string& hash) {
   return counted(model.n_layers, "layer") + ", " + counted(model.n_heads, "query head") + " and " +
          counted(model.n_kv_heads, "KV head") + " of size " + std::to_string(model.head_dim) + ", " +
-         std::to_string(model.vocab_size) + " tokens in the vocabulary; SHA-256 " + short_hash(hash) + "…";
+         std::to_string(model.vocab_size) + " tokens in the vocabulary; " + windows_text(model) + "SHA-256 " +
+         short_hash(hash) + "…";
 }
 
 std::string arithmetic_text(const Comparison& comparison) {

@@ -41,7 +41,7 @@ SearchScope scope_of(const Job& job, const JobData& data, const c10::Device& dev
   return {.samples = searched_samples(samples, without_scored_token(samples)),
           .chunk_size = job.spec.chunk_size,
           .protocol = protocol_of(job.spec),
-          .n_layers = job.config.decoder.n_layers(),
+          .n_layers = n_evicting_layers(job.config.decoder),
           .n_kv_heads = heads_of(job.config.decoder).n_kv_heads,
           .device = full_name(device)};
 }

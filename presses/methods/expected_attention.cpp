@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/logsumexp.h>
@@ -68,9 +69,17 @@ class ExpectedAttentionLayer : public DriftingScorer::Layer {
       const auto turned = rotate(rotate(cov, rotation).transpose(1, 2), rotation);  // R cov R^T, symmetric
       z = z + (k.matmul(turned) * k).sum(-1) / (2 * rule_.scale.scalar);
     }
-    auto scores = at::log_softmax(z, -1).logsumexp(at::IntArrayRef{0}) - std::log(static_cast<double>(group));
+    auto scores =
+        log_softmax(z, kv_head, group).logsumexp(at::IntArrayRef{0}) - std::log(static_cast<double>(group));
     if (parameters_.use_vnorm) scores = scores + at::linalg_vector_norm(v, 2, at::IntArrayRef{-1}).log();
     return scores;
+  }
+
+  // The sink of a head is one more key, whose score nobody asks for. z: [group, n_body]
+  at::Tensor log_softmax(const at::Tensor& z, std::int64_t kv_head, std::int64_t group) const {
+    if (!rule_.sinks.defined()) return at::log_softmax(z, -1);
+    const auto sinks = rule_.of_heads(kv_head * group, group).sinks.to(z.scalar_type()).unsqueeze(1);
+    return at::log_softmax(at::cat({z, sinks}, 1), -1).narrow(1, 0, z.size(1));
   }
 
   const ExpectedAttentionParameters parameters_;
@@ -101,7 +110,7 @@ ExpectedAttentionParameters own(const MethodSpec& method) {
 // At every event a quadratic form of each key, or a product with the mean of each query head.
 MethodCost cost(const MethodSpec& method, const ModelShape& shape) {
   const auto d = static_cast<double>(shape.head_dim);
-  const auto products = 2 * static_cast<double>(shape.n_layers * shape.n_heads) * d;
+  const auto products = 2 * static_cast<double>(shape.n_evicting_layers() * shape.n_heads) * d;
   return {.per_key_and_event = own(method).use_covariance ? products * (d + 2) : products};
 }
 

@@ -39,7 +39,11 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
         d_head_(q_.size(2)),
         n_products_(parameters.use_covariance ? std::int64_t(n_pair_products(size(d_head_))) : 0),
         mean_(at::zeros({group_, d_head_}, at::kDouble)),
-        scatter_(at::zeros({group_, std::int64_t(n_pair_products(size(d_head_)))}, at::kDouble)) {}
+        scatter_(at::zeros({group_, std::int64_t(n_pair_products(size(d_head_)))}, at::kDouble)) {
+    if (!rule_.sinks.defined()) return;
+    const auto sinks = rule_.sinks.to(kType).contiguous();
+    sinks_.assign(sinks.template const_data_ptr<T>(), sinks.template const_data_ptr<T>() + group_);
+  }
 
   void start_events(std::span<const std::int64_t> n) override {
     n_before_ = n_.empty() ? 0 : n_.back();
@@ -97,13 +101,18 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
     std::ranges::fill(scores.first(n_sinks), 0);
     const auto body = alive.subspan(n_sinks);
     if (body.empty()) return;
-    z_alive_.resize(size(group_) * body.size());
+    // The learned sink of a query head is one more key, whose score nobody asks for.
+    const auto n = body.size() + (sinks_.empty() ? 0 : 1);
+    z_alive_.resize(size(group_) * n);
     auto* gathered = z_alive_.data();
-    for (std::int64_t g = 0; g < group_; ++g, gathered += body.size()) {
+    for (std::int64_t g = 0; g < group_; ++g, gathered += n) {
       const auto* z = row<T>(z_, std::int64_t(event) * group_ + g).data();
       for (std::size_t i = 0; i < body.size(); ++i) gathered[i] = z[body[i]];
+      if (!sinks_.empty()) gathered[body.size()] = sinks_[size(g)];
     }
-    log_mean_softmax(std::span(z_alive_), size(group_), scores.subspan(n_sinks));
+    scores_.resize(n);
+    log_mean_softmax(std::span(z_alive_), size(group_), std::span(scores_));
+    std::copy_n(scores_.begin(), body.size(), scores.begin() + std::ptrdiff_t(n_sinks));
     if (!parameters_.use_vnorm) return;
     const auto* log_vnorm = log_vnorm_.const_data_ptr<double>();
     for (std::size_t i = 0; i < body.size(); ++i)
@@ -162,6 +171,8 @@ class ExpectedAttentionHead : public DriftingScorer::Head {
   std::vector<std::int32_t> candidates_;
   at::Tensor z_;  // [n_events * group, n_candidates]
   std::vector<T> z_alive_;
+  std::vector<double> scores_;
+  std::vector<T> sinks_;  // of the query heads; empty if they have none
 };
 
 }  // namespace

@@ -128,7 +128,7 @@ class KeyDiff : public DriftingScorer {
 
 // At every event the product of each key with a mean.
 MethodCost cost(const MethodSpec&, const ModelShape& shape) {
-  return {.per_key_and_event = 2 * static_cast<double>(shape.n_layers * shape.n_kv_heads) *
+  return {.per_key_and_event = 2 * static_cast<double>(shape.n_evicting_layers() * shape.n_kv_heads) *
                                static_cast<double>(shape.head_dim)};
 }
 

@@ -29,7 +29,7 @@ struct LayerDeathTimes {
   }
 };
 
-// A unit before its first token: how it is cut into chunks, and the model's layers and heads.
+// A unit before its first token: how it is cut into chunks, and the model's heads and layers that evict.
 struct UnitShape {
   Chunking chunking{};
   std::int64_t n_heads = 0;
@@ -37,7 +37,7 @@ struct UnitShape {
   std::int64_t n_layers = 1;
 };
 
-// Of one unit, for its layers in order. An engine shows all tokens of a layer, then runs all rounds that
+// Of one unit, for its layers that evict, in order. An engine shows all tokens of a layer, then runs all rounds that
 // decide it, then goes on with the next layer.
 class DeathSchedule {
  public:

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,13 @@ class HeadOfT : public ObservedHead {
         k_(head.k.to(kType).contiguous()),
         group_(head.q.size(0)),
         window_(head.rule.window.value_or(schedule.chunking.n_tokens)),
+        cap_(head.rule.cap),
         deaths_(deaths),
-        received_(schedule.scorer.last_queries()) {}
+        received_(schedule.scorer.last_queries()) {
+    if (!head.rule.sinks.defined()) return;
+    const auto sinks = head.rule.sinks.to(kType).contiguous();
+    sinks_.assign(sinks.template const_data_ptr<T>(), sinks.template const_data_ptr<T>() + group_);
+  }
 
   void start_block(const RowsToFollow& block) override {
     block_ = &block;
@@ -57,6 +63,7 @@ class HeadOfT : public ObservedHead {
     const auto n_keys = std::min(kTile, positions_.size() - first);
     auto x = exponentials_.narrow(1, std::int64_t(first), std::int64_t(n_keys));
     at::mm_out(x, queries(), keys(first, n_keys).t());
+    cap(x);
     auto* highest = highest_.data() + task * size(x.size(0));
     for (std::int64_t r = 0; r < x.size(0); ++r) {
       const auto i = block_->rows[size(r / group_)];
@@ -140,6 +147,10 @@ class HeadOfT : public ObservedHead {
     return std::ranges::upper_bound(columns, i - window_) - columns.begin();
   }
 
+  void cap(at::Tensor logits) const {
+    if (cap_) logits.div_(*cap_).tanh_().mul_(*cap_);
+  }
+
   // Adds what the alive keys receive from query i, the r-th row, summed over the query heads.
   void add_row(std::int64_t i, std::int64_t r) {
     const auto n_seen = size(n_visible(i));
@@ -163,6 +174,10 @@ class HeadOfT : public ObservedHead {
     auto highest = -std::numeric_limits<T>::infinity();
     for (std::size_t t = 0; t < n_tiles; ++t) highest = std::max(highest, highest_[t * n_rows + size(r)]);
     T sum = 0;
+    if (!sinks_.empty()) {
+      highest = std::max(highest, sinks_[g]);
+      sum = std::exp(sinks_[g] - highest);
+    }
     factors_.resize(n_tiles);
     for (std::size_t t = 0; t < n_tiles; ++t) {
       factors_[t] = std::exp(highest_[t * n_rows + size(r)] - highest);
@@ -178,16 +193,28 @@ class HeadOfT : public ObservedHead {
   void add_row_anew(std::int64_t i, std::int64_t g, std::span<const T> is_alive, std::span<double> received) {
     const auto n = is_alive.size();
     auto logits = keys(0, n).mv(q_.select(0, i).select(0, g));
+    cap(logits);
     bias_.assign(n, -std::numeric_limits<T>::infinity());
     for (auto c = size(n_out_of_window(i, 0, n)); c < n; ++c)
       if (is_alive[c] != 0) bias_[c] = 0;
-    add_attention_row(std::span(logits.template mutable_data_ptr<T>(), n), bias_, received);
+    const std::span row(logits.template mutable_data_ptr<T>(), n);
+    if (sinks_.empty()) return add_attention_row(row, bias_, received);
+    // The sink is one more key, and what it receives is forgotten.
+    std::vector<T> with_sink(row.begin(), row.end());
+    with_sink.push_back(sinks_[size(g)]);
+    bias_.push_back(0);
+    std::vector<double> to(received.begin(), received.end());
+    to.push_back(0);
+    add_attention_row(std::span(with_sink), bias_, to);
+    std::copy_n(to.begin(), n, received.begin());
   }
 
   const at::Tensor q_;  // [n_tokens, group, d_head], scaled
   const at::Tensor k_;  // [n_tokens, d_head]
   const std::int64_t group_;
   const std::int64_t window_;  // how many positions back a query sees; all of them without a window
+  const std::optional<double> cap_;
+  std::vector<T> sinks_;  // of the query heads; empty if they have none
   const std::span<DeathTime> deaths_;
   const RowsToFollow* block_ = nullptr;
   std::int64_t n_old_ = 0;               // columns of keys from before the block

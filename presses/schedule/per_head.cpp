@@ -59,9 +59,9 @@ class HeadSchedule : public DeathSchedule {
   HeadSchedule(EvictionRule rule, const UnitShape& unit) : rule_(std::move(rule)), unit_(unit) {}
 
  protected:
-  EvictionRule rule_in(LayerIndex layer) const {
+  EvictionRule rule_in(const LayerView& layer) const {
     auto rule = rule_;
-    rule.layer = layer.value;
+    rule.layer = layer.place;
     return rule;
   }
 
@@ -76,7 +76,7 @@ class HeadSchedule : public DeathSchedule {
             .q = queries(layer.q),
             .k = of_head(layer.k),
             .v = of_head(layer.v),
-            .rule = layer.rule};
+            .rule = layer.rule.of_heads(kv_head * group, group)};
   }
 
   // One round, with one task for each KV head.
@@ -89,7 +89,7 @@ class HeadSchedule : public DeathSchedule {
   // The tasks that decide the heads of a layer by scores that do not change: one for each head, or one for
   // all heads if they share their budgets.
   //   scores : [n_kv_heads, n_tokens], float64, contiguous; stay where they are
-  Round decide_fixed(LayerIndex layer, const double* scores, const LayerDeathTimes& deaths) const {
+  Round decide_fixed(const LayerView& layer, const double* scores, const LayerDeathTimes& deaths) const {
     const auto of_head = [this, scores, deaths](std::int64_t h) -> FixedHead {
       const auto n = unit_.chunking.n_tokens;
       return {{scores + h * n, static_cast<std::size_t>(n)}, deaths.of_head(h)};
@@ -133,7 +133,7 @@ class FixedHeadSchedule : public HeadSchedule {
   }
 
   std::unique_ptr<Rounds> decide(const LayerView& layer, const LayerDeathTimes& deaths) override {
-    return rounds_in_turn({decide_fixed(layer.layer, scores_.const_data_ptr<double>(), deaths)});
+    return rounds_in_turn({decide_fixed(layer, scores_.const_data_ptr<double>(), deaths)});
   }
 
  private:
@@ -152,7 +152,7 @@ class LateHeadSchedule : public HeadSchedule {
     return rounds_in_turn(
         {{static_cast<std::size_t>(unit_.n_kv_heads),
           [this, layer](std::size_t h) { score_head(layer, static_cast<std::int64_t>(h)); }},
-         decide_fixed(layer.layer, scores_.const_data_ptr<double>(), deaths)});
+         decide_fixed(layer, scores_.const_data_ptr<double>(), deaths)});
   }
 
  private:
@@ -176,7 +176,7 @@ class DriftingHeadSchedule : public HeadSchedule {
     for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
       heads.push_back(
           {[this, layer, h] { return scorer_.start_head(head_of(layer, h)); }, deaths.of_head(h)});
-    return drifting_rounds(rule_in(layer.layer), unit_.chunking, std::move(heads));
+    return drifting_rounds(rule_in(layer), unit_.chunking, std::move(heads));
   }
 
  private:
@@ -192,7 +192,7 @@ class ObservingHeadSchedule : public HeadSchedule {
     std::vector<ObservingHead> heads;
     for (std::int64_t h = 0; h < unit_.n_kv_heads; ++h)
       heads.push_back({[this, layer, h] { return head_of(layer, h); }, deaths.of_head(h)});
-    return observing_rounds(rule_in(layer.layer), unit_.chunking, scorer_, std::move(heads));
+    return observing_rounds(rule_in(layer), unit_.chunking, scorer_, std::move(heads));
   }
 
  private:
@@ -206,7 +206,7 @@ class HeadEviction : public LayerEviction {
   explicit HeadEviction(EvictionRule rule) : rule_(std::move(rule)) {}
 
   void append(const LayerView& chunk) final {
-    rule_.layer = chunk.layer.value;
+    rule_.layer = chunk.place;
     take(chunk);
   }
 

@@ -50,6 +50,17 @@ MODELS = {
     "qwen3_moe_sparse": ("Qwen3MoeConfig", dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True, decoder_sparse_step=2)),
     "starcoder2": ("Starcoder2Config", {}),
     "apertus": ("ApertusConfig", {}),
+    "gemma2": ("Gemma2Config", dict(head_dim=16, sliding_window=9, query_pre_attn_scalar=12, attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
+    "gemma3_text": ("Gemma3TextConfig", dict(head_dim=16, sliding_window=9, query_pre_attn_scalar=12, layer_types=["full_attention", "sliding_attention", "full_attention"],
+                                             rope_parameters=dict(full_attention=dict(rope_type="linear", rope_theta=20000.0, factor=3.0), sliding_attention=dict(rope_type="default", rope_theta=500.0)))),
+    "gpt_oss": ("GptOssConfig", dict(head_dim=12, num_local_experts=5, num_experts_per_tok=2, sliding_window=9, swiglu_limit=0.5,
+                                     rope_parameters=YARN | dict(truncate=False), intermediate_size=24)),
+    "olmo3": ("Olmo3Config", dict(sliding_window=9, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                                  rope_parameters=dict(full_attention=YARN, sliding_attention=dict(rope_type="default", rope_theta=3000.0)))),
+    "cohere2": ("Cohere2Config", dict(sliding_window=9, logit_scale=0.4, layer_types=["full_attention", "sliding_attention", "full_attention"])),
+    "exaone4": ("Exaone4Config", dict(sliding_window=9, sliding_window_pattern=2)),
+    "exaone4_global": ("Exaone4Config", dict(sliding_window=None, layer_types=["full_attention"] * 3)),
+    "qwen2_sliding": ("Qwen2Config", dict(use_sliding_window=True, sliding_window=9, max_window_layers=1)),
 }
 
 

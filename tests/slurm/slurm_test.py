@@ -14,6 +14,7 @@ from kvcompare_runs import N_METHODS, Histories, RunsTest, main
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parents[1] / "launch" / "slurm"
+FINAL_STATES = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY")
 NEEDED = ("sbatch", "slurmctld", "slurmd", "munged", "mpirun")
 
 
@@ -73,7 +74,7 @@ class SlurmTest(RunsTest):
     def wait_for(self, job, out, condition, seconds=100):
         deadline = time.monotonic() + seconds
         while not condition(state := self.state(job)):
-            if time.monotonic() > deadline or state["JobState"] == "COMPLETED":
+            if time.monotonic() > deadline or state["JobState"] in FINAL_STATES:
                 self.fail(f"job {job}: {state}\n{self.log(out)}")
             # A requeued job has to wait two minutes. The test waits some seconds: at once the nodes would still refuse
             # it. When the last node is through with it Slurm sets the two minutes again.

@@ -34,4 +34,13 @@ struct RopeDefaults {
 // there they must agree. Without any of them: the defaults, no scaling.
 RopeConfig read_rope_config(const JsonObject& config, const RopeDefaults& defaults);
 
+// Of a family in which layers that slide turn otherwise than the others: rope_parameters holds an object for
+// each, full_attention and sliding_attention. In the older layout rope_theta and rope_scaling are of the
+// layers that see all keys, and `sliding_theta_key`, if there is one, of those that slide.
+struct LayerRopes {
+  RopeConfig full, sliding;
+};
+LayerRopes read_layer_ropes(const JsonObject& config, const RopeDefaults& full, const RopeDefaults& sliding,
+                            const std::string& sliding_theta_key);
+
 }  // namespace kvcompare

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "worker/model/decoder.h"
@@ -20,6 +21,7 @@ struct PlainConfig {
   std::int64_t head_dim = 0;    // even; n_heads * head_dim may differ from hidden_size
   double rms_norm_eps = 0;
   RopeConfig rope;
+  std::optional<RopeConfig> sliding_rope;  // of layers that slide, if it is another one
   bool qkv_bias = false;
   bool o_bias = false;
   bool mlp_bias = false;
@@ -27,7 +29,13 @@ struct PlainConfig {
   bool tied_embeddings = false;
 };
 
-// Its layers have no window.
+// Norms that stand behind attention and MLP, and none before, as OLMo 2 has them.
+inline constexpr NormNames kNormsBehind{.before_attention = "",
+                                        .after_attention = "post_attention_layernorm",
+                                        .before_mlp = "",
+                                        .after_mlp = "post_feedforward_layernorm"};
+
+// Its layers have no window, and the first of its ropes; the other is sliding_rope, if there is one.
 Decoder decoder_of(const PlainConfig& config);
 
 }  // namespace kvcompare

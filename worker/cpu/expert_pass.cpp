@@ -60,6 +60,7 @@ void pass_experts(Lane<T>& lane, const MlpShape& mlp, const FusedLayer& weights,
   const auto d_model = hidden.size(1), width = mlp.width;
   const auto logits = matrix_in(lane.router, hidden.size(0), mlp.experts.n);
   lane.products.multiply(hidden, weights.router, logits);
+  if (weights.router_bias.defined()) logits.add_(weights.router_bias);
   const auto of_experts = route_rows<T>(mlp.experts, logits);
   sum.zero_();
   for (std::int64_t e = 0; e < mlp.experts.n; ++e) {
@@ -71,9 +72,11 @@ void pass_experts(Lane<T>& lane, const MlpShape& mlp, const FusedLayer& weights,
       std::copy_n(row<T>(hidden, routed[size(i)].row), d_model, row<T>(rows, i));
     const auto gate_up = matrix_in(lane.gate_up, n, 2 * width), gated = matrix_in(lane.gated, n, width);
     lane.products.multiply(rows, weights.gate_up[e], gate_up);
+    if (mlp.experts.has_bias) gate_up.add_(weights.gate_up_bias.narrow(0, e * 2 * width, 2 * width));
     for (std::int64_t i = 0; i < n; ++i)
       gate_row(gating, row<T>(gate_up, i), row<T>(gate_up, i) + width, size(width), row<T>(gated, i));
     lane.products.multiply(gated, weights.down[e], rows);
+    if (mlp.experts.has_bias) rows.add_(weights.down_bias.narrow(0, e * d_model, d_model));
     for (std::int64_t i = 0; i < n; ++i) {
       const T* out = row<T>(rows, i);
       T* to = row<T>(sum, routed[size(i)].row);

@@ -1,11 +1,12 @@
 // Attention under eviction, for a whole sequence at once: query i sees key j of its KV head if and only if
 // j <= i < until[j]. Where no key is evicted this is plain causal attention, by the same code.
 //
-// Every number is a sum over the visible keys in the order of their positions, with the maximum of the row
-// taken off before: it depends on no tile, no thread, and on no key that the query does not see.
+// Every number is a sum over the visible keys in the order of their positions, a sink first, with the maximum
+// of the row taken off before: it depends on no tile, no thread, and on no key that the query does not see.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "presses/attention_scale.h"
@@ -21,6 +22,8 @@ struct AttentionHeads {
   std::int64_t n_tokens = 0;
   std::int64_t d_head = 0;  // even
   AttentionScale scale{};
+  std::optional<double> cap{};          // as in AttentionRule, and so are the sinks
+  const T* sinks = nullptr;             // [n_heads], or null
   const T* q = nullptr;                 // [n_tokens, n_heads, d_head]
   const T* k = nullptr;                 // [n_kv_heads, n_tokens, d_head]
   const T* v = nullptr;                 // [n_kv_heads, n_tokens, d_head]

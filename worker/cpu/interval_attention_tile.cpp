@@ -1,6 +1,7 @@
 // interval_attention_tile. A vector holds one number of several queries, so keys and values are read where
 // they lie, a row at a time, and softmax needs no sum across a vector.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -48,12 +49,12 @@ class Tile {
   void compute() {
     list_keys();
     read_queries();
-    s_.maxima.assign(n_rows_, std::numeric_limits<T>::lowest());
-    s_.sums.assign(n_rows_, 0);
+    start_rows();
     s_.outputs.assign(d_head_ * n_rows_, 0);
     if (s_.weights.size() < (s_.keys.size() + kKeys) * n_rows_)
       s_.weights.resize((s_.keys.size() + kKeys) * n_rows_);
     for_each_vector_group([&](auto n_vectors, std::size_t row) { logits<n_vectors()>(row); });
+    weigh_sinks();
     for (std::size_t key = 0; key < s_.keys.size(); key += kKeyBlock)
       for_each_vector_group([&](auto n_vectors, std::size_t row) {
         add_values<n_vectors()>(row, key, std::min(key + kKeyBlock, s_.keys.size()));
@@ -110,6 +111,20 @@ class Tile {
     }
   }
 
+  T sink(std::size_t row) const {
+    return heads_.sinks[kv_head_ * heads_.group() + static_cast<std::int64_t>(row / rows_of_head_)];
+  }
+  void start_rows() {
+    s_.maxima.assign(n_rows_, std::numeric_limits<T>::lowest());
+    s_.sums.assign(n_rows_, 0);
+    for (std::size_t row = 0; heads_.sinks && row < n_rows_; ++row) s_.maxima[row] = sink(row);
+  }
+  // When the maxima are known.
+  void weigh_sinks() {
+    for (std::size_t row = 0; heads_.sinks && row < n_rows_; ++row)
+      s_.sums[row] = std::exp(sink(row) - s_.maxima[row]);
+  }
+
   void write_outputs() const {
     for (std::size_t row = 0; row < n_rows_; ++row) {
       const auto i = row % rows_of_head_;
@@ -145,10 +160,9 @@ class Tile {
         for (auto at = row; at < row + kN * lanes; at += lanes) {
           T* weight = s_.weights.data() + j * n_rows_ + at;
           auto logit = hn::LoadU(d, weight);
-          if (masked) {
-            logit = without_the_blind(logit, j, at);
-            hn::StoreU(logit, d, weight);
-          }
+          if (heads_.cap) logit = capped(logit);
+          if (masked) logit = without_the_blind(logit, j, at);
+          if (masked || heads_.cap) hn::StoreU(logit, d, weight);
           T* max = s_.maxima.data() + at;
           hn::StoreU(hn::Max(hn::LoadU(d, max), logit), d, max);
         }
@@ -185,6 +199,12 @@ class Tile {
     for (std::size_t j = 0; j < kKeys; ++j) HWY_UNROLL(8)
     for (std::size_t v = 0; v < kN; ++v)
       hn::StoreU(sum[j][v], d, s_.weights.data() + (key + j) * n_rows_ + row + v * lanes);
+  }
+
+  HWY_INLINE V capped(V logit) const {
+    const D d;
+    const auto cap = hn::Set(d, static_cast<T>(*heads_.cap));
+    return hn::Mul(cap, hn::Tanh(d, hn::Div(logit, cap)));
   }
 
   // -infinity for the queries that do not see the key.

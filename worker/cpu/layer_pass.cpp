@@ -33,10 +33,12 @@ LayerPass<T>::LayerPass(const Decoder& decoder, LayerIndex layer, const FusedLay
                         const RotationTables& rotations)
     : decoder_(decoder),
       index_(layer),
+      place_(n_evicting_before(decoder, layer.value)),
       shape_(decoder.layer(layer.value)),
       w_(weights),
       rotations_(rotations) {
   gating_.activation = shape_.mlp.activation;
+  gating_.clamp = shape_.mlp.clamp;
   if (w_.activation.defined()) gating_.xielu = xielu_parameters(w_.activation);
 }
 
@@ -52,7 +54,7 @@ void LayerPass<T>::project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t be
                             ": a query, key or value is not finite; a wider --dtype may help");
   const auto& rotation = rotations_.of(shape_, unit.n_tokens());
   for (std::int64_t r = 0; r < n; ++r) distribute(unit, rotation, row<T>(qkv, r), begin + r);
-  unit.schedule->see(what_is_needed(tile(hidden, qkv, unit, begin), unit.needs.tile));
+  if (shape_.evicts) unit.schedule->see(what_is_needed(tile(hidden, qkv, unit, begin), unit.needs.tile));
 }
 
 // One token's q, k, v, side by side, to where they are kept; q and k normed in place.
@@ -105,6 +107,7 @@ LayerView LayerPass<T>::tile(const at::Tensor& hidden, const at::Tensor& qkv, co
           .n_tokens = n,
           .device = at::kCPU,
           .layer = index_,
+          .place = place_,
           .sample = unit.sample.index,
           .first_position = begin,
           .rule = rule(unit)};
@@ -126,13 +129,25 @@ LayerView LayerPass<T>::whole(const UnitInFlight<T>& unit) const {
           .n_tokens = unit.n_tokens(),
           .device = at::kCPU,
           .layer = index_,
+          .place = place_,
           .sample = unit.sample.index,
           .first_position = 0,
           .rule = rule(unit)};
 }
 
 template <class T>
+AttentionRule LayerPass<T>::rule(const UnitInFlight<T>& unit) const {
+  auto rule = rotations_.rule(shape_, unit.n_tokens());
+  rule.sinks = w_.sinks;
+  return rule;
+}
+
+template <class T>
 std::unique_ptr<Rounds> LayerPass<T>::decide(UnitInFlight<T>& unit) const {
+  if (!shape_.evicts) {
+    unit.deaths.fill_(kNever);
+    return nullptr;
+  }
   return unit.schedule->decide(what_is_needed(whole(unit), unit.needs.layer),
                                {.first = row<DeathTime>(unit.deaths, 0),
                                 .n_kv_heads = shape_.heads.n_kv_heads,
@@ -145,8 +160,10 @@ void LayerPass<T>::account(UnitInFlight<T>& unit, const DeathObserver& observe_d
   const auto window = shape_.window.value_or(n);
   for (std::int64_t h = 0; h < shape_.heads.n_kv_heads; ++h) {
     const std::span<const DeathTime> deaths(row<DeathTime>(unit.deaths, h), size(n));
-    unit.ledger.add_head(deaths);
-    if (observe_deaths) observe_deaths(index_, h, deaths);
+    if (shape_.evicts) {
+      unit.ledger.add_head(deaths);
+      if (observe_deaths) observe_deaths(index_, h, deaths);
+    }
     auto* until = row<std::int32_t>(unit.until, h);
     for (std::int64_t j = 0; j < n; ++j)
       until[j] = static_cast<std::int32_t>(std::min(unit.chunking.sees_until(deaths[size(j)]), j + window));
@@ -161,13 +178,15 @@ void LayerPass<T>::attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_
                                 .n_tokens = unit.n_tokens(),
                                 .d_head = shape_.heads.head_dim,
                                 .scale = shape_.scale,
+                                .cap = shape_.cap,
+                                .sinks = shape_.has_sinks ? row<T>(w_.sinks, 0) : nullptr,
                                 .q = row<T>(unit.q, 0),
                                 .k = row<T>(unit.k, 0),
                                 .v = row<T>(unit.v, 0),
                                 .until = row<std::int32_t>(unit.until, 0),
                                 .out = row<T>(unit.heads, 0)};
   if constexpr (std::is_same_v<T, float>)
-    if (lane.attends_in_bfloat16)
+    if (lane.attends_in_bfloat16 && !heads.cap && !heads.sinks)
       return interval_attention_tile(heads, kv_head, first_query, lane.bfloat16_attention);
   interval_attention_tile(heads, kv_head, first_query, lane.attention);
 }
@@ -176,9 +195,10 @@ template <class T>
 void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
   const auto n = rows_of_tile(lane, unit, begin), width = shape_.mlp.width;
   const auto x = unit.x.narrow(0, begin, n);
+  auto hidden = shape_.is_parallel ? normed(lane, x, w_.input_norm, w_.input_norm_bias) : at::Tensor();
   add_to_stream(lane, unit.heads.narrow(0, begin, n), w_.o,
                 {w_.o_bias, w_.attention_norm, w_.attention_norm_bias}, x);
-  const auto hidden = normed(lane, x, w_.mlp_input_norm, w_.mlp_input_norm_bias);
+  if (!shape_.is_parallel) hidden = normed(lane, x, w_.mlp_input_norm, w_.mlp_input_norm_bias);
   if (shape_.mlp.has_experts()) {
     const auto delta = matrix_in(lane.delta, n, decoder_.hidden_size);
     pass_experts(lane, shape_.mlp, w_, gating_, hidden, delta);

@@ -28,10 +28,10 @@ class LayerPass {
   // unit's press. Throws std::domain_error if a number is not finite.
   void project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
 
-  // Rounds that write unit.deaths. Those of a unit at a time.
+  // Rounds that write unit.deaths. Those of a unit at a time. Null if nothing is left to do.
   std::unique_ptr<Rounds> decide(UnitInFlight<T>& unit) const;
 
-  // Counts the keys of unit.deaths, and writes unit.until: the query at which a key dies or leaves the
+  // Counts the keys of unit.deaths where the layer evicts, and writes unit.until: the query at which a key dies or leaves the
   // window.
   void account(UnitInFlight<T>& unit, const DeathObserver& observe_deaths) const;
 
@@ -58,10 +58,11 @@ class LayerPass {
                      const at::Tensor& x) const;
   void norm_and_add(const at::Tensor& delta, const at::Tensor& norm, const at::Tensor& bias,
                     const at::Tensor& x) const;
-  AttentionRule rule(const UnitInFlight<T>& unit) const { return rotations_.rule(shape_, unit.n_tokens()); }
+  AttentionRule rule(const UnitInFlight<T>& unit) const;
 
   const Decoder& decoder_;
   const LayerIndex index_;
+  const std::int64_t place_;  // among the layers that evict
   const LayerShape& shape_;
   const FusedLayer& w_;
   const RotationTables& rotations_;

@@ -109,6 +109,20 @@ struct Xielu {
   }
 };
 
+template <class T>
+void clamped_swiglu(const SwigluClamp& clamp, const T* x, const T* up, std::size_t n, T* out) {
+  const hn::ScalableTag<T> d;
+  const auto of = [&](double number) { return hn::Set(d, static_cast<T>(number)); };
+  const auto limit = of(clamp.limit), alpha = of(clamp.alpha), one = hn::Set(d, T{1});
+  // Silu has its own care for exponents that would overflow.
+  const Silu silu;
+  for_each_vector(d, n, [&](std::size_t i, auto lanes) {
+    const auto gate = hn::Min(load(lanes, d, x + i), limit);
+    const auto factor = hn::Add(one, hn::Max(hn::Min(load(lanes, d, up + i), limit), hn::Neg(limit)));
+    store(hn::Mul(factor, hn::Div(silu(d, hn::Mul(alpha, gate)), alpha)), lanes, d, out + i);
+  });
+}
+
 template <class T, class F>
 void gate_by(const F& f, const T* x, const T* up, std::size_t n, T* out) {
   const hn::ScalableTag<T> d;
@@ -129,6 +143,8 @@ void gate(const RowGating& gating, const T* x, const T* up, std::size_t n, T* ou
       return gate_by(GeluTanh(), x, up, n, out);
     case Activation::kXielu:
       return gate_by(Xielu{gating.xielu}, x, up, n, out);
+    case Activation::kClampedSwiglu:
+      return clamped_swiglu(gating.clamp, x, up, n, out);
   }
 }
 

@@ -29,6 +29,7 @@ void rotate_row(const double* x, const double* cos, const double* sin, std::size
 struct RowGating {
   Activation activation = Activation::kSilu;
   XieluParameters xielu{};  // of Activation::kXielu
+  SwigluClamp clamp{};      // of Activation::kClampedSwiglu, which needs `up`
 };
 void gate_row(const RowGating& gating, const float* x, const float* up, std::size_t n, float* out);
 void gate_row(const RowGating& gating, const double* x, const double* up, std::size_t n, double* out);

@@ -69,7 +69,7 @@ double attention_error(const LayerShape& layer, const at::TensorOptions& options
   const auto head = at::arange(heads.n_kv_heads, whole).unsqueeze(1);
   const auto until = (position + 1 + (position * 37 + head * 11).remainder(kTokens)).clamp_max(kTokens);
   const auto out = at::full({kTokens, heads.q_width()}, std::nan(""), options);
-  attend(rotated, qkv, until.to(at::kInt).contiguous(), layer.scale, out, instruction);
+  attend(rotated, qkv, until.to(at::kInt).contiguous(), {layer.scale}, out, instruction);
   const auto v = qkv.narrow(1, heads.q_width() + heads.kv_width(), heads.kv_width());
   const auto expected =
       plain_attention(rotated.narrow(1, 0, heads.n_heads), rotated.narrow(1, heads.n_heads, heads.n_kv_heads),

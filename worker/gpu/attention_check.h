@@ -15,7 +15,7 @@ namespace kvcompare {
 // attend_to_alive, or what a test has instead of it.
 using Attend =
     std::function<void(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                       const AttentionScale& scale, const at::Tensor& out, MatrixInstruction instruction)>;
+                       const AttentionLogits& logits, const at::Tensor& out, MatrixInstruction instruction)>;
 
 // Largest difference from attention in float32, over one layer of that shape.
 double attention_error(const LayerShape& layer, const at::TensorOptions& options,

@@ -18,7 +18,7 @@ class OnHost : public GpuSchedule {
         schedule_(press_->start_schedule({.chunking = chunking,
                                           .n_heads = heads_.n_heads,
                                           .n_kv_heads = heads_.n_kv_heads,
-                                          .n_layers = model.decoder.n_layers()})),
+                                          .n_layers = n_evicting_layers(model.decoder)})),
         deaths_(at::empty({heads_.n_kv_heads, chunking.n_tokens}, at::kInt)),
         until_(at::empty_like(deaths_)) {}
 

@@ -29,6 +29,8 @@ GatingFunction function_of(Activation activation) {
       return GatingFunction::kGeluTanh;
     case Activation::kXielu:
       return GatingFunction::kXielu;
+    case Activation::kClampedSwiglu:
+      return GatingFunction::kClampedSwiglu;
   }
   throw InvariantError("an activation is one of those listed");
 }
@@ -113,7 +115,9 @@ void apply_gating(const MlpShape& mlp, const at::Tensor& parameters, const at::T
                              .out = out.mutable_data_ptr<T>(),
                              .n_rows = out.size(0),
                              .d_ff = out.size(1),
-                             .parameters = data_or_null<T>(parameters)},
+                             .parameters = data_or_null<T>(parameters),
+                             .alpha = static_cast<float>(mlp.clamp.alpha),
+                             .limit = static_cast<float>(mlp.clamp.limit)},
                    current_stream(out.device()));
   });
 }
@@ -145,7 +149,9 @@ void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const a
 }
 
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                     const AttentionScale& scale, const at::Tensor& out, MatrixInstruction instruction) {
+                     const AttentionLogits& logits, const at::Tensor& out,
+                     MatrixInstruction instruction) {
+  const auto sinks = logits.sinks.defined() ? logits.sinks.to(at::kFloat) : at::Tensor();
   const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
   const auto n_heads = rotated.size(1) - n_kv_heads;
   with_type_of(out, [&]<class T>(T) {
@@ -163,7 +169,9 @@ void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at:
                              .n_heads = n_heads,
                              .n_kv_heads = n_kv_heads,
                              .d_head = d_head,
-                             .scale = scale.factor()},
+                             .scale = logits.scale.factor(),
+                             .cap = logits.cap.value_or(0),
+                             .sinks = data_or_null<float>(sinks)},
         current_stream(out.device()), instruction);
   });
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <ATen/core/Tensor.h>
 
@@ -55,13 +56,20 @@ void nll_of_targets(const at::Tensor& logits, const at::Tensor& targets, const a
 void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const at::Tensor& kl,
                   const at::Tensor& acceptance);
 
+// How products of queries and keys become weights, as in AttentionRule.
+struct AttentionLogits {
+  AttentionScale scale;
+  std::optional<double> cap{};
+  at::Tensor sinks{};  // [n_heads] on the device, in any precision, or undefined
+};
+
 // Query i sees key j if and only if j <= i < until[j].
 //   rotated : [n_tokens, n_heads + n_kv_heads, d_head], with RoPE
 //   qkv     : [n_tokens, (n_heads + 2 n_kv_heads) d_head], whose values are used
 //   until   : [n_kv_heads, n_tokens], int32
 //   out     : [n_tokens, n_heads d_head]
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                     const AttentionScale& scale, const at::Tensor& out,
+                     const AttentionLogits& logits, const at::Tensor& out,
                      MatrixInstruction instruction = MatrixInstruction::kBest);
 
 // out = rows columns^T, a batch at a time, summed up in float32.

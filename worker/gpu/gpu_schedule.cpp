@@ -1,5 +1,6 @@
 #include "worker/gpu/gpu_schedule.h"
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -47,6 +48,8 @@ LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) co
   const auto n_heads = heads_.n_heads, n_kv_heads = heads_.n_kv_heads;
   const auto heads = layer.qkv.unflatten(1, {-1, heads_.head_dim}).transpose(0, 1);
   const auto rotated = layer.rotated.transpose(0, 1);
+  auto rule = rotations_.rule(shape_of(layer), chunking_.n_tokens);
+  rule.sinks = layer.sinks;
   return {.hidden = layer.hidden,
           .raw_q = heads.narrow(0, 0, n_heads),
           .raw_k = heads.narrow(0, n_heads, n_kv_heads),
@@ -57,9 +60,10 @@ LayerView GpuSchedule::view_of(const GpuLayerView& layer, SampleIndex sample) co
           .n_tokens = chunking_.n_tokens,
           .device = layer.qkv.device(),
           .layer = layer.layer,
+          .place = n_evicting_before(decoder_, layer.layer.value),
           .sample = sample,
           .first_position = 0,
-          .rule = rotations_.rule(shape_of(layer), chunking_.n_tokens)};
+          .rule = std::move(rule)};
 }
 
 gpu::Stream GpuSchedule::stream() const { return current_stream(options_.device()); }
@@ -102,10 +106,18 @@ struct MakeSchedule {
     return make_philox_schedule(scores, sample, method, chunking, model);
   }
   Made operator()(const GaussianQueries& queries) const {
+    if (!has_plain_softmax()) return (*this)(HostSchedule{});
     return make_drifting_schedule(queries, method, chunking, model);
   }
   Made operator()(const MeanAttentionReceived&) const {
+    if (!has_plain_softmax()) return (*this)(HostSchedule{});
     return make_observing_schedule(method, chunking, model);
+  }
+
+  // The kernels of schedules know of no caps and sinks.
+  bool has_plain_softmax() const {
+    return std::ranges::none_of(model.decoder.layers,
+                                [](const auto& layer) { return layer.cap || layer.has_sinks; });
   }
 };
 

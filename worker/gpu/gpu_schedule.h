@@ -28,6 +28,7 @@ struct GpuLayerView {
   at::Tensor hidden;   // [n_tokens, d_model], after the input norm
   at::Tensor qkv;      // [n_tokens, (n_heads + 2 n_kv_heads) d_head], before RoPE
   at::Tensor rotated;  // [n_tokens, n_heads + n_kv_heads, d_head], with RoPE
+  at::Tensor sinks{};  // [n_heads], if heads have some
 };
 
 // What units have in common.

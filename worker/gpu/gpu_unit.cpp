@@ -77,16 +77,13 @@ GpuUnit::GpuUnit(const EngineTask& task, const GpuScheduleModel& model, MatrixIn
       n_(std::ssize(sample_.ids)),
       n_rows_(std::min(n_rows, n_)),
       chunking_(chunking),
-      ledger_(chunking_, *task.method, decoder_.n_layers(), heads_.n_kv_heads,
+      ledger_(chunking_, *task.method, n_evicting_layers(decoder_), heads_.n_kv_heads,
               EvidenceLedger(sample_, chunking_)),
       schedule_(make_gpu_schedule(*task.method, sample_, chunking_, model)),
       b_(buffers) {
   const auto ids = at::from_blob(const_cast<TokenId*>(sample_.ids.data()), {n_}, at::kLong);
   b_.ids.narrow(0, 0, n_).copy_(ids);
-  if (!schedule_) {
-    deaths().fill_(kNever);
-    until().fill_(n_);
-  }
+  if (!schedule_) keep_all();
 }
 
 void GpuUnit::embed(const at::Tensor& embedding) {
@@ -108,14 +105,17 @@ void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w) {
   const bool norms_each = shape.qk_norm == QkNorm::kOfEachHead;
   rotate_heads(qkv, {norm_, norms_each ? w.q_norm : at::Tensor(), norms_each ? w.k_norm : at::Tensor()},
                rotation.cos, rotation.sin, heads_.n_heads, rotated);
-  if (schedule_) schedule_->make({index, hidden, qkv, rotated}, deaths(), until());
+  if (schedule_ && shape.evicts) schedule_->make({index, hidden, qkv, rotated, w.sinks}, deaths(), until());
+  if (schedule_ && !shape.evicts) keep_all();
   const auto n_deaths = heads_.n_kv_heads * n_;
   b_.all_deaths.narrow(0, index.value * n_deaths, n_deaths).copy_(deaths().flatten(), /*non_blocking=*/true);
-  attend_to_alive(rotated, qkv, until_in(shape), shape.scale, heads, instruction_);
+  attend_to_alive(rotated, qkv, until_in(shape), {shape.scale, shape.cap, w.sinks}, heads, instruction_);
   linear(heads, w.o, w.o_bias, delta);
   norm_in_place({norm_, w.attention_norm, w.attention_norm_bias}, delta);
   multiplier_ = shape.residual_multiplier;
-  pass_mlp(shape.mlp, w, add_and_norm(delta, {norm_, w.mlp_input_norm, w.mlp_input_norm_bias}));
+  // Without a norm `hidden` stays what it is.
+  const auto of_mlp = add_and_norm(delta, {norm_, w.mlp_input_norm, w.mlp_input_norm_bias});
+  pass_mlp(shape.mlp, w, shape.is_parallel ? hidden : of_mlp);
   norm_in_place({norm_, w.mlp_norm, w.mlp_norm_bias}, delta);
 }
 
@@ -129,10 +129,13 @@ void GpuUnit::pass_experts(const MlpShape& mlp, const FusedLayer& w, const at::T
     const auto n = std::min(n_rows_, n_ - row);
     const auto block = hidden.narrow(0, row, n), sum = delta.narrow(0, row, n);
     const auto logits = front_of(b_.router, {n, mlp.experts.n});
-    linear(block, w.router, {}, logits);
+    linear(block, w.router, w.router_bias, logits);
     const auto routing = route(mlp.experts, logits);
     const auto places = rows_of_experts(mlp.experts, routing.experts.cpu());
     const auto places_here = places.row_and_choice.to(hidden.device());
+    const auto bias_of = [&](const at::Tensor& biases, std::int64_t e, std::int64_t size) {
+      return biases.defined() ? biases.narrow(0, e * size, size) : biases;
+    };
     for (std::int64_t e = 0; e < mlp.experts.n; ++e) {
       const auto first = places.first[static_cast<std::size_t>(e)];
       const auto n_routed = places.first[static_cast<std::size_t>(e + 1)] - first;
@@ -142,9 +145,10 @@ void GpuUnit::pass_experts(const MlpShape& mlp, const FusedLayer& w, const at::T
       at::index_select_out(gathered, block, 0, of_expert[0]);
       const auto gate_up = front_of(b_.wide, {n_routed, 2 * mlp.width});
       const auto gated = front_of(b_.gated, {n_routed, mlp.width});
-      linear(gathered, w.gate_up.narrow(0, e * 2 * mlp.width, 2 * mlp.width), {}, gate_up);
+      linear(gathered, w.gate_up.narrow(0, e * 2 * mlp.width, 2 * mlp.width),
+             bias_of(w.gate_up_bias, e, 2 * mlp.width), gate_up);
       apply_gating(mlp, w.activation, gate_up, gated);
-      linear(gated, w.down.narrow(0, e * d_model, d_model), {}, gathered);
+      linear(gated, w.down.narrow(0, e * d_model, d_model), bias_of(w.down_bias, e, d_model), gathered);
       const auto weight = routing.weights.index({of_expert[0], of_expert[1]}).unsqueeze(1);
       sum.index_add_(0, of_expert[0], gathered.mul_(weight));
     }
@@ -232,6 +236,7 @@ EngineResult GpuUnit::result(const DeathObserver& observe_deaths) {
   const auto* death = b_.all_deaths.const_data_ptr<DeathTime>();
   for (std::int64_t l = 0; l < decoder_.n_layers(); ++l)
     for (std::int64_t h = 0; h < heads_.n_kv_heads; ++h, death += n_) {
+      if (!decoder_.layer(l).evicts) continue;
       const std::span row(death, static_cast<std::size_t>(n_));
       ledger_.add_head(row);
       if (observe_deaths) observe_deaths(LayerIndex(l), h, row);
@@ -242,6 +247,11 @@ EngineResult GpuUnit::result(const DeathObserver& observe_deaths) {
                              .to(at::kCPU, b_.hidden.scalar_type(), /*non_blocking=*/false,
                                  /*copy=*/true);
   return result;
+}
+
+void GpuUnit::keep_all() {
+  deaths().fill_(kNever);
+  until().fill_(n_);
 }
 
 at::Tensor GpuUnit::deaths() const { return front_of(b_.deaths, {heads_.n_kv_heads, n_}); }

@@ -36,6 +36,7 @@ class GpuUnit {
   EngineResult result(const DeathObserver& observe_deaths);
 
  private:
+  void keep_all();
   at::Tensor deaths() const;
   at::Tensor until() const;
   at::Tensor until_in(const LayerShape& layer) const;  // the query at which a key dies or leaves the window

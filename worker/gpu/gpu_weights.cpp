@@ -49,7 +49,7 @@ void load_layer(WeightLoader& loader, const Decoder& decoder, std::int64_t index
       const auto rows = (layer.*tensor.member).narrow(0, row, stored.n_rows());
       loader.load(layer_prefix(index) + stored.name, rows,
                   stored.first_row * (stored.n_numbers() / stored.n_rows()));
-      if (!stored.channels.empty()) rows.copy_(in_order(stored, rows));
+      if (!stored.is_in_order()) rows.copy_(in_order(stored, rows));
       row += stored.n_rows();
     }
   }

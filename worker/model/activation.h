@@ -19,7 +19,9 @@ struct XieluParameters {
 //   stored : [4], on the CPU in any precision: FusedLayer::activation
 XieluParameters xielu_parameters(const at::Tensor& stored);
 
-// In the type of x.
-at::Tensor activate(Activation activation, const LayerWeights& weights, const at::Tensor& x);
+// activation(gate) * up, or activation(up) where the MLP has no gate and `gate` is undefined. In the type of
+// up.
+at::Tensor gated(const MlpShape& mlp, const LayerWeights& weights, const at::Tensor& gate,
+                 const at::Tensor& up);
 
 }  // namespace kvcompare

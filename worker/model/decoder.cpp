@@ -43,4 +43,9 @@ bool has_windows(const Decoder& decoder) {
   return std::ranges::any_of(decoder.layers, [](const auto& layer) { return layer.window.has_value(); });
 }
 
+std::int64_t n_evicting_before(const Decoder& decoder, std::int64_t n) {
+  return std::count_if(decoder.layers.begin(), decoder.layers.begin() + n,
+                       [](const auto& layer) { return layer.evicts; });
+}
+
 }  // namespace kvcompare

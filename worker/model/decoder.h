@@ -4,7 +4,7 @@
 //
 // A layer computes, with the norms that it has:
 //   x += r * after_attention(o(attention(q(h), k(h), v(h))))   h = before_attention(x)
-//   x += r * after_mlp(down(activation(gate(h)) * up(h)))      h = before_mlp(x)
+//   x += r * after_mlp(down(activation(gate(h)) * up(h)))      h = before_mlp(x), or that of attention
 #pragma once
 
 #include <cstddef>
@@ -50,6 +50,13 @@ enum class Activation {
   kSquaredRelu,  // arXiv 2109.08668
   kGeluTanh,     // the approximation by tanh, arXiv 1606.08415
   kXielu,        // arXiv 2411.13010, with parameters of the layer
+  // min(gate, limit) sigmoid(alpha min(gate, limit)) (1 + clamp(up, -limit, limit)), arXiv 2508.10925
+  kClampedSwiglu,
+};
+
+struct SwigluClamp {
+  double alpha = 1.702;
+  double limit = 7;
 };
 
 // Names of a layer's tensors in a checkpoint, behind layer_prefix() and before ".weight" and ".bias". What a
@@ -75,6 +82,10 @@ struct ExpertsShape {
   bool sums_to_one = false;  // the weights of the chosen experts are divided by their sum
   std::string_view router = "mlp.gate";
   std::string_view prefix = "mlp.experts.";  // then the expert's number, a dot, and a name of MlpNames
+  bool has_bias = false;                     // router, and gate, up and down of each
+  // One tensor holds gate and up of all experts, [n, in, out], whose outputs are gate and up in turn, and one
+  // holds down, in place of those of each.
+  bool is_stacked = false;
 };
 
 struct MlpShape {
@@ -84,7 +95,8 @@ struct MlpShape {
   bool is_gated = true;  // else down(activation(up(h)))
   MlpNames names{};
   std::string_view gate_and_up{};  // the tensor that stores both, one below the other, in place of two
-  ExpertsShape experts{};          // of a layer that has them; the MLP is that of one expert, without biases
+  ExpertsShape experts{};          // of a layer that has them; the MLP is that of one expert
+  SwigluClamp clamp{};             // of kClampedSwiglu
 
   bool has_experts() const { return experts.n > 0; }
 };
@@ -100,12 +112,18 @@ struct LayerShape {
   AttentionScale scale;
   std::size_t rope = 0;                // index into Decoder::ropes
   std::optional<std::int64_t> window;  // as in AttentionRule; absent: a query sees all keys before it
+  // Whether methods evict here. A layer that forgets by a window of its own, beside others that do not, keeps
+  // what its window keeps, and its keys are not counted.
+  bool evicts = true;
+  std::optional<double> cap{};         // of logits, as in AttentionRule
+  bool has_sinks = false;              // likewise
   bool has_qkv_bias = false;
   bool has_o_bias = false;
   QkNorm qk_norm = QkNorm::kNone;  // before RoPE
   std::string_view qkv{};  // the tensor that stores q, k and v, one below the other, in place of three
   NormNames norms{};
   double residual_multiplier = 1;  // r
+  bool is_parallel = false;        // the MLP reads what attention reads
   MlpShape mlp;
 };
 
@@ -146,5 +164,11 @@ std::int64_t widest_mlp(const Decoder& decoder);
 std::int64_t most_experts(const Decoder& decoder);
 
 bool has_windows(const Decoder& decoder);
+
+// How many layers evict, of the first n. That is the place of layer n among those that do, if it does.
+std::int64_t n_evicting_before(const Decoder& decoder, std::int64_t n);
+inline std::int64_t n_evicting_layers(const Decoder& decoder) {
+  return n_evicting_before(decoder, decoder.n_layers());
+}
 
 }  // namespace kvcompare

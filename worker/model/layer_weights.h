@@ -15,9 +15,12 @@ struct LayerWeights {
       o;  // [n_heads*d_head, d_model], [n_kv_heads*d_head, d_model] twice, [d_model, n_heads*d_head]
   at::Tensor q_bias, k_bias, v_bias, o_bias;
   at::Tensor q_norm, k_norm;                       // [d_head], or [n_heads*d_head] and [n_kv_heads*d_head]
+  at::Tensor sinks;                                // [n_heads]
   at::Tensor attention_norm, attention_norm_bias;  // [d_model], of what attention gives
   at::Tensor mlp_input_norm, mlp_input_norm_bias;  // [d_model], before the MLP
-  at::Tensor router;                               // [n_experts, d_model]
+  at::Tensor router, router_bias;                  // [n_experts, d_model], [n_experts]
+  at::Tensor gate_up, gate_up_bias;                // [n_experts, 2*d_ff, d_model], [n_experts, 2*d_ff]: gate,
+                                                   // then up, of experts that are stored together
   at::Tensor gate, up, down;                       // [d_ff, d_model] twice, [d_model, d_ff]; of experts
                                                    // [n_experts, ...]
   at::Tensor gate_bias, up_bias, down_bias;

@@ -39,7 +39,9 @@ Model::Model(Decoder decoder, ModelWeights weights)
     : decoder_(std::move(decoder)), weights_(std::move(weights)), ropes_(weights_.embedding.device()) {}
 
 AttentionRule Model::rule(LayerIndex index, std::int64_t n_tokens) const {
-  return rule_of(decoder_.layer(index.value), ropes_.of(decoder_, n_tokens));
+  auto rule = rule_of(decoder_.layer(index.value), ropes_.of(decoder_, n_tokens));
+  rule.sinks = layer(index).sinks;
+  return rule;
 }
 
 at::Tensor Model::embed(std::span<const TokenId> ids) const {
@@ -76,6 +78,7 @@ LayerView Model::project(LayerIndex index, const PartOfSample& part, const at::T
   LayerView view;
   view.rule = rule(index, part.n_sample_tokens);
   view.layer = index;
+  view.place = n_evicting_before(decoder_, index.value);
   view.sample = part.sample;
   view.first_position = part.first_position;
   view.n_kv_heads = shape.heads.n_kv_heads;
@@ -97,7 +100,8 @@ LayerView Model::project(LayerIndex index, const PartOfSample& part, const at::T
 }
 
 at::Tensor Model::experts(const LayerShape& shape, const LayerWeights& w, const at::Tensor& x) const {
-  const auto routing = route(shape.mlp.experts, at::linear(x, w.router));
+  const auto routing = route(shape.mlp.experts, linear(x, w.router, w.router_bias));
+  const auto of_expert = [](const at::Tensor& all, std::int64_t e) { return all.defined() ? all[e] : all; };
   auto sum = at::zeros_like(x);
   for (std::int64_t e = 0; e < shape.mlp.experts.n; ++e) {
     const auto places = routing.experts.eq(e).nonzero();  // [n, 2]: token, and which choice of the token
@@ -105,19 +109,25 @@ at::Tensor Model::experts(const LayerShape& shape, const LayerWeights& w, const 
     const auto token = places.select(1, 0);
     const auto weight = routing.weights.index({token, places.select(1, 1)}).unsqueeze(1);
     const auto rows = x.index_select(0, token);
-    const auto gated =
-        activate(shape.mlp.activation, w, at::linear(rows, w.gate[e])) * at::linear(rows, w.up[e]);
-    sum.index_add_(0, token, (at::linear(gated, w.down[e]) * weight).to(x.scalar_type()));
+    at::Tensor gate, up;
+    if (shape.mlp.experts.is_stacked) {
+      const auto both = linear(rows, w.gate_up[e], of_expert(w.gate_up_bias, e));
+      gate = both.narrow(1, 0, shape.mlp.width);
+      up = both.narrow(1, shape.mlp.width, shape.mlp.width);
+    } else {
+      gate = at::linear(rows, w.gate[e]);
+      up = at::linear(rows, w.up[e]);
+    }
+    const auto out = linear(gated(shape.mlp, w, gate, up), w.down[e], of_expert(w.down_bias, e));
+    sum.index_add_(0, token, (out * weight).to(x.scalar_type()));
   }
   return sum;
 }
 
 at::Tensor Model::mlp(const LayerShape& shape, const LayerWeights& w, const at::Tensor& x) const {
   if (shape.mlp.has_experts()) return experts(shape, w, x);
-  const auto up = linear(x, w.up, w.up_bias);
-  const auto act = [&](const at::Tensor& y) { return activate(shape.mlp.activation, w, y); };
-  const auto gated = shape.mlp.is_gated ? act(linear(x, w.gate, w.gate_bias)) * up : act(up);
-  return linear(gated, w.down, w.down_bias);
+  const auto gate = shape.mlp.is_gated ? linear(x, w.gate, w.gate_bias) : at::Tensor();
+  return linear(gated(shape.mlp, w, gate, linear(x, w.up, w.up_bias)), w.down, w.down_bias);
 }
 
 at::Tensor Model::finish_layer(LayerIndex index, const at::Tensor& x, const at::Tensor& heads) const {
@@ -128,7 +138,8 @@ at::Tensor Model::finish_layer(LayerIndex index, const at::Tensor& x, const at::
   };
   const auto attention = linear(heads.transpose(0, 1).flatten(1), w.o, w.o_bias);
   const auto attended = onto(x, norm(attention, w.attention_norm, w.attention_norm_bias));
-  const auto hidden = norm(attended, w.mlp_input_norm, w.mlp_input_norm_bias);
+  const auto hidden = shape.is_parallel ? norm(x, w.input_norm, w.input_norm_bias)
+                                        : norm(attended, w.mlp_input_norm, w.mlp_input_norm_bias);
   return onto(attended, norm(mlp(shape, w, hidden), w.mlp_norm, w.mlp_norm_bias));
 }
 

@@ -20,7 +20,7 @@ std::int64_t length_of_ropes(const Decoder& decoder, std::int64_t n_tokens) {
 }
 
 AttentionRule rule_of(const LayerShape& layer, std::span<const Rope> ropes) {
-  return {.rope = &ropes[layer.rope], .scale = layer.scale, .window = layer.window};
+  return {.rope = &ropes[layer.rope], .scale = layer.scale, .window = layer.window, .cap = layer.cap};
 }
 
 std::span<const Rope> RopesByLength::of(const Decoder& decoder, std::int64_t n_tokens) {

@@ -20,7 +20,8 @@ std::vector<Rope> ropes_of(const Decoder& decoder, std::int64_t n_tokens,
 // Which length the frequencies of the decoder depend on, see length_of_rope().
 std::int64_t length_of_ropes(const Decoder& decoder, std::int64_t n_tokens);
 
-// ropes: of the decoder, which outlive the rule.
+// Without sinks, which are weights.
+//   ropes : of the decoder, which outlive the rule
 AttentionRule rule_of(const LayerShape& layer, std::span<const Rope> ropes);
 
 // Those of every length that was asked for; they live as long as this object.

@@ -64,10 +64,50 @@ class LayerTable {
     add_projections(&Fused::gate_up, &Fused::gate_up_bias, mlp.has_bias, mlp.gate_and_up, parts);
   }
 
+  void add_router() {
+    const auto& experts = layer_.mlp.experts;
+    tensors_.push_back({&Fused::router, {{weight_of(experts.router), {experts.n, hidden_}, &Stored::router}}});
+    if (experts.has_bias)
+      behind_.push_back({&Fused::router_bias, {{bias_of(experts.router), {experts.n}, &Stored::router_bias}}});
+  }
+
+  // Experts whose tensors are stored together.
+  void add_stacked_experts() {
+    const auto& mlp = layer_.mlp;
+    const auto n = mlp.experts.n;
+    const auto stack = [&](std::string_view name, const std::string& suffix, std::vector<std::int64_t> shape,
+                           auto fused, auto member, bool is_interleaved) {
+      FusedTensor tensor{fused, {}};
+      for (std::int64_t e = 0; e < n; ++e) {
+        StoredTensor part{.name = std::string(mlp.experts.prefix) + std::string(name) + suffix,
+                          .shape = shape,
+                          .member = member,
+                          .first_row = e * shape.front(),
+                          .n_stored_rows = n * shape.front(),
+                          .expert = e};
+        part.n_stacked = n;
+        part.is_interleaved = is_interleaved;
+        tensor.parts.push_back(std::move(part));
+      }
+      return tensor;
+    };
+    const auto wide = 2 * mlp.width;
+    tensors_.push_back(
+        stack(mlp.names.gate, "", {wide, hidden_}, &Fused::gate_up, &Stored::gate_up, true));
+    tensors_.push_back(stack(mlp.names.down, "", {hidden_, mlp.width}, &Fused::down, &Stored::down, false));
+    if (!mlp.experts.has_bias) return;
+    behind_.push_back(
+        stack(mlp.names.gate, "_bias", {wide}, &Fused::gate_up_bias, &Stored::gate_up_bias, true));
+    behind_.push_back(stack(mlp.names.down, "_bias", {hidden_}, &Fused::down_bias, &Stored::down_bias, false));
+  }
+
+  void add_sinks() {
+    if (layer_.has_sinks)
+      behind_.push_back({&Fused::sinks, {{"self_attn.sinks", {layer_.heads.n_heads}, &Stored::sinks}}});
+  }
+
   void add_experts() {
     const auto& mlp = layer_.mlp;
-    tensors_.push_back(
-        {&Fused::router, {{weight_of(mlp.experts.router), {mlp.experts.n, hidden_}, &Stored::router}}});
     FusedTensor gate_up{&Fused::gate_up, {}}, down{&Fused::down, {}};
     for (std::int64_t e = 0; e < mlp.experts.n; ++e) {
       const auto part = [&](std::string_view name, std::int64_t n_out, std::int64_t n_in, auto member) {
@@ -161,7 +201,12 @@ std::string layer_prefix(std::int64_t layer) { return "model.layers." + std::to_
 std::vector<std::int64_t> StoredTensor::stored_shape() const {
   if (is_number) return {};
   auto stored = shape;
-  if (n_stored_rows > 0) stored.front() = n_stored_rows;
+  if (n_stacked > 0) {
+    std::ranges::reverse(stored);
+    stored.insert(stored.begin(), n_stacked);
+  } else if (n_stored_rows > 0) {
+    stored.front() = n_stored_rows;
+  }
   return stored;
 }
 
@@ -172,7 +217,13 @@ std::int64_t StoredTensor::n_numbers() const {
 }
 
 at::Tensor in_order(const StoredTensor& stored, const at::Tensor& rows) {
-  if (stored.channels.empty()) return rows;
+  if (stored.is_in_order()) return rows;
+  if (stored.n_stacked > 0) {
+    auto slice = rows;
+    if (rows.dim() == 2) slice = rows.view({rows.size(1), rows.size(0)}).t();
+    if (stored.is_interleaved) slice = slice.unflatten(0, {-1, 2}).transpose(0, 1).flatten(0, 1);
+    return slice.contiguous();
+  }
   const auto d = std::ssize(stored.channels);
   const auto channels = at::tensor(stored.channels, at::kLong).to(rows.device());
   return rows.unflatten(0, {-1, d}).index_select(1, channels).flatten(0, 1);
@@ -194,12 +245,17 @@ std::vector<FusedTensor> layer_tensors(const Decoder& decoder, std::int64_t inde
   table.add_out("self_attn.o_proj", layer.heads.q_width(), layer.has_o_bias, &Fused::o, &Stored::o,
                 &Fused::o_bias, &Stored::o_bias);
   table.add_qk_norms();
+  table.add_sinks();
   table.add_norm(layer.norms.after_attention, &Fused::attention_norm, &Stored::attention_norm,
                  &Fused::attention_norm_bias, &Stored::attention_norm_bias);
   table.add_norm(layer.norms.before_mlp, &Fused::mlp_input_norm, &Stored::mlp_input_norm,
                  &Fused::mlp_input_norm_bias, &Stored::mlp_input_norm_bias);
   if (layer.mlp.has_experts()) {
-    table.add_experts();
+    table.add_router();
+    if (layer.mlp.experts.is_stacked)
+      table.add_stacked_experts();
+    else
+      table.add_experts();
   } else {
     table.add_gate_up();
     table.add_activation();

@@ -32,9 +32,14 @@ struct StoredTensor {
   std::int64_t n_stored_rows = 0;
   // stored_channels() of each head, if rows are channels of heads in another order; else empty.
   std::vector<std::int64_t> channels{};
+  // Of a tensor that stores all experts: those rows are the slice of one, [in, out], so that their transpose
+  // is meant; and with out in turn of two parts, the rows of the first part come first.
+  std::int64_t n_stacked = 0;  // experts; 0: it is no such tensor
+  bool is_interleaved = false;
   bool is_number = false;    // is stored without a dimension; shape is [1]
   std::int64_t expert = -1;  // whose part of the member it is; -1: all of the member
 
+  bool is_in_order() const { return channels.empty() && n_stacked == 0; }
   std::int64_t n_rows() const { return shape.front(); }
   std::vector<std::int64_t> stored_shape() const;  // of the whole tensor
   std::int64_t n_numbers() const;                  // of these rows

@@ -54,7 +54,7 @@ void RecordedScores::take(const LayerView& tokens, const at::Tensor& scores) {
   const auto* row = on_host.const_data_ptr<double>();
   for (std::int64_t h = 0; h < n_kv_heads_; ++h, row += tokens.n_tokens)
     std::copy_n(row, tokens.n_tokens,
-                all.begin() + (tokens.layer.value * n_kv_heads_ + h) * n_tokens + tokens.first_position);
+                all.begin() + (tokens.place * n_kv_heads_ + h) * n_tokens + tokens.first_position);
 }
 
 std::span<const double> RecordedScores::of_head(SampleIndex sample, std::int64_t layer,

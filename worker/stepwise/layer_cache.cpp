@@ -1,14 +1,12 @@
 #include "worker/stepwise/layer_cache.h"
 
-#include <limits>
-
-#include <ATen/OpMathType.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/softmax.h>
 
+#include "common/errors.h"
+#include "worker/model/attention_weights.h"
 #include "worker/model/unseen_keys.h"
 
 namespace kvcompare {
@@ -23,6 +21,8 @@ std::int64_t n_alive_of(const AliveKeys& keys) {
 }
 
 }  // namespace
+
+LayerCache::LayerCache(std::int64_t n_kv_heads) : heads_(static_cast<std::size_t>(n_kv_heads)) {}
 
 LayerCache::LayerCache(const LayerPress& press, const UnitShape& unit)
     : needs_(press.needs().chunk),
@@ -53,26 +53,25 @@ void LayerCache::append(const LayerView& chunk) {
     keys.k = joined(keys.k, chunk.k.select(0, index));
     keys.v = joined(keys.v, chunk.v.select(0, index));
   }
-  eviction_->append(what_is_needed(chunk, needs_));
+  if (evicts()) eviction_->append(what_is_needed(chunk, needs_));
 }
 
-// Softmax in float32 at least. Returns [group, n_tokens, d_head].
+// Returns [group, n_tokens, d_head].
 at::Tensor LayerCache::attend_head(const LayerView& chunk, std::int64_t kv_head) {
   const auto& keys = heads_[static_cast<std::size_t>(kv_head)];
   const auto group = chunk.q.size(0) / chunk.k.size(0);
   const auto n_tokens = chunk.q.size(1);
   const auto q = chunk.q.narrow(0, kv_head * group, group);
-  auto logits = q.matmul(keys.k.t()) * chunk.rule.scale.factor();  // [group, n_tokens, n_alive]
-  logits = logits.to(at::toOpMathType(logits.scalar_type()));
   const auto own = keys.positions.narrow(0, n_alive_of(keys) - n_tokens, n_tokens);
-  logits = logits.masked_fill(unseen_keys(own, keys.positions, chunk.rule.window),
-                              -std::numeric_limits<double>::infinity());
-  const auto weights = logits.softmax(-1);
+  const auto weights =  // [group, n_tokens, n_alive]
+      attention_weights(q.matmul(keys.k.t()), unseen_keys(own, keys.positions, chunk.rule.window),
+                        chunk.rule.of_heads(kv_head * group, group));
   if (needs_.attention) eviction_->observe(kv_head, weights);
   return weights.to(q.scalar_type()).matmul(keys.v);
 }
 
 void LayerCache::evict(const Event& event) {
+  require(evicts(), "only caches that evict have events");
   std::vector<AliveKeys> shown;
   for (const auto& keys : heads_) shown.push_back(what_is_needed(keys, needs_));
   const auto survivors = eviction_->evict(event, shown);

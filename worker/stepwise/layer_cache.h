@@ -15,6 +15,8 @@ namespace kvcompare {
 
 class LayerCache {
  public:
+  // Keeps every key.
+  explicit LayerCache(std::int64_t n_kv_heads);
   // press outlives the cache, and so does what unit refers to.
   LayerCache(const LayerPress& press, const UnitShape& unit);
 
@@ -27,7 +29,8 @@ class LayerCache {
   // Returns the heads' outputs, [n_heads, n_tokens, d_head].
   at::Tensor attend(const LayerView& chunk);
 
-  // The event after the chunk: evicts what the press says.
+  bool evicts() const { return eviction_ != nullptr; }
+  // The event after the chunk, of a cache that evicts: evicts what the press says.
   void evict(const Event& event);
 
  private:

@@ -36,11 +36,16 @@ class StepwiseRun {
     const UnitShape unit{.chunking = chunking_,
                          .n_heads = heads.n_heads,
                          .n_kv_heads = heads.n_kv_heads,
-                         .n_layers = decoder.n_layers()};
-    for (std::int64_t l = 0; l < decoder.n_layers(); ++l) caches_.emplace_back(press, unit);
+                         .n_layers = n_evicting_layers(decoder)};
+    for (const auto& layer : decoder.layers) {
+      if (layer.evicts)
+        caches_.emplace_back(press, unit);
+      else
+        caches_.emplace_back(heads.n_kv_heads);
+    }
     result_.unit.sample = sample_.index;
     result_.numbers.n_tokens = static_cast<std::int64_t>(sample_.ids.size());
-    result_.kept.n_layers = decoder.n_layers();
+    result_.kept.n_layers = unit.n_layers;
     result_.kept.n_kv_heads = heads.n_kv_heads;
     result_.span_evidence = no_keys_yet(sample_, spans_);
   }
@@ -69,11 +74,15 @@ class StepwiseRun {
       const auto view = model_.project(
           layer, {.sample = sample_.index, .first_position = begin, .n_sample_tokens = chunking_.n_tokens},
           x);
-      count_attended(caches_[l], begin, end);
-      count_evidence(caches_[l], begin, end);
-      x = model_.finish_layer(layer, x, caches_[l].attend(view));
-      if (const auto e = chunking_.event_at(end)) {
-        caches_[l].evict(chunking_.event(*e));
+      auto& cache = caches_[l];
+      if (cache.evicts()) {
+        count_attended(cache, begin, end);
+        count_evidence(cache, begin, end);
+      }
+      x = model_.finish_layer(layer, x, cache.attend(view));
+      const auto e = chunking_.event_at(end);
+      if (e && cache.evicts()) {
+        cache.evict(chunking_.event(*e));
         report_alive(layer, end);
       }
     }
@@ -102,7 +111,8 @@ class StepwiseRun {
   // Most keys at once: before the event of the chunk that is about to enter.
   void count_peak(std::int64_t n_tokens) {
     auto n_cached = n_tokens * result_.kept.n_layers * result_.kept.n_kv_heads;
-    for (const auto& cache : caches_) n_cached += cache.n_alive();
+    for (const auto& cache : caches_)
+      if (cache.evicts()) n_cached += cache.n_alive();
     result_.numbers.keys.peak = std::max(result_.numbers.keys.peak, n_cached);
   }
 
@@ -148,7 +158,8 @@ class StepwiseRun {
     const auto last = n_tokens - window_of(method_);
     keys.original = n_tokens * n_heads;
     keys.compressible = std::max<std::int64_t>(0, last - first) * n_heads;
-    for (const auto& cache : caches_)
+    for (const auto& cache : caches_) {
+      if (!cache.evicts()) continue;
       for (const auto& head : cache.heads()) {
         const auto& positions = head.positions;
         keys.kept += positions.size(0);
@@ -159,6 +170,7 @@ class StepwiseRun {
           kept.by_position[static_cast<std::size_t>(b)] += bins[b].item<std::int64_t>();
         keys.compressible_kept += (positions.ge(first) & positions.lt(last)).sum().item<std::int64_t>();
       }
+    }
   }
 
   void report_alive(LayerIndex layer, std::int64_t n) const {

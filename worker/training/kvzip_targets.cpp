@@ -1,7 +1,6 @@
 #include "worker/training/kvzip_targets.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,12 +14,12 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
-#include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 
+#include "worker/model/attention_weights.h"
 #include "worker/model/unseen_keys.h"
 
 namespace kvcompare {
@@ -28,10 +27,25 @@ namespace {
 
 constexpr std::int64_t kRowsAtOnce = 256;  // number of queries whose attention weights are in memory at once
 
+// What libtorch's attention does not know. Head by head: weights of all heads may not fit. Returns
+// [n_heads, n_tokens, d_head].
+at::Tensor attention_by_rule(const LayerView& view, std::int64_t group) {
+  const auto positions = at::arange(view.n_tokens, view.q.options().dtype(at::kLong));
+  const auto unseen = unseen_keys(positions, positions, view.rule.window);
+  std::vector<at::Tensor> heads;
+  for (std::int64_t h = 0; h < view.q.size(0); ++h) {
+    const auto products = view.q.narrow(0, h, 1).matmul(view.k.select(0, h / group).t());
+    const auto weights = attention_weights(products, unseen, view.rule.of_heads(h, 1));
+    heads.push_back(weights[0].to(view.q.scalar_type()).matmul(view.v.select(0, h / group)));
+  }
+  return at::stack(heads);
+}
+
 // [n_heads, n_tokens, d_head]
 at::Tensor attention(const LayerView& view, std::int64_t group) {
   const auto wide = [&](const at::Tensor& x) { return x.repeat_interleave(group, 0).unsqueeze(0); };
   const auto& window = view.rule.window;
+  if (view.rule.cap || view.rule.sinks.defined()) return attention_by_rule(view, group);
   std::optional<at::Tensor> seen;  // absent: all keys up to the query's own
   if (window) {
     const auto positions = at::arange(view.n_tokens, view.q.options().dtype(at::kLong));
@@ -47,7 +61,6 @@ at::Tensor attention(const LayerView& view, std::int64_t group) {
 at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) {
   const auto wide = at::toOpMathType(view.q.scalar_type());
   const auto n_heads = view.q.size(0), n_tokens = view.q.size(1), group = n_heads / view.k.size(0);
-  const auto scale = view.rule.scale.factor();
   const auto keys = at::arange(n_tokens, view.q.options().dtype(at::kLong));
   std::vector<at::Tensor> heads;
   for (std::int64_t h = 0; h < n_heads; ++h) {
@@ -57,11 +70,10 @@ at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) 
       const auto n_rows = std::min(kRowsAtOnce, n_tokens - begin);
       const auto q = view.q.select(0, h).narrow(0, begin, n_rows).to(wide);
       const auto unseen = unseen_keys(keys.narrow(0, begin, n_rows), keys, view.rule.window);
-      const auto logits =
-          (at::matmul(q, k.t()) * scale).masked_fill(unseen, -std::numeric_limits<double>::infinity());
+      const auto given = attention_weights(at::matmul(q, k.t()).unsqueeze(0), unseen, view.rule.of_heads(h, 1));
       const auto size =
           at::linalg_vector_norm(view.hidden.narrow(0, begin, n_rows).to(wide), 2, at::IntArrayRef(-1));
-      const auto weights = at::softmax(logits, -1).narrow(1, 0, prompt.n_context) / size.unsqueeze(1);
+      const auto weights = given[0].narrow(1, 0, prompt.n_context) / size.unsqueeze(1);
       largest = at::maximum(largest, weights.amax(0));
     }
     heads.push_back(largest);

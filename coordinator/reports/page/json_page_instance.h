@@ -12,7 +12,7 @@ namespace kvcompare {
 // Identity, plain words, every number of InstanceNumbers, failures, and the arrays of the charts:
 //   nll           : [samples], nats; null where the instance has no result
 //   position      : {total_nll, n_scored}, by bin of Comparison's bin width
-//   kept_per_head : [n_layers * n_kv_heads]; empty where it is not known
+//   kept_per_head : [n_evicting_layers * n_kv_heads]; empty where it is not known
 //   worst_tokens  : [sample, position, NLL, NLL of the baseline, KL or null, text before, token, text after]
 // samples      : all that the page lists.
 // worst_tokens : of the instance; may be empty

@@ -52,6 +52,8 @@ double gating(GatingFunction function, double x, const double* p) {
       return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * std::pow(x, 3))));
     case GatingFunction::kXielu:
       break;
+    case GatingFunction::kClampedSwiglu:  // of x that is clamped
+      return x / (1 + std::exp(-p[0] * x));
   }
   const double alpha_p = std::log(1 + std::exp(p[0])), alpha_n = p[2] + std::log(1 + std::exp(p[1]));
   if (x > 0) return alpha_p * x * x + p[2] * x;
@@ -109,14 +111,20 @@ template <class T>
 void decoder_kernel_reference(const Gating<T>& task) {
   double p[4] = {};
   for (int i = 0; task.parameters && i < 4; ++i) p[i] = static_cast<double>(task.parameters[i]);
+  const bool is_clamped = task.function == GatingFunction::kClampedSwiglu;
+  const auto limit = static_cast<double>(task.limit);
+  if (is_clamped) p[0] = static_cast<double>(task.alpha);
   const auto n_parts = task.is_gated ? 2 : 1;
   for (std::int64_t r = 0; r < task.n_rows; ++r)
     for (std::int64_t c = 0; c < task.d_ff; ++c) {
       const auto* parts = task.gate_up + r * n_parts * task.d_ff + c;
-      const auto gate = rounded<T>(gating(task.function, static_cast<double>(parts[0]), p));
-      task.out[r * task.d_ff + c] =
-          task.is_gated ? rounded<T>(static_cast<double>(gate) * static_cast<double>(parts[task.d_ff]))
-                        : gate;
+      auto x = static_cast<double>(parts[0]), up = task.is_gated ? static_cast<double>(parts[task.d_ff]) : 1;
+      if (is_clamped) {
+        x = std::fmin(x, limit);
+        up = 1 + std::clamp(up, -limit, limit);
+      }
+      const auto gate = rounded<T>(gating(task.function, x, p));
+      task.out[r * task.d_ff + c] = task.is_gated ? rounded<T>(static_cast<double>(gate) * up) : gate;
     }
 }
 

@@ -29,9 +29,13 @@ void attend(const IntervalAttention<T>& task, std::int64_t i, std::int64_t head)
     keys.push_back(j);
     weights.push_back(
         dot(task.q + i * task.q_stride + head * d, task.k + j * task.k_stride + kv_head * d, d) * task.scale);
+    if (task.cap != 0) weights.back() = task.cap * std::tanh(weights.back() / task.cap);
   }
-  const double largest = *std::max_element(weights.begin(), weights.end());
-  double sum = 0;
+  double largest = *std::max_element(weights.begin(), weights.end()), sum = 0;
+  if (task.sinks) {
+    largest = std::max(largest, static_cast<double>(task.sinks[head]));
+    sum = std::exp(static_cast<double>(task.sinks[head]) - largest);
+  }
   for (auto& weight : weights) sum += weight = std::exp(weight - largest);
   for (std::int64_t c = 0; c < d; ++c) {
     double value = 0;

@@ -70,7 +70,16 @@ PlainConfig read_plain(ConfigKeys& keys, const PlainDefaults& defaults) {
   rope.head_dim = model.head_dim;
   rope.max_position_embeddings = keys.size("max_position_embeddings");
   if (rope.partial_rotary_factor) keys.claim({"partial_rotary_factor"});
-  model.rope = read_rope_config(keys.config(), rope);
+  if (const auto& of_sliding = defaults.sliding_rope) {
+    auto sliding = rope;
+    sliding.theta = of_sliding->theta;
+    if (!of_sliding->theta_key.empty()) keys.claim({of_sliding->theta_key});
+    const auto ropes = read_layer_ropes(keys.config(), rope, sliding, of_sliding->theta_key);
+    model.rope = ropes.full;
+    model.sliding_rope = ropes.sliding;
+  } else {
+    model.rope = read_rope_config(keys.config(), rope);
+  }
   model.tied_embeddings = keys.flag("tie_word_embeddings", defaults.tied_embeddings);
   return model;
 }

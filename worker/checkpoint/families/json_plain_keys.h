@@ -26,6 +26,12 @@ struct PlainDefaults {
   std::string activation = "silu";  // the only one that is taken; "swish" is another name of silu
   bool tied_embeddings = false;
   RopeDefaults rope{};
+  // Where layers that slide have a RoPE of their own (read_layer_ropes).
+  struct SlidingRope {
+    double theta = 10000;
+    std::string theta_key{};
+  };
+  std::optional<SlidingRope> sliding_rope = std::nullopt;
 };
 
 // Reads sizes, heads, epsilon, activation, RoPE and tie_word_embeddings. The biases are the family's own.

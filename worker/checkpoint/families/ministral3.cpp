@@ -1,5 +1,6 @@
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_plain_keys.h"
+#include "worker/checkpoint/families/sliding_keys.h"
 
 namespace kvcompare {
 
@@ -33,9 +34,9 @@ ModelConfig read_ministral3(ConfigKeys& keys) {
              .head_dim = 128,
              .eps = 1e-5,
              .rope = {.ignored_keys = {"llama_4_scaling_beta", "max_position_embeddings"}, .whole = yarn}});
-  return {.decoder = decoder_of(plain),
-          .sliding_window = keys.size_or_null("sliding_window"),
-          .limit = limit_of(keys, plain.rope)};
+  auto model = all_sliding(decoder_of(plain), keys.size_or_null("sliding_window"));
+  model.limit = limit_of(keys, plain.rope);
+  return model;
 }
 
 }  // namespace kvcompare

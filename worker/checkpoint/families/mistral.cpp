@@ -14,7 +14,7 @@ ModelConfig read_mistral(ConfigKeys& keys) {
   const auto window = keys.size_or_null("sliding_window", 4096);
   if (!window) refuse_sliding_layers(keys, plain.n_layers);
   sliding_by_layer_types(keys, plain.n_layers);
-  return {.decoder = decoder_of(plain), .sliding_window = window};
+  return all_sliding(decoder_of(plain), window);
 }
 
 }  // namespace kvcompare

@@ -1,5 +1,6 @@
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_plain_keys.h"
+#include "worker/checkpoint/families/sliding_keys.h"
 
 namespace kvcompare {
 
@@ -19,7 +20,7 @@ ModelConfig read_mixtral(ConfigKeys& keys) {
     layer.mlp.experts = experts;
     layer.mlp.names = {.gate = "w1", .up = "w3", .down = "w2"};
   }
-  return {.decoder = std::move(decoder), .sliding_window = keys.size_or_null("sliding_window")};
+  return all_sliding(std::move(decoder), keys.size_or_null("sliding_window"));
 }
 
 }  // namespace kvcompare

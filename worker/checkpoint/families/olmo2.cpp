@@ -9,10 +9,7 @@ ModelConfig read_olmo2(ConfigKeys& keys) {
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);
   auto decoder = decoder_of(plain);
   for (auto& layer : decoder.layers) {
-    layer.norms = {.before_attention = "",
-                   .after_attention = "post_attention_layernorm",
-                   .before_mlp = "",
-                   .after_mlp = "post_feedforward_layernorm"};
+    layer.norms = kNormsBehind;
     layer.qk_norm = QkNorm::kOfAllHeads;
   }
   return {.decoder = std::move(decoder)};

@@ -1,5 +1,6 @@
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_plain_keys.h"
+#include "worker/checkpoint/families/sliding_keys.h"
 
 namespace kvcompare {
 
@@ -18,7 +19,7 @@ ModelConfig read_phi3(ConfigKeys& keys) {
     layer.qkv = "self_attn.qkv_proj";
     layer.mlp.gate_and_up = "mlp.gate_up_proj";
   }
-  return {.decoder = std::move(decoder), .sliding_window = keys.size_or_null("sliding_window")};
+  return all_sliding(std::move(decoder), keys.size_or_null("sliding_window"));
 }
 
 }  // namespace kvcompare

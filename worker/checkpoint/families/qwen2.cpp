@@ -10,8 +10,7 @@ ModelConfig read_qwen2(ConfigKeys& keys) {
   plain.qkv_bias = true;
   refuse_switch(keys, "mlp_bias", plain.model_type);
   refuse_switch(keys, "use_qk_norm", plain.model_type);
-  const auto window = read_switched_window(keys, plain.n_layers);
-  return {.decoder = decoder_of(plain), .sliding_window = window};
+  return sliding(decoder_of(plain), read_switched_window(keys, plain.n_layers));
 }
 
 }  // namespace kvcompare

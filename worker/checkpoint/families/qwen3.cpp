@@ -10,8 +10,7 @@ ModelConfig read_qwen3(ConfigKeys& keys) {
   refuse_switch(keys, "mlp_bias", plain.model_type);
   keys.flag("use_qk_norm", true);  // q and k are normed whatever it says
   plain.qk_norm = true;
-  const auto window = read_switched_window(keys, plain.n_layers);
-  return {.decoder = decoder_of(plain), .sliding_window = window};
+  return sliding(decoder_of(plain), read_switched_window(keys, plain.n_layers));
 }
 
 }  // namespace kvcompare

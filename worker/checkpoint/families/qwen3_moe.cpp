@@ -2,6 +2,7 @@
 
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_plain_keys.h"
+#include "worker/checkpoint/families/sliding_keys.h"
 
 namespace kvcompare {
 namespace {
@@ -48,7 +49,7 @@ ModelConfig read_qwen3_moe(ConfigKeys& keys) {
   }
   const bool is_on = keys.flag("use_sliding_window", false);
   const auto window = keys.size_or_null("sliding_window", 4096);
-  return {.decoder = std::move(decoder), .sliding_window = is_on ? window : std::nullopt};
+  return all_sliding(std::move(decoder), is_on ? window : std::nullopt);
 }
 
 }  // namespace kvcompare

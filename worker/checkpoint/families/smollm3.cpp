@@ -1,4 +1,5 @@
-#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_plain_keys.h"
@@ -25,21 +26,19 @@ std::vector<bool> layers_with_rope(ConfigKeys& keys, std::int64_t n_layers) {
   return has_rope;
 }
 
-// The window of the layers that slide: by layer_types, or else those without RoPE.
-std::optional<std::int64_t> window_of(ConfigKeys& keys, const std::vector<bool>& has_rope) {
+// By layer_types, or else those without RoPE.
+SlidingLayers read_sliding_layers(ConfigKeys& keys, std::vector<bool> has_rope) {
   const auto n_layers = std::ssize(has_rope);
   const bool is_on = keys.flag("use_sliding_window", false);
   const auto window = keys.size_or_null("sliding_window");
   const auto slides = sliding_by_layer_types(keys, n_layers);
   if (!window) {
     refuse_sliding_layers(keys, n_layers, " (sliding_window)");
-    return std::nullopt;
+    return {.slides = std::vector<bool>(has_rope.size(), false)};
   }
-  const auto any = [](const std::vector<bool>& layers, bool wanted) {
-    return std::find(layers.begin(), layers.end(), wanted) != layers.end();
-  };
-  if (slides) return any(*slides, true) ? window : std::nullopt;
-  return is_on && any(has_rope, false) ? window : std::nullopt;
+  if (slides) return {.slides = *slides, .window = window};
+  has_rope.flip();
+  return {.slides = std::move(has_rope), .window = is_on ? window : std::nullopt};
 }
 
 }  // namespace
@@ -55,7 +54,7 @@ ModelConfig read_smollm3(ConfigKeys& keys) {
   decoder.ropes.push_back({.type = RopeConfig::Type::kNone});
   for (std::size_t l = 0; l < has_rope.size(); ++l)
     if (!has_rope[l]) decoder.layers[l].rope = 1;
-  return {.decoder = std::move(decoder), .sliding_window = window_of(keys, has_rope)};
+  return sliding(std::move(decoder), read_sliding_layers(keys, has_rope));
 }
 
 }  // namespace kvcompare

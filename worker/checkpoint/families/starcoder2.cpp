@@ -1,5 +1,6 @@
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_plain_keys.h"
+#include "worker/checkpoint/families/sliding_keys.h"
 
 namespace kvcompare {
 
@@ -21,7 +22,7 @@ ModelConfig read_starcoder2(ConfigKeys& keys) {
     layer.mlp.names.up = "mlp.c_fc";
     layer.mlp.names.down = "mlp.c_proj";
   }
-  return {.decoder = std::move(decoder), .sliding_window = keys.size_or_null("sliding_window")};
+  return all_sliding(std::move(decoder), keys.size_or_null("sliding_window"));
 }
 
 }  // namespace kvcompare

@@ -105,17 +105,17 @@ KVCOMPARE_KERNEL void rotate_heads(RotateHeads<T> task) {
 
 struct Silu {
   template <class T>
-  KVCOMPARE_DEVICE explicit Silu(const T*) {}
+  KVCOMPARE_DEVICE explicit Silu(const Gating<T>&) {}
   KVCOMPARE_DEVICE float operator()(float x) const { return x / (1 + expf(-x)); }
 };
 struct SquaredRelu {
   template <class T>
-  KVCOMPARE_DEVICE explicit SquaredRelu(const T*) {}
+  KVCOMPARE_DEVICE explicit SquaredRelu(const Gating<T>&) {}
   KVCOMPARE_DEVICE float operator()(float x) const { return x > 0 ? x * x : x == x ? 0 : x; }
 };
 struct GeluTanh {
   template <class T>
-  KVCOMPARE_DEVICE explicit GeluTanh(const T*) {}
+  KVCOMPARE_DEVICE explicit GeluTanh(const Gating<T>&) {}
   KVCOMPARE_DEVICE float operator()(float x) const {
     return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
   }
@@ -125,15 +125,34 @@ KVCOMPARE_DEVICE float softplus(float x) { return x > 20 ? x : log1pf(expf(x)); 
 struct Xielu {
   float alpha_p, alpha_n, beta, epsilon;
   template <class T>
-  KVCOMPARE_DEVICE explicit Xielu(const T* p)
-      : alpha_p(softplus(static_cast<float>(p[0]))),
-        alpha_n(static_cast<float>(p[2]) + softplus(static_cast<float>(p[1]))),
-        beta(static_cast<float>(p[2])),
-        epsilon(static_cast<float>(p[3])) {}
+  KVCOMPARE_DEVICE explicit Xielu(const Gating<T>& task)
+      : alpha_p(softplus(static_cast<float>(task.parameters[0]))),
+        alpha_n(static_cast<float>(task.parameters[2]) + softplus(static_cast<float>(task.parameters[1]))),
+        beta(static_cast<float>(task.parameters[2])),
+        epsilon(static_cast<float>(task.parameters[3])) {}
   KVCOMPARE_DEVICE float operator()(float x) const {
     return x > 0 ? alpha_p * x * x + beta * x : (expm1f(fminf(x, epsilon)) - x) * alpha_n + beta * x;
   }
 };
+
+struct ClampedSwiglu {
+  float alpha, limit;
+  template <class T>
+  KVCOMPARE_DEVICE explicit ClampedSwiglu(const Gating<T>& task) : alpha(task.alpha), limit(task.limit) {}
+  KVCOMPARE_DEVICE float operator()(float x) const {
+    const float gate = fminf(x, limit);
+    return gate / (1 + expf(-alpha * gate));
+  }
+};
+
+// What the function of the gate is multiplied with.
+template <class Function>
+KVCOMPARE_DEVICE float factor_of(const Function&, float up) {
+  return up;
+}
+KVCOMPARE_DEVICE float factor_of(const ClampedSwiglu& function, float up) {
+  return 1 + fmaxf(fminf(up, function.limit), -function.limit);
+}
 
 // Blocks of a row lie along y; n divides d_ff.
 template <class Function, class T, int n>
@@ -143,7 +162,7 @@ KVCOMPARE_KERNEL void apply_gating(Gating<T> task) {
   const auto c = static_cast<std::int64_t>(gpu::block_y()) * gpu::n_threads() + gpu::thread();
   const auto d = task.d_ff / n;
   if (c >= d) return;
-  const Function function(task.parameters);
+  const Function function(task);
   const auto* gate_up =
       reinterpret_cast<const Elements*>(task.gate_up + row * (task.is_gated ? 2 : 1) * task.d_ff);
   auto gate = gate_up[c];
@@ -151,7 +170,9 @@ KVCOMPARE_KERNEL void apply_gating(Gating<T> task) {
   for (int i = 0; i < n; ++i) {
     const auto value = static_cast<T>(function(static_cast<float>(gate.values[i])));
     gate.values[i] =
-        task.is_gated ? static_cast<T>(static_cast<float>(value) * static_cast<float>(up.values[i])) : value;
+        task.is_gated ? static_cast<T>(static_cast<float>(value) *
+                                       factor_of(function, static_cast<float>(up.values[i])))
+                      : value;
   }
   reinterpret_cast<Elements*>(task.out + row * task.d_ff)[c] = gate;
 }
@@ -260,6 +281,8 @@ void decoder_kernel(const Gating<T>& task, gpu::Stream stream) {
       return launch_gating<GeluTanh>(task, stream);
     case GatingFunction::kXielu:
       return launch_gating<Xielu>(task, stream);
+    case GatingFunction::kClampedSwiglu:
+      return launch_gating<ClampedSwiglu>(task, stream);
   }
 }
 

@@ -48,9 +48,10 @@ struct RotateHeads {
   float offset = 0;  // is added to the weights of the norms
 };
 
-enum class GatingFunction { kSilu, kSquaredRelu, kGeluTanh, kXielu };
+enum class GatingFunction { kSilu, kSquaredRelu, kGeluTanh, kXielu, kClampedSwiglu };
 
-// Computes out = function(gate) * up, or function(up) if there is no gate.
+// Computes out = function(gate) * up, or function(up) if there is no gate. Of kClampedSwiglu, which has one:
+// min(gate, limit) sigmoid(alpha min(gate, limit)) (1 + clamp(up, -limit, limit)).
 template <class T>
 struct Gating {
   GatingFunction function = GatingFunction::kSilu;
@@ -60,6 +61,8 @@ struct Gating {
   std::int64_t n_rows = 0;
   std::int64_t d_ff = 0;
   const T* parameters = nullptr;  // [4] of xIELU (arXiv 2411.13010): alpha_p, alpha_n, beta, eps as stored
+  float alpha = 0;                // of kClampedSwiglu
+  float limit = 0;
 };
 
 // Computes the negative log-likelihood of the target of each row, in nats: the log-sum-exp in float, minus

@@ -38,6 +38,15 @@ KVCOMPARE_DEVICE BlockTask<T> task_of_block(const IntervalAttention<T>& task, co
 // nothing, so that exp(-inf) = 0 comes out for what it does not see.
 KVCOMPARE_DEVICE float reference_of(float largest) { return largest == -INFINITY ? 0 : largest; }
 
+// Scores, which are to be multiplied by `scale`, become what is to be in place of them. Before they are masked.
+template <int n, class T>
+KVCOMPARE_DEVICE void cap_scores(const IntervalAttention<T>& task, float (&scores)[n][4]) {
+  if (task.cap == 0) return;
+  const auto most = static_cast<float>(task.cap / task.scale), least = static_cast<float>(task.scale / task.cap);
+  for (int t = 0; t < n; ++t)
+    for (int i = 0; i < 4; ++i) scores[t][i] = most * tanhf(scores[t][i] * least);
+}
+
 // Of the two rows of a lane.
 struct RowSums {
   float largest[2] = {-INFINITY, -INFINITY};
@@ -46,6 +55,22 @@ struct RowSums {
 struct RowQueries {
   int query[2];
 };
+
+// What rows begin with: nothing, or the sinks of their heads, each with the first of the four lanes of its
+// row.
+template <class T>
+KVCOMPARE_DEVICE RowSums first_sums(const IntervalAttention<T>& task, const QueryTiles& tiles,
+                                    const BlockTask<T>& block, int first_row) {
+  RowSums sums;
+  if (!task.sinks) return sums;
+  for (int half = 0; half < 2; ++half) {
+    const auto row = tiles.row(block.tile, block.part, first_row + gpu::lane() / 4 + 8 * half);
+    if (row.is_padding) continue;
+    sums.largest[half] = task.sinks[block.group + row.head] / static_cast<float>(task.scale);
+    sums.sum[half] = gpu::lane() % 4 == 0 ? 1 : 0;
+  }
+  return sums;
+}
 
 template <class T>
 KVCOMPARE_DEVICE RowQueries queries_of_lane(const QueryTiles& tiles, const BlockTask<T>& block,

@@ -236,8 +236,9 @@ KVCOMPARE_DEVICE void multiply_values(Shared<T, d>& shared, int tile, const std:
 
 // Scores that have arrived become weights; the tile of their keys is read no more.
 template <int d, class T, int n>
-KVCOMPARE_DEVICE void weigh_step(const RowQueries& queries, float scale, Shared<T, d>& shared, int tile,
+KVCOMPARE_DEVICE void weigh_step(const IntervalAttention<T>& task, const RowQueries& queries, float scale, Shared<T, d>& shared, int tile,
                                  RowSums& sums, float (&scores)[n][4], float (&shrink)[2]) {
+  cap_scores(task, scores);
   if (shared.step_of(tile).n_whole < 8 * n) mask(queries, shared.keys_of(tile), scores);
   release(shared, tile);
   weigh(scale, sums, scores, shrink);
@@ -256,7 +257,7 @@ KVCOMPARE_DEVICE void multiply_all(const IntervalAttention<T>& task, const Query
   const int first_row = 64 * warpgroup + 16 * (gpu::warp() % 4);
   const Turn turn(warpgroup);
   const auto queries = queries_of_lane(tiles, block, first_row);
-  RowSums sums;
+  RowSums sums = first_sums(task, tiles, block, first_row);
   float scores[n / 8][4], out[d / 8][4] = {}, shrink[2];
   std::uint32_t weights[n / 16][4];
   wait_for_tile(shared, 0);
@@ -265,7 +266,7 @@ KVCOMPARE_DEVICE void multiply_all(const IntervalAttention<T>& task, const Query
   multiply_keys<d>(shared, warpgroup, 0, scores);
   turn.pass();
   gpu::wait_products<0>(scores);
-  weigh_step<d>(queries, scale, shared, 0, sums, scores, shrink);
+  weigh_step<d>(task, queries, scale, shared, 0, sums, scores, shrink);
   pack_step<T>(scores, weights);
   int tile = 2;
   for (wait_for_tile(shared, tile); shared.step_of(tile).n_keys() > 0;
@@ -276,7 +277,7 @@ KVCOMPARE_DEVICE void multiply_all(const IntervalAttention<T>& task, const Query
     multiply_values<d>(shared, tile - 1, weights, out);
     turn.pass();
     gpu::wait_products<1>(scores);
-    weigh_step<d>(queries, scale, shared, tile, sums, scores, shrink);
+    weigh_step<d>(task, queries, scale, shared, tile, sums, scores, shrink);
     gpu::wait_products<0>(out, weights);
     release(shared, tile - 1);
     scale_rows(out, shrink);

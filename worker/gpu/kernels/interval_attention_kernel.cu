@@ -124,6 +124,7 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
   Fragments<d> rows;
   for (int c = 0; c < d / 16; ++c)
     gpu::load_matrices(rows.q[c], block_row<d>(shared.rows) + first_row * row_stride(d) + 16 * c);
+  rows.sums = first_sums(task, tiles, block, first_row);
   gpu::sync_block();  // the queries have been read, keys take their place
   copy_keys<d>(task, block, lists, shared, 0);
   for (int stage = 0; step.n_keys() > 0; stage ^= 1) {
@@ -134,6 +135,7 @@ KVCOMPARE_KERNEL void attention_by_matrices(IntervalAttention<T> task, QueryTile
     if (step.n_keys() > 0) copy_keys<d>(task, block, lists, shared, stage ^ 1);
     float weights[n / 8][4] = {};
     multiply_keys<d, n>(rows, shared.keys(stage), weights);
+    cap_scores(task, weights);
     if (is_masked) mask(queries_of_lane(tiles, block, first_row), shared.visible[stage], weights);
     float shrink[2];
     weigh(scale, rows.sums, weights, shrink);
@@ -188,9 +190,10 @@ struct PlainRows {
 
 // The keys are in shared.keys; the weights of the lane's key go to shared.weights. scale:
 // IntervalAttention::scale
-template <int n_columns>
-KVCOMPARE_DEVICE void weigh_plainly(KeyInterval key, float scale, int d, PlainShared<n_columns>& shared,
-                                    PlainRows<n_columns>& rows) {
+template <int n_columns, class T>
+KVCOMPARE_DEVICE void weigh_plainly(const IntervalAttention<T>& task, KeyInterval key, float scale,
+                                    PlainShared<n_columns>& shared, PlainRows<n_columns>& rows) {
+  const int d = static_cast<int>(task.d_head);
   const int first_row = gpu::warp() * kPlainRowsOfWarp;
   float scores[kPlainRowsOfWarp] = {};
   for (int c = 0; c < d; c += 4) {
@@ -200,7 +203,9 @@ KVCOMPARE_DEVICE void weigh_plainly(KeyInterval key, float scale, int d, PlainSh
       for (int i = 0; i < 4; ++i) scores[r] = fmaf(q.x[i], k.x[i], scores[r]);
     }
   }
+  const auto most = static_cast<float>(task.cap / task.scale), least = static_cast<float>(task.scale / task.cap);
   for (int r = 0; r < kPlainRowsOfWarp; ++r) {
+    if (task.cap != 0) scores[r] = most * tanhf(scores[r] * least);
     const float score = key.is_seen_by(rows.query[r]) ? scores[r] : -INFINITY;
     float largest = fmaxf(rows.largest[r], score);
     for (int lanes = 16; lanes > 0; lanes /= 2) largest = fmaxf(largest, gpu::shuffle_xor(largest, lanes));
@@ -240,6 +245,10 @@ KVCOMPARE_DEVICE void load_queries(const IntervalAttention<T>& task, const Query
       shared.q[index][c] = c < d && !row.is_padding ? static_cast<float>(q[c]) : 0;
     rows.query[r] = row.query;
     rows.largest[r] = -INFINITY;
+    if (task.sinks && !row.is_padding) {  // with the first lane
+      rows.largest[r] = task.sinks[block.group + row.head] / static_cast<float>(task.scale);
+      rows.sum[r] = gpu::lane() == 0 ? 1 : 0;
+    }
   }
 }
 
@@ -270,7 +279,7 @@ KVCOMPARE_KERNEL void attention_in_float(IntervalAttention<T> task, QueryTiles t
   while (lists.next().n_keys() > 0) {
     load_step(lists, block.k, task.k_stride, d, shared);
     gpu::sync_block();
-    weigh_plainly(lists.key(gpu::lane()), scale, d, shared, rows);
+    weigh_plainly(task, lists.key(gpu::lane()), scale, shared, rows);
     gpu::sync_block();  // the keys have been read, values take their place
     load_step(lists, block.v, task.v_stride, d, shared);
     gpu::sync_block();

@@ -1,5 +1,5 @@
 // Attention under eviction on the GPU: query i sees key j of its KV head if and only if j <= i < until[j].
-// Softmax of q k scale. T: float, c10::Half or c10::BFloat16. Pointers into device memory.
+// Softmax of q k scale, capped, and beside a sink, where there is one. T: float, c10::Half or c10::BFloat16. Pointers into device memory.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,8 @@ struct IntervalAttention {
   std::int64_t n_kv_heads = 0;  // divides n_heads
   std::int64_t d_head = 0;      // 1 to 256
   double scale = 0;             // of the logits: 1 / sqrt(d_head) in most models
+  double cap = 0;               // logits become cap tanh(logit / cap); 0: they stay what they are
+  const float* sinks = nullptr;  // [n_heads]: a logit of each head that has no value; null: none
 };
 
 enum class MatrixInstruction {

@@ -43,16 +43,16 @@ TEST(AttentionCheck, NamesTheInstructionThatAttentionComputesWith) {
 
 // Attention that forgets one key of one head.
 void forget_a_key(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                  const AttentionScale& scale, const at::Tensor& out, MatrixInstruction instruction) {
+                  const AttentionLogits& logits, const at::Tensor& out, MatrixInstruction instruction) {
   const auto wrong = until.clone();
   wrong.select(0, 1).narrow(0, 100, 1).fill_(101);
-  attend_to_alive(rotated, qkv, wrong, scale, out, instruction);
+  attend_to_alive(rotated, qkv, wrong, logits, out, instruction);
 }
 
 TEST(AttentionCheck, TakesTheOtherInstructionIfTheBestIsWrong) {
-  const auto best_is_wrong = [](const auto& rotated, const auto& qkv, const auto& until, const auto& scale,
+  const auto best_is_wrong = [](const auto& rotated, const auto& qkv, const auto& until, const auto& logits,
                                 const auto& out, MatrixInstruction instruction) {
-    (instruction == MatrixInstruction::kBest ? forget_a_key : attend_to_alive)(rotated, qkv, until, scale,
+    (instruction == MatrixInstruction::kBest ? forget_a_key : attend_to_alive)(rotated, qkv, until, logits,
                                                                                out, instruction);
   };
   EXPECT_EQ(right_instruction(heads(4, 2, 64), options(at::kBFloat16), best_is_wrong),

@@ -176,8 +176,10 @@ TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
   const KernelVector<T> parameters{T(0.3F), T(-0.4F), T(0.5F), T(-1e-6F)};
   for (const std::int64_t d : {1, 20, 24, 600, 4104})
     for (const auto function : {GatingFunction::kSilu, GatingFunction::kSquaredRelu,
-                                GatingFunction::kGeluTanh, GatingFunction::kXielu})
+                                GatingFunction::kGeluTanh, GatingFunction::kXielu,
+                                GatingFunction::kClampedSwiglu})
       for (const bool is_gated : {true, false}) {
+        if (function == GatingFunction::kClampedSwiglu && !is_gated) continue;
         auto gate_up = random_numbers<T>(2 * (is_gated ? 2 : 1) * d, 8, 3);
         gate_up[0] = static_cast<T>(-300.0F);  // exp overflows: silu gives 0
         KernelVector<T> out(static_cast<std::size_t>(2 * d)), expected(out.size());
@@ -187,7 +189,9 @@ TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
                              .out = out.data(),
                              .n_rows = 2,
                              .d_ff = d,
-                             .parameters = parameters.data()};
+                             .parameters = parameters.data(),
+                             .alpha = 1.702F,
+                             .limit = 2};
         kByKernel(task);
         auto of_reference = task;
         of_reference.out = expected.data();

@@ -103,7 +103,9 @@ struct Layer {
             .n_heads = c.n_heads,
             .n_kv_heads = c.n_kv_heads,
             .d_head = c.d_head,
-            .scale = 1 / std::sqrt(static_cast<double>(c.d_head))};
+            .scale = 1 / std::sqrt(static_cast<double>(c.d_head)),
+            .cap = cap,
+            .sinks = sinks.empty() ? nullptr : sinks.data()};
   }
 
   KernelVector<T> by_kernel(Device device = Device::kAny, bool reverse_warps = false) const {
@@ -135,14 +137,15 @@ struct Layer {
         const auto kv = h * c.n_kv_heads / c.n_heads;
         const auto* q = a.data() + i * qk_stride() + h * c.d_head;
         std::vector<double> values(static_cast<std::size_t>(c.d_head), 0);
-        double sum = 0;
+        double sum = sinks.empty() ? 0 : std::exp(static_cast<double>(sinks[static_cast<std::size_t>(h)]));
         for (std::int64_t j = 0; j < c.n_tokens; ++j) {
           if (!sees(i, j, until[static_cast<std::size_t>(kv * c.n_tokens + j)])) continue;
           const auto* k = a.data() + j * qk_stride() + (c.n_heads + kv) * c.d_head;
           const auto* v = b.data() + j * qkv_stride() + v_offset() + kv * c.d_head;
           double score = 0;
           for (std::int64_t x = 0; x < c.d_head; ++x) score += q[x] * k[x];
-          const double weight = std::exp(score / std::sqrt(static_cast<double>(c.d_head)));
+          score /= std::sqrt(static_cast<double>(c.d_head));
+          const double weight = std::exp(cap == 0 ? score : cap * std::tanh(score / cap));
           sum += weight;
           for (std::int64_t x = 0; x < c.d_head; ++x) values[static_cast<std::size_t>(x)] += weight * v[x];
         }
@@ -156,6 +159,8 @@ struct Layer {
   const Case c;
   KernelVector<T> qk, qkv;
   KernelVector<std::int32_t> until;
+  double cap = 0;
+  KernelVector<float> sinks;
 };
 
 bool rule(std::int64_t i, std::int64_t j, std::int64_t until) { return j <= i && i < until; }
@@ -251,6 +256,35 @@ TYPED_TEST(IntervalAttentionKernelByMatrices, IsTheDefinition) {
            Case{3, 131, 1, 64, Deaths::kRandom},  // more heads than rows
        })
     expect_attention<TypeParam>(c, {Device::kAny, Device::kHopper});
+}
+
+// A cap that binds, and sinks that take from nothing to nearly all of a row; each alone and both.
+template <class T>
+void expect_caps_and_sinks(const Case& c, std::initializer_list<Device> devices) {
+  for (const double cap : {0.0, 0.8})
+    for (const bool has_sinks : {true, false}) {
+      Layer<T> layer(c, 11);
+      const auto plain = layer.by_definition(rule);
+      layer.cap = cap;
+      for (std::int64_t h = 0; has_sinks && h < c.n_heads; ++h)
+        layer.sinks.push_back(static_cast<float>(4 * h - 6));
+      const auto expected = layer.by_definition(rule);
+      EXPECT_EQ(largest_difference(plain, expected) > 10 * tolerance(layer), cap != 0 || has_sinks);
+      EXPECT_LE(largest_difference(layer.by_reference(), expected), kRounding<T> * 8) << c;
+      for (const auto device : devices)
+        EXPECT_LE(largest_difference(layer.by_kernel(device), expected), tolerance(layer))
+            << c << ", " << device << ", cap " << cap << (has_sinks ? ", sinks" : "");
+    }
+}
+
+TYPED_TEST(IntervalAttentionKernelByMatrices, CapsLogitsAndHasSinks) {
+  expect_caps_and_sinks<TypeParam>({130, 4, 2, 64, Deaths::kRandom}, {Device::kAny, Device::kHopper});
+  expect_caps_and_sinks<TypeParam>({66, 3, 1, 256, Deaths::kWindow}, {Device::kAny, Device::kHopper});
+}
+
+TEST(IntervalAttentionKernelInFloat32, CapsLogitsAndHasSinks) {
+  expect_caps_and_sinks<float>({130, 4, 2, 24, Deaths::kRandom}, {Device::kAny});
+  expect_caps_and_sinks<c10::Half>({66, 3, 1, 40, Deaths::kWindow}, {Device::kAny});
 }
 
 // More keys than are listed at once.
