@@ -67,6 +67,22 @@ std::optional<std::string> id_in_address(std::string address) {
   return is_hub_id(id) ? std::optional(id) : std::nullopt;
 }
 
+// As git and the hub allow them, so that a path made of one stays in its folder.
+bool is_revision(const std::string& name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '/' || c == '+';
+  };
+  return !name.empty() && std::ranges::all_of(name, allowed) && name.front() != '/' && name.back() != '/' &&
+         name.front() != '.' && name.find("..") == std::string::npos && name.find("//") == std::string::npos;
+}
+
+// The whole number of a commit.
+bool is_commit(const std::string& revision) {
+  constexpr std::size_t kDigits = 40;
+  return revision.size() == kDigits && revision.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 std::string cache_name(const std::string& hub_id) {  // "org/name" -> "models--org--name"
   std::string name = "models--" + hub_id;
   if (const std::size_t slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
@@ -100,8 +116,11 @@ std::string list_of(const std::vector<fs::path>& folders) {
 
 class CachedModel {
  public:
-  CachedModel(const std::string& flag, const std::string& hub_id)
-      : flag_(flag), hub_id_(hub_id), folder_(hub_cache_folder() / cache_name(hub_id)) {}
+  CachedModel(const std::string& flag, const HubName& name)
+      : flag_(flag),
+        hub_id_(name.id),
+        revision_(name.revision),
+        folder_(hub_cache_folder() / cache_name(name.id)) {}
 
   fs::path resolve() const {
     if (!is_folder(folder_))
@@ -118,15 +137,26 @@ class CachedModel {
  private:
   fs::path find_snapshot() const {
     const fs::path snapshots = folder_ / "snapshots";
-    if (std::ifstream ref(folder_ / "refs" / "main"); ref) {
+    if (is_commit(revision_)) {
+      if (!is_folder(snapshots / revision_))
+        fail("is in the Hugging Face cache, but not its commit " + revision_ + ": " + snapshots.string() +
+             " holds" + (folders_in(snapshots).empty() ? " nothing" : list_of(folders_in(snapshots))));
+      return snapshots / revision_;
+    }
+    const std::string name = revision_.empty() ? "main" : revision_;
+    if (std::ifstream ref(folder_ / "refs" / name); ref && !is_folder(folder_ / "refs" / name)) {
       std::string commit;
       ref >> commit;
       const fs::path snapshot = snapshots / commit;
       if (commit.empty() || fs::path(commit).filename() != commit || !is_folder(snapshot))
-        fail("is not complete in the Hugging Face cache: refs/main names " + snapshot.string() +
+        fail("is not complete in the Hugging Face cache: refs/" + name + " names " + snapshot.string() +
              ", which is not there");
       return snapshot;
     }
+    if (!revision_.empty())
+      fail("is in the Hugging Face cache, but not its revision '" + revision_ + "': " +
+           (folder_ / "refs" / revision_).string() +
+           " is not there; expected a branch, a tag, or all 40 digits of a commit");
     const std::vector<fs::path> found = folders_in(snapshots);
     if (found.empty())
       fail("is not complete in the Hugging Face cache: " + snapshots.string() + " holds no snapshot");
@@ -142,12 +172,12 @@ class CachedModel {
 
   [[noreturn]] void fail(const std::string& problem) const {
     throw ConfigError(flag_, "'" + hub_id_ + "' " + problem + "\nTo download it: hf download " + hub_id_ +
-                                 "\n(the hf command comes with: pip install huggingface_hub)");
+                                 (revision_.empty() ? "" : " --revision " + revision_) + "\n(the hf command comes with: pip install huggingface_hub)");
   }
 
   const std::string& flag_;
-  const std::string& hub_id_;
-  fs::path folder_;
+  const std::string hub_id_, revision_;
+  const fs::path folder_;
 };
 
 [[noreturn]] void no_config(const std::string& flag, const fs::path& folder) {
@@ -179,10 +209,20 @@ fs::path resolve_model(const std::string& flag, const std::string& name) {
     throw ConfigError(flag, "'" + name + "' is a file; expected a model folder or a hub id (org/name)");
   if (const auto id = id_in_address(name))
     throw ConfigError(flag, "'" + name + "' is an address of the hub; give the id in it: " + *id);
-  if (!is_hub_id(name))
+  const auto hub = hub_name(name);
+  if (!is_hub_id(hub.id))
     throw ConfigError(flag,
                       "there is no folder '" + name + "'; expected a model folder or a hub id (org/name)");
-  return CachedModel(flag, name).resolve();
+  if (hub.id.size() < name.size() && !is_revision(hub.revision))
+    throw ConfigError(flag, "'" + name + "': '" + hub.revision +
+                                "' is no revision; expected a branch, a tag or a commit behind the @");
+  return CachedModel(flag, hub).resolve();
+}
+
+HubName hub_name(const std::string& name) {
+  const auto at = name.find('@');
+  if (at == std::string::npos) return {.id = name, .revision = ""};
+  return {.id = name.substr(0, at), .revision = name.substr(at + 1)};
 }
 
 }  // namespace kvcompare

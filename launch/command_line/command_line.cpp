@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <iterator>
+#include <string>
+#include <system_error>
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
@@ -54,6 +57,20 @@ void apply_quiet(Settings& settings) {
                                      settings.options.log_level + "; leave one of them out");
   settings.options.log_level = "warning";
   settings.options.no_progress = true;
+}
+
+// --revision is another way to write a part of a model's name.
+void apply_revision(Settings& settings) {
+  if (settings.revision.empty()) return;
+  auto& name = settings.spec.model_name;
+  std::error_code ignored;
+  if (std::filesystem::exists(name, ignored))
+    throw ConfigError("--revision", "is of a hub id, and --model_name " + name +
+                                        " is a folder; leave one of them out");
+  if (name.find('@') != std::string::npos)
+    throw ConfigError("--revision", "contradicts --model_name " + name +
+                                        ", which says which revision; leave one of them out");
+  name += "@" + settings.revision;
 }
 
 void check_together(const Settings& settings) {
@@ -153,6 +170,7 @@ Command parse_compare(const Arguments& flags, const Arguments& arguments,
   const std::vector<GivenValue> typed = match_arguments(flags, compare_flags());
   Settings settings = read_settings(typed, earlier);
   apply_quiet(settings);
+  apply_revision(settings);
   check_together(settings);
   const bool names_scorer = std::ranges::any_of(place_flags(), [&](const auto& flag) {
     return !is_place_of_scores(flag) && settings.origins.contains(flag);
@@ -195,6 +213,7 @@ Command parse_dump(const Arguments& flags) {
   settings.methods = "baseline";
   for (const GivenValue& given : match_arguments(flags, dump_flags())) apply(given, settings);
   apply_quiet(settings);
+  apply_revision(settings);
   for (const char* required : {"data_path", "what", "output"})
     if (!settings.origins.contains(required))
       throw ConfigError(std::string("--") + required,
@@ -219,6 +238,7 @@ Command parse_train_kvzap(const Arguments& flags) {
   Settings settings;
   for (const GivenValue& given : match_arguments(flags, train_kvzap_flags())) apply(given, settings);
   apply_quiet(settings);
+  apply_revision(settings);
   for (const char* required : {"model_name", "data_path", "output"})
     if (!settings.origins.contains(required))
       throw ConfigError(

@@ -22,6 +22,7 @@ struct Settings {
   std::map<std::string, std::vector<std::string>> lists;  // values of flags of methods, as given
   // Of instances whose threshold is to be found; absent: it is given.
   std::optional<double> target_density{};
+  std::string revision{};  // of the model
   RunOptions options;
   std::string methods = "all";
   std::set<std::string> included;  // methods that switches of their own add

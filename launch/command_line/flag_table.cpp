@@ -226,8 +226,11 @@ std::vector<Flag> data_flags() {
       {"model_name", kGroup, text(&RunSpec::model_name, "FOLDER|ID", "a folder or a hub id"), "",
        "Model: a folder with config.json, tokenizer.json and *.safetensors, or a hub id that the Hugging "
        "Face "
-       "cache holds (HF_HOME, HF_HUB_CACHE).",
+       "cache holds (HF_HOME, HF_HUB_CACHE), also as org/name@revision.",
        "", true},
+      {"revision", kGroup, text(&Settings::revision, "NAME", "a branch, a tag or a commit"), "",
+       "Which revision of the model, if --model_name is a hub id: a branch, a tag, or all digits of a commit.",
+       "main"},
       {"data_path", kGroup, text(&RunSpec::data_path, "FILE.jsonl", "a JSONL file"), "",
        "Data set: one JSON object a line, each a sample.", "required", true},
   };
@@ -569,7 +572,7 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name", "data_path", "text_field", "prompt_field", "completion_field",
+    auto all = shared_flags({"model_name", "revision", "data_path", "text_field", "prompt_field", "completion_field",
                              "max_samples", "skip_bad_lines", "device", "dtype", "threads",
                              "dedicated_coordinator", "share_gpu", "allow_mixed_hardware", "rank_timeout",
                              "start_timeout", "resume", "log_level", "quiet", "no_progress"});

@@ -27,8 +27,9 @@ std::string models_text() {
       "does: every key below is read, and takes the default of transformers where it is missing. A key\n"
       "of another family that would change numbers is refused by its name, and so is what a family says\n"
       "under `refused`. All families take RoPE of the types default, linear, llama3, yarn, dynamic and\n"
-      "longrope (rope_scaling, or rope_parameters), but phi3 only default and longrope. Refused for all:\n"
-      "quantised weights, adapters beside the weights, and models that are not causal.\n";
+      "longrope (rope_scaling, or rope_parameters), but phi3 only default and longrope. Where some layers\n"
+      "slide and others do not, methods evict in the others alone. Refused for all: quantised weights,\n"
+      "adapters beside the weights, and models that are not causal.\n";
   for (const auto& family : families()) text += "\n" + family_text(family);
   return text;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/files/hub_cache.h"
 #include "common/host_name.h"
 #include "common/log.h"
 #include "common/plural.h"
@@ -36,8 +37,15 @@ std::string absolute(const std::string& path) {
   return error ? path : full.lexically_normal().string();
 }
 
+// Of a hub id, with the commit that the cache has for its revision.
+std::string place_of_model(const Job& job) {
+  std::error_code error;
+  if (std::filesystem::exists(job.spec.model_name, error)) return absolute(job.spec.model_name);
+  return hub_name(job.spec.model_name).id + "@" + job.model.filename().string();
+}
+
 Places places_of(const Job& job, const JobData& data) {
-  Places places{.model_name = absolute(job.spec.model_name), .data_path = absolute(job.spec.data_path)};
+  Places places{.model_name = place_of_model(job), .data_path = absolute(job.spec.data_path)};
   for (const auto& [place, hash] : data.scorers)
     (job.scores.contains(place) ? places.external_scores : places.kvzap_scorers)
         .emplace(hash, absolute(place));

@@ -25,9 +25,9 @@ std::optional<std::int64_t> longest_sample(const ModelConfig& config) {
 }
 
 void warn_beyond_positions(std::int64_t n_tokens, const std::string& what, const ModelConfig& config) {
-  if (n_tokens <= config.max_position_embeddings) return;
+  if (n_tokens <= config.decoder.max_position_embeddings) return;
   log_warning(what + " has " + std::to_string(n_tokens) + " tokens, the model was made for " +
-              std::to_string(config.max_position_embeddings) + " (max_position_embeddings)");
+              std::to_string(config.decoder.max_position_embeddings) + " (max_position_embeddings)");
 }
 
 }  // namespace kvcompare

@@ -36,7 +36,7 @@ ModelShape model_shape(const ModelConfig& config) {
           .head_dim = heads.head_dim,
           .hidden_size = config.decoder.hidden_size,
           .vocab_size = config.decoder.vocab_size,
-          .max_position_embeddings = config.max_position_embeddings,
+          .max_position_embeddings = config.decoder.max_position_embeddings,
           .sliding_layers = window ? std::optional(std::move(sliding)) : std::nullopt,
           .sliding_window = window};
 }

@@ -1,6 +1,7 @@
 #include "worker/checkpoint/checkpoint_files.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/errors.h"
 #include "common/files/sha256.h"
@@ -17,6 +18,17 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
+}
+
+// As transformers has written larger models over the years. Empty: of another part.
+std::string name_in_language_model(const std::string& name) {
+  for (const std::string other : {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
+                                  "model.multi_modal_projector."})
+    if (name.starts_with(other)) return "";
+  for (const auto& [prefix, own] : {std::pair<std::string, std::string>{"model.language_model.", "model."},
+                                    {"language_model.", ""}})
+    if (name.starts_with(prefix)) return own + name.substr(prefix.size());
+  return name;
 }
 
 [[noreturn]] void no_weights(const fs::path& folder) {
@@ -104,6 +116,17 @@ std::vector<std::string> CheckpointFiles::names() const {
 const SafetensorsFile* CheckpointFiles::find(const std::string& name) const {
   const auto found = file_of_.find(name);
   return found == file_of_.end() ? nullptr : &files_[found->second];
+}
+
+void CheckpointFiles::show_language_model() {
+  std::map<std::string, std::size_t> shown;
+  for (const auto& [name, file] : file_of_) {
+    const auto own = name_in_language_model(name);
+    if (own.empty()) continue;
+    if (own != name) files_[file].add_name(own, name);
+    shown.emplace(own, file);
+  }
+  file_of_ = std::move(shown);
 }
 
 std::string CheckpointFiles::layout_hash() const {

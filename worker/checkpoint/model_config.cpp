@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "common/errors.h"
 #include "worker/checkpoint/families/family.h"
@@ -140,6 +141,17 @@ void refuse_other_models(const JsonObject& config, const std::set<std::string>& 
       config.refuse(key, "is not part of " + config.text("model_type") + " models and would be ignored");
 }
 
+// Of a language model that is a part of a larger model. A head of its own is said outside or inside.
+JsonObject text_config(const JsonObject& whole) {
+  auto text = whole.object("text_config").json();
+  const std::string tied = "tie_word_embeddings";
+  if (whole.has_value(tied) && text.contains(tied) && text[tied] != whole.json().at(tied))
+    whole.refuse(tied, "contradicts the one in text_config");
+  if (whole.has_value(tied)) text[tied] = whole.json().at(tied);
+  if (!text.contains("model_type")) text["model_type"] = whole.text("model_type");
+  return JsonObject(std::move(text), whole.file(), "text_config.");
+}
+
 std::optional<Dtype> read_stored_dtype(const JsonObject& config) {
   for (const std::string key : {"dtype", "torch_dtype"}) {  // the newer key wins, as in transformers
     if (!config.has_value(key)) continue;
@@ -174,15 +186,19 @@ void refuse_adapter(const std::filesystem::path& folder) {
 
 ModelConfig read_model_config(const std::filesystem::path& config_json) {
   refuse_adapter(config_json.parent_path());
-  const JsonObject config = JsonObject::read_file(config_json);
-  const Family& family = read_family(config);
+  const JsonObject whole = JsonObject::read_file(config_json);
+  const Family& family = read_family(whole);
+  refuse_quantised(whole);
+  const JsonObject config = family.has_text_config ? text_config(whole) : whole;
   refuse_quantised(config);
   refuse_not_causal(config);
   ConfigKeys keys(config);
   auto model = family.read(keys);
   refuse_other_models(config, keys.asked_for());
-  model.max_position_embeddings = keys.size("max_position_embeddings");
+  model.decoder.family = family.model_type;
+  model.decoder.is_part = family.has_text_config;
   model.stored_dtype = read_stored_dtype(config);
+  if (!model.stored_dtype) model.stored_dtype = read_stored_dtype(whole);
   return model;
 }
 

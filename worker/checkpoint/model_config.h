@@ -19,7 +19,6 @@ struct LengthLimit {
 
 struct ModelConfig {
   Decoder decoder;
-  std::int64_t max_position_embeddings = 0;
   std::optional<std::int64_t> sliding_window{};  // of an active window; a longer sample must be refused
   std::optional<LengthLimit> limit{};            // of another kind
   std::optional<Dtype> stored_dtype{};           // what config.json says; absent if it does not

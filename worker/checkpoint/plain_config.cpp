@@ -15,6 +15,7 @@ Decoder decoder_of(const PlainConfig& config) {
   Decoder decoder{
           .family = config.model_type,
           .vocab_size = config.vocab_size,
+          .max_position_embeddings = config.max_position_embeddings,
           .hidden_size = config.hidden_size,
           .norm = {.epsilon = config.rms_norm_eps},
           .has_tied_head = config.tied_embeddings,

@@ -48,8 +48,13 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
 }
 
 const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
+  if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
+  const auto other = by_other_name_.find(std::string(name));
+  return other == by_other_name_.end() ? nullptr : other->second;
+}
+
+void SafetensorsFile::add_name(const std::string& other, std::string_view name) {
+  by_other_name_.emplace(other, by_name_.at(name));
 }
 
 const std::string* SafetensorsFile::metadata(std::string_view key) const {

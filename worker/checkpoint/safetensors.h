@@ -31,6 +31,8 @@ class SafetensorsFile {
   const std::filesystem::path& path() const { return path_; }
   const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }  // in file order
   const SafetensorsEntry* find(std::string_view name) const;                        // null if there is none
+  // Lets one of entries() be found by another name too.
+  void add_name(const std::string& other, std::string_view name);
   const std::string* metadata(std::string_view key) const;                          // likewise
 
   // The tensor as stored (float64, float32, float16 or bfloat16), on the CPU. A read-only view of the
@@ -48,7 +50,8 @@ class SafetensorsFile {
   std::filesystem::path path_;
   std::shared_ptr<const MappedFile> file_;  // shared with the tensors
   SafetensorsHeader header_;
-  std::unordered_map<std::string_view, const SafetensorsEntry*> by_name_;  // into header_
+  std::unordered_map<std::string_view, const SafetensorsEntry*> by_name_;   // into header_
+  std::unordered_map<std::string, const SafetensorsEntry*> by_other_name_;  // likewise
 };
 
 }  // namespace kvcompare

@@ -36,6 +36,7 @@ void check_tied_copies_agree(const CheckpointFiles& files) {
 
 CheckpointFiles open_checkpoint(const std::filesystem::path& folder, const Decoder& decoder) {
   CheckpointFiles files(folder);
+  if (decoder.is_part) files.show_language_model();
   check_tensor_names(decoder, files.names(), files.list_path().string());
   for (const ExpectedTensor& tensor : expected_tensors(decoder))
     if (const SafetensorsFile* file = files.find(tensor.name)) check_tensor_header(*file, tensor);

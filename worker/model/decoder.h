@@ -138,12 +138,14 @@ struct LogitShape {
 struct Decoder {
   std::string family;  // model_type of config.json, for messages
   std::int64_t vocab_size = 0;
+  std::int64_t max_position_embeddings = 0;  // positions that the model was made for
   std::int64_t hidden_size = 0;
   NormShape norm{};
   double embedding_multiplier = 1;
   // Whether the multiplier is rounded to the number format of the model before it multiplies.
   bool rounds_embedding_multiplier = false;
   bool has_tied_head = false;  // the head multiplies with the embedding
+  bool is_part = false;        // of a larger model, whose checkpoint names it language_model
   LogitShape logits{};
   std::vector<RopeConfig> ropes{};
   std::vector<LayerShape> layers{};

@@ -11,20 +11,19 @@ namespace {
 constexpr std::string_view kBeyondWindow =
     "samples longer than a sliding window that is in use: evicting there is not defined";
 
-constexpr std::string_view kOwnWindows =
-    "nothing; in layers with a window of their own no key is evicted or counted";
-
-constexpr std::array<Family, 24> kFamilies{{
+constexpr std::array<Family, 25> kFamilies{{
     {"apertus", "ApertusForCausalLM", "Apertus", read_apertus},
     {"arcee", "ArceeForCausalLM", "Arcee AFM", read_arcee},
-    {"cohere2", "Cohere2ForCausalLM", "Command R7B, Command A", read_cohere2, kOwnWindows},
+    {"cohere2", "Cohere2ForCausalLM", "Command R7B, Command A", read_cohere2},
     {"ernie4_5", "Ernie4_5ForCausalLM", "ERNIE 4.5 without experts", read_ernie4_5},
-    {"exaone4", "Exaone4ForCausalLM", "EXAONE 4.0", read_exaone4, kOwnWindows},
+    {"exaone4", "Exaone4ForCausalLM", "EXAONE 4.0", read_exaone4},
     {"gemma", "GemmaForCausalLM", "Gemma, CodeGemma", read_gemma},
-    {"gemma2", "Gemma2ForCausalLM", "Gemma 2", read_gemma2, kOwnWindows},
-    {"gemma3_text", "Gemma3ForCausalLM", "Gemma 3 of text alone", read_gemma3_text, kOwnWindows},
+    {"gemma2", "Gemma2ForCausalLM", "Gemma 2", read_gemma2},
+    {"gemma3", "Gemma3ForConditionalGeneration", "Gemma 3 with images, of which the language model is computed",
+     read_gemma3_text, "images", true},
+    {"gemma3_text", "Gemma3ForCausalLM", "Gemma 3 of text alone", read_gemma3_text},
     {"glm4", "Glm4ForCausalLM", "GLM-4-0414", read_glm4},
-    {"gpt_oss", "GptOssForCausalLM", "gpt-oss in bfloat16", read_gpt_oss, kOwnWindows},
+    {"gpt_oss", "GptOssForCausalLM", "gpt-oss in bfloat16", read_gpt_oss},
     {"granite", "GraniteForCausalLM", "Granite 3", read_granite},
     {"llama", "LlamaForCausalLM", "Llama 1 to 3.3, TinyLlama, SmolLM2, Yi, DeepSeek-R1-Distill-Llama",
      read_llama},
@@ -35,7 +34,7 @@ constexpr std::array<Family, 24> kFamilies{{
     {"mistral", "MistralForCausalLM", "Mistral 7B, Mistral Nemo, Mistral Small", read_mistral, kBeyondWindow},
     {"mixtral", "MixtralForCausalLM", "Mixtral", read_mixtral, kBeyondWindow},
     {"olmo2", "Olmo2ForCausalLM", "OLMo 2", read_olmo2},
-    {"olmo3", "Olmo3ForCausalLM", "OLMo 3", read_olmo3, kOwnWindows},
+    {"olmo3", "Olmo3ForCausalLM", "OLMo 3", read_olmo3},
     {"phi3", "Phi3ForCausalLM", "Phi-3, Phi-3.5, Phi-4", read_phi3, kBeyondWindow},
     {"qwen2", "Qwen2ForCausalLM", "Qwen2, Qwen2.5, QwQ, DeepSeek-R1-Distill-Qwen", read_qwen2, kBeyondWindow},
     {"qwen3", "Qwen3ForCausalLM", "Qwen3 without experts", read_qwen3, kBeyondWindow},

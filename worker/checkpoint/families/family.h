@@ -20,6 +20,7 @@ struct Family {
   std::string_view models;                // for people: "Phi-3, Phi-3.5, Phi-4"
   ModelConfig (*read)(ConfigKeys& keys);  // without what all families have in common
   std::string_view refused{};             // what of the family is refused, and why
+  bool has_text_config = false;           // the keys are those of text_config, and the tensors of a part
 };
 
 // All of them, by model_type.

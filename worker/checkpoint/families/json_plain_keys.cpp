@@ -52,14 +52,14 @@ std::int64_t read_head_dim(ConfigKeys& keys, const PlainDefaults& defaults, cons
 PlainConfig read_plain(ConfigKeys& keys, const PlainDefaults& defaults) {
   PlainConfig model;
   model.model_type = defaults.model_type;
-  model.vocab_size = keys.size("vocab_size");
+  model.vocab_size = keys.size("vocab_size", defaults.vocab_size);
   model.hidden_size = keys.size("hidden_size");
   model.intermediate_size = keys.size("intermediate_size");
   model.n_layers = keys.size("num_hidden_layers");
   if (model.n_layers > kMaxLayers)
     keys.refuse("num_hidden_layers", "is " + std::to_string(model.n_layers) +
                                          "; expected an integer from 1 to " + std::to_string(kMaxLayers));
-  model.n_heads = keys.size("num_attention_heads");
+  model.n_heads = keys.size("num_attention_heads", defaults.n_heads);
   model.n_kv_heads = read_n_kv_heads(keys, defaults, model.n_heads);
   model.head_dim = read_head_dim(keys, defaults, model);
   model.rms_norm_eps = keys.number(defaults.eps_key, defaults.eps);
@@ -68,7 +68,8 @@ PlainConfig read_plain(ConfigKeys& keys, const PlainDefaults& defaults) {
   keys.claim({"rope_theta", "rope_scaling", "rope_parameters"});
   auto rope = defaults.rope;
   rope.head_dim = model.head_dim;
-  rope.max_position_embeddings = keys.size("max_position_embeddings");
+  model.max_position_embeddings = keys.size("max_position_embeddings", defaults.max_position_embeddings);
+  rope.max_position_embeddings = model.max_position_embeddings;
   if (rope.partial_rotary_factor) keys.claim({"partial_rotary_factor"});
   if (const auto& of_sliding = defaults.sliding_rope) {
     auto sliding = rope;

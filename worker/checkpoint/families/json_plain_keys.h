@@ -18,6 +18,10 @@ struct PlainDefaults {
   std::optional<std::int64_t> n_kv_heads = std::nullopt;
   // head_dim. Absent: hidden_size / num_attention_heads. null is that in all families.
   std::optional<std::int64_t> head_dim = std::nullopt;
+  // Keys that most families want written. Absent: they must be there.
+  std::optional<std::int64_t> vocab_size = std::nullopt;
+  std::optional<std::int64_t> n_heads = std::nullopt;
+  std::optional<std::int64_t> max_position_embeddings = std::nullopt;
   // These keys must be there: the default is not the same in all versions and families.
   bool needs_n_kv_heads = false;
   bool needs_head_dim = false;

@@ -96,6 +96,37 @@ TEST_F(HubCache, FollowsTheBranchMain) {
   EXPECT_THAT(message_of("org/name"), HasSubstr("not complete"));
 }
 
+TEST_F(HubCache, FollowsTheRevisionBehindTheId) {
+  set("HF_HUB_CACHE", folder_.path() / "hub");
+  const std::string commit = "0123456789abcdef0123456789abcdef01234567";
+  const auto main = cache_model("hub", "aaa"), tagged = cache_model("hub", "bbb"),
+             of_commit = cache_model("hub", commit);
+  set_main("hub", "aaa");
+  folder_.write("hub/models--org--name/refs/v1.0", "bbb");
+  folder_.write("hub/models--org--name/refs/pr/7", "bbb");
+  EXPECT_EQ(resolve_model("model_name", "org/name"), main);
+  EXPECT_EQ(resolve_model("model_name", "org/name@v1.0"), tagged);
+  EXPECT_EQ(resolve_model("model_name", "org/name@pr/7"), tagged);
+  EXPECT_EQ(resolve_model("model_name", "org/name@" + commit), of_commit);
+}
+
+TEST_F(HubCache, NamesARevisionThatIsNotThere) {
+  set("HF_HUB_CACHE", folder_.path() / "hub");
+  const auto main = cache_model("hub", "aaa");
+  set_main("hub", "aaa");
+  folder_.write("hub/models--org--name/refs/pr/7", "aaa");
+  for (const std::string revision : {"v2", "pr", "0123"}) {
+    const auto message = message_of("org/name@" + revision);
+    EXPECT_THAT(message, HasSubstr("not its revision '" + revision + "'"));
+    EXPECT_THAT(message, HasSubstr("hf download org/name --revision " + revision + "\n"));
+  }
+  const auto of_commit = message_of("org/name@" + std::string(40, 'a'));
+  EXPECT_THAT(of_commit, HasSubstr("not its commit"));
+  EXPECT_THAT(of_commit, HasSubstr(main.string()));
+  for (const std::string revision : {"", "../main", "/etc", "a b", "a//b"})
+    EXPECT_THAT(message_of("org/name@" + revision), HasSubstr("is no revision"));
+}
+
 TEST_F(HubCache, UsesTheOnlySnapshotButDoesNotChooseAmongSeveral) {
   set("HF_HUB_CACHE", folder_.path() / "hub");
   const auto only = cache_model("hub", "aaa");

@@ -31,6 +31,12 @@ json small(const std::string& model_type, const json& changes = json::object()) 
   return config;
 }
 
+json small(const Family& family, const json& changes = json::object()) {
+  auto config = small(std::string(family.model_type), changes);
+  if (family.has_text_config) config = {{"model_type", family.model_type}, {"text_config", config}};
+  return config;
+}
+
 ModelConfig read(const json& config) {
   const TemporaryFolder folder;
   return read_model_config(folder.write("config.json", config.dump()));
@@ -43,7 +49,7 @@ CheckpointError refusal(const json& config) {
 TEST(Families, ReadASmallConfigurationWithTheirDefaults) {
   for (const auto& family : families()) {
     SCOPED_TRACE(std::string(family.model_type));
-    const auto config = read(small(std::string(family.model_type)));
+    const auto config = read(small(family));
     EXPECT_EQ(config.decoder.family, family.model_type);
     EXPECT_EQ(config.decoder.n_layers(), 4);
     EXPECT_EQ(heads_of(config.decoder), (HeadShape{8, 4, 16}));
@@ -77,9 +83,12 @@ TEST(Families, RefuseTheKeysOfOthersByName) {
                     {"attention_chunk_size", 16},
                     {"use_bidirectional_attention", true}};
   for (const auto& family : families())
-    for (const auto& [key, value] : others.items())
-      EXPECT_EQ(refusal(small(std::string(family.model_type), {{key, value}})).item, key)
-          << family.model_type;
+    for (const auto& [key, value] : others.items()) {
+      SCOPED_TRACE(std::string(family.model_type) + ", " + key);
+      if (!keys_of(family).contains(key) || key == "use_bidirectional_attention")
+        EXPECT_EQ(refusal(small(family, {{key, value}})).item,
+                  (family.has_text_config ? "text_config." : "") + key);
+    }
   EXPECT_EQ(refusal(small("granite", {{"num_experts", 4}})).item, "num_experts");
   EXPECT_EQ(refusal(small("mixtral", {{"residual_multiplier", 0.5}})).item, "residual_multiplier");
   EXPECT_EQ(refusal(small("qwen3", {{"partial_rotary_factor", 0.5}})).item, "partial_rotary_factor");
@@ -124,14 +133,101 @@ TEST(Smollm3, HasLayersThatDoNotTurn) {
   EXPECT_EQ(refusal(small("smollm3", {{"no_rope_layers", {0, 1, 2, 1}}})).item, "no_rope_layers");
 }
 
-TEST(Smollm3, CountsTheWindowOfLayersThatSlide) {
+// The window of each layer in which no method evicts, 0 for the others.
+std::vector<std::int64_t> own_windows(const json& config) {
+  std::vector<std::int64_t> windows;
+  for (const auto& layer : read(config).decoder.layers)
+    windows.push_back(layer.evicts ? 0 : layer.window.value_or(-1));
+  return windows;
+}
+
+TEST(Smollm3, HasTheWindowOfLayersThatSlide) {
   const json window{{"sliding_window", 128}};
-  EXPECT_EQ(read(small("smollm3", window)).sliding_window, std::nullopt);
+  EXPECT_THAT(own_windows(small("smollm3", window)), ElementsAre(0, 0, 0, 0));
   auto on = window;
   on["use_sliding_window"] = true;
-  EXPECT_EQ(read(small("smollm3", on)).sliding_window, 128);
+  EXPECT_THAT(own_windows(small("smollm3", on)), ElementsAre(0, 0, 0, 128));
   on["no_rope_layers"] = {1, 1, 1, 1};
-  EXPECT_EQ(read(small("smollm3", on)).sliding_window, std::nullopt);
+  EXPECT_THAT(own_windows(small("smollm3", on)), ElementsAre(0, 0, 0, 0));
+}
+
+// Which layers slide, by default and by the keys.
+TEST(Families, HaveLayersThatSlide) {
+  const json types{
+      {"layer_types", {"full_attention", "sliding_attention", "full_attention", "sliding_attention"}},
+      {"sliding_window", 9}};
+  for (const auto& [family, of_defaults] : {std::pair{"cohere2", std::vector<std::int64_t>{4096, 4096, 4096, 0}},
+                                            {"exaone4", {4096, 4096, 4096, 0}},
+                                            {"gemma2", {4096, 0, 4096, 0}},
+                                            {"gpt_oss", {128, 0, 128, 0}},
+                                            {"olmo3", {4096, 4096, 4096, 0}}}) {
+    SCOPED_TRACE(family);
+    EXPECT_EQ(own_windows(small(family)), of_defaults);
+    EXPECT_THAT(own_windows(small(family, types)), ElementsAre(0, 9, 0, 9));
+    EXPECT_EQ(refusal(small(family, {{"sliding_window", nullptr}})).item.substr(0, 7),
+              std::string(family) == "exaone4" ? "layer_t" : "sliding");
+  }
+  EXPECT_THAT(own_windows(small("cohere2", {{"sliding_window_pattern", 2}})), ElementsAre(4096, 0, 4096, 0));
+  EXPECT_THAT(own_windows(small("gemma3_text", {{"sliding_window_pattern", 3}})),
+              ElementsAre(4096, 4096, 0, 4096));
+  EXPECT_THAT(own_windows(small("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 3}})),
+              ElementsAre(0, 0, 0, 4096));
+}
+
+// Where all layers slide, methods evict in all of them, and longer samples are refused.
+TEST(Families, MayHaveAWindowOfAllLayers) {
+  for (const char* family : {"gemma3_text", "mistral", "qwen2"}) {
+    const auto config = read(small(family, {{"sliding_window", 7}, {"use_sliding_window", true}, {"max_window_layers", 0}}));
+    EXPECT_EQ(config.sliding_window, 7) << family;
+    for (const auto& layer : config.decoder.layers) EXPECT_TRUE(layer.evicts && layer.window == 7) << family;
+  }
+}
+
+TEST(Gemma3, TurnsLayersThatSlideOtherwise) {
+  const auto thetas = [](const json& config) {
+    const auto decoder = read(config).decoder;
+    std::vector<double> of_layers;
+    for (const auto& layer : decoder.layers) of_layers.push_back(decoder.rope_of(layer).theta);
+    return of_layers;
+  };
+  const json pattern{{"sliding_window_pattern", 2}};
+  EXPECT_THAT(thetas(small("gemma3_text", pattern)), ElementsAre(1e4, 1e6, 1e4, 1e6));
+  auto older = pattern;
+  older["rope_local_base_freq"] = 50;
+  older["rope_theta"] = 70;
+  older["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8}};
+  EXPECT_THAT(thetas(small("gemma3_text", older)), ElementsAre(50, 70, 50, 70));
+  const auto decoder = read(small("gemma3_text", older)).decoder;
+  EXPECT_EQ(decoder.ropes[0].factor, 8);
+  EXPECT_EQ(decoder.ropes[1].type, RopeConfig::Type::kDefault);
+  EXPECT_EQ(refusal(small("gemma3_text", {{"rope_parameters", {{"rope_type", "default"}}}})).item,
+            "rope_parameters.rope_type");
+  EXPECT_EQ(refusal(small("gemma3_text", {{"attn_logit_softcapping", 50.0}})).item, "attn_logit_softcapping");
+}
+
+TEST(Gemma3, IsReadFromTheConfigurationOfAModelWithImages) {
+  json text{{"hidden_size", 64}, {"intermediate_size", 96}, {"num_hidden_layers", 12}, {"sliding_window", 8}};
+  json whole{{"model_type", "gemma3"},
+             {"architectures", {"Gemma3ForConditionalGeneration"}},
+             {"dtype", "bfloat16"},
+             {"text_config", text},
+             {"vision_config", {{"hidden_size", 32}}}};
+  const auto config = read(whole);
+  EXPECT_TRUE(config.decoder.is_part && config.decoder.has_tied_head);
+  EXPECT_EQ(config.decoder.vocab_size, 262208);
+  EXPECT_EQ(heads_of(config.decoder), (HeadShape{8, 4, 256}));
+  EXPECT_EQ(config.decoder.max_position_embeddings, 131072);
+  EXPECT_EQ(config.stored_dtype, Dtype::kBFloat16);
+  whole["text_config"]["tie_word_embeddings"] = false;
+  EXPECT_FALSE(read(whole).decoder.has_tied_head);
+  whole["tie_word_embeddings"] = true;
+  EXPECT_EQ(refusal(whole).item, "tie_word_embeddings");
+}
+
+TEST(GptOss, IsRefusedInMxfp4WithTheCommandThatConvertsIt) {
+  const auto error = refusal(small("gpt_oss", {{"quantization_config", {{"quant_method", "mxfp4"}}}}));
+  EXPECT_EQ(error.item, "quantization_config");
+  EXPECT_THAT(error.what(), HasSubstr("Mxfp4Config(dequantize=True)"));
 }
 
 TEST(Phi3, TurnsAPartOfTheChannels) {

@@ -298,7 +298,7 @@ TEST(ModelConfig, IsReadForEveryFamily) {
     EXPECT_EQ(config.decoder.ropes[0], (RopeConfig{Rope::kDefault, 20000, 1, 1, 1, 0}));
     EXPECT_EQ(config.decoder.layer(1).has_qkv_bias, family == "qwen2");
     EXPECT_EQ(config.decoder.layer(1).qk_norm == QkNorm::kOfEachHead, family == "qwen3");
-    EXPECT_EQ(config.max_position_embeddings, 512);
+    EXPECT_EQ(config.decoder.max_position_embeddings, 512);
     EXPECT_EQ(config.stored_dtype, std::nullopt);
   }
 }
