@@ -36,6 +36,7 @@ def dense(options):
     for size, length, chunk, dtype, method, goal in (
             ("real", 1024, 1, "bfloat16", "streaming_llm", 1.5), ("real", 1024, 1, "float32", "streaming_llm", 1.4),
             ("100M", 512, 1, "float32", "baseline", 1.3), ("100M", 512, 1, "bfloat16", "baseline", 1.5),
+            ("100M-experts", 512, 1, "float32", "baseline", 1.2),
             ("1M", 1024, 1024, "float32", "streaming_llm", 1.8)):
         if not has_model(options, size):
             continue

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes what the benchmarks run on: Llamas with random weights of about 1, 9 and 100 million parameters, float32, and
-one of 9 million whose head is a hundredth of its work.
+one of 9 million whose head is a hundredth of its work; and a Mixtral of 8 experts, of whose 270 million parameters a token passes 100 million.
 
-    make_models.py FOLDER [--sizes 1M,9M,100M] [--length 8192] [--samples 64] [--real_model DIR --documents JSONL]
+    make_models.py FOLDER [--sizes 1M,9M,100M,100M-experts] [--length 8192] [--samples 64] [--real_model DIR --documents JSONL]
 
 FOLDER/SIZE then holds config.json, model.safetensors, scorer/ (of KVzap), ids.jsonl: samples of random tokens, and short.jsonl: 2,000 of
 20 to 60 tokens. What is there already stays. FOLDER/real holds links to the files of DIR, a model that the user has, and ids.jsonl: the
@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, MixtralConfig, MixtralForCausalLM
 
 SHAPES = {
     "1M": dict(hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
@@ -30,6 +30,8 @@ SHAPES = {
                      head_dim=32, vocab_size=320, tie_word_embeddings=True),
     "100M": dict(hidden_size=768, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=4,
                  head_dim=64, vocab_size=16000, tie_word_embeddings=False),
+    "100M-experts": dict(hidden_size=768, intermediate_size=1024, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=4,
+                         head_dim=64, vocab_size=16000, tie_word_embeddings=False, num_local_experts=8, num_experts_per_tok=2),
 }
 
 
@@ -43,7 +45,8 @@ def randomise(model):
         elif "embed_tokens" in name:
             weight.normal_(0, embedding)
         else:
-            weight.normal_(0, gains.get(name.split(".")[-2], 1) / math.sqrt(weight.shape[1]))
+            part = name.removesuffix(".weight").split(".")[-1]
+            weight.normal_(0, gains.get(part, 1) / math.sqrt(weight.shape[-1]))
 
 
 def write_scorer(folder, config):
@@ -94,7 +97,9 @@ def write_model(folder, shape, seed, length, samples):
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(LlamaConfig(**shape, max_position_embeddings=16384, rms_norm_eps=1e-5, dtype="float32"))
+    shape = shape | dict(max_position_embeddings=16384, rms_norm_eps=1e-5, dtype="float32")
+    has_experts = "num_local_experts" in shape
+    model = MixtralForCausalLM(MixtralConfig(**shape, sliding_window=None)) if has_experts else LlamaForCausalLM(LlamaConfig(**shape))
     randomise(model)
     model.save_pretrained(partial)
     write_scorer(partial / "scorer", model.config)
