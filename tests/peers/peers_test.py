@@ -129,7 +129,7 @@ def nll_after_context(model, press, ids, n_context):
     """NLL of each token from n_context on: kvpress compresses the context, the rest follows token by token at its own positions."""
     import torch
     from transformers import DynamicCache
-    row, cache = torch.tensor([ids]), DynamicCache()
+    row, cache = torch.tensor([ids]), DynamicCache(config=model.config)
     with torch.no_grad():
         with press(model):
             logits = [model(row[:, :n_context], past_key_values=cache).logits[0, -1:]]
@@ -165,25 +165,29 @@ class Prefill(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         import random
-
-        import torch
-        from transformers import AutoModelForCausalLM
         scratch = tempfile.TemporaryDirectory()
         cls.addClassCleanup(scratch.cleanup)
         cls.folder = Path(scratch.name)
-        cls.model = AutoModelForCausalLM.from_pretrained(DEMO / "model", dtype=torch.float64, attn_implementation="eager").eval()
+        cls.make_model()
         seed = int(os.environ.get("KVCOMPARE_TEST_SEED", "1"))
         print(f"KVCOMPARE_TEST_SEED={seed}", file=sys.stderr)
         draw = random.Random(seed)
-        vocabulary = range(3, cls.model.config.vocab_size)
+        vocabulary = range(3, cls.model.config.get_text_config().vocab_size)
         cls.samples = [draw.sample(vocabulary, draw.randint(60, 160)) for _ in range(4)]      # no token twice
         cls.context = draw.randint(30, 50)
         cls.data = cls.folder / "ids.jsonl"
         cls.data.write_text("".join(json.dumps({"input_ids": ids}) + "\n" for ids in cls.samples))
 
+    @classmethod
+    def make_model(cls):
+        import torch
+        from transformers import AutoModelForCausalLM
+        cls.model_folder = DEMO / "model"
+        cls.model = AutoModelForCausalLM.from_pretrained(cls.model_folder, dtype=torch.float64, attn_implementation="eager").eval()
+
     def ours(self, method, ratio):
         out = self.folder / f"{method.replace(':', '-')}-{ratio}"
-        run(BUILD / "kvcompare", "--model_name", DEMO / "model", "--data_path", self.data, "--methods", method, "--compression_ratio", ratio,
+        run(BUILD / "kvcompare", "--model_name", self.model_folder, "--data_path", self.data, "--methods", method, "--compression_ratio", ratio,
             "--protocol", "prefill", "--context_length", self.context, "--dtype", "float64", "--save_token_nll", "--output_dir", out,
             "--log_level", "error", "--no_progress")
         records = [json.loads(line.split(" ", 1)[1]) for line in (out / "journal.jsonl").read_text().splitlines()]
@@ -205,6 +209,7 @@ class Prefill(unittest.TestCase):
         self.assertGreater(n_compared, 100)
         self.assertLess(worst, 1e-4)
 
+class OfTheDemo(Prefill):
     def test_streaming_llm(self):
         from kvpress import StreamingLLMPress
         self.check("streaming_llm", lambda ratio: StreamingLLMPress(compression_ratio=ratio, n_sink=4))
@@ -218,7 +223,6 @@ class Prefill(unittest.TestCase):
         from kvpress import ExpectedAttentionPress
         self.check("expected_attention", lambda ratio: ExpectedAttentionPress(compression_ratio=ratio, n_future_positions=512, n_sink=4,
                                                                               epsilon=0.0))
-
 
     def test_snapkv(self):
         from kvpress import SnapKVPress
@@ -253,6 +257,45 @@ class Prefill(unittest.TestCase):
         self.check("expected_attention:head_budgets=adaptive",
                    lambda ratio: AdaKVPress(ExpectedAttentionPress(compression_ratio=ratio, n_future_positions=512, n_sink=4, epsilon=0.0)),
                    model=model)
+
+
+class OfGemma3(Prefill):
+    """Gemma 3 with images, of random weights: kvpress compresses the layers that do not slide."""
+    @classmethod
+    def make_model(cls):
+        import torch
+        from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+        text = dict(vocab_size=512, hidden_size=64, intermediate_size=96, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+                    sliding_window=16, query_pre_attn_scalar=16, max_position_embeddings=512,
+                    layer_types=["sliding_attention", "full_attention", "sliding_attention", "full_attention"])
+        image = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, image_size=28, patch_size=14)
+        torch.manual_seed(3)
+        model = Gemma3ForConditionalGeneration(Gemma3Config(text_config=text, vision_config=image, mm_tokens_per_image=4)).float()
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.normal_(0, 0.15 if weight.dim() > 1 else 0.1)
+        cls.model_folder = cls.folder / "gemma3"
+        model.save_pretrained(cls.model_folder)
+        tokenizer = cls.model_folder / "tokenizer.json"
+        tokenizer.write_bytes((DEMO / "model/tokenizer.json").read_bytes())
+        cls.model = Gemma3ForConditionalGeneration.from_pretrained(cls.model_folder, dtype=torch.float64, attn_implementation="eager").eval()
+
+    def test_streaming_llm(self):
+        from kvpress import StreamingLLMPress
+        self.check("streaming_llm", lambda ratio: StreamingLLMPress(compression_ratio=ratio, n_sink=4))
+
+    def test_knorm(self):
+        from kvpress import KnormPress
+        self.check("knorm", lambda ratio: KnormPress(compression_ratio=ratio),
+                   lambda ids, ratio: has_knorm_tie(self.model, ids, self.context, ratio))
+
+    def test_snapkv(self):
+        from kvpress import SnapKVPress
+        self.check("snapkv:window_size=4", lambda ratio: SnapKVPress(compression_ratio=ratio, window_size=4))
+
+    def test_keydiff(self):
+        from kvpress import KeyDiffPress
+        self.check("keydiff", lambda ratio: KeyDiffPress(compression_ratio=ratio))
 
 
 if __name__ == "__main__":
