@@ -20,8 +20,6 @@ constexpr std::string_view kIconv32 = "iconv -f UTF-32 -t UTF-8 FILE > NEW.jsonl
 constexpr std::string_view kIconv16 = "iconv -f UTF-16 -t UTF-8 FILE > NEW.jsonl";
 
 constexpr std::array kFormats{
-    Format{"\x1f\x8b"sv, "is compressed with gzip", "gzip -dc FILE > NEW.jsonl"},
-    Format{"\x28\xb5\x2f\xfd"sv, "is compressed with zstd", "zstd -dc FILE > NEW.jsonl"},
     Format{"BZh"sv, "is compressed with bzip2", "bzip2 -dc FILE > NEW.jsonl"},
     Format{"\xfd\x37\x7a\x58\x5a\0"sv, "is compressed with xz", "xz -dc FILE > NEW.jsonl"},
     Format{"PK\x03\x04"sv, "is a zip archive", "unzip -p FILE > NEW.jsonl"},
@@ -76,10 +74,8 @@ std::string hint_for_first_line(std::string_view line, const std::string& file) 
   if (text.front() == '{' || text.front() == '[') {
     if (std::string_view("{[,").find(text.back()) == std::string_view::npos || text.ends_with("},"))
       return {};
-    const bool is_array = text.front() == '[';
-    return std::string("; the file looks like one JSON ") + (is_array ? "array" : "object") +
-           " over several lines; expected an object a line; " +
-           made_by(is_array ? "jq -c '.[]' FILE > NEW.jsonl" : "jq -c . FILE > NEW.jsonl", file);
+    return "; the file looks like one JSON object over several lines; expected an object a line; " +
+           made_by("jq -c . FILE > NEW.jsonl", file);
   }
   if (text.front() == '"') return {};
   const auto extension = std::filesystem::path(file).extension();
@@ -88,8 +84,7 @@ std::string hint_for_first_line(std::string_view line, const std::string& file) 
            made_by(extension == ".csv" ? "python3 -c \"import pandas; pandas.read_csv('FILE')"
                                        : "python3 -c \"import pandas; pandas.read_csv('FILE', sep='\\t')",
                    file);
-  return "; the file looks like plain text; `" + with_file("jq -Rc '{text: .}' FILE > NEW.jsonl", file) +
-         "` makes a sample of each line, jq -Rsc one of the whole file";
+  return "; the file looks like plain text: --split line, blank_line, file or packed reads it so";
 }
 
 std::string hint_for_line(std::string_view line, std::string_view problem) {

@@ -1,6 +1,6 @@
-// Reads the data set: JSON Lines, one sample a line.
+// Reads the data set: JSON Lines, one sample a line; a JSON array, one an element; or plain text.
 //
-// A line is an object that holds one of these, the first that it has:
+// A line or element is an object that holds one of these, the first that it has:
 //   {"input_ids": [...]}                                     token ids
 //   {"text": "..."}                                          a text; the field may have another name
 //   {"prompt": "...", "completion": "..."}                   two texts, of which the completion is scored
@@ -15,10 +15,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/data/encoded_text.h"
-#include "common/data/jsonl_reader.h"
+#include "common/data/record_reader.h"
 #include "common/data/sample.h"
 #include "common/data/text_fields.h"
 #include "common/data/truncation.h"
@@ -27,10 +28,17 @@
 namespace kvcompare {
 
 struct DatasetOptions {
-  std::filesystem::path path;
+  std::filesystem::path path;  // or several: data_files()
   TextFields fields{};
+  std::optional<TextSplit> split{};            // how plain text becomes samples
+  // Joins the texts of all lines by this, and cuts samples of max_length tokens from the tokens of the whole.
+  std::optional<std::string> join{};
+  std::int64_t min_length = 0;                 // tokens; shorter samples are left out
+  // The whole data set is read, and its samples, or max_samples of them, are taken in an order that the seed
+  // decides. More samples of the same seed begin with the same ones.
+  std::optional<std::int64_t> shuffle_seed{};
   std::int64_t max_length = 8192;              // tokens; longer samples are truncated
-  std::optional<std::int64_t> max_samples;     // the file is not read any further
+  std::optional<std::int64_t> max_samples;     // nothing is read that comes behind them
   std::optional<PerplexityWindows> windows{};  // the samples are windows of the lines, not cut by max_length
   bool skip_bad_lines = false;
   int n_threads = 1;  // threads that tokenise
@@ -41,6 +49,7 @@ struct Dataset {
   std::vector<BadLine> bad_lines;  // lines that skip_bad_lines left out; they have no SampleIndex
   Truncation truncated;
   IdsForText ids_for_text;
+  std::int64_t n_short = 0;        // samples that min_length left out
   std::int64_t n_begin_twice = 0;  // texts that begin with the begin token that the tokenizer adds anyway
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/data/jsonl_reader.h"
+#include "common/data/data_reader.h"
 #include "common/errors.h"
 
 namespace kvcompare {
@@ -27,18 +27,20 @@ const std::string* text_of(const JsonlRecord& record) {
 }  // namespace
 
 std::map<SampleIndex, std::string> first_words(const FirstWordsOptions& options) {
-  JsonlReader reader(options.path, options.fields);
+  DataReader reader(options.source);
   const auto is_bad = [&](std::int64_t line) { return std::ranges::binary_search(options.bad_lines, line); };
   std::map<SampleIndex, std::string> words;
   for (std::int64_t sample = 0; sample < options.n_samples;) {
     try {
       const auto record = reader.next();
       if (!record) break;
-      if (is_bad(record->line)) continue;
+      if (record->is_packed)
+        throw DataError(reader.file(), 0, "holds one text that samples are cut from (--split packed)");
+      if (is_bad(reader.bad_line(DataError(reader.file(), record->line, "")).line)) continue;
       if (const auto* text = text_of(*record)) words.emplace(sample, beginning(*text));
       ++sample;
     } catch (const DataError& error) {
-      if (!is_bad(error.line)) throw;
+      if (!is_bad(reader.bad_line(error).line)) throw;
     }
   }
   return words;

@@ -2,20 +2,18 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "common/data/text_fields.h"
+#include "common/data/data_reader.h"
 #include "common/ids.h"
 
 namespace kvcompare {
 
 struct FirstWordsOptions {
-  std::filesystem::path path;  // the data set
-  TextFields fields{};
-  std::vector<std::int64_t> bad_lines;  // lines that hold no sample, ascending
+  DataSource source;
+  std::vector<std::int64_t> bad_lines;  // lines that hold no sample, ascending; as in BadLine
   std::int64_t n_samples = 0;
 };
 

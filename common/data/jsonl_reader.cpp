@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -23,10 +21,7 @@ using json = nlohmann::json;
 constexpr const char* kIdsField = "input_ids";
 constexpr const char* kDefaultTextField = "text";
 constexpr const char* kContextField = "context_length";
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kShownBytes = 60;  // of a field's name, in a message
-
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
 std::string fields_of(const json& object) {
   constexpr std::size_t kShown = 10;
@@ -56,6 +51,22 @@ std::string likely_field(const json& object, const std::string& wanted) {
   return strings.size() == 1 ? strings.front() : "";
 }
 
+// A named field may lie in objects inside of the line: "document.text", unless the line has a field of that
+// name. It is moved to where fields lie.
+void lift_field(json& object, const std::string& name) {
+  if (object.contains(name) || name.find('.') == std::string::npos) return;
+  json* place = &object;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const auto end = std::min(name.find('.', begin), name.size());
+    const auto inner = place->is_object() ? place->find(name.substr(begin, end - begin)) : place->end();
+    if (inner == place->end()) return;
+    place = &*inner;
+    begin = end + 1;
+  }
+  auto value = std::move(*place);
+  object[name] = std::move(value);
+}
+
 // Says what the line holds instead, and what the user can do about it.
 std::string remedy_without_sample(const json& object, const std::string& text_field) {
   for (const char* chat : {"messages", "conversations"})
@@ -66,8 +77,7 @@ std::string remedy_without_sample(const json& object, const std::string& text_fi
              "transformers gives, or store the token ids that it gives as 'input_ids'";
   for (const auto& [name, value] : object.items())
     if (value.is_object() && has_value(value, text_field))
-      return "; '" + text_field + "' is inside '" + name.substr(0, kShownBytes) +
-             "': expected in the line's own object";
+      return "; did you mean --text_field " + name.substr(0, kShownBytes) + "." + text_field + "?";
   if (const auto likely = likely_field(object, text_field); !likely.empty())
     return "; did you mean --text_field " + likely + "?";
   return "; --text_field names the field to read";
@@ -109,34 +119,13 @@ std::vector<std::string> warnings_of(const IdsForText& taken, const std::optiona
   return warnings;
 }
 
-JsonlReader::JsonlReader(const std::filesystem::path& path, TextFields fields)
-    : path_(path.string()), fields_(std::move(fields)) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    throw DataError(path_, 0, "is a folder; expected a JSON Lines file");
-  file_.open(path, std::ios::binary);
-  if (!file_) throw DataError(path_, 0, std::string("cannot be opened: ") + std::strerror(errno));
-}
+JsonlReader::JsonlReader(std::string file, TextFields fields, std::unique_ptr<JsonTexts> texts)
+    : path_(std::move(file)), fields_(std::move(fields)), texts_(std::move(texts)) {}
 
 std::optional<JsonlRecord> JsonlReader::next() {
   std::string text;
-  if (line_ == 0 && file_.peek() == '\0') text.push_back('\0');  // /dev/zero
-  while (!text.empty() || std::getline(file_, text)) {
-    if (++line_ == 1) {
-      if (text.size() == 1 && text[0] == '\0') {
-        std::string first(2, '\0');
-        file_.read(first.data(), 2);
-        text = first;
-      }
-      if (const auto problem = foreign_format(text, path_); !problem.empty())
-        throw DataError(path_, 0, problem);
-      if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-    }
-    if (!is_blank(text)) return std::exchange(is_first_, false) ? parse_first(text) : parse(text);
-    text.clear();
-  }
-  if (file_.bad()) throw DataError(path_, line_ + 1, "cannot be read");
-  return std::nullopt;
+  if (!texts_->next(text)) return std::nullopt;
+  return std::exchange(is_first_, false) ? parse_first(text) : parse(text);
 }
 
 JsonlRecord JsonlReader::parse_first(const std::string& text) {
@@ -149,14 +138,16 @@ JsonlRecord JsonlReader::parse_first(const std::string& text) {
 }
 
 JsonlRecord JsonlReader::parse(const std::string& text) {
-  const DataPlace place{path_, line_};
+  const DataPlace place{path_, texts_->line()};
   auto line = parse_json_line(text, place);
+  for (const auto* field : {&fields_.text, &fields_.prompt, &fields_.completion})
+    if (*field) lift_field(line.object, **field);
   const auto& object = line.object;
   const auto field = fields_.text.value_or(kDefaultTextField);
   const bool has_text = field != kIdsField && has_value(object, field);
   const bool has_pair = has_prompt_or_completion(line, fields_);
   const bool names_pair = fields_.prompt || fields_.completion;
-  JsonlRecord record{.line = line_};
+  JsonlRecord record{.line = texts_->line()};
   if (fields_.text && has_text) {
     take_text(line, field, record);
   } else if (names_pair && has_pair) {
@@ -183,7 +174,7 @@ JsonlRecord JsonlReader::parse(const std::string& text) {
 }
 
 void JsonlReader::take_ids(const JsonLine& line, JsonlRecord& record) {
-  const DataPlace place{path_, line_};
+  const DataPlace place{path_, texts_->line()};
   auto [ids, n_before] = read_token_ids(line, place);
   const auto n_tokens = std::ssize(ids);
   const RangeBounds bounds{{n_before, n_before + n_tokens}, "tokens", "the sample"};
@@ -197,7 +188,7 @@ void JsonlReader::take_ids(const JsonLine& line, JsonlRecord& record) {
 }
 
 void JsonlReader::take_text(JsonLine& line, const std::string& field, JsonlRecord& record) const {
-  const DataPlace place{path_, line_};
+  const DataPlace place{path_, texts_->line()};
   json& value = line.object[field];
   if (!value.is_string())
     place.fail("field '" + field + "' must be a string; it is " + kind_of(value, line) +
@@ -208,7 +199,7 @@ void JsonlReader::take_text(JsonLine& line, const std::string& field, JsonlRecor
 }
 
 void JsonlReader::take_parts(const JsonLine& line, std::vector<TextPart> parts, JsonlRecord& record) const {
-  const DataPlace place{path_, line_};
+  const DataPlace place{path_, texts_->line()};
   if (has_value(line.object, kScoredField))
     place.fail(
         "holds 'scored' beside a prompt and completion or parts, which say themselves what is scored; "

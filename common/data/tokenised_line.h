@@ -8,7 +8,7 @@
 
 #include "common/data/data_place.h"
 #include "common/data/encoded_text.h"
-#include "common/data/jsonl_reader.h"
+#include "common/data/jsonl_record.h"
 #include "common/data/sample.h"
 
 namespace kvcompare {

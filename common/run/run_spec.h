@@ -23,6 +23,10 @@ struct RunSpec {
   std::optional<std::string> text_field;    // goes before input_ids; "text" after them if absent
   std::optional<std::string> prompt_field;  // the same; "prompt" if absent
   std::optional<std::string> completion_field;
+  std::string split;                                    // of plain text into samples; empty: by the file
+  std::optional<std::string> join;                      // joins the texts of all lines to one
+  std::int64_t min_length = 0;                          // tokens; shorter samples are left out
+  std::optional<std::int64_t> shuffle_seed;             // of the order of samples; absent: that of the data
   std::int64_t max_length = 8192;                       // tokens; longer samples are truncated
   std::optional<std::int64_t> max_samples;              // first samples of the data set; all if absent
   std::optional<PerplexityWindows> perplexity_windows;  // that the samples are cut into; absent: none
@@ -47,6 +51,10 @@ struct RunSpec {
                                       "text_field",
                                       "prompt_field",
                                       "completion_field",
+                                      "split",
+                                      "join",
+                                      "min_length",
+                                      "shuffle_seed",
                                       "max_length",
                                       "max_samples",
                                       "perplexity_windows",
@@ -65,7 +73,8 @@ struct RunSpec {
                                       "methods"};
   // Members that came after journals of version 3 began. One that has its default is left out, so such
   // journals stay as they are.
-  static constexpr std::array kLaterFields{"save_tokens", "no_divergence", "protocol", "budget_counts"};
+  static constexpr std::array kLaterFields{"save_tokens",   "no_divergence", "protocol",   "budget_counts",
+                                           "split",         "join",          "min_length", "shuffle_seed"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

@@ -202,6 +202,35 @@ std::vector<Flag> field_flags() {
                      "Key that holds the completion, whose tokens alone are scored.")};
 }
 
+// How what is read becomes samples.
+std::vector<Flag> shape_flags() {
+  constexpr FlagGroup kGroup = FlagGroup::kData;
+  auto join = text(&RunSpec::join, "TEXT", "a text, in which \\n is a new line");
+  join.assign = [](Settings& settings, const std::string& given) {
+    settings.spec.join = replaced(given, "\\n", "\n");
+    return true;
+  };
+  join.shown = [](const Settings& settings) {
+    return settings.spec.join ? replaced(*settings.spec.join, "\n", "\\n") : "";
+  };
+  return {{"split", kGroup, choice(&RunSpec::split, {"packed", "file", "blank_line", "line"}), "",
+           "Read the data set as plain text. file: each file is a sample. blank_line: blank lines stand "
+           "between samples. line: each line is a sample. packed: all tokens of a file, cut into samples of "
+           "--max_length.",
+           "packed for names in .txt, .text or .md"},
+          {"join", kGroup, join, "",
+           "Join the texts of all lines by this text, and cut samples of --max_length tokens from the whole, "
+           "as WikiText needs, which has a line in each row.",
+           "none"},
+          {"min_length", kGroup, whole_number(&RunSpec::min_length, std::int64_t{0}, kMostTokens), "tokens",
+           "Leave out shorter samples.", ""},
+          {"shuffle_seed", kGroup,
+           whole_number(&RunSpec::shuffle_seed, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()), "",
+           "Take the samples in a random order, which this seed decides; with --max_samples a random part of "
+           "the data set. All of it is read.",
+           "the order of the data"}};
+}
+
 FlagValue perplexity_windows() {
   return {FlagKind::kText, "W:S", "W:S, windows of W tokens at a stride of S, with 2 <= W and 1 <= S <= W",
           [](Settings& settings, const std::string& given) {
@@ -231,10 +260,15 @@ std::vector<Flag> data_flags() {
       {"revision", kGroup, text(&Settings::revision, "NAME", "a branch, a tag or a commit"), "",
        "Which revision of the model, if --model_name is a hub id: a branch, a tag, or all digits of a commit.",
        "main"},
-      {"data_path", kGroup, text(&RunSpec::data_path, "FILE.jsonl", "a JSONL file"), "",
-       "Data set: one JSON object a line, each a sample.", "required", true},
+      {"data_path", kGroup, text(&RunSpec::data_path, "FILE,...", "a file, several with commas, a pattern, or -"),
+       "",
+       "Data set: JSON Lines (one JSON object a line, each a sample), a JSON array, or plain text, each also "
+       "compressed with gzip or zstd; several files with commas between them, a quoted pattern such as "
+       "'texts/*.jsonl.gz', or - for standard input.",
+       "required", true},
   };
   append(flags, field_flags());
+  append(flags, shape_flags());
   append(
       flags,
       {

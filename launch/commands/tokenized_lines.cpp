@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/data/data_reader.h"
+#include "common/data/jsonl_reader.h"
 #include "common/data/tokenised_line.h"
 #include "common/log.h"
 
@@ -39,13 +41,11 @@ std::string json_line(const TokenisedLine& tokens) {
 
 std::string tokenized_lines(const std::filesystem::path& input, const TextFields& fields,
                             const Encode& encode) {
-  JsonlReader reader(input, fields);
-  const auto file = input.string();
+  DataReader reader({.data_path = input.string(), .fields = fields});
   std::string lines;
   std::int64_t n_begin_twice = 0;
   while (auto record = reader.next()) {
-    const auto line = record->line;
-    const auto tokens = tokenised(std::move(*record), encode, {file, line});
+    const auto tokens = tokenised(std::move(*record), encode, {reader.file(), record->line});
     if (tokens.begins_twice) ++n_begin_twice;
     lines += json_line(tokens);
   }

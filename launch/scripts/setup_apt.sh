@@ -8,7 +8,8 @@ ccache             | ccache     | bin/ccache                   | makes the secon
 pkg-config         | pkg-config | bin/pkg-config               | finds PCRE2 and utf8proc
 python3            | python3    |                              | finds an installed PyTorch; tests the include graph
 libssl-dev         |            | include/openssl/evp.h        | SHA-256 of models and data
-zlib1g-dev         |            | include/zlib.h               | checksums of the journal
+zlib1g-dev         |            | include/zlib.h               | checksums of the journal, data in gzip
+libzstd-dev        |            | include/zstd.h               | data in zstd
 openmpi-bin        | mpirun     | bin/orterun                  | MPI: starts several processes
 libopenmpi-dev     |            | lib/*/openmpi/include/mpi.h  | MPI: messages between processes and hosts
 libhdf5-dev        |            | include/hdf5/serial/hdf5.h   | results.h5

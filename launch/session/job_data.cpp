@@ -180,6 +180,10 @@ JobData read_data(const Job& job, int n_threads) {
   data.dataset = read_dataset(
       {.path = spec.data_path,
        .fields = text_fields(spec),
+       .split = parse_text_split(spec.split),
+       .join = spec.join,
+       .min_length = spec.min_length,
+       .shuffle_seed = spec.shuffle_seed,
        .max_length = spec.max_length,
        .max_samples = spec.max_samples,
        .windows = spec.perplexity_windows,

@@ -1,0 +1,96 @@
+#include "common/data/data_reader.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <glob.h>
+
+namespace kvcompare {
+namespace {
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+std::vector<std::string> matches_of(const std::string& pattern) {
+  glob_t found{};
+  const int result = ::glob(pattern.c_str(), 0, nullptr, &found);
+  std::vector<std::string> files(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  if (result != 0 && result != GLOB_NOMATCH) throw DataError(pattern, 0, "the pattern cannot be looked up");
+  if (files.empty()) throw DataError(pattern, 0, "no file fits this pattern");
+  std::ranges::sort(files);
+  return files;
+}
+
+void add_files(const std::string& name, std::vector<std::string>& files) {
+  if (name != kStandardInput && !is_there(name) && name.find_first_of("*?[") != std::string::npos)
+    std::ranges::move(matches_of(name), std::back_inserter(files));
+  else
+    files.push_back(name);
+}
+
+}  // namespace
+
+std::vector<std::string> data_files(const std::string& data_path) {
+  std::vector<std::string> files;
+  if (is_there(data_path) || data_path.find(',') == std::string::npos) {
+    add_files(data_path, files);
+    return files;
+  }
+  for (std::size_t begin = 0; begin <= data_path.size();) {
+    const auto end = std::min(data_path.find(',', begin), data_path.size());
+    if (end > begin) add_files(data_path.substr(begin, end - begin), files);
+    begin = end + 1;
+  }
+  if (std::ranges::count(files, kStandardInput) > 1)
+    throw DataError(data_path, 0, "names standard input ('-') more than once");
+  return files;
+}
+
+DataReader::DataReader(DataSource source)
+    : source_(std::move(source)), files_(data_files(source_.data_path)) {
+  open_next();
+}
+
+bool DataReader::open_next() {
+  if (first_lines_.size() == files_.size()) return false;
+  std::int64_t n_before = 0;
+  if (reader_) {
+    n_before = first_lines_.back() + reader_->n_lines();
+    of_files_before_ = ids_for_text();
+  }
+  const auto& file = files_[first_lines_.size()];
+  reader_.reset();
+  reader_ = open_records(file, source_.fields, source_.split);
+  first_lines_.push_back(n_before);
+  return true;
+}
+
+std::optional<JsonlRecord> DataReader::next() {
+  do {
+    if (auto record = reader_->next()) return record;
+  } while (open_next());
+  return std::nullopt;
+}
+
+const std::string& DataReader::file() const { return files_[first_lines_.size() - 1]; }
+
+IdsForText DataReader::ids_for_text() const {
+  const auto now = reader_->ids_for_text();
+  return {.n_beside_text = of_files_before_.n_beside_text + now.n_beside_text,
+          .n_without_the_field = of_files_before_.n_without_the_field + now.n_without_the_field};
+}
+
+BadLine DataReader::bad_line(const DataError& error) const {
+  if (files_.size() == 1) return {error.line, error.problem};
+  // A file may be named twice: the error is of the last one that is read.
+  const auto at = std::find(files_.rend() - std::ssize(first_lines_), files_.rend(), error.file);
+  const auto place = files_.rend() - at - 1;
+  return {first_lines_[static_cast<std::size_t>(place)] + error.line, error.what()};
+}
+
+}  // namespace kvcompare

@@ -1,0 +1,137 @@
+#include "common/data/json_texts.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "common/errors.h"
+
+namespace kvcompare {
+namespace {
+
+bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+class Lines : public JsonTexts {
+ public:
+  explicit Lines(BufferedBytes bytes) : bytes_(std::move(bytes)) {}
+
+  bool next(std::string& text) override {
+    while (bytes_.take_line(text)) {
+      ++line_;
+      if (!is_blank(text)) return true;
+    }
+    return false;
+  }
+  std::int64_t line() const override { return line_; }
+  std::int64_t n_lines() const override { return line_; }
+
+ private:
+  BufferedBytes bytes_;
+  std::int64_t line_ = 0;
+};
+
+class Elements : public JsonTexts {
+ public:
+  Elements(BufferedBytes bytes, std::string file) : bytes_(std::move(bytes)), file_(std::move(file)) {}
+
+  bool next(std::string& text) override {
+    if (is_done_) return false;
+    skip_space();
+    if (std::exchange(is_first_, false)) {
+      take('[');
+      skip_space();
+      if (front() == ']') return end();
+    }
+    line_ = line_now_;
+    take_element(text);
+    if (front() == ',') {
+      bytes_.skip(1);
+      return true;
+    }
+    if (front() == ']') {
+      end();
+      return true;
+    }
+    fail("the JSON array ends too early: expected ',' or ']' behind an element");
+  }
+  std::int64_t line() const override { return line_; }
+  std::int64_t n_lines() const override { return line_now_; }
+
+ private:
+  // '\0' at the end.
+  char front() {
+    const auto bytes = bytes_.peek(1);
+    return bytes.empty() ? '\0' : bytes[0];
+  }
+
+  void take(char expected) {
+    if (front() != expected) fail(std::string("expected '") + expected + "'");
+    bytes_.skip(1);
+  }
+
+  void skip_space() {
+    for (char c = front(); is_space(c); c = front()) {
+      line_now_ += c == '\n' ? 1 : 0;
+      bytes_.skip(1);
+    }
+  }
+
+  // Up to the ',' or ']' that is outside of the element's own brackets and quotes.
+  void take_element(std::string& text) {
+    text.clear();
+    int depth = 0;
+    bool in_string = false, is_escaped = false;
+    for (;;) {
+      const auto bytes = bytes_.peek(kBlock);
+      if (bytes.empty()) return;
+      std::size_t at = 0;
+      for (; at < bytes.size(); ++at) {
+        const char c = bytes[at];
+        line_now_ += c == '\n' ? 1 : 0;
+        if (in_string) {
+          in_string = is_escaped || c != '"';
+          is_escaped = !is_escaped && c == '\\';
+          continue;
+        }
+        if (depth == 0 && (c == ',' || c == ']')) break;
+        in_string = c == '"';
+        depth += (c == '{' || c == '[' ? 1 : 0) - (c == '}' || c == ']' ? 1 : 0);
+      }
+      const bool is_whole = at < bytes.size();
+      text += bytes.substr(0, at);
+      bytes_.skip(at);
+      if (is_whole) return;
+    }
+  }
+
+  // Nothing but white space may follow the array. Returns false: there is no other element.
+  bool end() {
+    take(']');
+    skip_space();
+    if (!bytes_.peek(1).empty())
+      fail("something follows the JSON array; expected one array, or JSON Lines: an object a line");
+    is_done_ = true;
+    return false;
+  }
+
+  [[noreturn]] void fail(const std::string& problem) const { throw DataError(file_, line_now_, problem); }
+
+  static constexpr std::size_t kBlock = std::size_t{1} << 16;
+  BufferedBytes bytes_;
+  std::string file_;
+  std::int64_t line_ = 1;
+  std::int64_t line_now_ = 1;
+  bool is_first_ = true;
+  bool is_done_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<JsonTexts> lines_of(BufferedBytes bytes) { return std::make_unique<Lines>(std::move(bytes)); }
+
+std::unique_ptr<JsonTexts> elements_of(BufferedBytes bytes, std::string file) {
+  return std::make_unique<Elements>(std::move(bytes), std::move(file));
+}
+
+}  // namespace kvcompare
