@@ -75,7 +75,7 @@ def golden(name, maker, scratch):
     rng = random.Random(name)
     seed = rng.randrange(1, 10**6)
     config = getattr(transformers, config_name)(**SIZES | changes)
-    config.architectures = [config_name.removesuffix("Config") + "ForCausalLM"]
+    config.architectures = [config_name.removesuffix("Config").removesuffix("Text") + "ForCausalLM"]
     config.dtype = "bfloat16"
     folder = scratch / name
     folder.mkdir()

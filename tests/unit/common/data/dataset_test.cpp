@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/data/data_reader.h"
+#include "common/data/jsonl_reader.h"
 #include "common/errors.h"
 #include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
@@ -288,10 +290,10 @@ TEST_F(ReadDataset, StopsAtTheFirstErrorOfTheTokenizer) {
   EXPECT_EQ(n_calls, 1);
 }
 
-TEST(JsonlReader, GivesTextIdsAndLineNumbers) {
+TEST(DataReader, GivesTextIdsAndLineNumbers) {
   const TemporaryFolder folder;
-  JsonlReader reader(folder.write("d.jsonl", "\n{\"t\":\"a\",\"input_ids\":[4]}\n\n{\"t\":\"b\"}\n"),
-                     {.text = "t"});
+  const auto file = folder.write("d.jsonl", "\n{\"t\":\"a\",\"input_ids\":[4]}\n\n{\"t\":\"b\"}\n");
+  DataReader reader({.data_path = file.string(), .fields = {.text = "t"}});
   const auto first = reader.next();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->line, 2);

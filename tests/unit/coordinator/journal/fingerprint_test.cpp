@@ -53,8 +53,8 @@ void change(std::optional<Value>& value) {
 
 // Every member of a struct of n members; a struct with more or fewer does not compile.
 auto members_of(RunSpec& spec) {
-  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u] = spec;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u);
+  auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y] = spec;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y);
 }
 
 // Calls look(changed spec) for each member of RunSpec in turn.

@@ -190,6 +190,7 @@ double defined(Activation activation, double x, const XieluParameters& p) {
     case Activation::kGeluTanh:
       return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
     case Activation::kXielu:
+    case Activation::kClampedSwiglu:  // below
       break;
   }
   return x > 0 ? p.alpha_p * x * x + p.beta * x
@@ -215,6 +216,24 @@ TYPED_TEST(RowKernels, EveryActivationIsItsDefinition) {
         this->expect_row(out, expected, sizes);
       }
     });
+}
+
+// Gate and up within the limit and beyond it on either side.
+TYPED_TEST(RowKernels, ClampedSwigluIsItsDefinition) {
+  const SwigluClamp clamp{.alpha = 1.702, .limit = 1.25};
+  this->for_every_length([&](std::size_t n) {
+    const auto x = this->with_nans_beyond(this->draw(n, 3)), up = this->with_nans_beyond(this->draw(n, 3));
+    std::vector<double> expected, sizes;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double gate = std::fmin(static_cast<double>(x[i]), clamp.limit);
+      const double factor = 1 + std::clamp(static_cast<double>(up[i]), -clamp.limit, clamp.limit);
+      expected.push_back(gate / (1 + std::exp(-clamp.alpha * gate)) * factor);
+      sizes.push_back(4 * (1 + std::abs(gate)) * 3);
+    }
+    auto out = this->untouched(n);
+    gate_row({.activation = Activation::kClampedSwiglu, .clamp = clamp}, x.data(), up.data(), n, out.data());
+    this->expect_row(out, expected, sizes);
+  });
 }
 
 // Far from 0 they are 0 or what they grow like; nothing overflows on the way.
