@@ -362,7 +362,8 @@ Command parse_help(const Arguments& topics) {
 
 Command parse_command_line(const Arguments& arguments) {
   if (arguments.empty() || arguments.front().starts_with("-")) {
-    if (asks_for(arguments, {"--version", "-V", "-v"})) return ShowTextCommand{version_text()};
+    if (asks_for(arguments, {"--version", "-V", "-v"}))
+      return VersionCommand{asks_for(arguments, {"--json"}) ? VersionFormat::kJson : VersionFormat::kText};
     return parse_compare(arguments, arguments);
   }
   const std::string& name = arguments.front();

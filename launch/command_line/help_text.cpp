@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "common/version.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/wrapped_text.h"
 
@@ -45,7 +44,8 @@ Usage
   kvcompare models               list the families of models, with their keys in config.json
   kvcompare presses              list the methods with parameters and sources
   kvcompare help TOPIC           about a subcommand, a flag or a method: kvcompare help chunk_size
-  kvcompare --help | --version   or -h | -v, -V
+  kvcompare --help               or -h
+  kvcompare --version [--json]   or -v, -V: commit, compiler, libraries, instruction sets
 
 In names '-' and '_' are the same: --data-path is --data_path. A switch may stand alone
 (--use_covariance), take a value (--use_covariance false), or be negated (--no_use_covariance).
@@ -229,7 +229,5 @@ std::string models_help() {
 std::string presses_help() {
   return "kvcompare presses lists every method with its policy, parameters and source. It takes no flags.\n";
 }
-
-std::string version_text() { return std::string("kvcompare ") + kVersion + "\n"; }
 
 }  // namespace kvcompare

@@ -18,7 +18,6 @@ std::string verify_help();
 std::string doctor_help();
 std::string models_help();
 std::string presses_help();
-std::string version_text();
 
 // One flag, as these texts show it.
 std::string flag_lines(const Flag& flag);

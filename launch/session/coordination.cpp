@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/build_commit.h"
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "common/log.h"
@@ -163,6 +164,7 @@ Session Coordination::session(const Crew& crew) const {
           .kvcompare_version = kVersion,
           .libtorch_version = loaded_libtorch_version(),
           .compiler = KVCOMPARE_COMPILER,
+          .commit = build_commit(),
           .command_line = command_.arguments,
           .n_processes = crew.n_processes,
           .n_workers = crew.n_workers,
