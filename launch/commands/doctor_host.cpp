@@ -58,20 +58,10 @@ std::string value_in(const char* file, const std::string& key) {
 }  // namespace
 
 Finding processor() {
-  const auto cores = usable_cores();
   return {"processor", Health::kGood,
           value_in("/proc/cpuinfo", "model name") + ", " + std::to_string(n_cores_in(cores_by_affinity())) +
-              " cores to use, kernels for " + own_kernels() + "; threads by default " +
-              std::to_string(cores.n) + ": " + cores.from,
+              " cores to use, kernels for " + own_kernels(),
           ""};
-}
-
-Finding memory() {
-  const auto gigabytes = [](const char* key) {
-    return decimal(std::atof(value_in("/proc/meminfo", key).c_str()) * 1024 / kGigabyte, 1);
-  };
-  return {"memory", Health::kGood,
-          gigabytes("MemTotal") + " GB, " + gigabytes("MemAvailable") + " GB of them available", ""};
 }
 
 Finding locale() {
