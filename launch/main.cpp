@@ -20,6 +20,7 @@
 #include "launch/commands/tokenize_command.h"
 #include "launch/commands/train_kvzap_command.h"
 #include "launch/commands/verify_command.h"
+#include "launch/commands/version_command.h"
 #include "launch/session/process_setup.h"
 #include "launch/session/report_error.h"
 #include "launch/session/standard_output.h"
@@ -71,6 +72,7 @@ struct Dispatch {
     print(presses_text());
     return ExitCode::kComplete;
   }
+  ExitCode operator()(const VersionCommand& command) const { return run_version(command); }
   ExitCode operator()(const ShowTextCommand& command) const {
     print(command.text);
     return ExitCode::kComplete;

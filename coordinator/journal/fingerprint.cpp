@@ -17,6 +17,9 @@ namespace {
 // Names of places: what lies there is hashed.
 constexpr std::array kPlaces{"model_name", "data_path"};
 
+constexpr const char* kNumbers = "version.numbers";
+constexpr const char* kLibtorch = "version.libtorch";
+
 // "/methods/1/name" as "methods.1.name"
 std::string field_name(std::string pointer) {
   pointer.erase(0, 1);
@@ -42,6 +45,18 @@ std::string value_in(const Identity& identity, const std::string& name) {
   return found == identity.end() ? "absent" : found->second;
 }
 
+// Flags can give old values again, but only another program has other versions.
+std::string remedy(const Identity& then, const Identity& now, const std::string& what) {
+  const auto numbers = value_in(then, kNumbers), libtorch = value_in(then, kLibtorch);
+  if (numbers != value_in(now, kNumbers))
+    return "this program computes other numbers than the one that began the " + what +
+           "; continue with a program of revision " + numbers + " (kvcompare --version tells it)";
+  if (libtorch != value_in(now, kLibtorch))
+    return "libtorch is another one than that which the " + what +
+           " was begun with; continue with libtorch " + libtorch;
+  return "give the old values";
+}
+
 }  // namespace
 
 Identity fixed_part(Identity identity) {
@@ -65,8 +80,8 @@ Identity identity_of(const RunSpec& spec, const InputHashes& inputs, const Versi
   identity["model"] = inputs.model;
   identity["data"] = inputs.data;
   if (!inputs.tokenizer.empty()) identity["tokenizer"] = inputs.tokenizer;
-  identity["version.numbers"] = std::to_string(versions.numbers);
-  identity["version.libtorch"] = versions.libtorch;
+  identity[kNumbers] = std::to_string(versions.numbers);
+  identity[kLibtorch] = versions.libtorch;
   return identity;
 }
 
@@ -105,7 +120,8 @@ void refuse_drift(const Identity& then, const Identity& now, const BegunWith& be
   if (differences.empty()) return;
   std::string text = "this is not the " + begun.what + " that " + begun.record + " was begun with:";
   for (const auto& difference : differences) text += "\n  " + difference;
-  throw ConfigError("resume", text + "\ngive the old values, or choose another " + begun.folder_flag);
+  throw ConfigError("resume",
+                    text + "\n" + remedy(then, now, begun.what) + ", or choose another " + begun.folder_flag);
 }
 
 }  // namespace kvcompare

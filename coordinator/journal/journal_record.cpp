@@ -61,7 +61,6 @@ void get_value(const OrderedJson& json, QuantileSketch& sketch) {
 namespace {
 
 constexpr const char* kFormat = "kvcompare journal";
-constexpr int kVersion = 3;
 
 std::string compact(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -72,7 +71,7 @@ std::string compact(const OrderedJson& json) {
 OrderedJson body(const JournalHeader& header) {
   OrderedJson json;
   json["format"] = kFormat;
-  json["version"] = kVersion;
+  json["version"] = kJournalVersion;
   json["asked"] = nullptr;  // its place is ahead of the fingerprint
   json["fingerprint"] = fingerprint_of(header.identity);
   put_fields(json, header);
@@ -83,10 +82,10 @@ void check_format(const OrderedJson& json) {
   const auto &format = json.at("format"), &version = json.at("version");
   if (format != kFormat)
     throw std::invalid_argument("is of format " + compact(format) + ", expected \"" + kFormat + "\"");
-  if (version != kVersion)
+  if (version != kJournalVersion)
     throw std::invalid_argument(
         "is of version " + compact(version) + " of the journal, expected version " +
-        std::to_string(kVersion) +
+        std::to_string(kJournalVersion) +
         "; finish the run with the kvcompare that began it, or choose another "
         "--output_dir, or give --overwrite to begin anew. finalize and report do not read it "
         "either: its units lack the NLL by position");

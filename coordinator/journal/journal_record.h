@@ -22,6 +22,9 @@
 
 namespace kvcompare {
 
+// Of the format. Raised when a program that reads the version before would go wrong.
+inline constexpr int kJournalVersion = 3;
+
 // Where a run found what it read: no number depends on it. Absolute paths, or ids of the hub.
 struct Places {
   std::string model_name;

@@ -28,6 +28,7 @@ struct Session {
   std::string kvcompare_version;
   std::string libtorch_version;
   std::string compiler;
+  std::string commit{};  // build_commit() of the program
   std::vector<std::string> command_line;
   int n_processes = 1;
   int n_workers = 1;
@@ -36,9 +37,10 @@ struct Session {
   double load_seconds = 0;          // tokenizer and data set
   std::optional<SessionEnd> end{};  // absent while it goes on, and if it was killed
 
-  static constexpr std::array kFields{"started",  "host",         "kvcompare",    "libtorch",
-                                      "compiler", "command_line", "processes",    "workers",
-                                      "device",   "threads",      "load_seconds", "end"};
+  static constexpr std::array kFields{"started", "host",         "kvcompare", "libtorch", "compiler",
+                                      "commit",  "command_line", "processes", "workers",  "device",
+                                      "threads", "load_seconds", "end"};
+  static constexpr std::array kLaterFields{"commit"};
 };
 
 }  // namespace kvcompare

@@ -14,6 +14,7 @@ OrderedJson json_session(const Session& session) {
   json["versions"] = {{"kvcompare", session.kvcompare_version},
                       {"libtorch", session.libtorch_version},
                       {"compiler", session.compiler}};
+  if (!session.commit.empty()) json["versions"]["commit"] = session.commit;
   json["command_line"] = session.command_line;
   put_finite(json, "load_seconds", session.load_seconds);
   if (session.end) {

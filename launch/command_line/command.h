@@ -85,13 +85,20 @@ struct ModelsCommand {};
 
 struct PressesCommand {};
 
-// --help, --version
+// --version, and with --json for other programs
+enum class VersionFormat { kText, kJson };
+
+struct VersionCommand {
+  VersionFormat format = VersionFormat::kText;
+};
+
+// --help
 struct ShowTextCommand {
   std::string text;
 };
 
 using Command = std::variant<CompareCommand, DoctorCommand, DumpCommand, FinalizeCommand, InspectCommand,
                              ReportCommand, TokenizeCommand, TrainKvzapCommand, VerifyCommand, ModelsCommand,
-                             PressesCommand, ShowTextCommand>;
+                             PressesCommand, VersionCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

@@ -10,13 +10,13 @@
 #include <sstream>
 #include <string>
 
-#include <hwy/targets.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/messages/mpi_environment.h"
 #include "common/usable_cores.h"
 #include "coordinator/reports/hdf5_results.h"
+#include "launch/commands/own_kernels.h"
 
 namespace kvcompare::doctor {
 namespace {
@@ -58,21 +58,10 @@ std::string value_in(const char* file, const std::string& key) {
 }  // namespace
 
 Finding processor() {
-  const auto best = hwy::SupportedTargets() & -hwy::SupportedTargets();
-  const auto cores = usable_cores();
   return {"processor", Health::kGood,
           value_in("/proc/cpuinfo", "model name") + ", " + std::to_string(n_cores_in(cores_by_affinity())) +
-              " cores to use, kernels for " + hwy::TargetName(best) + "; threads by default " +
-              std::to_string(cores.n) + ": " + cores.from,
+              " cores to use, kernels for " + own_kernels(),
           ""};
-}
-
-Finding memory() {
-  const auto gigabytes = [](const char* key) {
-    return decimal(std::atof(value_in("/proc/meminfo", key).c_str()) * 1024 / kGigabyte, 1);
-  };
-  return {"memory", Health::kGood,
-          gigabytes("MemTotal") + " GB, " + gigabytes("MemAvailable") + " GB of them available", ""};
 }
 
 Finding locale() {

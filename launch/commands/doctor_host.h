@@ -1,4 +1,4 @@
-// What kvcompare doctor examines on a host, apart from its GPUs and the output folder.
+// What kvcompare doctor examines on a host, apart from limits, GPUs and the output folder.
 #pragma once
 
 #include "launch/commands/doctor_findings.h"
@@ -6,7 +6,6 @@
 namespace kvcompare::doctor {
 
 Finding processor();
-Finding memory();
 Finding locale();
 Finding libtorch();
 Finding hdf5();

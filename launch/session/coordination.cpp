@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/build_commit.h"
 #include "common/data/data_reader.h"
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
@@ -180,6 +181,7 @@ Session Coordination::session(const Crew& crew) const {
           .kvcompare_version = kVersion,
           .libtorch_version = loaded_libtorch_version(),
           .compiler = KVCOMPARE_COMPILER,
+          .commit = build_commit(),
           .command_line = command_.arguments,
           .n_processes = crew.n_processes,
           .n_workers = crew.n_workers,

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -74,7 +75,7 @@ class Surroundings(RunsTest):
         """What doctor says of the default of --threads."""
         done = subprocess.run([self.build / "kvcompare", "doctor", "--output_dir", self.out("x")], capture_output=True,
                               text=True, timeout=60, env=self.environment(**environment), preexec_fn=preexec_fn)
-        return done.stdout.splitlines()[0].split("threads by default ")[1]
+        return re.search(r"--threads (.*?);", done.stdout)[1]
 
     def test_omp_num_threads_is_what_threads_default_to(self):
         self.assertEqual(self.threads(OMP_NUM_THREADS="7,2"), "7: OMP_NUM_THREADS")

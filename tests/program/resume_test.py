@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A run that is interrupted and goes on: resume_test.py BUILD_FOLDER [unittest options]"""
+import hashlib
 import json
 import random
 import shutil
@@ -143,6 +144,18 @@ class Refuses(ResumeTest):
             self.refused(self.done, *words, flags=["--resume", *flags])
         self.refused(self.done, "Missing:\n  knorm:policy=ratio:compression_ratio=0.5\n", flags=["--resume"],
                      methods="kvzap,random,streaming_llm,expected_attention,observed_attention")
+
+    def test_numbers_of_another_revision_saying_which_program_goes_on(self):
+        self.copy(self.done, "revision")
+        header, *others = self.journal("revision")
+        now = int(header["identity"]["version.numbers"])
+        header["identity"]["version.numbers"] = str(now - 1)
+        text = json.dumps(dict(sorted(header["identity"].items())), separators=(",", ":"), ensure_ascii=False)
+        header["fingerprint"] = hashlib.sha256(text.encode()).hexdigest()
+        lines = (json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode() for record in (header, *others))
+        (self.out("revision") / "journal.jsonl").write_bytes(b"".join(b"%08x %s\n" % (zlib.crc32(line), line) for line in lines))
+        self.refused("revision", f"version.numbers: was {now - 1}, is {now}\nthis program computes other numbers than the one that "
+                     f"began the run; continue with a program of revision {now - 1} (kvcompare --version tells it)", flags=["--resume"])
 
     def test_another_model_or_other_data(self):
         model = self.folder / "other_model"

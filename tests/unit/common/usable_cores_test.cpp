@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/cgroup.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/fake_machine.h"
 
 namespace kvcompare {
 namespace {
@@ -15,41 +15,26 @@ namespace {
 constexpr const char* kVersion1 =
     "24 1 0:22 / /proc rw - proc proc rw\n"
     "33 31 0:28 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct\n";
-constexpr const char* kVersion2 =
-    "30 25 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
 
-// Files of /proc and /sys as a machine has them.
-class FakeMachine {
- public:
-  FakeMachine(const std::string& groups, const std::string& mounts) {
-    write("proc/self/cgroup", groups);
-    write("proc/self/mountinfo", mounts);
-  }
-  void write(const std::string& name, const std::string& text) const { folder_.write(name, text); }
-  std::filesystem::path root() const { return folder_.path(); }
-  std::optional<CpuQuota> quota() const { return cpu_quota(root()); }
-
- private:
-  TemporaryFolder folder_;
-};
+std::optional<CpuQuota> quota_of(const FakeMachine& machine) { return cpu_quota(machine.root()); }
 
 TEST(CpuQuota, IsAbsentWhereNoGroupHasOne) {
-  EXPECT_FALSE(FakeMachine("", "").quota());
-  FakeMachine machine("0::/user.slice\n", kVersion2);
+  EXPECT_FALSE(quota_of(FakeMachine("", "")));
+  FakeMachine machine("0::/user.slice\n", kCgroup2);
   machine.write("sys/fs/cgroup/user.slice/cpu.max", "max 100000\n");
-  EXPECT_FALSE(machine.quota());
+  EXPECT_FALSE(quota_of(machine));
   FakeMachine old("5:cpu,cpuacct:/docker/abc\n", kVersion1);
   old.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "-1\n");
   old.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n");
-  EXPECT_FALSE(old.quota());
+  EXPECT_FALSE(quota_of(old));
 }
 
 TEST(CpuQuota, IsTheLeastOnTheWayUp) {
-  FakeMachine machine("0::/kubepods/pod7/c1\n", kVersion2);
+  FakeMachine machine("0::/kubepods/pod7/c1\n", kCgroup2);
   machine.write("sys/fs/cgroup/kubepods/pod7/c1/cpu.max", "max 100000\n");
   machine.write("sys/fs/cgroup/kubepods/pod7/cpu.max", "150000 100000\n");
   machine.write("sys/fs/cgroup/kubepods/cpu.max", "3200000 100000\n");
-  const auto quota = machine.quota();
+  const auto quota = quota_of(machine);
   ASSERT_TRUE(quota);
   EXPECT_DOUBLE_EQ(quota->cores, 1.5);
   EXPECT_EQ(quota->file, "cpu.max");
@@ -60,7 +45,7 @@ TEST(CpuQuota, OfVersion1IsReadToo) {
   FakeMachine machine("9:memory:/x\n5:cpu,cpuacct:/docker/abc\n", kVersion1);
   machine.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "250000\n");
   machine.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "50000\n");
-  const auto quota = machine.quota();
+  const auto quota = quota_of(machine);
   ASSERT_TRUE(quota);
   EXPECT_DOUBLE_EQ(quota->cores, 5);
   EXPECT_EQ(quota->file, "cpu.cfs_quota_us");
@@ -73,12 +58,12 @@ TEST(CpuQuota, OfAContainerThatSeesItsOwnGroupAsTheRoot) {
       "33 31 0:28 /docker/abc /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n");
   machine.write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "200000\n");
   machine.write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
-  ASSERT_TRUE(machine.quota());
-  EXPECT_DOUBLE_EQ(machine.quota()->cores, 2);
+  ASSERT_TRUE(quota_of(machine));
+  EXPECT_DOUBLE_EQ(quota_of(machine)->cores, 2);
 }
 
 TEST(Cgroups, OfAProcessAreThoseUpToTheMount) {
-  FakeMachine machine("0::/a/b\n", kVersion2);
+  FakeMachine machine("0::/a/b\n", kCgroup2);
   machine.write("sys/fs/cgroup/a/b/pids.max", "7\n");
   const auto mount = machine.root() / "sys/fs/cgroup";
   EXPECT_THAT(cgroups_of_this_process("pids", machine.root()),
@@ -106,7 +91,7 @@ TEST_F(UsableCoresTest, AreThoseOfTheAffinityWhereThereIsNoQuota) {
 }
 
 TEST_F(UsableCoresTest, AreAsFewAsAQuotaSays) {
-  FakeMachine machine("0::/\n", kVersion2);
+  FakeMachine machine("0::/\n", kCgroup2);
   machine.write("sys/fs/cgroup/cpu.max", "400000000 100000\n");
   EXPECT_EQ(usable_cores(machine.root()).from, "affinity");
   machine.write("sys/fs/cgroup/cpu.max", "30000 100000\n");

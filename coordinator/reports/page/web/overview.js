@@ -56,7 +56,7 @@ function machineText(run) {
 
 function versionsText(run) {
   const of = (name, key) => distinct(run.sessions.map(session => session.versions[key])).map(version => `${name} ${version}`).join(", ");
-  return lines([of("kvcompare", "kvcompare"), of("libtorch", "libtorch"), distinct(run.sessions.map(session => session.versions.compiler)).join(", ")]);
+  return lines([of("kvcompare", "kvcompare"), of("commit", "commit"), of("libtorch", "libtorch"), distinct(run.sessions.map(session => session.versions.compiler)).join(", ")]);
 }
 
 // places: by the hash of what lies there

@@ -7,8 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/errors.h"
 #include "common/run/method_parameters.h"
 #include "coordinator/json/json_run_spec.h"
+#include "tests/support/error_of.h"
 
 namespace kvcompare {
 namespace {
@@ -213,6 +215,24 @@ TEST(Fingerprint, NamesWhatDrifts) {
     EXPECT_NE(fingerprint_of(other), fingerprint_of(original)) << name;
     EXPECT_THAT(drift(original, other), ElementsAre(name + ": was " + value + ", is " + value + "!"));
   }
+}
+
+TEST(Fingerprint, RefusesNumbersOfAnotherRevisionSayingWhichProgramGoesOn) {
+  const BegunWith begun{.what = "run", .record = "OUT/journal.jsonl", .folder_flag = "--output_dir"};
+  const auto refusal = [&](const char* name, const char* value) {
+    auto then = identity(example());
+    then[name] = value;
+    return std::string(error_of<ConfigError>([&] { refuse_drift(then, identity(example()), begun); }).what());
+  };
+  EXPECT_THAT(
+      refusal("version.numbers", "77"),
+      testing::EndsWith("\nthis program computes other numbers than the one that began the run; continue "
+                        "with a program of revision 77 (kvcompare --version tells it), or choose another "
+                        "--output_dir"));
+  EXPECT_THAT(refusal("version.libtorch", "1.0"),
+              testing::EndsWith("continue with libtorch 1.0, or choose another --output_dir"));
+  EXPECT_THAT(refusal("dtype", "float8"),
+              testing::EndsWith("\ngive the old values, or choose another --output_dir"));
 }
 
 TEST(Fingerprint, TellsItsInputs) {

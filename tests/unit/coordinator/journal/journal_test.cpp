@@ -253,13 +253,14 @@ TEST(JournalRecord, HoldsEveryValueOfASession) {
                         .kvcompare_version = "b",
                         .libtorch_version = "c",
                         .compiler = "d",
+                        .commit = "h",
                         .command_line = {"e", "f"},
                         .n_processes = 2,
                         .n_workers = 3,
                         .device = "g",
                         .n_threads = 4,
                         .load_seconds = 0.5};
-  [[maybe_unused]] const auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12] =
+  [[maybe_unused]] const auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13] =
       session;  // no more members
   const auto read = std::get<Session>(read_back(session));
   EXPECT_EQ(read.started, time);
@@ -267,6 +268,7 @@ TEST(JournalRecord, HoldsEveryValueOfASession) {
   EXPECT_EQ(read.kvcompare_version, "b");
   EXPECT_EQ(read.libtorch_version, "c");
   EXPECT_EQ(read.compiler, "d");
+  EXPECT_EQ(read.commit, "h");
   EXPECT_EQ(read.command_line, session.command_line);
   EXPECT_EQ(read.n_processes, 2);
   EXPECT_EQ(read.n_workers, 3);

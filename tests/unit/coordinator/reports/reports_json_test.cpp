@@ -424,6 +424,9 @@ TEST(RunJson, HoldsDatesHostVersionsAndTimingsOfEverySession) {
   EXPECT_EQ(report["threads"], 2);
   EXPECT_EQ(report["versions"],
             Json::parse(R"({"kvcompare": "0.1.0", "libtorch": "2.11.0", "compiler": "GCC 12.2.0"})"));
+  ended.commit = "56dea0f";
+  EXPECT_EQ(Json::parse(run_json(example_comparison(), {ended}))["sessions"][0]["versions"]["commit"],
+            "56dea0f");
   EXPECT_EQ(report["command_line"], Json::parse(R"(["kvcompare", "--data_path", "texts.jsonl"])"));
   EXPECT_EQ(report["load_seconds"].get<double>(), 0.5);
   EXPECT_EQ(report["evaluate_seconds"].get<double>(), 5.25);

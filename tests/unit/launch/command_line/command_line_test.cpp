@@ -382,7 +382,10 @@ TEST(CommandLine, HelpAndVersionNeedNothingElse) {
   EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({"presses", "--help"})).text,
               HasSubstr("presses"));
   for (const char* flag : {"--version", "-V", "-v"})
-    EXPECT_THAT(std::get<ShowTextCommand>(parse_command_line({flag})).text, StartsWith("kvcompare 0."));
+    EXPECT_EQ(std::get<VersionCommand>(parse_command_line({flag})).format, VersionFormat::kText);
+  EXPECT_EQ(std::get<VersionCommand>(parse_command_line({"--version", "--json"})).format,
+            VersionFormat::kJson);
+  EXPECT_THAT(refusal({"--json"}), HasSubstr("is no known flag"));
 }
 
 TEST(CommandLine, ReportTakesFoldersBeforeOrBehindItsFlags) {
