@@ -16,6 +16,9 @@ python3-numpy           | computes the statistics once more
 python3-h5py            | reads results.h5
 python3-pandas          | reads results.h5
 chromium                | shows report.html
+groff-base              | shows the man page
+zsh                     | its completion
+fish                    | its completion
 '
 command -v dpkg-query >/dev/null || exit 0
 missing=()

@@ -6,15 +6,18 @@
 
 #include "common/errors.h"
 #include "common/run/method_parameters.h"
+#include "launch/command_line/completion.h"
 #include "launch/command_line/config_file.h"
 #include "launch/command_line/earlier_run.h"
 #include "launch/command_line/flag_arguments.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/help_text.h"
 #include "launch/command_line/help_topic.h"
+#include "launch/command_line/manual_page.h"
 #include "launch/command_line/method_list.h"
 #include "launch/command_line/nearest_name.h"
 #include "launch/command_line/press_flags.h"
+#include "launch/command_line/subcommand_table.h"
 #include "launch/command_line/sweep.h"
 
 namespace kvcompare {
@@ -336,6 +339,19 @@ Command parse_models(const Arguments& flags) {
   return ModelsCommand{};
 }
 
+Command parse_completion(const Arguments& words) {
+  if (asks_for_help(words)) return ShowTextCommand{completion_help()};
+  const auto shell = words.size() == 1 ? find_shell(words.front()) : std::nullopt;
+  if (!shell) throw ConfigError("completion", "give one shell: kvcompare completion bash, zsh or fish");
+  return ShowTextCommand{completion_script(*shell)};
+}
+
+Command parse_manual(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{manual_help()};
+  if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare manual` takes no flags");
+  return ShowTextCommand{manual_page()};
+}
+
 Command parse_presses(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{presses_help()};
   if (!flags.empty()) throw ConfigError(flags.front(), "is not accepted; `kvcompare presses` takes no flags");
@@ -378,6 +394,8 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "verify") return parse_verify(flags);
   if (name == "tokenize") return parse_tokenize(flags);
   if (name == "train_kvzap" || name == "train-kvzap") return parse_train_kvzap(flags);
+  if (name == "completion") return parse_completion(flags);
+  if (name == "manual") return parse_manual(flags);
   if (name == "models") return parse_models(flags);
   if (name == "presses") return parse_presses(flags);
   if (name == "help") return parse_help(flags);

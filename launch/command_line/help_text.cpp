@@ -1,9 +1,8 @@
 #include "launch/command_line/help_text.h"
 
-#include <array>
-#include <utility>
 #include <vector>
 
+#include "launch/command_line/flag_sections.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/wrapped_text.h"
 
@@ -11,18 +10,6 @@ namespace kvcompare {
 namespace {
 
 constexpr std::size_t kFlagColumn = 34;
-
-// Rows of kPresses bring their own.
-constexpr std::array<std::pair<FlagGroup, const char*>, 8> kGroupTitles{{
-    {FlagGroup::kData, "Model and data"},
-    {FlagGroup::kMethods, "Methods"},
-    {FlagGroup::kEviction, "Eviction"},
-    {FlagGroup::kPresses, ""},
-    {FlagGroup::kPrompts, "Prompts"},
-    {FlagGroup::kSurrogate, "Surrogate"},
-    {FlagGroup::kMachine, "Machine"},
-    {FlagGroup::kOutput, "Output"},
-}};
 
 constexpr const char* kUsage =
     R"(kvcompare measures what evicting keys from the KV cache of a language model costs: perplexity and
@@ -43,6 +30,8 @@ Usage
   kvcompare rerun OUT            the same run again, into another folder
   kvcompare models               list the families of models, with their keys in config.json
   kvcompare presses              list the methods with parameters and sources
+  kvcompare completion SHELL     completion of commands and flags, for bash, zsh or fish
+  kvcompare manual               all of this as a man page: kvcompare manual | man -l -
   kvcompare help TOPIC           about a subcommand, a flag or a method: kvcompare help chunk_size
   kvcompare --help               or -h
   kvcompare --version [--json]   or -v, -V: commit, compiler, libraries, instruction sets
@@ -93,43 +82,29 @@ Exit codes
   3  output folder in use       75  interrupted; run again with --resume to continue
 )";
 
-std::string explanation(const Flag& flag) {
-  const std::string value = flag.value.shown(Settings{});
-  std::string bracket = value.empty() ? flag.absent : value;
-  const std::string what = value.empty() && flag.absent == "required" ? "" : "default: ";
-  const std::string unit = flag.unit.empty() || value.empty() ? "" : " " + flag.unit;
-  const std::string unit_alone = flag.unit.empty() || !value.empty() ? "" : " (" + flag.unit + ")";
-  return flag.help + unit_alone + " [" + what + bracket + unit + "]";
-}
-
-std::string lines_by_group(const std::vector<Flag>& flags) {
-  std::string text;
-  for (const auto& [group, title] : kGroupTitles) {
-    std::vector<std::pair<std::string, std::string>> sections;  // title and lines
-    for (const Flag& flag : flags) {
-      if (flag.group != group) continue;
-      const std::string own = group == FlagGroup::kPresses ? flag.section : title;
-      if (sections.empty() || sections.back().first != own) sections.emplace_back(own, "");
-      sections.back().second += flag_lines(flag);
-    }
-    for (const auto& [name, lines] : sections) text += name + "\n" + lines + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string flag_lines(const Flag& flag) {
   return labelled("--" + flag.name + " " + flag.value.placeholder, explanation(flag), kFlagColumn);
 }
 
-std::string compare_help() { return kUsage + lines_by_group(compare_flags()) + kResults; }
+std::string lines_by_section(const std::vector<Flag>& flags) {
+  std::string text;
+  for (const auto& [title, of_section] : sections_of(flags)) {
+    text += title + "\n";
+    for (const Flag* flag : of_section) text += flag_lines(*flag);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string compare_help() { return kUsage + lines_by_section(compare_flags()) + kResults; }
 
 std::string tokenize_help() {
   return "kvcompare tokenize writes the token ids of each text of a JSONL file, with the special tokens\n"
          "that the tokenizer adds by itself. The output is a data set for kvcompare.\n\n"
          "Usage\n  kvcompare tokenize --tokenizer FOLDER --input F.jsonl --output G.jsonl\n\n" +
-         lines_by_group(tokenize_flags());
+         lines_by_section(tokenize_flags());
 }
 
 std::string train_kvzap_help() {
@@ -143,7 +118,7 @@ Usage
                                       --output FOLDER [--kvzap_model_type mlp|linear] [FLAGS]
   kvcompare --methods kvzap --kvzap_scorer_model FOLDER ...      uses it
 
-)" + lines_by_group(train_kvzap_flags());
+)" + lines_by_section(train_kvzap_flags());
 }
 
 std::string dump_help() {
@@ -156,7 +131,7 @@ Usage
   kvcompare dump --model_name FOLDER|ID --data_path FILE.jsonl --what hidden,queries,keys,values
                  --output FOLDER [--layers 0,5] [FLAGS]
 
-)" + lines_by_group(dump_flags());
+)" + lines_by_section(dump_flags());
 }
 
 std::string finalize_help() {
@@ -175,7 +150,7 @@ of 1e-3 in the NLL of a sample. Exit code 5 if something does not agree.
 Usage
   kvcompare verify OUT [--recompute N] [FLAGS]
 
-)" + lines_by_group(verify_flags());
+)" + lines_by_section(verify_flags());
 }
 
 std::string rerun_help() {
@@ -196,7 +171,7 @@ Usage
   kvcompare report OUT... [--output FOLDER] [FLAGS]
   kvcompare report --format llama-perplexity OUT
 
-)" + lines_by_group(report_flags());
+)" + lines_by_section(report_flags());
 }
 
 std::string inspect_help() {
@@ -207,7 +182,7 @@ its text, for every method of the complete run in the folder OUT. The run must h
 Usage
   kvcompare inspect OUT [--top N] [--instance LABEL] [--tokenizer FOLDER]
 
-)" + lines_by_group(inspect_flags());
+)" + lines_by_section(inspect_flags());
 }
 
 std::string doctor_help() {
@@ -217,7 +192,22 @@ one table for all ranks. Exit code 2 if something is wrong that the main job nee
 Usage
   [mpirun -n N] kvcompare doctor [--output_dir FOLDER] [--device auto|cpu|cuda:N]
 
-)" + lines_by_group(doctor_flags());
+)" + lines_by_section(doctor_flags());
+}
+
+std::string completion_help() {
+  return R"(kvcompare completion bash|zsh|fish prints what lets a shell complete subcommands, flags and their
+values. An installed kvcompare has it already; for a program that you have built, once a shell:
+
+  bash    source <(kvcompare completion bash)
+  zsh     source <(kvcompare completion zsh)          after compinit
+  fish    kvcompare completion fish | source
+)";
+}
+
+std::string manual_help() {
+  return "kvcompare manual prints the man page, made of the help of every subcommand: kvcompare manual | man "
+         "-l -\n";
 }
 
 std::string models_help() {

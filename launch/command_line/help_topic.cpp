@@ -2,32 +2,18 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/help_text.h"
 #include "launch/command_line/nearest_name.h"
 #include "launch/command_line/presses_text.h"
+#include "launch/command_line/subcommand_table.h"
 #include "presses/registry.h"
 
 namespace kvcompare {
 namespace {
-
-using Subcommand = std::pair<const char*, std::string (*)()>;
-
-constexpr Subcommand kSubcommands[] = {{"compare", compare_help},
-                                       {"doctor", doctor_help},
-                                       {"dump", dump_help},
-                                       {"finalize", finalize_help},
-                                       {"help", compare_help},
-                                       {"inspect", inspect_help},
-                                       {"models", models_help},
-                                       {"presses", presses_help},
-                                       {"report", report_help},
-                                       {"rerun", rerun_help},
-                                       {"verify", verify_help},
-                                       {"tokenize", tokenize_help},
-                                       {"train_kvzap", train_kvzap_help}};
 
 // Without those of the main job, which mean the same.
 const std::vector<Flag>& own_dump_flags() {
@@ -67,19 +53,10 @@ std::vector<std::string> topics() {
 
 }  // namespace
 
-const std::vector<std::string>& subcommand_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (const auto& [name, help] : kSubcommands) all.emplace_back(name);
-    return all;
-  }();
-  return names;
-}
-
 std::string help_on(const std::string& topic) {
   const std::string name = canonical_name(topic.substr(std::min(topic.find_first_not_of('-'), topic.size())));
-  for (const auto& [subcommand, help] : kSubcommands)
-    if (name == subcommand) return help();
+  for (const Subcommand& subcommand : subcommands())
+    if (name == subcommand.name) return subcommand.help();
   if (std::string text = flag_help(name); !text.empty()) return text;
   if (const MethodDescription* method = find_method(name)) return press_text(*method);
   if (const auto found = find_variant(name); found.method) return press_text(*found.method);

@@ -2,11 +2,8 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace kvcompare {
-
-const std::vector<std::string>& subcommand_names();
 
 // Help of a subcommand, of a flag (with or without "--", '-' and '_' are the same), or of a method in any
 // spelling. Throws ConfigError for another topic, with the nearest ones.

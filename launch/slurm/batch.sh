@@ -6,7 +6,7 @@
 #
 # --resume is added to the flags. Environment, passed on by sbatch:
 #
-#   KVCOMPARE               the program (default: build/release/kvcompare of this project)
+#   KVCOMPARE               the program (default: build/release/kvcompare of this project, or the one that was installed with this script)
 #   KVCOMPARE_LAUNCHER      srun (default) or mpirun
 #   KVCOMPARE_MAX_RESTARTS  requeues of the job at most (default 20)
 #
@@ -25,6 +25,9 @@ say() { echo "$(date +%T) batch: $*" >&2; }
 [ "${1:-}" != -- ] || shift
 [ $# -gt 0 ] || { say "no flags for kvcompare: sbatch SCRIPT --model_name M --data_path D --output_dir OUT"; exit 2; }
 program=${KVCOMPARE:-$KVCOMPARE_ROOT/build/release/kvcompare}
+# Installed, this file is PREFIX/share/kvcompare/launch/slurm/batch.sh.
+installed=$KVCOMPARE_ROOT/../../bin/kvcompare
+if [ -z "${KVCOMPARE:-}" ] && [ ! -x "$program" ] && [ -x "$installed" ]; then program=$(realpath "$installed"); fi
 [ -x "$program" ] || { say "there is no program $program; build it (launch/build.sh release) or set KVCOMPARE"; exit 2; }
 launcher=${KVCOMPARE_LAUNCHER:-srun}
 case $launcher in

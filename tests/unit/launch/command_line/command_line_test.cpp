@@ -383,7 +383,8 @@ TEST(CommandLine, HelpAndVersionNeedNothingElse) {
               HasSubstr("presses"));
   for (const char* flag : {"--version", "-V", "-v"})
     EXPECT_EQ(std::get<VersionCommand>(parse_command_line({flag})).format, VersionFormat::kText);
-  EXPECT_EQ(std::get<VersionCommand>(parse_command_line({"--version", "--json"})).format, VersionFormat::kJson);
+  EXPECT_EQ(std::get<VersionCommand>(parse_command_line({"--version", "--json"})).format,
+            VersionFormat::kJson);
   EXPECT_THAT(refusal({"--json"}), HasSubstr("is no known flag"));
 }
 
