@@ -38,14 +38,16 @@ class ReplayingEngine : public Engine {
         observer_(std::move(observer)) {}
 
   DeathObserver death_observer() {
-    return [this](LayerIndex, std::int64_t, std::span<const DeathTime> deaths) {
+    return [this](LayerIndex layer, std::int64_t, std::span<const DeathTime> deaths) {
       deaths_.emplace_back(deaths.begin(), deaths.end());
+      layers_.push_back(layer);
     };
   }
   void set_engine(std::unique_ptr<Engine> engine) { engine_ = std::move(engine); }
 
   std::vector<EngineOutcome> run_together(std::span<const EngineTask> tasks) override {
     deaths_.clear();
+    layers_.clear();
     auto outcomes = engine_->run_together(tasks);
     const auto& sample = *tasks.front().sample;
     const auto chunking = chunking_of(std::ssize(sample.ids), sample.n_context, chunk_size_, protocol_);
@@ -63,7 +65,7 @@ class ReplayingEngine : public Engine {
         if (deaths_[h][static_cast<std::size_t>(j)] > e) alive.push_back(j);
       positions.push_back(at::tensor(alive, at::kLong));
     }
-    observer_(LayerIndex(static_cast<std::int64_t>(first) / n_kv_heads_), n, positions);
+    observer_(layers_[first], n, positions);
   }
 
   std::int64_t n_kv_heads_;
@@ -71,6 +73,7 @@ class ReplayingEngine : public Engine {
   Protocol protocol_;
   AliveObserver observer_;
   AllDeaths deaths_;
+  std::vector<LayerIndex> layers_;  // of each of them: layers that do not evict are missing
   std::unique_ptr<Engine> engine_;
 };
 

@@ -298,9 +298,10 @@ TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
   EXPECT_EQ(refusal({"--zzzzzzzz"}), "--zzzzzzzz: is no known flag; --help lists all");
   EXPECT_EQ(
       refusal({"zzzzzzzz"}),
-      "command line: 'zzzzzzzz' is no subcommand; there are: compare, doctor, dump, finalize, help, inspect, "
-      "presses, report, rerun, verify, tokenize, train_kvzap. Flags are written --name VALUE "
-      "(kvcompare --help)");
+      "command line: 'zzzzzzzz' is no subcommand; there are: compare, completion, doctor, dump, finalize, "
+      "help, inspect, manual, models, presses, report, rerun, tokenize, train_kvzap, verify. Flags are "
+      "written "
+      "--name VALUE (kvcompare --help)");
   EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
               HasSubstr("is no known method; there are: all, every, baseline, "));
 }

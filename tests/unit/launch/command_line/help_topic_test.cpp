@@ -7,6 +7,7 @@
 #include "launch/command_line/command_line.h"
 #include "launch/command_line/flag_table.h"
 #include "launch/command_line/help_text.h"
+#include "launch/command_line/subcommand_table.h"
 #include "presses/registry.h"
 #include "tests/support/error_of.h"
 
