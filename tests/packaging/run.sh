@@ -4,12 +4,8 @@
 #   tests/packaging/run.sh [--keep] [--bare FOLDER] [PACKAGE.deb]      without PACKAGE: the one that launch/package.sh builds
 #
 # As root, with debootstrap and a network: a Debian with its required packages alone is made in a temporary folder, and everything
-<<<<<<< HEAD
-# runs in it by chroot. --keep leaves the folder. --bare names a folder in which debootstrap made such a Debian before; it is copied. What is done and what comes of it is printed, as a transcript.
-=======
 # runs in it by chroot. --keep leaves the folder. --bare names a folder in which debootstrap made such a Debian before; it is copied.
 # What is done and what comes of it is printed, as a transcript.
->>>>>>> install
 # KVCOMPARE_DEBIAN_MIRROR names another mirror than http://deb.debian.org/debian.
 #
 # Exit code 77, skipped, where this is not possible. ctest runs it only if KVCOMPARE_PACKAGING=1 is set.
@@ -67,10 +63,7 @@ else
   rm -f "$bare.log"
 fi
 mount -t proc proc "$bare/proc" && mounted+=("$bare/proc")
-<<<<<<< HEAD
-=======
 mount -t sysfs -o ro sysfs "$bare/sys" && mounted+=("$bare/sys")
->>>>>>> install
 mkdir -p "$bare/dev/shm" && mount -t tmpfs tmpfs "$bare/dev/shm" && mounted+=("$bare/dev/shm")
 cp "$package" "$bare/root/"
 name=$(basename "$package")

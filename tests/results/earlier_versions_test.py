@@ -42,11 +42,7 @@ def lost(then, now, place=""):
     return [] if then == now else [place]
 
 
-<<<<<<< HEAD
-class EarlierVersions(RunsTest):
-=======
 class EarlierTest(RunsTest):
->>>>>>> install
     def program(self, *words):
         done = subprocess.run([self.build / "kvcompare", *map(str, words)], capture_output=True, text=True, timeout=120,
                               env=self.environment())
@@ -58,16 +54,10 @@ class EarlierTest(RunsTest):
             copy = self.folder / folder.name
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(folder, copy)
-<<<<<<< HEAD
-            with self.subTest(folder.name):
-                yield folder, copy
-
-=======
             yield folder, copy
 
 
 class EarlierVersions(EarlierTest):
->>>>>>> install
     def test_there_is_a_folder_of_the_version_that_is_written_now(self):
         written = [json.loads((folder / "detailed_results.json").read_text())["schema_version"] for folder in FOLDERS]
         self.assertEqual(written, [int(folder.name.removeprefix("version_")) for folder in FOLDERS])
@@ -83,8 +73,6 @@ class EarlierVersions(EarlierTest):
                 self.assertLessEqual(set(old[0].split(",")), set(new[0].split(",")), name)
                 self.assertEqual(len(old), len(new), name)
 
-<<<<<<< HEAD
-=======
     def test_are_verified_and_shown(self):
         for then, now in self.each():
             if json.loads((then / "detailed_results.json").read_text())["schema_version"] == SCHEMA:
@@ -105,7 +93,6 @@ class EarlierVersions(EarlierTest):
 
 
 class EarlierHdf5(EarlierTest):
->>>>>>> install
     def test_hdf5_has_every_array_that_was_there(self):
         try:
             import h5py
@@ -121,28 +108,6 @@ class EarlierHdf5(EarlierTest):
                 for name in arrays:
                     numpy.testing.assert_array_equal(old[name][()], new[name][()], name)
 
-<<<<<<< HEAD
-    def test_are_verified_and_shown(self):
-        for then, now in self.each():
-            if json.loads((then / "detailed_results.json").read_text())["schema_version"] == SCHEMA:
-                self.program("verify", now)
-            shown = self.program("report", now, "--output", self.folder / "shown").stdout
-            for label in ("Random 0.75", "StreamingLLM 0.5"):
-                self.assertIn(label, shown)
-            self.program("inspect", now, "--top", "2", "--tokenizer", self.model)
-
-    def test_are_a_configuration_that_gives_the_same_numbers(self):
-        for then, now in self.each():
-            out = self.folder / "again"
-            shutil.rmtree(out, ignore_errors=True)
-            self.program("rerun", now, "--model_name", self.model, "--data_path", now / "data.jsonl", "--output_dir", out)
-            old, new = (json.loads((folder / "comparison_summary.json").read_text()) for folder in (then, out))
-            self.assertEqual([one["parameters"] for one in old["results"]], [one["parameters"] for one in new["results"]])
-            for a, b in zip(old["results"], new["results"]):
-                self.assertAlmostEqual(b["perplexity"] / a["perplexity"], 1, delta=1e-4)  # another machine has other last bits
-
-=======
->>>>>>> install
 
 class Documents(RunsTest):
     def test_name_every_version_of_the_formats(self):
