@@ -6,6 +6,10 @@
 # The commit is empty where there is no git, or where ROOT is no repository by itself: a folder within another repository has
 # nothing to do with that one's commits.
 function(ask_git result)
+  # In a hook of git these variables name the repository whose hook it is, whatever the folder.
+  foreach(variable GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX)
+    unset(ENV{${variable}})
+  endforeach()
   execute_process(COMMAND "${GIT}" --no-optional-locks -C "${ROOT}" ${ARGN}
     OUTPUT_VARIABLE output ERROR_QUIET RESULT_VARIABLE status OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(NOT status EQUAL 0)

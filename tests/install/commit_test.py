@@ -29,7 +29,8 @@ class Commit(unittest.TestCase):
         self.output = Path(scratch.name) / "output"
 
     def git(self, *words, root=None):
-        alone = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CEILING_DIRECTORIES": str(self.root.parents[1])}
+        alone = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        alone |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CEILING_DIRECTORIES": str(self.root.parents[1])}
         return subprocess.run([GIT, "-c", "user.name=a", "-c", "user.email=a@b", "-C", root or self.root, *words], check=True,
                               capture_output=True, text=True, env=alone).stdout.strip()
 
@@ -39,15 +40,20 @@ class Commit(unittest.TestCase):
         self.git("commit", "--quiet", "-m", "one")
         return self.git("rev-parse", "HEAD")
 
-    def told(self, root=None, git=GIT):
+    def told(self, root=None, git=GIT, **environment):
         subprocess.run([self.cmake, f"-DROOT={root or self.root}", f"-DTEMPLATE={self.template}", f"-DOUTPUT={self.output}", f"-DGIT={git}",
-                        "-P", SCRIPT], check=True)
+                        "-P", SCRIPT], check=True, env={**os.environ, **environment})
         return self.output.read_text().strip()
 
     def test_is_that_of_the_repository(self):
         commit = self.committed()
         self.assertRegex(commit, r"\A[0-9a-f]{40}\Z")
         self.assertEqual(self.told(), f"[{commit}]")
+
+    def test_is_that_of_the_repository_within_a_hook_of_another(self):
+        self.assertEqual(self.told(), "[]")
+        commit = self.committed()
+        self.assertEqual(self.told(GIT_DIR="/nowhere/.git", GIT_WORK_TREE="/nowhere", GIT_INDEX_FILE="/nowhere/index"), f"[{commit}]")
 
     def test_says_whether_sources_were_changed_since(self):
         commit = self.committed()

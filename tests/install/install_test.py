@@ -33,8 +33,9 @@ class InstallTest(unittest.TestCase):
     def run_bare(self, *command, code=0, **environment):
         """With a PATH and nothing else of this environment: no LD_LIBRARY_PATH leads to libtorch."""
         path = f"{self.prefix}/bin:/usr/bin:/bin"
+        sanitizers = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120, cwd=self.folder,
-                              env={"PATH": path, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **environment})
+                              env={"PATH": path, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **sanitizers, **environment})
         self.assertEqual(done.returncode, code, done.stderr + done.stdout)
         return done.stdout
 
