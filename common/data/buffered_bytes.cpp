@@ -12,7 +12,7 @@ constexpr std::size_t kReadBytes = std::size_t{1} << 18;
 
 BufferedBytes::BufferedBytes(std::unique_ptr<ByteStream> stream) : stream_(std::move(stream)) {}
 
-bool BufferedBytes::fill() {
+bool BufferedBytes::read_more() {
   buffer_.erase(0, std::exchange(begin_, 0));
   const auto n_before = buffer_.size();
   buffer_.resize(n_before + kReadBytes);
@@ -22,9 +22,9 @@ bool BufferedBytes::fill() {
 }
 
 std::string_view BufferedBytes::peek(std::size_t n) {
-  while (buffer_.size() - begin_ < n && fill()) {
+  while (buffer_.size() - begin_ < n && read_more()) {
   }
-  return std::string_view(buffer_).substr(begin_, n);
+  return buffered().substr(0, n);
 }
 
 void BufferedBytes::skip(std::size_t n) { begin_ += std::min(n, buffer_.size() - begin_); }
@@ -39,7 +39,7 @@ bool BufferedBytes::take_line(std::string& line) {
       return true;
     }
     n_searched = buffer_.size() - begin_;
-    if (fill()) continue;
+    if (read_more()) continue;
     if (n_searched == 0) return false;
     line.assign(buffer_, begin_);
     begin_ = buffer_.size();
@@ -48,7 +48,7 @@ bool BufferedBytes::take_line(std::string& line) {
 }
 
 std::string BufferedBytes::take_all() {
-  while (fill()) {
+  while (read_more()) {
   }
   auto all = buffer_.substr(begin_);
   begin_ = buffer_.size();

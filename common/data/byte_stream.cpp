@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/data/data_file_kind.h"
 #include "common/data/gzip_stream.h"
 #include "common/data/zstd_stream.h"
 #include "common/errors.h"
@@ -79,8 +80,7 @@ std::string first_bytes(ByteStream& stream, std::size_t n) {
 std::unique_ptr<ByteStream> open_bytes(const std::filesystem::path& file) {
   const auto name = file.string();
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored))
-    throw DataError(name, 0, "is a folder; expected a file, or a pattern such as '" + name + "/*.jsonl'");
+  if (std::filesystem::is_directory(file, ignored)) throw DataError(name, 0, what_a_folder_is(name));
   std::unique_ptr<ByteStream> bytes = std::make_unique<FileBytes>(name);
   auto first = first_bytes(*bytes, std::max(kGzipMark.size(), kZstdMark.size()));
   const bool is_gzip = first.starts_with(kGzipMark), is_zstd = first.starts_with(kZstdMark);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -26,33 +27,64 @@ std::vector<std::string> matches_of(const std::string& pattern) {
   return files;
 }
 
+bool is_pattern(const std::string& name) {
+  return name != kStandardInput && !is_there(name) && name.find_first_of("*?[") != std::string::npos;
+}
+
 void add_files(const std::string& name, std::vector<std::string>& files) {
-  if (name != kStandardInput && !is_there(name) && name.find_first_of("*?[") != std::string::npos)
+  if (is_pattern(name))
     std::ranges::move(matches_of(name), std::back_inserter(files));
   else
     files.push_back(name);
+}
+
+// As they are written.
+std::vector<std::string> names_in(const std::string& data_path) {
+  if (is_there(data_path)) return {data_path};
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= data_path.size();) {
+    const auto end = std::min(data_path.find(',', begin), data_path.size());
+    if (end > begin) names.push_back(data_path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::string absolute(const std::string& file) {
+  std::error_code error;
+  const auto full = std::filesystem::absolute(file, error);
+  return error ? file : full.lexically_normal().string();
 }
 
 }  // namespace
 
 std::vector<std::string> data_files(const std::string& data_path) {
   std::vector<std::string> files;
-  if (is_there(data_path) || data_path.find(',') == std::string::npos) {
-    add_files(data_path, files);
-    return files;
-  }
-  for (std::size_t begin = 0; begin <= data_path.size();) {
-    const auto end = std::min(data_path.find(',', begin), data_path.size());
-    if (end > begin) add_files(data_path.substr(begin, end - begin), files);
-    begin = end + 1;
-  }
+  for (const auto& name : names_in(data_path)) add_files(name, files);
+  if (files.empty()) throw DataError(data_path, 0, "names no file");
+  if (files.size() > 1)
+    for (const auto& file : files)
+      if (file != kStandardInput && !is_there(file)) throw DataError(file, 0, "is not there");
   if (std::ranges::count(files, kStandardInput) > 1)
     throw DataError(data_path, 0, "names standard input ('-') more than once");
   return files;
 }
 
+std::string absolute_data_path(const std::string& data_path) {
+  std::string result;
+  for (const auto& name : names_in(data_path))
+    result += (result.empty() ? "" : ",") +
+              (is_pattern(name) || (name != kStandardInput && is_there(name)) ? absolute(name) : name);
+  return result;
+}
+
+bool reads_standard_input(const std::string& data_path) {
+  return std::ranges::count(names_in(data_path), kStandardInput) > 0;
+}
+
 DataReader::DataReader(DataSource source)
     : source_(std::move(source)), files_(data_files(source_.data_path)) {
+  if (source_.join) joined_.emplace(*source_.join);
   open_next();
 }
 
@@ -71,6 +103,15 @@ bool DataReader::open_next() {
 }
 
 std::optional<JsonlRecord> DataReader::next() {
+  if (!joined_) return next_of_files();
+  while (auto record = next_of_files()) {
+    const DataPlace place{file(), record->line};
+    joined_->add(std::move(*record), place);
+  }
+  return joined_->take();
+}
+
+std::optional<JsonlRecord> DataReader::next_of_files() {
   do {
     if (auto record = reader_->next()) return record;
   } while (open_next());

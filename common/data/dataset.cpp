@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <iterator>
 #include <limits>
-#include <map>
 #include <thread>
 #include <utility>
 
 #include "common/data/data_place.h"
 #include "common/data/data_reader.h"
 #include "common/data/jsonl_reader.h"
+#include "common/data/sample_draw.h"
 #include "common/data/samples_of_line.h"
 #include "common/data/tokenised_line.h"
 #include "common/errors.h"
-#include "common/philox.h"
 #include "common/plural.h"
 
 namespace kvcompare {
@@ -34,14 +32,16 @@ void check_vocabulary(const std::vector<TokenId>& ids, std::optional<std::int64_
 
 // What became of one line: its samples, or what is wrong with it.
 struct LineOutcome {
+  std::int64_t number = 0;  // of the record
   SamplesOfLine made;
   std::exception_ptr error;
 };
 
-// A record, and the file that it is from.
+// A record, the file that it is from, and its place among all records.
 struct PlacedRecord {
   JsonlRecord record;
-  const std::string& file;
+  std::string file;
+  std::int64_t number = 0;  // from 0
 };
 
 std::size_t n_text_bytes(const JsonlRecord& record) {
@@ -57,25 +57,19 @@ class DatasetReader {
         encode_(encode),
         vocab_size_(vocab_size),
         path_(options.path.string()),
-        reader_({.data_path = path_, .fields = options.fields, .split = options.split}) {}
+        reader_(
+            {.data_path = path_, .fields = options.fields, .split = options.split, .join = options.join}) {
+    if (options.shuffle_seed) draw_.emplace(*options.shuffle_seed, wanted_);
+  }
 
   Dataset read() {
-    while (!is_complete()) {
-      const auto n = options_.shuffle_seed ? kBlock : std::min(kBlock, wanted_ - std::ssize(dataset_.samples));
-      auto block = options_.join ? joined_block() : next_block(n);
+    while (std::ssize(dataset_.samples) < wanted_ && !is_at_end_) {
+      auto block = next_block(n_at_once());
       add(outcomes_of(block));
       if (refused_) std::rethrow_exception(refused_);  // all lines before the refused one were good
-      if (block.empty()) break;
     }
-    take_shuffled();
-    if (dataset_.samples.empty() && wanted_ > 0)
-      throw DataError(path_, 0,
-                      dataset_.n_short > 0
-                          ? "holds no sample of at least " + counted(options_.min_length, "token") +
-                                " (--min_length)"
-                          : "holds no sample; expected a JSON object a line");
-    for (std::size_t i = 0; i < dataset_.samples.size(); ++i)
-      dataset_.samples[i].index = SampleIndex(static_cast<std::int64_t>(i));
+    if (draw_) take_drawn();
+    if (dataset_.samples.empty() && wanted_ > 0) refuse_nothing();
     dataset_.ids_for_text = reader_.ids_for_text();
     return std::move(dataset_);
   }
@@ -85,35 +79,34 @@ class DatasetReader {
   static constexpr std::int64_t kBlock = 1024;
   static constexpr std::size_t kBlockBytes = std::size_t{32} << 20;
 
-  bool is_complete() const {
-    return !options_.shuffle_seed && std::ssize(dataset_.samples) >= wanted_;
+  [[noreturn]] void refuse_nothing() const {
+    if (dataset_.n_short > 0)
+      throw DataError(path_, 0,
+                      "holds no sample of --min_length " + std::to_string(options_.min_length) +
+                          " tokens: " + counted(dataset_.n_short, "sample") +
+                          (dataset_.n_short == 1 ? " is" : " are") + " shorter");
+    throw DataError(path_, 0, "holds no sample; expected a JSON object a line");
   }
 
-  // All texts as one, in the first block.
-  std::vector<PlacedRecord> joined_block() {
-    if (std::exchange(is_joined_, true)) return {};
-    JsonlRecord whole{.line = 1, .is_packed = true};
-    for (auto block = next_block(kBlock); !block.empty(); block = next_block(kBlock))
-      for (auto& [record, file] : block) {
-        if (!record.text || record.scored || !record.evidence.empty() || record.n_context)
-          throw DataError(file, record.line,
-                          "is more than a text, and --join joins plain texts; expected 'text' alone");
-        whole.text = whole.text ? *whole.text + *options_.join + *record.text : std::move(*record.text);
-      }
-    std::vector<PlacedRecord> block;
-    if (whole.text && !refused_) block.push_back({std::move(whole), path_});
-    return block;
+  std::int64_t n_at_once() const {
+    const auto n = wanted_ - std::ssize(dataset_.samples);
+    // Of a small draw most records need not be tokenised, which shows after the first ones.
+    return std::min(kBlock, draw_ ? std::max<std::int64_t>(n, 4 * options_.n_threads) : n);
   }
 
+  // What cannot be drawn any more is not tokenised.
   std::vector<PlacedRecord> next_block(std::int64_t n) {
     std::vector<PlacedRecord> block;
     std::size_t n_bytes = 0;
     while (std::ssize(block) < n && n_bytes < kBlockBytes) {
+      const auto number = n_records_++;
       try {
         auto record = reader_.next();
-        if (!record) break;
+        is_at_end_ = !record.has_value();
+        if (is_at_end_) break;
+        if (draw_ && !record->is_packed && !options_.windows && !draw_->may_take(number)) continue;
         n_bytes += n_text_bytes(*record);
-        block.push_back({std::move(*record), reader_.file()});
+        block.push_back({std::move(*record), reader_.file(), number});
       } catch (const DataError& error) {
         if (!may_skip(error)) {
           refused_ = std::current_exception();
@@ -135,6 +128,7 @@ class DatasetReader {
     const auto work = [&] {
       for (std::size_t i = next++; i < block.size(); i = next++) {
         try {
+          lines[i].number = block[i].number;
           lines[i].made = samples_of(std::move(block[i]));
         } catch (const DataError& error) {
           lines[i].error = std::current_exception();
@@ -159,12 +153,11 @@ class DatasetReader {
     const bool is_packed = record.is_packed && !options_.windows;
     auto line = tokenised(std::move(record), encode_, place);
     check_vocabulary(line.ids, vocab_size_, place);
-    if (is_packed) return windows_of(line, {options_.max_length, options_.max_length}, place);
+    if (is_packed) return pieces_of(line, options_.max_length);
     return options_.windows ? windows_of(line, *options_.windows, place)
                             : sample_of(std::move(line), options_.max_length);
   }
 
-  // A line may have more samples than are wanted.
   void add(std::vector<LineOutcome> lines) {
     for (auto& line : lines) {
       try {
@@ -174,42 +167,63 @@ class DatasetReader {
         dataset_.bad_lines.push_back(reader_.bad_line(error));
         continue;
       }
-      kvcompare::add(dataset_.truncated, line.made.truncated);
-      if (line.made.begins_twice) ++dataset_.n_begin_twice;
-      for (auto& sample : line.made.samples) {
-        if (is_complete()) return;
-        if (std::ssize(sample.ids) < options_.min_length)
-          ++dataset_.n_short;
-        else if (options_.shuffle_seed)
-          draw(std::move(sample));
-        else
-          dataset_.samples.push_back(std::move(sample));
-      }
+      if (draw_)
+        offer(std::move(line));
+      else
+        append(std::move(line.made));
     }
   }
 
-  // Each sample has a random number of its own; those of the smallest numbers are taken, the smallest first.
-  void draw(Sample sample) {
-    const auto seed = static_cast<std::uint64_t>(*options_.shuffle_seed);
-    const auto number = (std::uint64_t{philox_word(seed, 1, n_drawn_)} << 32) | philox_word(seed, 2, n_drawn_);
-    drawn_.emplace(std::pair(number, n_drawn_++), std::move(sample));
-    if (std::ssize(drawn_) > wanted_) drawn_.erase(std::prev(drawn_.end()));
+  bool is_short(const Sample& sample) const { return std::ssize(sample.ids) < options_.min_length; }
+
+  // A line may have more samples than are wanted.
+  void append(SamplesOfLine line) {
+    const auto n_before = dataset_.samples.size();
+    for (auto& sample : line.samples) {
+      if (std::ssize(dataset_.samples) == wanted_) break;
+      if (is_short(sample))
+        ++dataset_.n_short;
+      else
+        dataset_.samples.push_back(std::move(sample));
+    }
+    if (dataset_.samples.size() == n_before) return;
+    kvcompare::add(dataset_.truncated, line.truncated);
+    if (line.begins_twice) ++dataset_.n_begin_twice;
   }
 
-  void take_shuffled() {
-    for (auto& [number, sample] : drawn_) dataset_.samples.push_back(std::move(sample));
-    drawn_.clear();
+  // What is said of a line counts for its first sample.
+  void offer(LineOutcome line) {
+    std::int64_t window = 0;
+    for (auto& sample : line.made.samples) {
+      if (is_short(sample))
+        draw_->leave_out_short(line.number, window);
+      else
+        draw_->offer(line.number, window,
+                     {std::move(sample), window == 0 ? line.made.truncated : Truncation{},
+                      window == 0 && line.made.begins_twice});
+      ++window;
+    }
+  }
+
+  void take_drawn() {
+    auto result = std::move(*draw_).result();
+    dataset_.n_short = result.n_short;
+    for (auto& drawn : result.drawn) {
+      dataset_.samples.push_back(std::move(drawn.sample));
+      kvcompare::add(dataset_.truncated, drawn.truncated);
+      if (drawn.begins_twice) ++dataset_.n_begin_twice;
+    }
   }
 
   const DatasetOptions& options_;
   const Encode& encode_;
   const std::optional<std::int64_t> vocab_size_;
-  const std::int64_t wanted_ = options_.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
   const std::string path_;
+  const std::int64_t wanted_ = options_.max_samples.value_or(std::numeric_limits<std::int64_t>::max());
   DataReader reader_;
-  bool is_joined_ = false;
-  std::uint64_t n_drawn_ = 0;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, Sample> drawn_;  // by random number, then place
+  std::optional<SampleDraw> draw_;
+  std::int64_t n_records_ = 0;  // that were read, bad ones too
+  bool is_at_end_ = false;
   Dataset dataset_;
   std::exception_ptr refused_;  // the error of the line after the block
 };
@@ -221,6 +235,8 @@ Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
   auto dataset = DatasetReader(options, encode, vocab_size).read();
   // Lines are read before earlier lines are tokenised, so errors do not come in order.
   std::ranges::sort(dataset.bad_lines, {}, &BadLine::line);
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i)
+    dataset.samples[i].index = SampleIndex(static_cast<std::int64_t>(i));
   return dataset;
 }
 

@@ -30,16 +30,13 @@ namespace kvcompare {
 struct DatasetOptions {
   std::filesystem::path path;  // or several: data_files()
   TextFields fields{};
-  std::optional<TextSplit> split{};            // how plain text becomes samples
-  // Joins the texts of all lines by this, and cuts samples of max_length tokens from the tokens of the whole.
-  std::optional<std::string> join{};
-  std::int64_t min_length = 0;                 // tokens; shorter samples are left out
-  // The whole data set is read, and its samples, or max_samples of them, are taken in an order that the seed
-  // decides. More samples of the same seed begin with the same ones.
-  std::optional<std::int64_t> shuffle_seed{};
-  std::int64_t max_length = 8192;              // tokens; longer samples are truncated
-  std::optional<std::int64_t> max_samples;     // nothing is read that comes behind them
-  std::optional<PerplexityWindows> windows{};  // the samples are windows of the lines, not cut by max_length
+  std::optional<TextSplit> split{};             // how plain text becomes samples
+  std::optional<std::string> join{};            // all texts are one, with this between them
+  std::int64_t max_length = 8192;               // tokens; longer samples are truncated
+  std::optional<std::int64_t> max_samples;      // the file is not read any further
+  std::optional<std::uint64_t> shuffle_seed{};  // then all files are read, and max_samples drawn of them
+  std::int64_t min_length = 0;                  // tokens; shorter samples are left out
+  std::optional<PerplexityWindows> windows{};   // the samples are windows of the lines, not cut by max_length
   bool skip_bad_lines = false;
   int n_threads = 1;  // threads that tokenise
 };
@@ -48,8 +45,8 @@ struct Dataset {
   std::vector<Sample> samples;
   std::vector<BadLine> bad_lines;  // lines that skip_bad_lines left out; they have no SampleIndex
   Truncation truncated;
+  std::int64_t n_short = 0;  // left out by min_length, of those before the last sample
   IdsForText ids_for_text;
-  std::int64_t n_short = 0;        // samples that min_length left out
   std::int64_t n_begin_twice = 0;  // texts that begin with the begin token that the tokenizer adds anyway
 };
 
@@ -59,10 +56,10 @@ std::vector<std::string> warnings_of(const Dataset& dataset, const std::optional
 // The sentence about texts that begin with the begin token, if there are any.
 std::optional<std::string> warning_of_begin_twice(std::int64_t n_texts);
 
-// Returns the samples in file order. Text is tokenised by `encode`, which several threads call at once.
-// Throws ConfigError("data_path") if there is text and `encode` is null. Throws DataError if there is no
-// sample at all, or if a line is bad (not JSON, no text, an id that is not below vocab_size) and
-// skip_bad_lines is off.
+// Returns the samples in file order, or in that of SampleDraw. Text is tokenised by `encode`, which several
+// threads call at once. Throws ConfigError("data_path") if there is text and `encode` is null. Throws
+// DataError if there is no sample at all, or if a line is bad (not JSON, no text, an id that is not below
+// vocab_size) and skip_bad_lines is off.
 Dataset read_dataset(const DatasetOptions& options, const Encode& encode,
                      std::optional<std::int64_t> vocab_size);
 

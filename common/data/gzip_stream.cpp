@@ -1,6 +1,7 @@
 #include "common/data/gzip_stream.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>

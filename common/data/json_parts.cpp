@@ -1,5 +1,6 @@
 #include "common/data/json_parts.h"
 
+#include "common/data/json_field.h"
 #include "common/data/json_token_ids.h"
 
 namespace kvcompare {
@@ -21,10 +22,11 @@ std::string remedy(const json& value) {
 
 std::string text_of(const JsonLine& line, const std::string& field, const std::string& other,
                     const DataPlace& place) {
-  if (!has_value(line.object, field))
+  const auto* found = find_field(line.object, field);
+  if (found == nullptr)
     place.fail("holds '" + other + "' but not '" + field +
                "'; expected both, each a string; --prompt_field and --completion_field name the fields");
-  const json& value = line.object.at(field);
+  const json& value = *found;
   if (!value.is_string())
     place.fail("field '" + field + "' must be a string; it is " + kind_of(value, line) + remedy(value));
   return value.get<std::string>();
@@ -56,7 +58,8 @@ TextPart part_of(const json& item, const JsonLine& line, std::size_t at, const D
 }  // namespace
 
 bool has_prompt_or_completion(const JsonLine& line, const TextFields& fields) {
-  return has_value(line.object, prompt_of(fields)) || has_value(line.object, completion_of(fields));
+  return find_field(line.object, prompt_of(fields)) != nullptr ||
+         find_field(line.object, completion_of(fields)) != nullptr;
 }
 
 std::vector<TextPart> read_prompt_and_completion(const JsonLine& line, const TextFields& fields,

@@ -1,6 +1,5 @@
 #include "common/data/json_texts.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -38,12 +37,12 @@ class Elements : public JsonTexts {
   bool next(std::string& text) override {
     if (is_done_) return false;
     skip_space();
-    if (std::exchange(is_first_, false)) {
+    if (element_ == 0) {
       take('[');
       skip_space();
       if (front() == ']') return end();
     }
-    line_ = line_now_;
+    ++element_;
     take_element(text);
     if (front() == ',') {
       bytes_.skip(1);
@@ -53,10 +52,10 @@ class Elements : public JsonTexts {
       end();
       return true;
     }
-    fail("the JSON array ends too early: expected ',' or ']' behind an element");
+    fail("the file ends within this element of the JSON array: a part of it is missing");
   }
-  std::int64_t line() const override { return line_; }
-  std::int64_t n_lines() const override { return line_now_; }
+  std::int64_t line() const override { return element_; }
+  std::int64_t n_lines() const override { return element_; }
 
  private:
   // '\0' at the end.
@@ -71,10 +70,7 @@ class Elements : public JsonTexts {
   }
 
   void skip_space() {
-    for (char c = front(); is_space(c); c = front()) {
-      line_now_ += c == '\n' ? 1 : 0;
-      bytes_.skip(1);
-    }
+    while (is_space(front())) bytes_.skip(1);
   }
 
   // Up to the ',' or ']' that is outside of the element's own brackets and quotes.
@@ -83,12 +79,11 @@ class Elements : public JsonTexts {
     int depth = 0;
     bool in_string = false, is_escaped = false;
     for (;;) {
-      const auto bytes = bytes_.peek(kBlock);
-      if (bytes.empty()) return;
+      if (bytes_.peek(1).empty()) return;
+      const auto bytes = bytes_.buffered();
       std::size_t at = 0;
       for (; at < bytes.size(); ++at) {
         const char c = bytes[at];
-        line_now_ += c == '\n' ? 1 : 0;
         if (in_string) {
           in_string = is_escaped || c != '"';
           is_escaped = !is_escaped && c == '\\';
@@ -115,14 +110,15 @@ class Elements : public JsonTexts {
     return false;
   }
 
-  [[noreturn]] void fail(const std::string& problem) const { throw DataError(file_, line_now_, problem); }
+  // Nothing more can be read then.
+  [[noreturn]] void fail(const std::string& problem) {
+    is_done_ = true;
+    throw DataError(file_, element_, problem);
+  }
 
-  static constexpr std::size_t kBlock = std::size_t{1} << 16;
   BufferedBytes bytes_;
   std::string file_;
-  std::int64_t line_ = 1;
-  std::int64_t line_now_ = 1;
-  bool is_first_ = true;
+  std::int64_t element_ = 0;  // the last one, from 1
   bool is_done_ = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include "common/data/data_file_kind.h"
 #include "common/data/data_place.h"
+#include "common/data/json_field.h"
 #include "common/data/json_line.h"
 #include "common/data/json_parts.h"
 #include "common/data/json_ranges.h"
@@ -51,22 +52,6 @@ std::string likely_field(const json& object, const std::string& wanted) {
   return strings.size() == 1 ? strings.front() : "";
 }
 
-// A named field may lie in objects inside of the line: "document.text", unless the line has a field of that
-// name. It is moved to where fields lie.
-void lift_field(json& object, const std::string& name) {
-  if (object.contains(name) || name.find('.') == std::string::npos) return;
-  json* place = &object;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const auto end = std::min(name.find('.', begin), name.size());
-    const auto inner = place->is_object() ? place->find(name.substr(begin, end - begin)) : place->end();
-    if (inner == place->end()) return;
-    place = &*inner;
-    begin = end + 1;
-  }
-  auto value = std::move(*place);
-  object[name] = std::move(value);
-}
-
 // Says what the line holds instead, and what the user can do about it.
 std::string remedy_without_sample(const json& object, const std::string& text_field) {
   for (const char* chat : {"messages", "conversations"})
@@ -76,8 +61,9 @@ std::string remedy_without_sample(const json& object, const std::string& text_fi
              "'parts', for several answers in turn) with the text that tokenizer.apply_chat_template of "
              "transformers gives, or store the token ids that it gives as 'input_ids'";
   for (const auto& [name, value] : object.items())
-    if (value.is_object() && has_value(value, text_field))
-      return "; did you mean --text_field " + name.substr(0, kShownBytes) + "." + text_field + "?";
+    if (value.is_object() && has_value(value, text_field) && name.size() <= kShownBytes)
+      return "; '" + text_field + "' is inside '" + name + "': --text_field " + name + "." + text_field +
+             " reads it";
   if (const auto likely = likely_field(object, text_field); !likely.empty())
     return "; did you mean --text_field " + likely + "?";
   return "; --text_field names the field to read";
@@ -140,11 +126,9 @@ JsonlRecord JsonlReader::parse_first(const std::string& text) {
 JsonlRecord JsonlReader::parse(const std::string& text) {
   const DataPlace place{path_, texts_->line()};
   auto line = parse_json_line(text, place);
-  for (const auto* field : {&fields_.text, &fields_.prompt, &fields_.completion})
-    if (*field) lift_field(line.object, **field);
   const auto& object = line.object;
   const auto field = fields_.text.value_or(kDefaultTextField);
-  const bool has_text = field != kIdsField && has_value(object, field);
+  const bool has_text = field != kIdsField && find_field(object, field) != nullptr;
   const bool has_pair = has_prompt_or_completion(line, fields_);
   const bool names_pair = fields_.prompt || fields_.completion;
   JsonlRecord record{.line = texts_->line()};
@@ -189,7 +173,7 @@ void JsonlReader::take_ids(const JsonLine& line, JsonlRecord& record) {
 
 void JsonlReader::take_text(JsonLine& line, const std::string& field, JsonlRecord& record) const {
   const DataPlace place{path_, texts_->line()};
-  json& value = line.object[field];
+  json& value = *find_field(line.object, field);
   if (!value.is_string())
     place.fail("field '" + field + "' must be a string; it is " + kind_of(value, line) +
                (value.is_array() ? "; join its parts, or give each a line of its own" : ""));

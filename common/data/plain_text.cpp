@@ -10,7 +10,7 @@
 namespace kvcompare {
 namespace {
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
+bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
 class PlainText : public RecordReader {
  public:
@@ -36,27 +36,28 @@ class PlainText : public RecordReader {
 
   // Lines up to a blank one, or `most` lines.
   std::optional<JsonlRecord> joined_lines(std::int64_t most) {
-    JsonlRecord record;
-    std::string line;
-    for (std::int64_t n = 0; n != most && take_line(line);) {
+    std::string text, line;
+    std::int64_t first = 0, n = 0;
+    while (n != most && take_line(line)) {
       if (!is_blank(line)) {
-        if (n++ == 0) record.line = line_;
-        record.text = record.text ? *record.text + "\n" + line : line;
+        if (n == 0) first = line_;
+        text += (n++ == 0 ? "" : "\n") + line;
       } else if (n > 0) {
         break;
       }
     }
-    if (!record.text) return std::nullopt;
-    return record;
+    if (n == 0) return std::nullopt;
+    check(text, first);
+    return JsonlRecord{.line = first, .text = std::move(text)};
   }
 
-  // As Python's open(file).read() gives it.
+  // The bytes of the file, with LF for CR LF.
   std::optional<JsonlRecord> whole_file() {
     auto text = bytes_.take_all();
-    check(text, 1);
     line_ += std::ranges::count(text, '\n');
-    if (const auto first = text.find("\r\n"); first != std::string::npos) text = without_returns(text);
-    if (text.find_first_not_of(" \t\n") == std::string::npos) return std::nullopt;
+    if (text.find("\r\n") != std::string::npos) text = without_returns(text);
+    if (is_blank(text)) return std::nullopt;
+    check(text, 1);
     return JsonlRecord{.line = 1, .text = std::move(text), .is_packed = split_ == TextSplit::kPacked};
   }
 
@@ -72,7 +73,6 @@ class PlainText : public RecordReader {
     if (!bytes_.take_line(line)) return false;
     ++line_;
     if (line.ends_with('\r')) line.pop_back();
-    check(line, line_);
     return true;
   }
 

@@ -1,7 +1,7 @@
 #include "common/data/record_reader.h"
 
-#include <array>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "common/data/buffered_bytes.h"
@@ -15,15 +15,9 @@ namespace kvcompare {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::string_view kBlank = " \t\r\n";
 constexpr std::size_t kHeadBytes = 4096;
-
-struct NamedSplit {
-  TextSplit split;
-  std::string_view name;
-};
-constexpr std::array kSplits{NamedSplit{TextSplit::kPacked, "packed"}, NamedSplit{TextSplit::kFile, "file"},
-                             NamedSplit{TextSplit::kBlankLine, "blank_line"},
-                             NamedSplit{TextSplit::kLine, "line"}};
+constexpr std::size_t kMostBlankBytes = std::size_t{1} << 20;
 
 // Of the name without that of a compression.
 bool is_named_as_text(std::filesystem::path file) {
@@ -32,36 +26,52 @@ bool is_named_as_text(std::filesystem::path file) {
   return extension == ".txt" || extension == ".text" || extension == ".md";
 }
 
-// '\0' if there is nothing but white space.
-char first_character(std::string_view head) {
-  const auto at = head.find_first_not_of(" \t\r\n");
-  return at == std::string_view::npos ? '\0' : head[at];
+// The first two characters that are not white space; '\0' where there is none.
+struct FirstCharacters {
+  char first = '\0';
+  char second = '\0';
+};
+FirstCharacters first_characters(std::string_view head) {
+  const auto first = head.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  const auto second = head.find_first_not_of(kBlank, first + 1);
+  return {head[first], second == std::string_view::npos ? '\0' : head[second]};
+}
+
+// Enough to know the format: the two characters, and all of the first line that is not blank, as far as it
+// is not long. A pipe may give no more for now.
+bool is_enough(std::string_view head) {
+  const auto first = head.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return head.size() >= kMostBlankBytes;
+  if (first_characters(head).second == '\0') return head.size() >= kMostBlankBytes;
+  return head.size() - first >= kHeadBytes || head.find('\n', first) != std::string_view::npos;
+}
+
+bool is_array_of_objects(const FirstCharacters& characters) {
+  return characters.first == '[' && (characters.second == '{' || characters.second == ']');
+}
+bool is_object(const FirstCharacters& characters) {
+  return characters.first == '{' && (characters.second == '"' || characters.second == '}');
 }
 
 }  // namespace
 
-std::string to_string(TextSplit split) {
-  for (const auto& one : kSplits)
-    if (one.split == split) return std::string(one.name);
-  return "";
-}
-
-std::optional<TextSplit> parse_text_split(std::string_view name) {
-  for (const auto& one : kSplits)
-    if (one.name == name) return one.split;
-  return std::nullopt;
-}
-
 std::unique_ptr<RecordReader> open_records(const std::string& file, const TextFields& fields,
                                            std::optional<TextSplit> split) {
   BufferedBytes bytes(open_bytes(file));
-  if (const auto problem = foreign_format(bytes.peek(kHeadBytes), file); !problem.empty())
+  while (!is_enough(bytes.buffered()) && bytes.read_more()) {
+  }
+  if (const auto problem = foreign_format(bytes.buffered(), file); !problem.empty())
     throw DataError(file, 0, problem);
-  if (bytes.peek(kByteOrderMark.size()) == kByteOrderMark) bytes.skip(kByteOrderMark.size());
+  if (bytes.buffered().starts_with(kByteOrderMark)) bytes.skip(kByteOrderMark.size());
+  const auto characters = first_characters(bytes.buffered());
+  if (split && (is_object(characters) || is_array_of_objects(characters)))
+    throw DataError(file, 0, "holds JSON objects, and --split is for plain text; leave --split out");
   if (split) return plain_text(file, std::move(bytes), *split);
-  const char first = first_character(bytes.peek(kHeadBytes));
-  if (first == '[') return std::make_unique<JsonlReader>(file, fields, elements_of(std::move(bytes), file));
-  if (first != '{' && is_named_as_text(file)) return plain_text(file, std::move(bytes), TextSplit::kPacked);
+  if (is_array_of_objects(characters))
+    return std::make_unique<JsonlReader>(file, fields, elements_of(std::move(bytes), file));
+  if (characters.first != '{' && is_named_as_text(file))
+    return plain_text(file, std::move(bytes), TextSplit::kPacked);
   return std::make_unique<JsonlReader>(file, fields, lines_of(std::move(bytes)));
 }
 

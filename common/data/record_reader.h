@@ -8,6 +8,7 @@
 
 #include "common/data/jsonl_record.h"
 #include "common/data/text_fields.h"
+#include "common/text_split.h"
 
 namespace kvcompare {
 
@@ -19,25 +20,14 @@ class RecordReader {
   // call goes on with the next line.
   virtual std::optional<JsonlRecord> next() = 0;
 
-  virtual std::int64_t n_lines() const = 0;  // that have been read
+  virtual std::int64_t n_lines() const = 0;  // that have been read; elements of a JSON array
   virtual IdsForText ids_for_text() const { return {}; }
 };
 
-// How plain text becomes samples.
-enum class TextSplit {
-  kPacked,     // the file is one text, and its tokens are cut into samples of max_length tokens
-  kFile,       // the file is a sample
-  kBlankLine,  // samples stand apart by one blank line or several
-  kLine,       // every line that is not blank is a sample
-};
-
-std::string to_string(TextSplit split);
-std::optional<TextSplit> parse_text_split(std::string_view name);
-
-// Opens a file and finds out by its bytes what it is: JSON Lines, a JSON array, or plain text; each also
-// compressed with gzip or zstd. What does not begin with '{' or '[' is plain text if `split` is given or if
-// the name ends with .txt, .text or .md, and else a JSON Lines file with an error. Throws DataError saying
-// what the file is and how to convert it if it is of another format.
+// Opens a file and finds out by its bytes what it is: JSON Lines, a JSON array of objects, or plain text;
+// each also compressed with gzip or zstd. Text is what does not begin like these, if `split` is given or if
+// the name ends with .txt, .text or .md. Everything else is a JSON Lines file with an error. Throws DataError
+// saying what the file is and how to convert it if it is of another format.
 std::unique_ptr<RecordReader> open_records(const std::string& file, const TextFields& fields,
                                            std::optional<TextSplit> split);
 

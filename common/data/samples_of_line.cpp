@@ -63,6 +63,20 @@ SamplesOfLine sample_of(TokenisedLine line, std::int64_t max_length) {
   return result;
 }
 
+SamplesOfLine pieces_of(const TokenisedLine& line, std::int64_t max_length) {
+  SamplesOfLine result{.samples = {}, .begins_twice = line.begins_twice};
+  for (std::int64_t begin = 0; begin < std::ssize(line.ids); begin += max_length) {
+    Sample sample;
+    sample.ids.assign(line.ids.begin() + begin,
+                      line.ids.begin() + std::min(begin + max_length, std::ssize(line.ids)));
+    if (line.text)
+      measure_text(sample, line,
+                   std::span(line.bytes).subspan(static_cast<std::size_t>(begin), sample.ids.size()));
+    result.samples.push_back(std::move(sample));
+  }
+  return result;
+}
+
 SamplesOfLine windows_of(const TokenisedLine& line, const PerplexityWindows& windows,
                          const DataPlace& place) {
   if (line.scored || line.n_context || !line.evidence.empty())

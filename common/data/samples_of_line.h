@@ -1,4 +1,4 @@
-// Cuts a tokenised line into samples: one that max_length cuts, or one for each window.
+// Cuts a tokenised line into samples: one that max_length cuts, or one for each piece or window.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,9 @@ struct SamplesOfLine {
 // Of a scored range that max_length cuts, the tokens that are left count. It is no whole range any more, nor
 // is one that lies beyond max_length as a whole.
 SamplesOfLine sample_of(TokenisedLine line, std::int64_t max_length);
+
+// Of a text alone: samples of max_length tokens in turn, the last one shorter.
+SamplesOfLine pieces_of(const TokenisedLine& line, std::int64_t max_length);
 
 // Throws DataError if the line names scored ranges, evidence or a context: windows are for plain text.
 SamplesOfLine windows_of(const TokenisedLine& line, const PerplexityWindows& windows, const DataPlace& place);

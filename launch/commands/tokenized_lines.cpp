@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/data/data_reader.h"
+#include "common/data/dataset.h"
 #include "common/data/jsonl_reader.h"
 #include "common/data/tokenised_line.h"
 #include "common/log.h"

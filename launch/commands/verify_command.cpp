@@ -13,7 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/data/byte_stream.h"
+#include "common/data/data_reader.h"
 #include "common/errors.h"
 #include "common/files/sha256.h"
 #include "common/run/method_parameters.h"
@@ -139,7 +139,7 @@ Job job_of(const VerifyCommand& command, const JournalHeader& header) {
   auto spec = header.spec;
   const auto& given = command.spec;
   spec.model_name = given.model_name.empty() ? header.places.model_name : given.model_name;
-  if (given.data_path.empty() && header.places.data_path == kStandardInput)
+  if (given.data_path.empty() && reads_standard_input(header.places.data_path))
     throw ConfigError("--data_path", "the run read its data from standard input; give the file that has it");
   spec.data_path = given.data_path.empty() ? header.places.data_path : given.data_path;
   set_scorers(spec, header.places, command.scorers);

@@ -46,16 +46,8 @@ std::string place_of_model(const Job& job) {
   return hub_name(job.spec.model_name).id + "@" + job.model.filename().string();
 }
 
-// Of every file of the data set.
-std::string place_of_data(const std::string& data_path) {
-  std::string place;
-  for (const auto& file : data_files(data_path))
-    place += (place.empty() ? "" : ",") + (file == kStandardInput ? file : absolute(file));
-  return place;
-}
-
 Places places_of(const Job& job, const JobData& data) {
-  Places places{.model_name = place_of_model(job), .data_path = place_of_data(job.spec.data_path)};
+  Places places{.model_name = place_of_model(job), .data_path = absolute_data_path(job.spec.data_path)};
   for (const auto& [place, hash] : data.scorers)
     (job.scores.contains(place) ? places.external_scores : places.kvzap_scorers)
         .emplace(hash, absolute(place));

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/plural.h"
 #include "common/run/method_parameters.h"
+#include "common/text_split.h"
 #include "common/tokenizer/tokenizer.h"
 #include "coordinator/plan/plan.h"
 #include "launch/session/contexts.h"
@@ -182,10 +183,10 @@ JobData read_data(const Job& job, int n_threads) {
        .fields = text_fields(spec),
        .split = parse_text_split(spec.split),
        .join = spec.join,
-       .min_length = spec.min_length,
-       .shuffle_seed = spec.shuffle_seed,
        .max_length = spec.max_length,
        .max_samples = spec.max_samples,
+       .shuffle_seed = spec.shuffle_seed,
+       .min_length = spec.min_length,
        .windows = spec.perplexity_windows,
        .skip_bad_lines = spec.skip_bad_lines,
        .n_threads = n_threads},

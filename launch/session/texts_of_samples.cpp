@@ -6,6 +6,7 @@
 #include "common/data/first_words.h"
 #include "common/errors.h"
 #include "common/log.h"
+#include "common/text_split.h"
 #include "launch/session/job_data.h"
 
 namespace kvcompare {
@@ -18,7 +19,7 @@ std::string why_no_texts(const JournalHeader& header) {
   if (spec.perplexity_windows) return "samples are windows of longer ones";
   if (spec.join) return "--join made one text of all";
   if (spec.shuffle_seed || spec.min_length > 0) return "samples were chosen by --shuffle_seed or --min_length";
-  if (header.places.data_path == kStandardInput) return "the data came from standard input";
+  if (reads_standard_input(header.places.data_path)) return "the data came from standard input";
   return "";
 }
 

@@ -19,7 +19,7 @@ SEEN_OF_WORKER = {"worker", "worker/checkpoint", "worker/checkpoint/families", "
 # violation of the table itself.
 MAY_INCLUDE = {
     "common": set(),
-    "common/data": {"common"},
+    "common/data": {"common", "common/files"},
     "common/files": {"common"},
     "common/run": {"common"},
     "common/tokenizer": {"common", "common/data"},

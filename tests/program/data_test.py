@@ -32,7 +32,7 @@ class DataTest(RunsTest):
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return file
 
-    def lines(self, rows):
+    def jsonl(self, rows):
         return "".join(json.dumps(row) + "\n" for row in rows)
 
     def start(self, data, *flags, **options):
@@ -49,17 +49,17 @@ class DataTest(RunsTest):
         report = json.loads((self.out(self.last) / "detailed_results.json").read_text())
         return report, report["inputs"]["data"]
 
-    def refusal(self, data, *flags, code=3, **options):
+    def refusal(self, data, *flags, code=5, **options):
         done = self.start(data, *flags, **options)
         self.assertEqual(done.returncode, code, done.stderr.decode())
         return done.stderr.decode()
 
     def hash_of_texts(self, texts, *flags):
-        return self.read(self.write("expected.jsonl", self.lines({"text": text} for text in texts)), *flags)[1]
+        return self.read(self.write("expected.jsonl", self.jsonl({"text": text} for text in texts)), *flags)[1]
 
     def ids(self, text):
         """Of a text, by the program's own tokenizer, which other tests compare."""
-        source, target = self.write("one.jsonl", self.lines([{"text": text}])), self.folder / "one.ids"
+        source, target = self.write("one.jsonl", self.jsonl([{"text": text}])), self.folder / "one.ids"
         subprocess.run([self.build / "kvcompare", "tokenize", "--tokenizer", DEMO, "--input", source, "--output", target], check=True, capture_output=True)
         return json.loads(target.read_text())["input_ids"]
 
@@ -73,7 +73,7 @@ class Forms(DataTest):
 
     def test_compressed_files(self):
         expected = self.hash_of_texts(TEXTS)
-        content = self.lines({"text": text} for text in TEXTS).encode()
+        content = self.jsonl({"text": text} for text in TEXTS).encode()
         halves = content.index(b"\n", len(content) // 2) + 1
         self.assertEqual(self.read(self.write("data.jsonl.gz", gzip.compress(content)))[1], expected)
         several = gzip.compress(content[:halves]) + gzip.compress(b"") + gzip.compress(content[halves:])
@@ -83,7 +83,7 @@ class Forms(DataTest):
     @unittest.skipUnless(shutil.which("zstd"), "no zstd here")
     def test_files_of_zstd(self):
         expected = self.hash_of_texts(TEXTS)
-        content = self.lines({"text": text} for text in TEXTS).encode()
+        content = self.jsonl({"text": text} for text in TEXTS).encode()
         frames = [subprocess.run(["zstd", "-q", "-c"], input=part, check=True, capture_output=True).stdout
                   for part in (content, content[:0], content.replace(b"\n", b"\n\n"))]
         self.assertEqual(self.read(self.write("data.zst", frames[0]))[1], expected)
@@ -92,7 +92,7 @@ class Forms(DataTest):
 
     def test_standard_input(self):
         expected = self.hash_of_texts(TEXTS)
-        content = self.lines({"text": text} for text in TEXTS).encode()
+        content = self.jsonl({"text": text} for text in TEXTS).encode()
         self.assertEqual(self.read("-", input=content)[1], expected)
         self.assertEqual(self.read("-", input=gzip.compress(content))[1], expected)
         done = subprocess.run([self.build / "kvcompare", "verify", self.out(self.last), "--recompute", "1"], capture_output=True, text=True,
@@ -103,14 +103,14 @@ class Forms(DataTest):
     def test_several_files_and_patterns(self):
         expected = self.hash_of_texts(TEXTS)
         for i, text in enumerate(TEXTS):
-            content = self.lines([{"text": text}]).encode()
+            content = self.jsonl([{"text": text}]).encode()
             self.write(f"several/{i}.jsonl{'.gz' if i % 2 else ''}", gzip.compress(content) if i % 2 else content)
         folder = self.folder / "several"
         names = [str(file) for file in sorted(folder.iterdir())]
         self.assertEqual(self.read(",".join(names))[1], expected)
         self.assertEqual(self.read(str(folder / "*.jsonl*"))[1], expected)
         self.assertEqual(self.read(f"{folder}/[01]*,{folder}/[2-9]*")[1], expected)
-        odd = self.write("a,b[1]*.jsonl", self.lines({"text": text} for text in TEXTS))
+        odd = self.write("a,b[1]*.jsonl", self.jsonl({"text": text} for text in TEXTS))
         self.assertEqual(self.read(str(odd))[1], expected)
 
     def test_plain_text(self):
@@ -122,7 +122,7 @@ class Forms(DataTest):
         whole = content.replace("\r\n", "\n")
         self.assertEqual(self.read(file, "--split", "file")[1], self.hash_of_texts([whole]))
         rows = [{"input_ids": ids} for ids in self.cut(self.ids(whole), 24)]
-        expected = self.read(self.write("packed.jsonl", self.lines(rows)))[0]
+        expected = self.read(self.write("packed.jsonl", self.jsonl(rows)))[0]
         ours = self.read(self.write("plain.txt", content))[0]
         self.assertEqual([sample["total_nll"] for sample in ours["results"][0]["per_sample"]],
                          [sample["total_nll"] for sample in expected["results"][0]["per_sample"]])
@@ -133,23 +133,23 @@ class Forms(DataTest):
 
     def test_texts_inside_of_objects(self):
         rows = [{"text": "not this", "document": {"meta": {"text": text}}} for text in TEXTS]
-        file = self.write("nested.jsonl", self.lines(rows))
+        file = self.write("nested.jsonl", self.jsonl(rows))
         self.assertEqual(self.read(file, "--text_field", "document.meta.text")[1], self.hash_of_texts(TEXTS))
-        dotted = self.write("dotted.jsonl", self.lines({"a.b": text, "a": {"b": "not this"}} for text in TEXTS))
+        dotted = self.write("dotted.jsonl", self.jsonl({"a.b": text, "a": {"b": "not this"}} for text in TEXTS))
         self.assertEqual(self.read(dotted, "--text_field", "a.b")[1], self.hash_of_texts(TEXTS))
-        self.assertIn("--text_field document.text", self.refusal(self.write("hint.jsonl", self.lines([{"document": {"text": "x y"}}]))))
-        pairs = self.write("pairs.jsonl", self.lines({"qa": {"q": text, "a": " yes"}} for text in TEXTS))
-        plain = self.write("plain.jsonl", self.lines({"prompt": text, "completion": " yes"} for text in TEXTS))
+        self.assertIn("--text_field document.text", self.refusal(self.write("hint.jsonl", self.jsonl([{"document": {"text": "x y"}}]))))
+        pairs = self.write("pairs.jsonl", self.jsonl({"qa": {"q": text, "a": " yes"}} for text in TEXTS))
+        plain = self.write("plain.jsonl", self.jsonl({"prompt": text, "completion": " yes"} for text in TEXTS))
         self.assertEqual(self.read(pairs, "--prompt_field", "qa.q", "--completion_field", "qa.a")[1], self.read(plain)[1])
 
     def test_joined_lines(self):
-        file = self.write("rows.jsonl", self.lines({"text": text} for text in TEXTS))
+        file = self.write("rows.jsonl", self.jsonl({"text": text} for text in TEXTS))
         ours = self.read(file, "--join", "\\n\\n")[0]
         rows = [{"input_ids": ids} for ids in self.cut(self.ids("\n\n".join(TEXTS)), 24)]
-        expected = self.read(self.write("joined.jsonl", self.lines(rows)))[0]
+        expected = self.read(self.write("joined.jsonl", self.jsonl(rows)))[0]
         self.assertEqual([sample["total_nll"] for sample in ours["results"][0]["per_sample"]],
                          [sample["total_nll"] for sample in expected["results"][0]["per_sample"]])
-        self.assertIn("plain texts", self.refusal(self.write("ids.jsonl", self.lines([{"input_ids": [5, 6, 7]}])), "--join", "\\n"))
+        self.assertIn("plain texts", self.refusal(self.write("ids.jsonl", self.jsonl([{"input_ids": [5, 6, 7]}])), "--join", "\\n"))
 
 
 class Choices(DataTest):
@@ -166,7 +166,7 @@ class Choices(DataTest):
 
     def test_short_samples_are_left_out_and_counted(self):
         rows = self.rows(40)
-        file = self.write("rows.jsonl", self.lines({"input_ids": row} for row in rows))
+        file = self.write("rows.jsonl", self.jsonl({"input_ids": row} for row in rows))
         long = [row for row in rows if len(row) >= 9]
         found, _ = self.samples(file, "--min_length", "9")
         self.assertEqual(found, long)
@@ -176,7 +176,7 @@ class Choices(DataTest):
 
     def test_a_seed_takes_samples_in_an_order_of_its_own(self):
         rows = self.rows(60)
-        file = self.write("rows.jsonl", self.lines({"input_ids": row} for row in rows))
+        file = self.write("rows.jsonl", self.jsonl({"input_ids": row} for row in rows))
         orders = [self.samples(file, "--shuffle_seed", str(seed))[0] for seed in (1, 2)]
         for order in orders:
             self.assertNotEqual(order, rows)
@@ -188,7 +188,7 @@ class Choices(DataTest):
     def test_draws_are_even(self):
         """Of 60 samples each seed takes 6: over many seeds each sample about as often, from the front as from the back."""
         rows = self.rows(60)
-        file = self.write("rows.jsonl", self.lines({"input_ids": row} for row in rows))
+        file = self.write("rows.jsonl", self.jsonl({"input_ids": row} for row in rows))
         taken = [0] * 60
         for seed in range(20):
             for ids in self.samples(file, "--shuffle_seed", str(seed), "--max_samples", "6")[0]:
@@ -200,7 +200,7 @@ class Choices(DataTest):
     def test_only_what_is_needed_is_read(self):
         fifo = self.folder / "endless"
         os.mkfifo(fifo)
-        row = self.lines([{"text": TEXTS[0]}]).encode()
+        row = self.jsonl([{"text": TEXTS[0]}]).encode()
         stopped = threading.Event()
 
         def write():
@@ -216,7 +216,7 @@ class Choices(DataTest):
         self.assertEqual(self.read(fifo, "--max_samples", "3")[1], self.hash_of_texts(TEXTS[:1] * 3))
         writer.join(60)
         self.assertTrue(stopped.is_set())
-        damaged = gzip.compress(self.lines({"text": f"{i} {TEXTS[0]}", "noise": os.urandom(2000).hex()} for i in range(1000)).encode())
+        damaged = gzip.compress(self.jsonl({"text": f"{i} {TEXTS[0]}", "noise": os.urandom(2000).hex()} for i in range(1000)).encode())
         damaged = damaged[:len(damaged) // 2] + b"no more"
         file = self.write("damaged.gz", damaged)
         self.read(file, "--max_samples", "3")
@@ -229,7 +229,7 @@ class Refusals(DataTest):
                 (b"PAR1" + b"x" * 40, ["Parquet", "pandas.read_parquet"]),
                 (b"ARROW1\0\0" + b"x" * 40, ["Arrow", "pandas.read_feather"]),
                 (gzip.compress(b'{"text": "a b"}\n' * 100)[:-12], ["gzip", "too early"]),
-                (b'[{"text": "a b c"}, {"text": "d e f"}', ["array", "too early"]),
+                (b'[{"text": "a b c"}, {"text": "d e f"}', ["array", "missing"]),
                 (b'[{"text": "a b c"}] []', ["follows the JSON array"]),
                 (b'[{"text": "a b c"}, 7]', ["object"]),
                 (b'"just a string"\n', ["object"]),
@@ -239,7 +239,7 @@ class Refusals(DataTest):
             for word in [str(file), *words]:
                 self.assertIn(word, said)
         self.assertIn("CSV", self.refusal(self.write("table.csv", "name,text\n1,a b c\n")))
-        self.assertIn("messages", self.refusal(self.write("chat.jsonl", self.lines([{"messages": []}, {"messages": [{"role": "user"}]}])), code=3))
+        self.assertIn("messages", self.refusal(self.write("chat.jsonl", self.jsonl([{"messages": []}, {"messages": [{"role": "user"}]}]))))
         self.assertIn("no file fits", self.refusal(self.folder / "absent*.jsonl"))
         self.assertIn("is a folder", self.refusal(self.folder))
         self.assertIn("cannot be opened", self.refusal(self.folder / "absent.jsonl"))
@@ -250,8 +250,8 @@ class Refusals(DataTest):
         self.assertIn("blank_line", self.refusal(self.write("text.txt", "a b c"), "--split", "words", code=2))
 
     def test_a_bad_line_of_several_files_is_named_and_may_be_left_out(self):
-        good = self.write("good.jsonl", self.lines({"text": text} for text in TEXTS))
-        bad = self.write("bad.jsonl", self.lines([{"text": TEXTS[0]}]) + "{nothing\n" + self.lines([{"text": TEXTS[1]}]))
+        good = self.write("good.jsonl", self.jsonl({"text": text} for text in TEXTS))
+        bad = self.write("bad.jsonl", self.jsonl([{"text": TEXTS[0]}]) + "{nothing\n" + self.jsonl([{"text": TEXTS[1]}]))
         self.assertIn(f"{bad}:2", self.refusal(f"{good},{bad}"))
         report, found = self.read(f"{good},{bad}", "--skip_bad_lines")
         self.assertEqual(found, self.hash_of_texts(TEXTS + TEXTS[:2]))

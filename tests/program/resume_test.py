@@ -193,7 +193,8 @@ class Finalize(ResumeTest):
     def test_does_not_finish_what_is_unfinished(self):
         self.out("half").mkdir()
         lines = (self.out(self.done) / "journal.jsonl").read_bytes().splitlines(keepends=True)
-        (self.out("half") / "journal.jsonl").write_bytes(b"".join(lines[:31]))
+        *_, last = [i for i, line in enumerate(lines) if b'"ok":' in line][:28]
+        (self.out("half") / "journal.jsonl").write_bytes(b"".join(lines[:last + 1]))
         done = self.finalize("half", code=75)
         self.assertIn("28 of 84 units", done.stderr)
         self.assertFalse((self.out("half") / "COMPLETE").exists())

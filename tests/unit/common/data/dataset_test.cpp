@@ -233,19 +233,18 @@ TEST_F(ReadDataset, AcceptsNonFiniteNumbersInFieldsThatAreNotRead) {
 TEST_F(ReadDataset, NamesWhatAFileIsAndHowToConvertIt) {
   using namespace std::string_literals;
   const std::vector<std::pair<std::string, const char*>> files{
-      {"\x1f\x8b\x08\0\n"s, "gzip and ends too early"},
-      {"\x1f\x8b\x09\0\n"s, "gzip and damaged"},
-      {"\x28\xb5\x2f\xfd\0"s, "zstd"},
+      {"BZh9"s, "bzip2 -dc"},
+      {"GGUF\3\0"s, "a model of llama.cpp"},
+      {"\x10\0\0\0\0\0\0\0{\"a\":{"s, "a file of weights (safetensors)"},
+      {"\x93NUMPY\1\0"s, "array of NumPy"},
       {"PAR1\x15\0"s, "Parquet"},
       {"\xff\xfe{\0"s, "UTF-16"},
       {"{\0\"\0"s, "UTF-16LE"},
       {"\0{\0\""s, "UTF-16BE"},
       {"\0\0\0"s, "NUL byte"},
       {"{\n \"text\": \"a\"\n}\n", "jq -c ."},
-      {"[\n {\"text\": \"a\"}\n", "ends too early"},
-      {"[{\"text\": \"a\"}]\n[", "follows the JSON array"},
-      {"Once upon a time\n", "--split line"},
-      {"{\"a\":{\"text\":\"b\"},\"c\":1}", "did you mean --text_field a.text?"},
+      {"[[1, 2]]\n", "holds array; expected an object a line"},
+      {"Once upon a time\n", "plain text: --split line"},
       {"# no\n{\"text\":\"a\"}\n", "comments"},
       {"{\"Text\":\"a\"}", "did you mean --text_field Text?"},
       {"{\"messages\":[]}", "apply_chat_template"},
@@ -288,6 +287,66 @@ TEST_F(ReadDataset, StopsAtTheFirstErrorOfTheTokenizer) {
   opts.skip_bad_lines = true;
   error_of<CheckpointError>([&] { read_dataset(opts, broken, 256); });
   EXPECT_EQ(n_calls, 1);
+}
+
+TEST_F(ReadDataset, DrawsTheSamplesThatComeFirstByTheHashesOfSeedAndNumber) {
+  // Python: sorted(range(8), key=lambda i: hashlib.sha256(f'7:{i}'.encode()).hexdigest())
+  const std::vector<Ids> order{{4}, {7}, {3}, {2}, {1}, {5}, {6}, {0}};
+  std::string lines;
+  for (int i = 0; i < 8; ++i) lines += "{\"input_ids\":[" + std::to_string(i) + "]}\n";
+  auto opts = options(lines);
+  opts.shuffle_seed = 7;
+  EXPECT_EQ(ids_of(opts), order);
+  for (std::int64_t n = 1; n <= 8; ++n) {
+    opts.max_samples = n;
+    EXPECT_EQ(ids_of(opts), std::vector<Ids>(order.begin(), order.begin() + n));
+  }
+}
+
+TEST_F(ReadDataset, CountsTheShortSamplesBeforeTheLastOneThatIsTaken) {
+  std::string lines;
+  for (int i = 0; i < 8; ++i)
+    lines += "{\"text\":\"" + std::string(i % 2 == 0 ? 1 : 3, static_cast<char>('0' + i)) + "\"}\n";
+  auto opts = options(lines);
+  opts.min_length = 2;
+  opts.max_samples = 2;
+  auto dataset = read_dataset(opts, bytes_as_ids, 256);
+  ASSERT_THAT(dataset.samples, SizeIs(2));
+  EXPECT_EQ(dataset.samples[1].ids, (Ids{'3', '3', '3'}));
+  EXPECT_EQ(dataset.n_short, 2);  // 0 and 2
+  opts.shuffle_seed = 7;          // 4, 7, 3, 2, 1, 5, 6, 0
+  dataset = read_dataset(opts, bytes_as_ids, 256);
+  EXPECT_EQ(dataset.samples[0].ids, (Ids{'7', '7', '7'}));
+  EXPECT_EQ(dataset.samples[1].ids, (Ids{'3', '3', '3'}));
+  EXPECT_EQ(dataset.n_short, 1);  // 4
+}
+
+TEST_F(ReadDataset, EndsAtAnArrayThatIsCutAlsoWhenBadLinesAreSkipped) {
+  auto opts = options(R"([{"text":"a"},{"text":7},{"text":"b"},{"te)");
+  opts.skip_bad_lines = true;
+  const auto dataset = read_dataset(opts, bytes_as_ids, 256);
+  ASSERT_THAT(dataset.samples, SizeIs(2));
+  EXPECT_EQ(dataset.samples[1].ids, Ids{'b'});
+  ASSERT_THAT(dataset.bad_lines, SizeIs(2));
+  EXPECT_EQ(dataset.bad_lines[0].line, 2);
+  EXPECT_EQ(dataset.bad_lines[1].line, 4);
+}
+
+TEST_F(ReadDataset, LeavesOutAParagraphWithABadByteAsAWhole) {
+  auto opts = options("a\n\nb\n\xff\nc\n\nd\n");
+  opts.split = TextSplit::kBlankLine;
+  opts.skip_bad_lines = true;
+  EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'a'}, {'d'}}));
+}
+
+TEST_F(ReadDataset, PacksJoinedTextsIntoSamples) {
+  auto opts = options("{\"text\":\"ab\"}\n{\"text\":\"\"}\n{\"text\":\"cd\"}\n");
+  opts.join = "-";
+  opts.max_length = 4;
+  EXPECT_EQ(ids_of(opts), (std::vector<Ids>{{'a', 'b', '-', '-'}, {'c', 'd'}}));
+  opts = options("{\"text\":\"ab\"}\n{\"input_ids\":[1]}\n");
+  opts.join = "-";
+  EXPECT_EQ(error_of<DataError>([&] { ids_of(opts); }).line, 2);
 }
 
 TEST(DataReader, GivesTextIdsAndLineNumbers) {
