@@ -96,7 +96,7 @@ TEST(RunSpecAsJson, HoldsEveryMember) {
     EXPECT_NE(first_difference(example(), changed), "") << "member " << n_members;
     EXPECT_EQ(read_back(changed), changed) << first_difference(example(), changed);
   });
-  EXPECT_EQ(n_members, 21);
+  EXPECT_EQ(n_members, 25);
 }
 
 TEST(RunSpecAsJson, HoldsPoliciesAndProtection) {
