@@ -68,7 +68,7 @@ const MethodSpec& instance(const CompareCommand& command, const std::string& met
 
 TEST(ConfigFile, EveryTypeOfValueReachesItsPlace) {
   const CompareCommand command = command_with(fs::path(KVCOMPARE_CONFIG_CASES) / "valid" / "every_key.json");
-  EXPECT_EQ(command.spec.model_name, "models/tiny");
+  EXPECT_EQ(command.spec.model_name, "models/tiny@main");
   EXPECT_EQ(command.spec.max_length, 1024);
   EXPECT_EQ(command.spec.max_samples, 20);
   EXPECT_EQ(std::get<RatioBudget>(instance(command, "random").policy).compression_ratio, 0.1);
