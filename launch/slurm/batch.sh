@@ -76,6 +76,8 @@ exec {errors}> >(exec tee "$told" >&2)
 tee=$!
 "${command[@]}" "$program" "$@" --resume 2>&"$errors" &
 child=$!
+# A step takes signals when it has begun.
+if [ -n "${told_early:-}" ]; then sleep 5; stop; fi
 previous=
 while :; do  # wait returns early for a signal, with a code that is not the child's
   stops=$n_stops
