@@ -154,8 +154,8 @@ class CachedModel {
       return snapshot;
     }
     if (!revision_.empty())
-      fail("is in the Hugging Face cache, but not its revision '" + revision_ + "': " +
-           (folder_ / "refs" / revision_).string() +
+      fail("is in the Hugging Face cache, but not its revision '" + revision_ +
+           "': " + (folder_ / "refs" / revision_).string() +
            " is not there; expected a branch, a tag, or all 40 digits of a commit");
     const std::vector<fs::path> found = folders_in(snapshots);
     if (found.empty())
@@ -172,7 +172,8 @@ class CachedModel {
 
   [[noreturn]] void fail(const std::string& problem) const {
     throw ConfigError(flag_, "'" + hub_id_ + "' " + problem + "\nTo download it: hf download " + hub_id_ +
-                                 (revision_.empty() ? "" : " --revision " + revision_) + "\n(the hf command comes with: pip install huggingface_hub)");
+                                 (revision_.empty() ? "" : " --revision " + revision_) +
+                                 "\n(the hf command comes with: pip install huggingface_hub)");
   }
 
   const std::string& flag_;

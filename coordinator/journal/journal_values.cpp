@@ -89,7 +89,8 @@ void check_result(const JournalHeader& header, const UnitResult& result) {
   const auto& answers = result.numbers.answers;
   const auto& divergence = result.numbers.divergence;
   const auto& evidence = result.numbers.evidence;
-  expect(result.kept.n_layers == header.model.n_evicting_layers() && result.kept.n_kv_heads == header.model.n_kv_heads,
+  expect(result.kept.n_layers == header.model.n_evicting_layers() &&
+             result.kept.n_kv_heads == header.model.n_kv_heads,
          "layers and KV heads are those of the model");
   const auto law = broken_law(result);
   expect(!law, law.value_or(""));

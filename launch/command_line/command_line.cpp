@@ -68,8 +68,8 @@ void apply_revision(Settings& settings) {
   auto& name = settings.spec.model_name;
   std::error_code ignored;
   if (std::filesystem::exists(name, ignored))
-    throw ConfigError("--revision", "is of a hub id, and --model_name " + name +
-                                        " is a folder; leave one of them out");
+    throw ConfigError("--revision",
+                      "is of a hub id, and --model_name " + name + " is a folder; leave one of them out");
   if (name.find('@') != std::string::npos)
     throw ConfigError("--revision", "contradicts --model_name " + name +
                                         ", which says which revision; leave one of them out");

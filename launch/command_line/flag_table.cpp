@@ -213,22 +213,23 @@ std::vector<Flag> shape_flags() {
   join.shown = [](const Settings& settings) {
     return settings.spec.join ? replaced(*settings.spec.join, "\n", "\\n") : "";
   };
-  return {{"split", kGroup, choice(&RunSpec::split, {"packed", "file", "blank_line", "line"}), "",
-           "Read the data set as plain text. file: each file is a sample. blank_line: blank lines stand "
-           "between samples. line: each line is a sample. packed: all tokens of a file, cut into samples of "
-           "--max_length.",
-           "packed for names in .txt, .text or .md"},
-          {"join", kGroup, join, "",
-           "Join the texts of all lines by this text, and cut samples of --max_length tokens from the whole, "
-           "as WikiText needs, which has a line in each row.",
-           "none"},
-          {"min_length", kGroup, whole_number(&RunSpec::min_length, std::int64_t{0}, kMostTokens), "tokens",
-           "Leave out shorter samples.", ""},
-          {"shuffle_seed", kGroup,
-           whole_number(&RunSpec::shuffle_seed, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()), "",
-           "Take the samples in a random order, which this seed decides; with --max_samples a random part of "
-           "the data set. All of it is read.",
-           "the order of the data"}};
+  return {
+      {"split", kGroup, choice(&RunSpec::split, {"packed", "file", "blank_line", "line"}), "",
+       "Read the data set as plain text. file: each file is a sample. blank_line: blank lines stand "
+       "between samples. line: each line is a sample. packed: all tokens of a file, cut into samples of "
+       "--max_length.",
+       "packed for names in .txt, .text or .md"},
+      {"join", kGroup, join, "",
+       "Join the texts of all lines by this text, and cut samples of --max_length tokens from the whole, "
+       "as WikiText needs, which has a line in each row.",
+       "none"},
+      {"min_length", kGroup, whole_number(&RunSpec::min_length, std::int64_t{0}, kMostTokens), "tokens",
+       "Leave out shorter samples.", ""},
+      {"shuffle_seed", kGroup,
+       whole_number(&RunSpec::shuffle_seed, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()), "",
+       "Take the samples in a random order, which this seed decides; with --max_samples a random part of "
+       "the data set. All of it is read.",
+       "the order of the data"}};
 }
 
 FlagValue perplexity_windows() {
@@ -258,10 +259,11 @@ std::vector<Flag> data_flags() {
        "cache holds (HF_HOME, HF_HUB_CACHE), also as org/name@revision.",
        "", true},
       {"revision", kGroup, text(&Settings::revision, "NAME", "a branch, a tag or a commit"), "",
-       "Which revision of the model, if --model_name is a hub id: a branch, a tag, or all digits of a commit.",
+       "Which revision of the model, if --model_name is a hub id: a branch, a tag, or all digits of a "
+       "commit.",
        "main"},
-      {"data_path", kGroup, text(&RunSpec::data_path, "FILE,...", "a file, several with commas, a pattern, or -"),
-       "",
+      {"data_path", kGroup,
+       text(&RunSpec::data_path, "FILE,...", "a file, several with commas, a pattern, or -"), "",
        "Data set: JSON Lines (one JSON object a line, each a sample), a JSON array, or plain text, each also "
        "compressed with gzip or zstd; several files with commas between them, a quoted pattern such as "
        "'texts/*.jsonl.gz', or - for standard input.",
@@ -606,10 +608,16 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name", "revision", "data_path", "text_field", "prompt_field", "completion_field",
-                             "max_samples", "skip_bad_lines", "device", "dtype", "threads",
-                             "dedicated_coordinator", "share_gpu", "allow_mixed_hardware", "rank_timeout",
-                             "start_timeout", "resume", "log_level", "quiet", "no_progress"});
+    auto all = shared_flags({"model_name",   "revision",
+                             "data_path",    "text_field",
+                             "prompt_field", "completion_field",
+                             "max_samples",  "skip_bad_lines",
+                             "device",       "dtype",
+                             "threads",      "dedicated_coordinator",
+                             "share_gpu",    "allow_mixed_hardware",
+                             "rank_timeout", "start_timeout",
+                             "resume",       "log_level",
+                             "quiet",        "no_progress"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());

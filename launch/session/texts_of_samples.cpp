@@ -18,7 +18,8 @@ std::string why_no_texts(const JournalHeader& header) {
   const auto& spec = header.spec;
   if (spec.perplexity_windows) return "samples are windows of longer ones";
   if (spec.join) return "--join made one text of all";
-  if (spec.shuffle_seed || spec.min_length > 0) return "samples were chosen by --shuffle_seed or --min_length";
+  if (spec.shuffle_seed || spec.min_length > 0)
+    return "samples were chosen by --shuffle_seed or --min_length";
   if (reads_standard_input(header.places.data_path)) return "the data came from standard input";
   return "";
 }

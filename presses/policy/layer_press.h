@@ -37,8 +37,8 @@ struct UnitShape {
   std::int64_t n_layers = 1;
 };
 
-// Of one unit, for its layers that evict, in order. An engine shows all tokens of a layer, then runs all rounds that
-// decide it, then goes on with the next layer.
+// Of one unit, for its layers that evict, in order. An engine shows all tokens of a layer, then runs all
+// rounds that decide it, then goes on with the next layer.
 class DeathSchedule {
  public:
   virtual ~DeathSchedule() = default;

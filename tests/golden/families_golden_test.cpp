@@ -124,16 +124,16 @@ TEST_P(Families, AreTheSameStreamedLayerByLayer) {
 // A checkpoint of a larger model, which has other names for the tensors and others beside them.
 TEST(FamiliesGolden, AreReadOutOfAModelWithImages) {
   const auto models = golden_models();
-  const auto golden = *std::ranges::find(models, "gemma3_text", [](const json& model) {
-    return model.at("name").get<std::string>();
-  });
+  const auto golden = *std::ranges::find(
+      models, "gemma3_text", [](const json& model) { return model.at("name").get<std::string>(); });
   const TemporaryFolder folder;
   write_family_checkpoint(folder.path() / "text", golden.at("config").dump(), golden.at("seed"));
   const SafetensorsFile text(folder.path() / "text/model.safetensors");
   for (const std::string layout : {"language_model.", "model.language_model."}) {
     const auto whole = folder.path() / layout;
     std::filesystem::create_directories(whole);
-    std::ofstream(whole / "config.json") << json{{"model_type", "gemma3"}, {"text_config", golden.at("config")}};
+    std::ofstream(whole / "config.json")
+        << json{{"model_type", "gemma3"}, {"text_config", golden.at("config")}};
     std::vector<TensorToWrite> tensors{
         {"vision_tower.vision_model.post_layernorm.weight", "BF16", {1}, "ab"},
         {"model.multi_modal_projector.mm_soft_emb_norm.weight", "BF16", {1}, "ab"}};
@@ -141,7 +141,9 @@ TEST(FamiliesGolden, AreReadOutOfAModelWithImages) {
       const auto name =
           layout == "language_model." ? entry.name : entry.name.substr(std::string("model.").size());
       const auto tensor = text.tensor(entry.name);
-      tensors.push_back({layout + name, "BF16", entry.shape,
+      tensors.push_back({layout + name,
+                         "BF16",
+                         entry.shape,
                          {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()}});
     }
     write_safetensors(whole / "model.safetensors", tensors);

@@ -22,11 +22,11 @@ bool is_there(const fs::path& path) {
 
 // As transformers has written larger models over the years. Empty: of another part.
 std::string name_in_language_model(const std::string& name) {
-  for (const std::string other : {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
-                                  "model.multi_modal_projector."})
+  for (const std::string other :
+       {"vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector."})
     if (name.starts_with(other)) return "";
-  for (const auto& [prefix, own] : {std::pair<std::string, std::string>{"model.language_model.", "model."},
-                                    {"language_model.", ""}})
+  for (const auto& [prefix, own] :
+       {std::pair<std::string, std::string>{"model.language_model.", "model."}, {"language_model.", ""}})
     if (name.starts_with(prefix)) return own + name.substr(prefix.size());
   return name;
 }

@@ -24,8 +24,8 @@ class CheckpointFiles {
   const SafetensorsFile* find(
       const std::string& name) const;  // the file that holds it; null if there is none
 
-  // Of a larger model, of which the language model alone is wanted: from now on its tensors have the names that
-  // they have in a checkpoint of its own, and those of the parts for images are not there.
+  // Of a larger model, of which the language model alone is wanted: from now on its tensors have the names
+  // that they have in a checkpoint of its own, and those of the parts for images are not there.
   void show_language_model();
 
   // SHA-256 over names, dtypes and shapes of the tensors, and which files hold them: of headers alone.

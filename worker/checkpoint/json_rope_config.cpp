@@ -227,22 +227,25 @@ LayerRopes read_layer_ropes(const JsonObject& config, const RopeDefaults& full, 
   const auto sliding_theta = sliding_theta_key.empty() ? std::nullopt : theta_of(sliding_theta_key);
   const JsonObject nothing(nlohmann::json::object(), config.file(), "");
   if (!config.has_value("rope_parameters"))
-    return {.full = read_layout(
-                config, config.has_value("rope_scaling") ? config.object("rope_scaling") : nothing, theta,
-                full),
-            .sliding = read_layout(config, nothing, sliding_theta, sliding)};
+    return {
+        .full = read_layout(
+            config, config.has_value("rope_scaling") ? config.object("rope_scaling") : nothing, theta, full),
+        .sliding = read_layout(config, nothing, sliding_theta, sliding)};
   if (config.has_value("rope_scaling"))
-    config.refuse("rope_scaling", "is there beside rope_parameters: write what it says into "
-                                  "rope_parameters.full_attention");
+    config.refuse("rope_scaling",
+                  "is there beside rope_parameters: write what it says into "
+                  "rope_parameters.full_attention");
   const auto both = config.object("rope_parameters");
   for (const auto& [key, value] : both.json().items())
     if (key != "full_attention" && key != "sliding_attention")
-      both.refuse(key, "is not supported here; expected full_attention and sliding_attention, each with its "
-                       "rope_type and rope_theta");
+      both.refuse(key,
+                  "is not supported here; expected full_attention and sliding_attention, each with its "
+                  "rope_type and rope_theta");
   const auto of = [&](const std::string& key, const auto& outer_theta, const RopeDefaults& defaults) {
     return read_layout(config, both.has_value(key) ? both.object(key) : nothing, outer_theta, defaults);
   };
-  return {.full = of("full_attention", theta, full), .sliding = of("sliding_attention", sliding_theta, sliding)};
+  return {.full = of("full_attention", theta, full),
+          .sliding = of("sliding_attention", sliding_theta, sliding)};
 }
 
 RopeConfig read_rope_config(const JsonObject& config, const RopeDefaults& defaults) {

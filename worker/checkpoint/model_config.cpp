@@ -47,9 +47,10 @@ void refuse_quantised(const JsonObject& config) {
       method = " (" + value["quant_method"].get<std::string>() + ")";
     std::string remedy = "use the original weights in float32, bfloat16 or float16";
     if (method == " (mxfp4)")
-      remedy = "make a checkpoint in bfloat16 of it (in Python, with transformers: "
-               "AutoModelForCausalLM.from_pretrained(folder, dtype=\"bfloat16\", "
-               "quantization_config=Mxfp4Config(dequantize=True)).save_pretrained(new_folder))";
+      remedy =
+          "make a checkpoint in bfloat16 of it (in Python, with transformers: "
+          "AutoModelForCausalLM.from_pretrained(folder, dtype=\"bfloat16\", "
+          "quantization_config=Mxfp4Config(dequantize=True)).save_pretrained(new_folder))";
     config.refuse(key, "quantised checkpoints are not supported" + method + "; " + remedy);
   }
 }

@@ -19,7 +19,7 @@ struct PlainConfig {
   std::int64_t n_heads = 0;
   std::int64_t n_kv_heads = 0;  // divides n_heads
   std::int64_t max_position_embeddings = 0;
-  std::int64_t head_dim = 0;    // even; n_heads * head_dim may differ from hidden_size
+  std::int64_t head_dim = 0;  // even; n_heads * head_dim may differ from hidden_size
   double rms_norm_eps = 0;
   RopeConfig rope;
   std::optional<RopeConfig> sliding_rope;  // of layers that slide, if it is another one

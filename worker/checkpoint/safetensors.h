@@ -33,7 +33,7 @@ class SafetensorsFile {
   const SafetensorsEntry* find(std::string_view name) const;                        // null if there is none
   // Lets one of entries() be found by another name too.
   void add_name(const std::string& other, std::string_view name);
-  const std::string* metadata(std::string_view key) const;                          // likewise
+  const std::string* metadata(std::string_view key) const;  // likewise
 
   // The tensor as stored (float64, float32, float16 or bfloat16), on the CPU. A read-only view of the
   // mapping, which it keeps alive; a copy only where the data is not aligned for its dtype. Writing to it is

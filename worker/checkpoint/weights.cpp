@@ -114,8 +114,8 @@ LayerWeights CheckpointWeights::layer(std::int64_t index) const {
 at::Tensor CheckpointWeights::part(const std::string& prefix, const StoredTensor& stored) const {
   const auto name = prefix + stored.name;
   if (stored.n_stacked > 0)
-    return in_order(stored, load_rows(*files_.find(name), name, stored.expert, 1, dtype_, device_)
-                                .reshape(stored.shape));
+    return in_order(
+        stored, load_rows(*files_.find(name), name, stored.expert, 1, dtype_, device_).reshape(stored.shape));
   if (stored.n_stored_rows == 0) return in_order(stored, tensor(name).reshape(stored.shape));
   return in_order(stored,
                   load_rows(*files_.find(name), name, stored.first_row, stored.n_rows(), dtype_, device_));

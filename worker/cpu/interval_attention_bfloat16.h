@@ -25,7 +25,8 @@ struct Bfloat16AttentionScratch {
   std::vector<std::int32_t> seen;        // keys seen by any query of the tile, ascending
 };
 
-// As interval_attention_tile, of heads without a cap and sinks. Only on a processor with avx512_bf16 in /proc/cpuinfo.
+// As interval_attention_tile, of heads without a cap and sinks. Only on a processor with avx512_bf16 in
+// /proc/cpuinfo.
 void interval_attention_tile(const AttentionHeads<float>& heads, std::int64_t kv_head,
                              std::int64_t first_query, Bfloat16AttentionScratch& scratch);
 

@@ -31,8 +31,8 @@ class LayerPass {
   // Rounds that write unit.deaths. Those of a unit at a time. Null if nothing is left to do.
   std::unique_ptr<Rounds> decide(UnitInFlight<T>& unit) const;
 
-  // Counts the keys of unit.deaths where the layer evicts, and writes unit.until: the query at which a key dies or leaves the
-  // window.
+  // Counts the keys of unit.deaths where the layer evicts, and writes unit.until: the query at which a key
+  // dies or leaves the window.
   void account(UnitInFlight<T>& unit, const DeathObserver& observe_deaths) const;
 
   // On an attention tile: unit.heads of the query heads of one KV head.

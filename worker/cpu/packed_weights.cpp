@@ -45,9 +45,9 @@ FusedLayer pack(const Decoder& decoder, std::int64_t index, const LayerWeights& 
   FusedLayer packed;
   for (const auto& fused : layer_tensors(decoder, index)) {
     if (fused.n_experts() > 0) {
-      packed.*fused.member = fused.is_matrix() ? pack_experts(fused, weights, layout)
-                                               : one_behind_the_other({weights.*fused.parts.front().member})
-                                                     .flatten();
+      packed.*fused.member = fused.is_matrix()
+                                 ? pack_experts(fused, weights, layout)
+                                 : one_behind_the_other({weights.*fused.parts.front().member}).flatten();
       continue;
     }
     std::vector<at::Tensor> parts;

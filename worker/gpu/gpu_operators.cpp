@@ -149,8 +149,7 @@ void compare_rows(const at::Tensor& logits, const at::Tensor& reference, const a
 }
 
 void attend_to_alive(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
-                     const AttentionLogits& logits, const at::Tensor& out,
-                     MatrixInstruction instruction) {
+                     const AttentionLogits& logits, const at::Tensor& out, MatrixInstruction instruction) {
   const auto sinks = logits.sinks.defined() ? logits.sinks.to(at::kFloat) : at::Tensor();
   const auto n_tokens = rotated.size(0), d_head = rotated.size(2), n_kv_heads = until.size(0);
   const auto n_heads = rotated.size(1) - n_kv_heads;

@@ -67,8 +67,7 @@ at::Tensor activate(Activation activation, const LayerWeights& weights, const at
 at::Tensor gated(const MlpShape& mlp, const LayerWeights& weights, const at::Tensor& gate,
                  const at::Tensor& up) {
   if (mlp.activation == Activation::kClampedSwiglu) return clamped_swiglu(mlp.clamp, gate, up);
-  return mlp.is_gated ? activate(mlp.activation, weights, gate) * up
-                      : activate(mlp.activation, weights, up);
+  return mlp.is_gated ? activate(mlp.activation, weights, gate) * up : activate(mlp.activation, weights, up);
 }
 
 }  // namespace kvcompare

@@ -115,8 +115,8 @@ struct LayerShape {
   // Whether methods evict here. A layer that forgets by a window of its own, beside others that do not, keeps
   // what its window keeps, and its keys are not counted.
   bool evicts = true;
-  std::optional<double> cap{};         // of logits, as in AttentionRule
-  bool has_sinks = false;              // likewise
+  std::optional<double> cap{};  // of logits, as in AttentionRule
+  bool has_sinks = false;       // likewise
   bool has_qkv_bias = false;
   bool has_o_bias = false;
   QkNorm qk_norm = QkNorm::kNone;  // before RoPE

@@ -7,8 +7,8 @@
 namespace kvcompare {
 
 // Matrices are [in, out] in PackedWeights, in the layout of its products, and [out, in] in GpuWeights. Those
-// of experts are [n_experts, in, out], and [n_experts * out, in]; their biases [n_experts * out]. What the layer lacks is an undefined
-// tensor. Norms are as in LayerWeights.
+// of experts are [n_experts, in, out], and [n_experts * out, in]; their biases [n_experts * out]. What the
+// layer lacks is an undefined tensor. Norms are as in LayerWeights.
 struct FusedLayer {
   at::Tensor input_norm, input_norm_bias;          // [d_model]
   at::Tensor qkv, qkv_bias;                        // out: n_heads*d_head for q, then n_kv_heads*d_head for k,

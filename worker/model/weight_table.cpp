@@ -66,9 +66,11 @@ class LayerTable {
 
   void add_router() {
     const auto& experts = layer_.mlp.experts;
-    tensors_.push_back({&Fused::router, {{weight_of(experts.router), {experts.n, hidden_}, &Stored::router}}});
+    tensors_.push_back(
+        {&Fused::router, {{weight_of(experts.router), {experts.n, hidden_}, &Stored::router}}});
     if (experts.has_bias)
-      behind_.push_back({&Fused::router_bias, {{bias_of(experts.router), {experts.n}, &Stored::router_bias}}});
+      behind_.push_back(
+          {&Fused::router_bias, {{bias_of(experts.router), {experts.n}, &Stored::router_bias}}});
   }
 
   // Experts whose tensors are stored together.
@@ -92,13 +94,13 @@ class LayerTable {
       return tensor;
     };
     const auto wide = 2 * mlp.width;
-    tensors_.push_back(
-        stack(mlp.names.gate, "", {wide, hidden_}, &Fused::gate_up, &Stored::gate_up, true));
+    tensors_.push_back(stack(mlp.names.gate, "", {wide, hidden_}, &Fused::gate_up, &Stored::gate_up, true));
     tensors_.push_back(stack(mlp.names.down, "", {hidden_, mlp.width}, &Fused::down, &Stored::down, false));
     if (!mlp.experts.has_bias) return;
     behind_.push_back(
         stack(mlp.names.gate, "_bias", {wide}, &Fused::gate_up_bias, &Stored::gate_up_bias, true));
-    behind_.push_back(stack(mlp.names.down, "_bias", {hidden_}, &Fused::down_bias, &Stored::down_bias, false));
+    behind_.push_back(
+        stack(mlp.names.down, "_bias", {hidden_}, &Fused::down_bias, &Stored::down_bias, false));
   }
 
   void add_sinks() {

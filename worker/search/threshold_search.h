@@ -28,7 +28,7 @@ struct SearchScope {
   std::vector<const Sample*> samples;  // at least one; they outlive the search
   std::int64_t chunk_size = 1;
   Protocol protocol{};
-  std::int64_t n_layers = 0;  // that evict
+  std::int64_t n_layers = 0;    // that evict
   std::int64_t n_kv_heads = 0;  // of a layer
   std::string device = "cpu";   // its name in messages
 

@@ -70,7 +70,8 @@ at::Tensor largest_weights(const LayerView& view, const RepeatedPrompt& prompt) 
       const auto n_rows = std::min(kRowsAtOnce, n_tokens - begin);
       const auto q = view.q.select(0, h).narrow(0, begin, n_rows).to(wide);
       const auto unseen = unseen_keys(keys.narrow(0, begin, n_rows), keys, view.rule.window);
-      const auto given = attention_weights(at::matmul(q, k.t()).unsqueeze(0), unseen, view.rule.of_heads(h, 1));
+      const auto given =
+          attention_weights(at::matmul(q, k.t()).unsqueeze(0), unseen, view.rule.of_heads(h, 1));
       const auto size =
           at::linalg_vector_norm(view.hidden.narrow(0, begin, n_rows).to(wide), 2, at::IntArrayRef(-1));
       const auto weights = given[0].narrow(1, 0, prompt.n_context) / size.unsqueeze(1);

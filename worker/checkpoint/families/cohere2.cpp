@@ -6,8 +6,8 @@
 
 namespace kvcompare {
 
-// Attention and MLP side by side behind one LayerNorm without bias. Three layers of four slide, and they alone
-// have RoPE.
+// Attention and MLP side by side behind one LayerNorm without bias. Three layers of four slide, and they
+// alone have RoPE.
 ModelConfig read_cohere2(ConfigKeys& keys) {
   auto plain = read_plain(keys, {.model_type = "cohere2",
                                  .eps_key = "layer_norm_eps",

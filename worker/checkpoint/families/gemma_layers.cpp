@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "worker/checkpoint/families/json_config_keys.h"
+
 namespace kvcompare {
 
 Decoder gemma_decoder(ConfigKeys& keys, const PlainConfig& plain) {

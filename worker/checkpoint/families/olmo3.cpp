@@ -15,8 +15,9 @@ ModelConfig read_olmo3(ConfigKeys& keys) {
                                  .sliding_rope = PlainDefaults::SlidingRope{.theta = kTheta}});
   // transformers 5 takes it for the layers that see all keys, older versions for all.
   if (!keys.has_value("rope_parameters") && keys.number("rope_theta", kTheta) != kTheta)
-    keys.refuse("rope_theta", "means other layers in other versions of transformers: write rope_parameters "
-                              "with full_attention and sliding_attention into the file");
+    keys.refuse("rope_theta",
+                "means other layers in other versions of transformers: write rope_parameters "
+                "with full_attention and sliding_attention into the file");
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);
   auto decoder = decoder_of(plain);
   const auto slides = sliding_layers(keys, plain.n_layers, 4);

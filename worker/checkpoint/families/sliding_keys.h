@@ -33,8 +33,8 @@ SlidingLayers read_window(ConfigKeys& keys, std::vector<bool> slides, std::int64
 // Throws if layer_types names a layer that slides where no window is in use.
 void refuse_sliding_layers(ConfigKeys& keys, std::int64_t n_layers, const std::string& keys_of_window = "");
 
-// The model whose layers slide so. Where some do and some do not, methods evict in those that do not. Where all
-// do, in all, of samples no longer than the window.
+// The model whose layers slide so. Where some do and some do not, methods evict in those that do not. Where
+// all do, in all, of samples no longer than the window.
 ModelConfig sliding(Decoder decoder, const SlidingLayers& layers);
 
 // Where all layers slide if there is a window.

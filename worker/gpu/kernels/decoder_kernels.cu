@@ -169,10 +169,9 @@ KVCOMPARE_KERNEL void apply_gating(Gating<T> task) {
   const auto up = gate_up[task.is_gated ? d + c : c];
   for (int i = 0; i < n; ++i) {
     const auto value = static_cast<T>(function(static_cast<float>(gate.values[i])));
-    gate.values[i] =
-        task.is_gated ? static_cast<T>(static_cast<float>(value) *
-                                       factor_of(function, static_cast<float>(up.values[i])))
-                      : value;
+    gate.values[i] = task.is_gated ? static_cast<T>(static_cast<float>(value) *
+                                                    factor_of(function, static_cast<float>(up.values[i])))
+                                   : value;
   }
   reinterpret_cast<Elements*>(task.out + row * task.d_ff)[c] = gate;
 }

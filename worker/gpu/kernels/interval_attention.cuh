@@ -38,11 +38,13 @@ KVCOMPARE_DEVICE BlockTask<T> task_of_block(const IntervalAttention<T>& task, co
 // nothing, so that exp(-inf) = 0 comes out for what it does not see.
 KVCOMPARE_DEVICE float reference_of(float largest) { return largest == -INFINITY ? 0 : largest; }
 
-// Scores, which are to be multiplied by `scale`, become what is to be in place of them. Before they are masked.
+// Scores, which are to be multiplied by `scale`, become what is to be in place of them. Before they are
+// masked.
 template <int n, class T>
 KVCOMPARE_DEVICE void cap_scores(const IntervalAttention<T>& task, float (&scores)[n][4]) {
   if (task.cap == 0) return;
-  const auto most = static_cast<float>(task.cap / task.scale), least = static_cast<float>(task.scale / task.cap);
+  const auto most = static_cast<float>(task.cap / task.scale),
+             least = static_cast<float>(task.scale / task.cap);
   for (int t = 0; t < n; ++t)
     for (int i = 0; i < 4; ++i) scores[t][i] = most * tanhf(scores[t][i] * least);
 }

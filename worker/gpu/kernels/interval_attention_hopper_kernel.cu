@@ -236,8 +236,9 @@ KVCOMPARE_DEVICE void multiply_values(Shared<T, d>& shared, int tile, const std:
 
 // Scores that have arrived become weights; the tile of their keys is read no more.
 template <int d, class T, int n>
-KVCOMPARE_DEVICE void weigh_step(const IntervalAttention<T>& task, const RowQueries& queries, float scale, Shared<T, d>& shared, int tile,
-                                 RowSums& sums, float (&scores)[n][4], float (&shrink)[2]) {
+KVCOMPARE_DEVICE void weigh_step(const IntervalAttention<T>& task, const RowQueries& queries, float scale,
+                                 Shared<T, d>& shared, int tile, RowSums& sums, float (&scores)[n][4],
+                                 float (&shrink)[2]) {
   cap_scores(task, scores);
   if (shared.step_of(tile).n_whole < 8 * n) mask(queries, shared.keys_of(tile), scores);
   release(shared, tile);

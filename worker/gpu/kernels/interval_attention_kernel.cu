@@ -203,7 +203,8 @@ KVCOMPARE_DEVICE void weigh_plainly(const IntervalAttention<T>& task, KeyInterva
       for (int i = 0; i < 4; ++i) scores[r] = fmaf(q.x[i], k.x[i], scores[r]);
     }
   }
-  const auto most = static_cast<float>(task.cap / task.scale), least = static_cast<float>(task.scale / task.cap);
+  const auto most = static_cast<float>(task.cap / task.scale),
+             least = static_cast<float>(task.scale / task.cap);
   for (int r = 0; r < kPlainRowsOfWarp; ++r) {
     if (task.cap != 0) scores[r] = most * tanhf(scores[r] * least);
     const float score = key.is_seen_by(rows.query[r]) ? scores[r] : -INFINITY;

@@ -1,5 +1,6 @@
 // Attention under eviction on the GPU: query i sees key j of its KV head if and only if j <= i < until[j].
-// Softmax of q k scale, capped, and beside a sink, where there is one. T: float, c10::Half or c10::BFloat16. Pointers into device memory.
+// Softmax of q k scale, capped, and beside a sink, where there is one. T: float, c10::Half or c10::BFloat16.
+// Pointers into device memory.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,10 @@ struct IntervalAttention {
   const std::int32_t* until = nullptr;  // [n_kv_heads, n_tokens], contiguous; j < until[j]
   std::int64_t n_tokens = 0;
   std::int64_t n_heads = 0;
-  std::int64_t n_kv_heads = 0;  // divides n_heads
-  std::int64_t d_head = 0;      // 1 to 256
-  double scale = 0;             // of the logits: 1 / sqrt(d_head) in most models
-  double cap = 0;               // logits become cap tanh(logit / cap); 0: they stay what they are
+  std::int64_t n_kv_heads = 0;   // divides n_heads
+  std::int64_t d_head = 0;       // 1 to 256
+  double scale = 0;              // of the logits: 1 / sqrt(d_head) in most models
+  double cap = 0;                // logits become cap tanh(logit / cap); 0: they stay what they are
   const float* sinks = nullptr;  // [n_heads]: a logit of each head that has no value; null: none
 };
 

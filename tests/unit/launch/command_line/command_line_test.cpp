@@ -348,7 +348,8 @@ TEST(CommandLine, KnowsWhetherMethodsWereNamed) {
 TEST(CommandLine, RefusesAMissingValue) {
   EXPECT_THAT(refusal({"--max_length"}), StartsWith("--max_length: has no value; give a whole number"));
   EXPECT_THAT(refusal({"--max_length", "--seed", "1"}), StartsWith("--max_length: has no value"));
-  EXPECT_THAT(refusal({"--data_path="}), StartsWith("--data_path: has no value; give a file, several with commas"));
+  EXPECT_THAT(refusal({"--data_path="}),
+              StartsWith("--data_path: has no value; give a file, several with commas"));
   EXPECT_THAT(refusal({"--data_path", ""}), StartsWith("--data_path: has no value"));
 }
 

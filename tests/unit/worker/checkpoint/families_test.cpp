@@ -156,11 +156,12 @@ TEST(Families, HaveLayersThatSlide) {
   const json types{
       {"layer_types", {"full_attention", "sliding_attention", "full_attention", "sliding_attention"}},
       {"sliding_window", 9}};
-  for (const auto& [family, of_defaults] : {std::pair{"cohere2", std::vector<std::int64_t>{4096, 4096, 4096, 0}},
-                                            {"exaone4", {4096, 4096, 4096, 0}},
-                                            {"gemma2", {4096, 0, 4096, 0}},
-                                            {"gpt_oss", {128, 0, 128, 0}},
-                                            {"olmo3", {4096, 4096, 4096, 0}}}) {
+  for (const auto& [family, of_defaults] :
+       {std::pair{"cohere2", std::vector<std::int64_t>{4096, 4096, 4096, 0}},
+        {"exaone4", {4096, 4096, 4096, 0}},
+        {"gemma2", {4096, 0, 4096, 0}},
+        {"gpt_oss", {128, 0, 128, 0}},
+        {"olmo3", {4096, 4096, 4096, 0}}}) {
     SCOPED_TRACE(family);
     EXPECT_EQ(own_windows(small(family)), of_defaults);
     EXPECT_THAT(own_windows(small(family, types)), ElementsAre(0, 9, 0, 9));
@@ -177,7 +178,8 @@ TEST(Families, HaveLayersThatSlide) {
 // Where all layers slide, methods evict in all of them, and longer samples are refused.
 TEST(Families, MayHaveAWindowOfAllLayers) {
   for (const char* family : {"gemma3_text", "mistral", "qwen2"}) {
-    const auto config = read(small(family, {{"sliding_window", 7}, {"use_sliding_window", true}, {"max_window_layers", 0}}));
+    const auto config =
+        read(small(family, {{"sliding_window", 7}, {"use_sliding_window", true}, {"max_window_layers", 0}}));
     EXPECT_EQ(config.sliding_window, 7) << family;
     for (const auto& layer : config.decoder.layers) EXPECT_TRUE(layer.evicts && layer.window == 7) << family;
   }

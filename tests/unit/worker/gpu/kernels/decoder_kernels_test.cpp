@@ -175,9 +175,9 @@ TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
   using T = TypeParam;
   const KernelVector<T> parameters{T(0.3F), T(-0.4F), T(0.5F), T(-1e-6F)};
   for (const std::int64_t d : {1, 20, 24, 600, 4104})
-    for (const auto function : {GatingFunction::kSilu, GatingFunction::kSquaredRelu,
-                                GatingFunction::kGeluTanh, GatingFunction::kXielu,
-                                GatingFunction::kClampedSwiglu})
+    for (const auto function :
+         {GatingFunction::kSilu, GatingFunction::kSquaredRelu, GatingFunction::kGeluTanh,
+          GatingFunction::kXielu, GatingFunction::kClampedSwiglu})
       for (const bool is_gated : {true, false}) {
         if (function == GatingFunction::kClampedSwiglu && !is_gated) continue;
         auto gate_up = random_numbers<T>(2 * (is_gated ? 2 : 1) * d, 8, 3);
