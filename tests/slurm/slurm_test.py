@@ -199,7 +199,7 @@ class TimeLimit(SlurmTest):
 
     def test_is_heeded_and_the_job_requeued_until_it_completes(self):
         job = self.submit("limit", options=["--time=1", "--signal=B:USR1@50"], nodes=2)
-        state = self.wait_for(job, "limit", lambda s: s["JobState"] == "COMPLETED", seconds=400)
+        state = self.wait_for(job, "limit", lambda s: s["JobState"] == "COMPLETED", seconds=800)
         self.assertGreater(int(state["Restarts"]), 0)
         self.assert_same_results("limit", "undisturbed")
         self.assert_nothing_was_recomputed("limit")
