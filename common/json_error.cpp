@@ -12,7 +12,7 @@ constexpr std::size_t kShownBytes = 24;  // of the text that could not be parsed
 
 // nlohmann puts the text around the error into its message: all of a string of many megabytes, invalid bytes
 // included.
-std::string printable(std::string_view text) {
+std::string ascii_text(std::string_view text) {
   std::string shown;
   for (const char c : text) {
     if (c >= 0x20 && c < 0x7f) {
@@ -44,14 +44,14 @@ std::string json_problem(const nlohmann::json::exception& error) {
   }
   constexpr std::string_view kLastRead = "last read: '";
   const std::size_t at = text.find(kLastRead);
-  if (at == std::string_view::npos) return problem + printable(text.substr(0, 200));
+  if (at == std::string_view::npos) return problem + ascii_text(text.substr(0, 200));
   const std::string_view read = text.substr(at + kLastRead.size());
   const std::size_t end = read.rfind('\'');
   const std::string_view token = read.substr(0, end);
   const std::string_view shown = token.substr(token.size() - std::min(token.size(), kShownBytes));
-  return problem + printable(text.substr(0, at)) + "last read: '" +
-         (shown.size() < token.size() ? "..." : "") + printable(shown) + "'" +
-         (end == std::string_view::npos ? "" : printable(read.substr(end + 1).substr(0, 80)));
+  return problem + ascii_text(text.substr(0, at)) + "last read: '" +
+         (shown.size() < token.size() ? "..." : "") + ascii_text(shown) + "'" +
+         (end == std::string_view::npos ? "" : ascii_text(read.substr(end + 1).substr(0, 80)));
 }
 
 }  // namespace kvcompare

@@ -17,7 +17,7 @@ constexpr std::int64_t kNoLimit = std::int64_t{1} << 60;
 constexpr std::int64_t kKibibyte = 1024;
 
 // Absent if the file is not there, or says "max".
-std::optional<std::int64_t> number_in(const fs::path& file) {
+std::optional<std::int64_t> bytes_in(const fs::path& file) {
   std::int64_t number = 0;
   std::ifstream stream(file);
   return stream >> number ? std::optional(number) : std::nullopt;
@@ -46,9 +46,9 @@ constexpr std::array kFiles{Files{"memory.max", "memory.current", "inactive_file
                             Files{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"}};
 
 std::optional<MemoryLimit> limit_of(const fs::path& group, const Files& files) {
-  const auto limit = number_in(group / files.limit);
+  const auto limit = bytes_in(group / files.limit);
   if (!limit || *limit < 0 || *limit >= kNoLimit) return std::nullopt;
-  const auto usage = number_in(group / files.usage).value_or(0);
+  const auto usage = bytes_in(group / files.usage).value_or(0);
   const auto reclaimable = value_in(group / "memory.stat", files.reclaimable).value_or(0);
   return MemoryLimit{*limit, std::max<std::int64_t>(usage - reclaimable, 0), files.limit, group};
 }

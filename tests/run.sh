@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing (Slurm, h5py, pandas and Chromium for the tests among it), builds everything, and runs every test through ctest.
 #
-#   tests/run.sh [--preset PRESET] [CTEST OPTIONS...]
+#   tests/run.sh [--preset PRESET] [--thorough] [CTEST OPTIONS...]
 #
 #   --preset release      default
 #   --preset asan-ubsan   every test under AddressSanitizer and UndefinedBehaviorSanitizer
 #   --preset tsan         under ThreadSanitizer the tests that do not load libtorch (it is not instrumented)
+#   --thorough            longer samples, more seeds, faults and kills: some hours
 #   CTEST OPTIONS         e.g. -R Tokenizer: only the tests whose name matches
 #
 # KVCOMPARE_GPU_BUILD=1 builds the preset gpu too, on the same libtorch, and runs those of its tests that need no GPU; where there is no CUDA toolkit it says so.
@@ -16,11 +17,15 @@ set -euo pipefail
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d'; }
 preset=release
-case ${1:-} in
-  --preset) preset=${2:?--preset needs a name}; shift 2 ;;
-  --preset=*) preset=${1#*=}; shift ;;
-  --help | -h) usage; exit 0 ;;
-esac
+while [ $# -gt 0 ]; do
+  case $1 in
+    --preset) preset=${2:?--preset needs a name}; shift 2 ;;
+    --preset=*) preset=${1#*=}; shift ;;
+    --thorough) export KVCOMPARE_THOROUGH=1; shift ;;
+    --help | -h) usage; exit 0 ;;
+    *) break ;;
+  esac
+done
 
 if [ -n "${KVCOMPARE_TEST_ASSETS:-}" ]; then
   if assets=$(cd "$KVCOMPARE_TEST_ASSETS" 2>/dev/null && pwd); then

@@ -8,13 +8,10 @@
 
 #include <glob.h>
 
+#include "common/files/path_on_disk.h"
+
 namespace kvcompare {
 namespace {
-
-bool is_there(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-}
 
 std::vector<std::string> matches_of(const std::string& pattern) {
   glob_t found{};
@@ -28,7 +25,7 @@ std::vector<std::string> matches_of(const std::string& pattern) {
 }
 
 bool is_pattern(const std::string& name) {
-  return name != kStandardInput && !is_there(name) && name.find_first_of("*?[") != std::string::npos;
+  return name != kStandardInput && !can_be_seen(name) && name.find_first_of("*?[") != std::string::npos;
 }
 
 void add_files(const std::string& name, std::vector<std::string>& files) {
@@ -40,7 +37,7 @@ void add_files(const std::string& name, std::vector<std::string>& files) {
 
 // As they are written.
 std::vector<std::string> names_in(const std::string& data_path) {
-  if (is_there(data_path)) return {data_path};
+  if (can_be_seen(data_path)) return {data_path};
   std::vector<std::string> names;
   for (std::size_t begin = 0; begin <= data_path.size();) {
     const auto end = std::min(data_path.find(',', begin), data_path.size());
@@ -48,12 +45,6 @@ std::vector<std::string> names_in(const std::string& data_path) {
     begin = end + 1;
   }
   return names;
-}
-
-std::string absolute(const std::string& file) {
-  std::error_code error;
-  const auto full = std::filesystem::absolute(file, error);
-  return error ? file : full.lexically_normal().string();
 }
 
 }  // namespace
@@ -64,7 +55,7 @@ std::vector<std::string> data_files(const std::string& data_path) {
   if (files.empty()) throw DataError(data_path, 0, "names no file");
   if (files.size() > 1)
     for (const auto& file : files)
-      if (file != kStandardInput && !is_there(file)) throw DataError(file, 0, "is not there");
+      if (file != kStandardInput && !can_be_seen(file)) throw DataError(file, 0, "is not there");
   if (std::ranges::count(files, kStandardInput) > 1)
     throw DataError(data_path, 0, "names standard input ('-') more than once");
   return files;
@@ -74,7 +65,7 @@ std::string absolute_data_path(const std::string& data_path) {
   std::string result;
   for (const auto& name : names_in(data_path))
     result += (result.empty() ? "" : ",") +
-              (is_pattern(name) || (name != kStandardInput && is_there(name)) ? absolute(name) : name);
+              (is_pattern(name) || (name != kStandardInput && can_be_seen(name)) ? absolute_path(name) : name);
   return result;
 }
 

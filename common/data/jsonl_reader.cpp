@@ -22,7 +22,7 @@ using json = nlohmann::json;
 constexpr const char* kIdsField = "input_ids";
 constexpr const char* kDefaultTextField = "text";
 constexpr const char* kContextField = "context_length";
-constexpr std::size_t kShownBytes = 60;  // of a field's name, in a message
+constexpr std::size_t kShownBytesOfName = 60;  // of a field's name, in a message
 
 std::string fields_of(const json& object) {
   constexpr std::size_t kShown = 10;
@@ -30,7 +30,7 @@ std::string fields_of(const json& object) {
   std::size_t n = 0;
   for (const auto& [name, value] : object.items()) {
     if (n++ == kShown) return list + ", ...";
-    list += (list.empty() ? "" : ", ") + ("'" + name.substr(0, kShownBytes) + "'");
+    list += (list.empty() ? "" : ", ") + ("'" + name.substr(0, kShownBytesOfName) + "'");
   }
   return list.empty() ? "none" : list;
 }
@@ -45,7 +45,7 @@ bool same_but_for_case(std::string_view a, std::string_view b) {
 std::string likely_field(const json& object, const std::string& wanted) {
   std::vector<std::string> strings;
   for (const auto& [name, value] : object.items()) {
-    if (!value.is_string() || name.size() > kShownBytes) continue;
+    if (!value.is_string() || name.size() > kShownBytesOfName) continue;
     if (same_but_for_case(name, wanted)) return name;
     strings.push_back(name);
   }
@@ -61,7 +61,7 @@ std::string remedy_without_sample(const json& object, const std::string& text_fi
              "'parts', for several answers in turn) with the text that tokenizer.apply_chat_template of "
              "transformers gives, or store the token ids that it gives as 'input_ids'";
   for (const auto& [name, value] : object.items())
-    if (value.is_object() && has_value(value, text_field) && name.size() <= kShownBytes)
+    if (value.is_object() && has_value(value, text_field) && name.size() <= kShownBytesOfName)
       return "; '" + text_field + "' is inside '" + name + "': --text_field " + name + "." + text_field +
              " reads it";
   if (const auto likely = likely_field(object, text_field); !likely.empty())

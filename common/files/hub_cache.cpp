@@ -8,6 +8,7 @@
 
 #include "common/errors.h"
 #include "common/files/expanded_path.h"
+#include "common/files/path_on_disk.h"
 
 namespace kvcompare {
 namespace {
@@ -19,11 +20,6 @@ bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 // An unset variable and an empty one are the same. ~ and $VAR are expanded, as in huggingface_hub.
 std::optional<fs::path> folder_from_environment(const char* variable) {
   const char* value = std::getenv(variable);
@@ -102,7 +98,7 @@ bool has_weights(const fs::path& folder) {
   const auto is_weights = [](const fs::directory_entry& entry) {
     const fs::path extension = entry.path().extension();
     return (extension == ".safetensors" || extension == ".bin") &&
-           is_there(entry.path());  // false: dangling link
+           can_be_seen(entry.path());  // false: dangling link
   };
   std::error_code ignored;
   return std::any_of(fs::directory_iterator(folder, ignored), fs::directory_iterator(), is_weights);
@@ -126,7 +122,7 @@ class CachedModel {
     if (!is_folder(folder_))
       fail("is no folder here, and not in the Hugging Face cache: " + folder_.string() + " is not there");
     const fs::path snapshot = find_snapshot();
-    if (!is_there(snapshot / "config.json"))
+    if (!can_be_seen(snapshot / "config.json"))
       fail("is not complete in the Hugging Face cache: " + snapshot.string() + " holds no config.json");
     if (!has_weights(snapshot))
       fail("is not complete in the Hugging Face cache: " + snapshot.string() +
@@ -191,7 +187,7 @@ class CachedModel {
                                 "belongs to the Hugging Face cache and holds its model in snapshots; give "
                                 "one of these folders instead:" +
                                 list_of(snapshots));
-  if (is_there(folder / "adapter_config.json"))
+  if (can_be_seen(folder / "adapter_config.json"))
     throw ConfigError(flag, place +
                                 "holds an adapter (adapter_config.json), not a model; merge the adapter into "
                                 "its base model first (in Python: model.merge_and_unload(), then "
@@ -203,10 +199,10 @@ class CachedModel {
 
 fs::path resolve_model(const std::string& flag, const std::string& name) {
   if (is_folder(name)) {
-    if (!is_there(fs::path(name) / "config.json")) no_config(flag, name);
+    if (!can_be_seen(fs::path(name) / "config.json")) no_config(flag, name);
     return name;
   }
-  if (is_there(name))
+  if (can_be_seen(name))
     throw ConfigError(flag, "'" + name + "' is a file; expected a model folder or a hub id (org/name)");
   if (const auto id = id_in_address(name))
     throw ConfigError(flag, "'" + name + "' is an address of the hub; give the id in it: " + *id);

@@ -25,19 +25,6 @@ constexpr std::size_t kPieceBytes = 32 << 20;
 constexpr int kPieceTag = 1;  // the first 8 bytes of a message's first piece: the message's length
 constexpr int kHeartbeatTag = 2;
 
-struct Outgoing {
-  std::string bytes;
-  std::vector<MPI_Request> requests;
-};
-
-struct Peer {
-  std::string incoming;        // of the message whose pieces are arriving
-  std::size_t n_expected = 0;  // bytes of it; 0 between messages
-  Clock::time_point heard;
-  bool was_heard = false;
-  bool is_released = false;
-};
-
 }  // namespace
 
 class MpiMessenger::Impl {
@@ -103,6 +90,19 @@ class MpiMessenger::Impl {
   }
 
  private:
+  struct Outgoing {
+    std::string bytes;
+    std::vector<MPI_Request> requests;
+  };
+
+  struct Peer {
+    std::string incoming;        // of the message whose pieces are arriving
+    std::size_t n_expected = 0;  // bytes of it; 0 between messages
+    Clock::time_point heard;
+    bool was_heard = false;
+    bool is_released = false;
+  };
+
   Peer& peer(std::int64_t rank) { return peers_[static_cast<std::size_t>(rank)]; }
 
   // What has arrived is taken until it makes a message.

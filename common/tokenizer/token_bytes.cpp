@@ -10,18 +10,13 @@
 #include "common/tokenizer/byte_characters.h"
 #include "common/tokenizer/json_file.h"
 #include "common/tokenizer/json_node.h"
+#include "common/tokenizer/tokenizer_file.h"
 #include "common/utf8.h"
 
 namespace kvcompare {
 namespace {
 
 using Step = std::function<std::string(std::string)>;  // of a token
-
-std::filesystem::path tokenizer_file(const std::filesystem::path& folder_or_file) {
-  std::error_code ignored;  // a path that cannot be examined gives an error when it is read
-  if (std::filesystem::is_directory(folder_or_file, ignored)) return folder_or_file / "tokenizer.json";
-  return folder_or_file;
-}
 
 // What stands for no bytes is left as it is.
 std::string byte_level(std::string token) {

@@ -17,16 +17,11 @@
 #include "common/tokenizer/post_processor.h"
 #include "common/tokenizer/pre_tokenizer.h"
 #include "common/tokenizer/tokenizer_config.h"
+#include "common/tokenizer/tokenizer_file.h"
 #include "common/utf8.h"
 
 namespace kvcompare {
 namespace {
-
-std::filesystem::path tokenizer_file(const std::filesystem::path& folder_or_file) {
-  std::error_code ignored;  // a path that cannot be examined gives an error when it is read
-  if (std::filesystem::is_directory(folder_or_file, ignored)) return folder_or_file / "tokenizer.json";
-  return folder_or_file;
-}
 
 void check_document(const JsonNode& root) {
   root.allow_keys({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",

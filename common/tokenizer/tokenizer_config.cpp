@@ -158,7 +158,7 @@ std::optional<std::string> named_token(const JsonNode& config, const JsonNode& m
 }
 
 // One of "add_bos_token" and "add_eos_token".
-struct AddedToken {
+struct EdgeToken {
   const char* flag;
   const char* token;
   const char* where;
@@ -169,7 +169,7 @@ std::string in_words(const std::string& part) {
   return part == "added_tokens" ? "other added tokens" : "another " + part;
 }
 
-std::string added_otherwise(const JsonNode& wanted, const AddedToken& kind, const std::string& token,
+std::string added_otherwise(const JsonNode& wanted, const EdgeToken& kind, const std::string& token,
                             bool is_added) {
   const auto file = wanted.file() + ": " + kind.flag;
   if (is_added)
@@ -214,8 +214,8 @@ std::vector<std::string> warnings_beside(const std::filesystem::path& folder, co
   const Neighbour model_file(folder / "config.json");
   const JsonNode config = config_file.root();
   std::vector<std::string> warnings;
-  for (const auto& kind : {AddedToken{"add_bos_token", "bos_token", "before", &AddedAroundTexts::first},
-                           AddedToken{"add_eos_token", "eos_token", "behind", &AddedAroundTexts::last}}) {
+  for (const auto& kind : {EdgeToken{"add_bos_token", "bos_token", "before", &AddedAroundTexts::first},
+                           EdgeToken{"add_eos_token", "eos_token", "behind", &AddedAroundTexts::last}}) {
     const auto wanted = config.find(kind.flag);
     const auto token = named_token(config, map_file.root(), kind.token);
     if (!wanted || !token) continue;

@@ -6,7 +6,7 @@
 namespace kvcompare {
 namespace {
 
-struct Range {
+struct CharacterRange {
   char32_t first;
   char32_t last;
 };
@@ -14,7 +14,7 @@ struct Range {
 // Source: Unicode Character Database. To 14.0: Age > 9.0 and (Canonical_Combining_Class != 0 or a
 // Decomposition_Mapping or NFC_Quick_Check=Maybe). 15.0 to 16.0: whole ranges that hold such characters.
 // Ascending.
-constexpr std::array<Range, 59> kRanges = {
+constexpr std::array<CharacterRange, 59> kRanges = {
     {{0x7FD, 0x7FD},     {0x897, 0x897},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
      {0xC3C, 0xC3C},     {0xCF3, 0xCF3},     {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0xECE, 0xECE},
      {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},
@@ -32,7 +32,7 @@ constexpr std::array<Range, 59> kRanges = {
 
 bool normalised_only_since_unicode_10(char32_t character) {
   const auto range = std::lower_bound(kRanges.begin(), kRanges.end(), character,
-                                      [](const Range& r, char32_t c) { return r.last < c; });
+                                      [](const CharacterRange& r, char32_t c) { return r.last < c; });
   return range != kRanges.end() && range->first <= character;
 }
 

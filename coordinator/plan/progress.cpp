@@ -27,7 +27,7 @@ constexpr auto kFirstLine = 2s;
 std::string two_digits(std::int64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
 
 // Empty, or text that continues after a comma.
-std::string share_text(const ProgressState& state) {
+std::string share_done_text(const ProgressState& state) {
   const auto percent = static_cast<int>(100 * state.outlook.share + kRounding);
   return state.n_total > 0 ? ", " + std::to_string(percent) + " %" : "";
 }
@@ -47,7 +47,7 @@ std::string duration_text(std::chrono::duration<double> duration) {
 }
 
 std::string progress_line(const ProgressState& state) {
-  return std::to_string(state.n_done) + "/" + counted(state.n_total, "unit") + share_text(state) +
+  return std::to_string(state.n_done) + "/" + counted(state.n_total, "unit") + share_done_text(state) +
          ", elapsed " + duration_text(state.elapsed) + eta_text(state);
 }
 
@@ -62,7 +62,7 @@ std::string fitted_progress(const ProgressState& state, std::size_t width) {
   if (line.size() + kBrackets + kShortestBar <= width)
     return progress_bar(state, std::min(kBarWidth, width - line.size() - kBrackets));
   const std::string counts = std::to_string(state.n_done) + "/" + std::to_string(state.n_total);
-  for (const std::string& shorter : {line, counts + share_text(state) + eta_text(state), counts})
+  for (const std::string& shorter : {line, counts + share_done_text(state) + eta_text(state), counts})
     if (shorter.size() <= width) return shorter;
   return "";
 }

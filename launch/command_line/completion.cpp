@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "launch/command_line/completed_value.h"
+#include "launch/command_line/flag_value.h"
 #include "launch/command_line/replaced.h"
 #include "launch/command_line/subcommand_table.h"
 
@@ -18,17 +19,13 @@ const std::vector<Flag>& flags_of(const Subcommand& subcommand) {
   return subcommand.flags ? subcommand.flags() : none;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
+std::string in_a_row(const std::vector<std::string>& words) { return joined(words, " "); }
 
 std::string flag_words(const Subcommand& subcommand) {
   std::vector<std::string> words;
   for (const Flag& flag : flags_of(subcommand)) words.push_back("--" + flag.name);
   words.emplace_back("--help");
-  return joined(words);
+  return in_a_row(words);
 }
 
 // Up to the first full stop that ends a sentence.
@@ -44,7 +41,7 @@ bool takes_folders(const Subcommand& subcommand) {
 // "bash|zsh|fish", or the topics of help; else empty.
 std::string operand_words(const Subcommand& subcommand) {
   const std::string_view operands = subcommand.operands;
-  if (operands == "TOPIC") return joined(subcommand_names());
+  if (operands == "TOPIC") return in_a_row(subcommand_names());
   if (operands.empty() || operands.starts_with("FOLDER")) return "";
   return replaced(std::string(operands), "|", " ");
 }
@@ -73,7 +70,7 @@ _kvcompare() {
 
 std::string bash_value(const CompletedValue& value) {
   if (value.kind == Kind::kWords)
-    return std::string("_kvcompare_words ") + (value.is_list ? "yes" : "no") + " \"" + joined(value.words) +
+    return std::string("_kvcompare_words ") + (value.is_list ? "yes" : "no") + " \"" + in_a_row(value.words) +
            "\"; return";
   return std::string("mapfile -t COMPREPLY < <(compgen ") + (value.kind == Kind::kFolder ? "-d" : "-f") +
          " -- \"$cur\"); compopt -o filenames; return";
@@ -104,7 +101,7 @@ std::string bash_values() {
 std::string bash_script() {
   std::string text = kBashBegin + bash_values() + "  esac\n";
   text += "  if [ \"$COMP_CWORD\" = 1 ] && [[ $cur != -* ]]; then\n    _kvcompare_words no \"" +
-          joined(subcommand_names()) + "\"\n    return\n  fi\n  case $subcommand in\n";
+          in_a_row(subcommand_names()) + "\"\n    return\n  fi\n  case $subcommand in\n";
   for (const Subcommand& subcommand : subcommands()) {
     text += std::string("    ") + subcommand.name + ")\n";
     if (takes_folders(subcommand))
@@ -135,7 +132,7 @@ std::string zsh_text(const std::string& text) {
 std::string zsh_action(const CompletedValue& value) {
   switch (value.kind) {
     case Kind::kWords:
-      return value.is_list ? "_sequence compadd - " + joined(value.words) : "(" + joined(value.words) + ")";
+      return value.is_list ? "_sequence compadd - " + in_a_row(value.words) : "(" + in_a_row(value.words) + ")";
     case Kind::kFolder:
       return "_files -/";
     case Kind::kFile:
@@ -193,8 +190,8 @@ std::string fish_value(const Flag& flag) {
   const auto value = completed_value(flag);
   switch (value.kind) {
     case Kind::kWords:
-      return value.is_list ? " -x -a '(__fish_append , " + joined(value.words) + ")'"
-                           : " -x -a '" + joined(value.words) + "'";
+      return value.is_list ? " -x -a '(__fish_append , " + in_a_row(value.words) + ")'"
+                           : " -x -a '" + in_a_row(value.words) + "'";
     case Kind::kFolder:
       return " -x -a '(__fish_complete_directories)'";
     case Kind::kFile:
@@ -212,7 +209,7 @@ std::string fish_script() {
   std::vector<std::string> others;
   for (const auto& name : subcommand_names())
     if (name != "compare") others.push_back(name);
-  const auto other_names = joined(others);
+  const auto other_names = in_a_row(others);
   for (const Subcommand& subcommand : subcommands())
     text += "complete -c kvcompare -n __fish_use_subcommand -a " + std::string(subcommand.name) + " -d '" +
             fish_text(subcommand.summary) + "'\n";

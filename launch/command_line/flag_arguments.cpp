@@ -9,6 +9,7 @@
 
 #include "common/errors.h"
 #include "launch/command_line/flag_table.h"
+#include "launch/command_line/flag_value.h"
 #include "launch/command_line/nearest_name.h"
 
 namespace kvcompare {
@@ -89,12 +90,6 @@ CLI::Option* declare(CLI::App& app, const Flag& flag) {
   return option->expected(1);
 }
 
-std::string joined(const std::vector<std::string>& values) {
-  std::string text;
-  for (const std::string& value : values) text += (text.empty() ? "" : ",") + value;
-  return text;
-}
-
 void refuse_repeated(const std::vector<std::string>& arguments, const Flag& flag) {
   const std::string name = "--" + flag.name;
   const auto n = std::count_if(arguments.begin(), arguments.end(), [&](const std::string& argument) {
@@ -129,7 +124,7 @@ std::vector<GivenValue> match_arguments(const std::vector<std::string>& argument
                                           "(compare, report, presses) comes first");
   std::vector<GivenValue> given;
   for (const auto& [flag, option] : declared)
-    if (option->count() > 0) given.push_back({flag, "--" + flag->name, joined(option->results())});
+    if (option->count() > 0) given.push_back({flag, "--" + flag->name, joined(option->results(), ",")});
   return given;
 }
 

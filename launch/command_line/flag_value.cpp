@@ -61,6 +61,10 @@ std::string joined(const std::vector<std::string>& words, const std::string& sep
   return result;
 }
 
+std::string joined(const std::vector<std::string>& words, const std::string& separator) {
+  return joined(words, separator, separator);
+}
+
 std::optional<double> parse_finite(std::string_view text) {
   const std::optional<double> value = parse_all<double>(text);
   return value && std::isfinite(*value) ? value : std::nullopt;

@@ -92,6 +92,7 @@ FlagValue choice(std::string MethodFlags::*pointer, const std::vector<std::strin
 // "a, b or c" with the separators ", " and " or ".
 std::string joined(const std::vector<std::string>& words, const std::string& separator,
                    const std::string& last_separator);
+std::string joined(const std::vector<std::string>& words, const std::string& separator);
 
 // Any text but the empty one; std::string, an optional one, or std::filesystem::path.
 template <class Owner, class Value>

@@ -9,6 +9,7 @@
 #include "common/run/found_threshold.h"
 #include "common/run/method_parameters.h"
 #include "launch/command_line/flag_table.h"
+#include "launch/command_line/flag_value.h"
 #include "launch/command_line/nearest_name.h"
 
 namespace kvcompare {
@@ -57,12 +58,6 @@ bool is_of_any_method(const std::string& flag) {
 bool is_idle_share(const std::string& flag, const MethodSpec& method) {
   return (flag == "pyramid_beta" && method.shares.layers != LayerBudgets::kPyramid) ||
          (flag == "alpha_safeguard" && method.shares.heads != HeadBudgets::kAdaptive);
-}
-
-std::string joined(const Texts& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 // The combinations of one item.
@@ -139,7 +134,7 @@ class Combinations {
                                : is_of_any_method(name) ? method + " does not use " + name
                                                         : method + " has no parameter '" + name + "'";
       throw ConfigError(origin_, "'" + item_.spelling + "': " + what +
-                                     (known.empty() ? "" : "; " + nearest + "it uses " + joined(known)));
+                                     (known.empty() ? "" : "; " + nearest + "it uses " + joined(known, ", ")));
     }
   }
 

@@ -22,7 +22,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr const char* kStoppedAtStart =
+constexpr const char* kComparisonStopped =
     "kvcompare: interrupted before a unit was evaluated; what was done before is safe; run again with "
     "--resume to continue\n";
 
@@ -86,7 +86,7 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
 }  // namespace
 
 ExitCode run_compare(const CompareCommand& command) {
-  end_at_once_on_stop(kStoppedAtStart);
+  end_at_once_on_stop(kComparisonStopped);
   if (n_launched_processes() == 1) return run_alone(with_runnable_methods(command));
   return run_as_rank(command.options,
                      {.coordinate =

@@ -48,6 +48,8 @@ std::string decimal(double number, int digits) {
   return text.data();
 }
 
+std::string gigabytes(double bytes) { return decimal(bytes / 1e9, 1) + " GB"; }
+
 bool any_bad(const std::vector<std::vector<Finding>>& all) {
   return std::ranges::any_of(all, [](const auto& findings) {
     return std::ranges::any_of(findings, [](const auto& f) { return f.health == Health::kBad; });

@@ -30,4 +30,7 @@ std::vector<Finding> findings_of(const std::string& text);
 // A number with this many digits after the point.
 std::string decimal(double number, int digits);
 
+// "12.3 GB"; a GB is 10^9 bytes.
+std::string gigabytes(double bytes);
+
 }  // namespace kvcompare

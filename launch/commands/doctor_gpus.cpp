@@ -11,8 +11,6 @@
 namespace kvcompare::doctor {
 namespace {
 
-constexpr double kGigabyte = 1e9;
-
 // A library that is there or not; it is not linked.
 class Library {
  public:
@@ -55,8 +53,8 @@ Finding gpu(int index) {
   std::string name;
   try {
     const auto found = describe_gpu(index);
-    name = found.name + ", " + decimal(static_cast<double>(found.total_bytes) / kGigabyte, 1) +
-           " GB, compute capability " + std::to_string(found.major) + "." + std::to_string(found.minor) +
+    name = found.name + ", " + gigabytes(static_cast<double>(found.total_bytes)) +
+           ", compute capability " + std::to_string(found.major) + "." + std::to_string(found.minor) +
            ", PCI " + found.address;
     try_gpu(index);
     return {subject, Health::kGood, name, ""};

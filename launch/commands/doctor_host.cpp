@@ -23,8 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kGigabyte = 1e9;
-
 // First line of what a command prints; empty if it fails.
 std::string first_line_of(const std::string& command) {
   std::array<char, 512> line{};
@@ -102,7 +100,7 @@ Finding shared_memory() {
     return {"shared memory", Health::kAbsent, "no /dev/shm: Open MPI is slower",
             "mount -t tmpfs tmpfs /dev/shm"};
   const auto free = static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize);
-  return {"shared memory", Health::kGood, decimal(free / kGigabyte, 1) + " GB free in /dev/shm", ""};
+  return {"shared memory", Health::kGood, gigabytes(free) + " free in /dev/shm", ""};
 }
 
 }  // namespace kvcompare::doctor

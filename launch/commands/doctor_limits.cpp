@@ -20,12 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kGigabyte = 1e9;
 constexpr std::uint64_t kEnoughFiles = 256;  // shards of a model, Open MPI's sockets, libraries
-
-std::string gigabytes(std::int64_t bytes) {
-  return decimal(static_cast<double>(bytes) / kGigabyte, 1) + " GB";
-}
 
 std::string first_line(const fs::path& file) {
   std::ifstream stream(file);

@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kGigabyte = 1e9;
 
 std::string file_system_name(const fs::path& folder) {
   struct statfs info = {};
@@ -81,7 +80,7 @@ Finding output_folder(const fs::path& folder) {
       const auto space = fs::space(folder).available;
       write_file_atomically(folder / ".kvcompare-doctor", "x");
       text = folder.string() + ": " + file_system_name(folder) + ", " +
-             decimal(static_cast<double>(space) / kGigabyte, 1) + " GB free, locks, syncs a record in " +
+             gigabytes(static_cast<double>(space)) + " free, locks, syncs a record in " +
              decimal(sync, 2) + " ms";
     }
     fs::remove(folder / ".kvcompare-doctor");

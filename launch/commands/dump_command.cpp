@@ -10,6 +10,7 @@
 
 #include "common/errors.h"
 #include "common/files/directory_lock.h"
+#include "common/files/path_on_disk.h"
 #include "common/log.h"
 #include "common/messages/mpi_environment.h"
 #include "common/plural.h"
@@ -35,14 +36,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStoppedAtStart =
+constexpr const char* kDumpStopped =
     "kvcompare: interrupted; files that are complete stay; run again with --resume to go on\n";
-
-// What cannot be looked at is taken to be there.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error) || error;
-}
 
 template <class Value>
 std::string joined(const std::vector<Value>& values) {
@@ -147,7 +142,7 @@ class Dump {
   bool is_complete(const Sample& sample) const {
     const auto file = file_of(sample);
     const auto& options = command_.options;
-    if (options.overwrite || !is_there(file)) return false;
+    if (options.overwrite || !may_be_there(file)) return false;
     if (!options.resume)
       throw ConfigError("output", file.string() +
                                       " is there already; --resume keeps the files of a dump that was begun "
@@ -190,7 +185,7 @@ class Dump {
 ExitCode run_dump(const DumpCommand& command) {
   if (n_launched_processes() > 1)
     throw ConfigError("dump", "runs in one process; start it without mpirun and srun");
-  end_at_once_on_stop(kStoppedAtStart);
+  end_at_once_on_stop(kDumpStopped);
   const int n_threads = command.options.threads.value_or(usable_cores().n);
   use_threads_of_libtorch(n_threads);
   Dump dump(command, n_threads);

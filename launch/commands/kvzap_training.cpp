@@ -14,6 +14,7 @@
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
 #include "common/files/fault_point.h"
+#include "common/files/path_on_disk.h"
 #include "common/log.h"
 #include "common/plural.h"
 #include "common/tokenizer/tokenizer.h"
@@ -33,16 +34,10 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::seconds kPatience{5};  // when mpirun was killed its processes live on for a second
+constexpr std::chrono::seconds kPatienceWhenResumed{5};  // when mpirun was killed its processes live on for a second
 constexpr const char* kRecord = "training.json";
 constexpr const char* kCompleteMarker = "COMPLETE";
 constexpr std::array kFiles{kCompleteMarker, kRecord, "config.json", "model.safetensors"};
-
-// What cannot be looked at is taken to be there: whoever opens it says why it cannot be read.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error) || error;
-}
 
 // What the tokenizer puts before a text, and the repeat prompt's ids. A data set of ids for a model without
 // tokenizer does with an empty repeat prompt.
@@ -50,7 +45,7 @@ struct PromptPieces {
   std::vector<TokenId> begin, request;
 };
 PromptPieces prompt_pieces(const Job& job, const std::string& repeat_prompt) {
-  if (repeat_prompt.empty() && !is_there(job.model / "tokenizer.json")) return {};
+  if (repeat_prompt.empty() && !may_be_there(job.model / "tokenizer.json")) return {};
   const auto tokenizer = Tokenizer::load(job.model);
   return {tokenizer.encode(""), tokenizer.encode(repeat_prompt, Tokenizer::SpecialTokens::kOmit)};
 }
@@ -108,7 +103,7 @@ Job training_job(const TrainKvzapCommand& command) {
 KvzapTraining::KvzapTraining(const TrainKvzapCommand& command, int n_threads)
     : command_(command),
       folder_(command.options.output_dir),
-      lock_(folder_, command.options.resume ? kPatience : std::chrono::seconds(0)),
+      lock_(folder_, command.options.resume ? kPatienceWhenResumed : std::chrono::seconds(0)),
       n_threads_(n_threads),
       job_(training_job(command)) {
   const auto data = read_data(job_, n_threads);
@@ -140,14 +135,14 @@ fs::path KvzapTraining::targets_of(SampleIndex sample) const {
 
 void KvzapTraining::begin_or_resume() {
   for (const auto* name : kFiles)
-    if (is_there(folder_ / name) && !command_.options.resume)
+    if (may_be_there(folder_ / name) && !command_.options.resume)
       throw ConfigError(
           "output", folder_.string() + " holds " + name +
                         "; --resume goes on with a training that was begun there, or choose another folder");
-  if (is_there(folder_ / kRecord)) {
+  if (may_be_there(folder_ / kRecord)) {
     refuse_drift(read_record(folder_ / kRecord), identity_,
                  {.what = "training", .record = (folder_ / kRecord).string(), .folder_flag = "--output"});
-    is_complete_ = is_there(folder_ / kCompleteMarker);
+    is_complete_ = may_be_there(folder_ / kCompleteMarker);
     if (is_complete_) return remove_scaffold();
   } else {
     write_record(nullptr);
@@ -158,7 +153,7 @@ void KvzapTraining::begin_or_resume() {
     if (error) throw OutputError((folder_ / name).string(), "cannot be made a folder: " + error.message());
   }
   for (const auto& prompt : plan_.prompts)
-    if (!is_there(targets_of(prompt.sample))) missing_.push_back(prompt);
+    if (!may_be_there(targets_of(prompt.sample))) missing_.push_back(prompt);
   log_info(counted(std::ssize(plan_.prompts), "prompt") + ", " + std::to_string(plan_.held_out.size()) +
            " of them held out; " + std::to_string(plan_.prompts.size() - missing_.size()) +
            " known from an earlier run; " + to_string(*job_.spec.dtype) + " on " + job_.spec.device_type);

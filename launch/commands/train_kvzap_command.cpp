@@ -71,7 +71,7 @@ LocalWorker make_remote_prompt_worker(const TrainKvzapCommand& command, const Pl
   };
 }
 
-constexpr const char* kStoppedAtStart =
+constexpr const char* kTrainingStopped =
     "kvcompare: interrupted before the training went on; what was done before is safe; run again with "
     "--resume to go on\n";
 
@@ -141,7 +141,7 @@ ExitCode coordinate_ranks(const TrainKvzapCommand& command, MpiEnvironment& mpi,
 }  // namespace
 
 ExitCode run_train_kvzap(const TrainKvzapCommand& command) {
-  end_at_once_on_stop(kStoppedAtStart);
+  end_at_once_on_stop(kTrainingStopped);
   if (n_launched_processes() == 1) return run_alone(command);
   return run_as_rank(
       command.options,

@@ -13,6 +13,7 @@
 #include "common/data/data_reader.h"
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
+#include "common/files/path_on_disk.h"
 #include "common/host_name.h"
 #include "common/log.h"
 #include "common/plural.h"
@@ -31,18 +32,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The path as a program that is started in another folder would find it.
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return path;  // then it is the id of a model
-  const auto full = std::filesystem::absolute(path, error);
-  return error ? path : full.lexically_normal().string();
-}
+// What is no path is the id of a model.
+std::string model_named(const std::string& name) { return can_be_seen(name) ? absolute_path(name) : name; }
 
 // Of a hub id, with the commit that the cache has for its revision.
 std::string place_of_model(const Job& job) {
   std::error_code error;
-  if (std::filesystem::exists(job.spec.model_name, error)) return absolute(job.spec.model_name);
+  if (std::filesystem::exists(job.spec.model_name, error)) return model_named(job.spec.model_name);
   return hub_name(job.spec.model_name).id + "@" + job.model.filename().string();
 }
 
@@ -50,7 +46,7 @@ Places places_of(const Job& job, const JobData& data) {
   Places places{.model_name = place_of_model(job), .data_path = absolute_data_path(job.spec.data_path)};
   for (const auto& [place, hash] : data.scorers)
     (job.scores.contains(place) ? places.external_scores : places.kvzap_scorers)
-        .emplace(hash, absolute(place));
+        .emplace(hash, model_named(place));
   return places;
 }
 

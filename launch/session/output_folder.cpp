@@ -8,6 +8,7 @@
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
+#include "common/files/path_on_disk.h"
 #include "common/log.h"
 #include "common/plural.h"
 #include "coordinator/journal/fingerprint.h"
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // After mpirun was killed, its processes live on for a second.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatienceWhenResumed{5};
 
 // The marker is removed first, because results without it do not count.
 constexpr std::array kFiles{kCompleteMarker,
@@ -36,21 +37,15 @@ constexpr std::array kFiles{kCompleteMarker,
                             "journal.jsonl",
                             "journal.jsonl.damaged"};
 
-// A path that cannot be examined counts as existing; whoever opens it then says why it cannot be read.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error) || error;
-}
-
 std::optional<std::string> first_result_in(const fs::path& folder) {
   for (const auto* name : kFiles)
-    if (is_there(folder / name)) return name;
+    if (may_be_there(folder / name)) return name;
   return std::nullopt;
 }
 
 std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
   const auto file = journal_path(folder);
-  if (!is_there(file)) return std::nullopt;
+  if (!may_be_there(file)) return std::nullopt;
   Journal journal(file, salvage ? Damage::kSalvage : Damage::kRefuse);
   if (journal.torn_bytes() > 0)
     log_warning(file.string() + ": the last line was being written when the run ended; its " +
@@ -65,7 +60,7 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
 fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
 
 OutputFolder::OutputFolder(const RunOptions& options)
-    : path_(options.output_dir), lock_(path_, options.resume ? kPatience : std::chrono::seconds(0)) {
+    : path_(options.output_dir), lock_(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0)) {
   fault_point("after_lock");
   if (options.overwrite) remove_results();
   const auto found = first_result_in(path_);

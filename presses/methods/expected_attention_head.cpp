@@ -10,12 +10,11 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 
+#include "common/size.h"
 #include "presses/methods/expected_attention_kernels.h"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 template <class T>
 std::span<T> row(const at::Tensor& matrix, std::int64_t i) {

@@ -11,6 +11,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 
+#include "common/size.h"
 #include "presses/scorer.h"
 
 namespace kvcompare {
@@ -30,8 +31,6 @@ void visit_parameters(auto& parameters, const auto& visit) {
                  "it is complete, and stays until then.",
          .least = 1});
 }
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // In four sums, so that no addition waits for the one before.
 template <class F>

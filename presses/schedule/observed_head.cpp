@@ -13,14 +13,13 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mv.h>
 
+#include "common/size.h"
 #include "presses/schedule/alive_list.h"
 #include "presses/schedule/attention_received.h"
 #include "presses/schedule/attention_row.h"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // The columns of a block are the keys that are alive when the block begins, followed by the block's own keys.
 // Columns are cut into tiles. A tile holds exp(logit - largest logit of the tile) for every row; to compute

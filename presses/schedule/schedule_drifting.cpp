@@ -6,13 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "common/size.h"
 #include "presses/schedule/alive_list.h"
 #include "presses/schedule/drifting_plan.h"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // Follows the alive keys of one KV head, block by block.
 class HeadEvictions {

@@ -13,11 +13,15 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "demo")]
+sys.path[:0] = [str(ROOT / "demo"), str(ROOT / "tests/support")]
 import measure
 import needle
 from reports import BASELINE, answers_of
+from thorough import tries
 
+measure.DENSITIES = tries((0.25,), measure.DENSITIES)
+measure.METHODS = tries("kvzap,random,expected_attention", measure.METHODS)
+measure.THRESHOLDS = tries((-8, -5, -2), measure.THRESHOLDS)
 BUILD = Path(sys.argv[1]).resolve()
 KVCOMPARE = BUILD / "kvcompare"
 LINES = {name: [json.loads(line) for line in (ROOT / "demo" / name).read_text(encoding="utf-8").splitlines()]

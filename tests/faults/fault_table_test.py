@@ -55,7 +55,7 @@ class Kills(RunsTest):
 class LostGpu(RunsTest):
     """What is thrown when a GPU fails, thrown on the CPU."""
 
-    n_samples = 24
+    n_samples = 12
 
     def lost(self, out, ranks):
         log, faults = self.out(out + ".computed"), self.out(out + ".faults")

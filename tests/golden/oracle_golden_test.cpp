@@ -18,6 +18,7 @@
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/thorough.h"
 #include "tests/support/tiny_model.h"
 
 namespace kvcompare {
@@ -113,6 +114,9 @@ class OracleGolden : public testing::TestWithParam<std::tuple<std::string, Preci
 TEST_P(OracleGolden, AgreesInEveryNllAndCount) {
   const auto& [model, precision, engine] = GetParam();
   const GoldenFile file = read_golden_file(golden_path(model));
+  // The gate has the stepwise engine read the longest samples in float64 alone.
+  if (file.asset && engine == EngineKind::kStepwise && precision.dtype == at::kFloat && !is_thorough())
+    GTEST_SKIP() << "with KVCOMPARE_THOROUGH=1";
   if (file.asset) KVCOMPARE_SKIP_WITHOUT_ASSETS();
   const TemporaryFolder scratch;
   ModelForTest loaded;

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from growing_runs import GrowingTest, instances_first, random_growth, samples_first
 from kvcompare_runs import RunsTest, main
+from thorough import tries
 
 
 class Orders(GrowingTest):
@@ -27,13 +28,13 @@ class Orders(GrowingTest):
             self.assertEqual(grown, [n for _, n in steps[1:]])
 
     def test_in_any_order_it_ends_in_the_bytes_of_one_run(self):
-        for seed in range(5):
+        for seed in range(tries(2, 5)):
             print(f"seed {seed}", file=sys.stderr)
             steps = random_growth(random.Random(seed), self.n_samples)
             self.assertEqual(self.grown(f"seed{seed}", steps)["recomputed"], 0)
 
     def test_stopped_or_killed_anywhere_it_ends_in_the_bytes_of_one_run(self):
-        for seed in range(100, 106):
+        for seed in range(100, tries(102, 106)):
             print(f"seed {seed}", file=sys.stderr)
             choose = random.Random(seed)
             number = (signal.SIGUSR1, signal.SIGKILL)[seed % 2]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import RunsTest, descendants, main, wait_until_gone
+from thorough import tries
 
 ASSETS = os.environ.get("KVCOMPARE_TEST_ASSETS")
 SCORER = ("config.json", "model.safetensors", "training.json", "COMPLETE")
@@ -46,7 +47,7 @@ class TrainingTest(RunsTest):
 
 class Trains(TrainingTest):
     def test_both_kinds_tells_how_well_and_leaves_a_scorer_that_kvcompare_uses(self):
-        for kind in ("mlp", "linear"):
+        for kind in tries(("linear",), ("mlp", "linear")):
             done = self.train(kind, "--kvzap_model_type", kind)
             rows = re.findall(r"^ +(\d+) +(-?\d+\.\d{4})  (-?\d+\.\d{4}) (-?\d+\.\d{4})$", done.stdout, re.MULTILINE)
             self.assertEqual([row[0] for row in rows], ["0", "1", "2"], done.stdout)
@@ -105,10 +106,10 @@ class Resumes(TrainingTest):
                 for action, codes in self.ACTIONS.items():
                     n = 1
                     while self.happens(f"{kind}-undisturbed", f"{kind}-{point}-{n}-{action}", (point, n, action), codes, flags):
-                        n += 4 if n > 4 else 1  # the places repeat prompt by prompt
+                        n += tries(12, 4 if n > 4 else 1)  # the places repeat prompt by prompt
                         n_faults += 1
             print(f"{kind}: {n_faults} faults", file=sys.stderr)
-            self.assertGreater(n_faults, 60)
+            self.assertGreater(n_faults, tries(20, 60))
 
     def happens(self, expected, out, fault, codes, flags):
         log = self.out(out + ".faults")

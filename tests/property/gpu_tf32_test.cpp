@@ -14,13 +14,15 @@
 #include "presses/registry.h"
 #include "tests/support/assets.h"
 #include "tests/support/engines.h"
+#include "tests/support/thorough.h"
 #include "worker/checkpoint/model_config.h"
 #include "worker/gpu/gpu_engine.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kSamples = 3, kTokens = 256;
+const std::int64_t kSamples = is_thorough() ? 3 : 1;
+constexpr std::int64_t kTokens = 256;
 
 std::vector<Sample> stories(const std::filesystem::path& model) {
   const auto tokenizer = Tokenizer::load(model);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/files/path_on_disk.h"
 #include "common/files/sha256.h"
 #include "worker/checkpoint/shard_index.h"
 
@@ -14,11 +15,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // As transformers has written larger models over the years. Empty: of another part.
 std::string name_in_language_model(const std::string& name) {
@@ -56,8 +52,8 @@ std::string name_in_language_model(const std::string& name) {
 }  // namespace
 
 CheckpointFiles::CheckpointFiles(const fs::path& folder) {
-  const bool single = is_there(folder / kSingleFile);
-  const bool sharded = is_there(folder / kIndexFile);
+  const bool single = can_be_seen(folder / kSingleFile);
+  const bool sharded = can_be_seen(folder / kIndexFile);
   if (single && sharded)
     throw CheckpointError(folder.string(), "",
                           std::string("holds both ") + kSingleFile + " and " + kIndexFile +
@@ -77,7 +73,7 @@ void CheckpointFiles::open_shards(const fs::path& folder) {
   std::map<std::string, std::size_t> opened;  // shard name -> index into files_
   for (const auto& [name, shard] : index.shard_of) {
     if (!opened.contains(shard)) {
-      if (!is_there(folder / shard))
+      if (!can_be_seen(folder / shard))
         throw CheckpointError(list_path_.string(), name, "is in " + shard + ", which is not there");
       opened.emplace(shard, files_.size());
       files_.emplace_back(folder / shard);

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kTensor = "scores";
+constexpr const char* kScoresTensor = "scores";
 constexpr const char* kPrefix = "sample_";
 constexpr std::size_t kDigits = 6;
 constexpr std::int64_t kTokensAtOnce = 1 << 20;  // looked at for NaN
@@ -95,26 +95,26 @@ ScoresFolder::ScoresFolder(fs::path folder, const Decoder& decoder)
 at::Tensor ScoresFolder::of_sample(SampleIndex sample) const {
   const auto path = folder_ / sample_file_name(sample);
   const auto expected = "expected scores of sample " + std::to_string(sample.value) + ", a tensor '" +
-                        kTensor + "' [" + std::to_string(n_layers_) + " layers, " +
+                        kScoresTensor + "' [" + std::to_string(n_layers_) + " layers, " +
                         std::to_string(n_kv_heads_) + " KV heads, tokens]";
   if (std::error_code error; !fs::exists(path, error) && !error)
     throw CheckpointError(path.string(), "", "is missing; " + expected);
   const SafetensorsFile file(path);
-  const auto* entry = file.find(kTensor);
+  const auto* entry = file.find(kScoresTensor);
   if (entry == nullptr) {
     std::string names;
     for (const auto& other : file.entries()) names += (names.empty() ? "" : ", ") + other.name;
     throw CheckpointError(
-        path.string(), kTensor,
+        path.string(), kScoresTensor,
         "is missing (the file holds: " + (names.empty() ? "nothing" : names) + "); " + expected);
   }
   if (entry->dtype != "F64" && entry->dtype != "F32" && entry->dtype != "F16" && entry->dtype != "BF16")
-    throw CheckpointError(path.string(), kTensor,
+    throw CheckpointError(path.string(), kScoresTensor,
                           "dtype is " + entry->dtype + "; accepted: F64, F32, F16, BF16; " + expected);
-  auto scores = file.tensor(kTensor);
+  auto scores = file.tensor(kScoresTensor);
   if (scores.dim() != 3 || scores.size(0) != n_layers_ || scores.size(1) != n_kv_heads_)
     throw CheckpointError(
-        path.string(), kTensor,
+        path.string(), kScoresTensor,
         "shape is " + text_of(scores.sizes()) + ", which is not of this model; " + expected);
   return scores;
 }
@@ -125,7 +125,7 @@ void ScoresFolder::check_sample(const Sample& sample, const std::string& model_s
   const auto n_tokens = std::ssize(sample.ids);
   const auto of_sample = "sample " + std::to_string(sample.index.value);
   if (scores.size(2) != n_tokens)
-    throw CheckpointError(path.string(), kTensor,
+    throw CheckpointError(path.string(), kScoresTensor,
                           "shape is " + text_of(scores.sizes()) + ": of " + counted(scores.size(2), "token") +
                               "; " + of_sample + " has " + counted(n_tokens, "token") +
                               " (after --max_length); expected " +
@@ -145,7 +145,7 @@ void ScoresFolder::check_sample(const Sample& sample, const std::string& model_s
                               ", that of the run's model, " + model_sha256 + ", or none");
   if (const auto at = first_nan(scores); at >= 0) {
     const auto head = at / n_tokens;
-    throw CheckpointError(path.string(), kTensor,
+    throw CheckpointError(path.string(), kScoresTensor,
                           "holds a NaN: layer " + std::to_string(head / n_kv_heads_) + ", KV head " +
                               std::to_string(head % n_kv_heads_) + ", token " +
                               std::to_string(at % n_tokens) + " of " + of_sample + "; expected numbers");

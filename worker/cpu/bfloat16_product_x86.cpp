@@ -3,14 +3,13 @@
 
 #include <immintrin.h>
 
+#include "common/size.h"
 #include "worker/cpu/bfloat16_pairs_x86.h"
 #include "worker/cpu/bfloat16_product.h"
 #include "worker/cpu/weight_panels.h"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // Rows of pairs times one block.
 struct BlockProduct {

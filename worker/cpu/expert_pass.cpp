@@ -7,12 +7,11 @@
 
 #include <ATen/TensorOperators.h>
 
+#include "common/size.h"
 #include "worker/cpu/tile_rows.h"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // A row that goes to an expert.
 template <class T>

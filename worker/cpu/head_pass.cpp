@@ -8,6 +8,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
+#include "common/size.h"
 #include "worker/cpu/tile_rows.h"
 #include "worker/model/logits.h"
 
@@ -18,8 +19,6 @@ namespace {
 constexpr std::int64_t kMostKeptBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kLeastRows = 8;
 constexpr std::int64_t kTilesPerThread = 4;
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // The first numbers of a buffer that grows.
 template <class T>

@@ -8,14 +8,13 @@
 
 #include <ATen/TensorOperators.h>
 
+#include "common/size.h"
 #include "worker/cpu/expert_pass.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/tile_rows.h"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 void add_if_any(const at::Tensor& rows, const at::Tensor& bias) {
   if (bias.defined()) rows.add_(bias);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "common/size.h"
 #include "worker/cpu/weight_panels.h"
 
 // Their vectors cannot be members of arrays.
@@ -150,8 +151,6 @@ HWY_EXPORT(widen_bfloat16);
 HWY_EXPORT(widen_float16);
 
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 void multiply(const BlockProduct<float>& p) { HWY_DYNAMIC_DISPATCH(block_float)(p); }
 void multiply(const BlockProduct<double>& p) { HWY_DYNAMIC_DISPATCH(block_double)(p); }

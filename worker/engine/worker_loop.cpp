@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kWaitForUnit{1000};
 constexpr std::chrono::milliseconds kWorkInterval{500};  // the least time between two messages WorkDone
 
 void add_bins(UnitOutcome& outcome, std::int64_t bin_width) {
@@ -104,7 +104,7 @@ class WorkerLoop {
   void listen(Condition must_wait) {
     for (;;) {
       const bool waits = must_wait() && !(is_stopped_ && n_unacknowledged_ == 0);
-      auto envelope = messenger_.receive(waits ? kPatience : std::chrono::milliseconds(0));
+      auto envelope = messenger_.receive(waits ? kWaitForUnit : std::chrono::milliseconds(0));
       if (envelope)
         take(std::move(envelope->message));
       else if (!waits)

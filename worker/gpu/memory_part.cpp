@@ -7,7 +7,6 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
 }  // namespace
 

@@ -7,6 +7,8 @@
 
 namespace kvcompare {
 
+inline constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
 struct MemoryPart {
   std::string name;
   std::int64_t bytes = 0;

@@ -22,7 +22,6 @@ namespace kvcompare {
 namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 constexpr std::int64_t kDouble = 8, kInt = 4;
 
 // What libtorch gives cuBLAS for each stream on Hopper; less on others.

@@ -15,7 +15,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kWaitForTask{1000};
 
 // Returns the table of each prompt, in the order of the prompts.
 std::vector<std::string> tables_of(const Model& model, const std::vector<RepeatedPrompt>& prompts,
@@ -35,7 +35,7 @@ void run_prompt_worker(Messenger& messenger, const Model& model, Hello hello, st
   hello.n_tokens_at_once = n_threads * longest_context;
   messenger.send(kCoordinator, std::move(hello));
   for (;;) {
-    auto envelope = messenger.receive(kPatience);
+    auto envelope = messenger.receive(kWaitForTask);
     if (!envelope) continue;
     if (std::holds_alternative<Stop>(envelope->message)) break;
     const auto* assign = std::get_if<AssignPrompts>(&envelope->message);

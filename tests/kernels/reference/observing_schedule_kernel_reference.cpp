@@ -5,12 +5,11 @@
 #include <limits>
 #include <vector>
 
+#include "common/size.h"
 #include "worker/gpu/kernels/layer_deaths.cuh"
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 struct Column {
   std::int64_t position;  // -1: no key, or no longer

@@ -12,7 +12,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr const char* kVersion1 =
+constexpr const char* kCpuGroup =
     "24 1 0:22 / /proc rw - proc proc rw\n"
     "33 31 0:28 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct\n";
 
@@ -23,7 +23,7 @@ TEST(CpuQuota, IsAbsentWhereNoGroupHasOne) {
   FakeMachine machine("0::/user.slice\n", kCgroup2);
   machine.write("sys/fs/cgroup/user.slice/cpu.max", "max 100000\n");
   EXPECT_FALSE(quota_of(machine));
-  FakeMachine old("5:cpu,cpuacct:/docker/abc\n", kVersion1);
+  FakeMachine old("5:cpu,cpuacct:/docker/abc\n", kCpuGroup);
   old.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "-1\n");
   old.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n");
   EXPECT_FALSE(quota_of(old));
@@ -42,7 +42,7 @@ TEST(CpuQuota, IsTheLeastOnTheWayUp) {
 }
 
 TEST(CpuQuota, OfVersion1IsReadToo) {
-  FakeMachine machine("9:memory:/x\n5:cpu,cpuacct:/docker/abc\n", kVersion1);
+  FakeMachine machine("9:memory:/x\n5:cpu,cpuacct:/docker/abc\n", kCpuGroup);
   machine.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "250000\n");
   machine.write("sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "50000\n");
   const auto quota = quota_of(machine);

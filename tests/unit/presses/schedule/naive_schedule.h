@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "common/run/method_spec.h"
+#include "common/size.h"
 #include "tests/property/random_model.h"
 
 namespace kvcompare::naive {
@@ -30,8 +31,6 @@ struct Shape {
   std::int64_t events_until = n_tokens;  // the tokens from there on are chunks of one without an event
   std::int64_t n_uncounted = 0;          // first tokens that no budget counts
 };
-
-inline std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 inline std::int64_t up_to(std::mt19937_64& generator, std::int64_t n) {
   return static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(n));

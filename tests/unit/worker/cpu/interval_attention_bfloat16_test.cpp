@@ -1,3 +1,4 @@
+#include "common/size.h"
 #include "worker/cpu/interval_attention_bfloat16.h"
 
 #include <algorithm>
@@ -16,8 +17,6 @@
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 double rounded(float x) { return static_cast<double>(static_cast<float>(c10::BFloat16(x))); }
 

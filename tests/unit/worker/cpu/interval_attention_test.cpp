@@ -1,3 +1,4 @@
+#include "common/size.h"
 #include "worker/cpu/interval_attention.h"
 
 #include <algorithm>
@@ -17,8 +18,6 @@
 
 namespace kvcompare {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // One layer of one sample: what AttentionHeads points into.
 template <class T>

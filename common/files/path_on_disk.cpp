@@ -1,0 +1,24 @@
+#include "common/files/path_on_disk.h"
+
+#include <system_error>
+
+namespace kvcompare {
+namespace fs = std::filesystem;
+
+bool can_be_seen(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+bool may_be_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) || error;
+}
+
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  const auto full = fs::absolute(path, error);
+  return error ? path : full.lexically_normal().string();
+}
+
+}  // namespace kvcompare
