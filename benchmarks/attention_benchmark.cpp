@@ -17,6 +17,7 @@
 #include "benchmarks/fma_peak.h"
 #include "worker/cpu/interval_attention.h"
 #include "worker/cpu/interval_attention_bfloat16.h"
+#include "worker/cpu/simd_target.h"
 #include "worker/devices/cpu_features.h"
 
 namespace {

@@ -35,7 +35,6 @@ double run_rounds(std::int64_t n) {
 
 double rounds_float(std::int64_t n) { return run_rounds<float>(n); }
 double rounds_double(std::int64_t n) { return run_rounds<double>(n); }
-const char* target() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace kvcompare::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -44,11 +43,9 @@ HWY_AFTER_NAMESPACE();
 namespace kvcompare {
 HWY_EXPORT(rounds_float);
 HWY_EXPORT(rounds_double);
-HWY_EXPORT(target);
 
 double run_fma_rounds_float(std::int64_t n) { return HWY_DYNAMIC_DISPATCH(rounds_float)(n); }
 double run_fma_rounds_double(std::int64_t n) { return HWY_DYNAMIC_DISPATCH(rounds_double)(n); }
-std::string simd_target() { return HWY_DYNAMIC_DISPATCH(target)(); }
 
 }  // namespace kvcompare
 #endif

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace kvcompare {
 
@@ -11,7 +10,5 @@ namespace kvcompare {
 // two for each multiply-add of each lane.
 double run_fma_rounds_float(std::int64_t n);
 double run_fma_rounds_double(std::int64_t n);
-
-std::string simd_target();  // "AVX3", "AVX2", ...: what the kernels run on here
 
 }  // namespace kvcompare

@@ -19,6 +19,8 @@
 
 namespace kvcompare::naive {
 
+using kvcompare::size;
+
 inline constexpr std::int32_t kStays = std::numeric_limits<std::int32_t>::max();
 
 struct Shape {

@@ -12,7 +12,7 @@
 namespace kvcompare {
 namespace {
 
-constexpr std::size_t kLongest = 70;
+constexpr std::size_t kLongestRow = 70;
 
 template <class T>
 class DistributionKernels : public testing::Test {
@@ -93,7 +93,7 @@ TYPED_TEST(DistributionKernels, GiveKlAndAcceptanceAsDefined) {
 
 TYPED_TEST(DistributionKernels, GiveExactlyNoDistanceBetweenEqualRows) {
   on_every_simd_target([&] {
-    for (std::size_t n = 1; n <= kLongest; ++n) {
+    for (std::size_t n = 1; n <= kLongestRow; ++n) {
       const auto x = this->draw(n, 6);
       const auto ours = this->distances_of(x, x, 16);
       ASSERT_EQ(ours.kl, 0);
