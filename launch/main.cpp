@@ -112,5 +112,5 @@ ExitCode run(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   kvcompare::let_writes_fail();
   kvcompare::install_stop_signals();
-  return static_cast<int>(kvcompare::run({argv + (argc > 0 ? 1 : 0), argv + argc}));
+  kvcompare::end_process(kvcompare::run({argv + (argc > 0 ? 1 : 0), argv + argc}));
 }

@@ -6,7 +6,7 @@
 #   --preset release      default
 #   --preset asan-ubsan   every test under AddressSanitizer and UndefinedBehaviorSanitizer
 #   --preset tsan         under ThreadSanitizer the tests that do not load libtorch (it is not instrumented)
-#   --thorough            longer samples, more seeds, faults and kills: some hours
+#   --thorough            longer samples, more seeds, faults and kills
 #   CTEST OPTIONS         e.g. -R Tokenizer: only the tests whose name matches
 #
 # KVCOMPARE_GPU_BUILD=1 builds the preset gpu too, on the same libtorch, and runs those of its tests that need no GPU; where there is no CUDA toolkit it says so.

@@ -64,8 +64,9 @@ std::vector<std::string> data_files(const std::string& data_path) {
 std::string absolute_data_path(const std::string& data_path) {
   std::string result;
   for (const auto& name : names_in(data_path))
-    result += (result.empty() ? "" : ",") +
-              (is_pattern(name) || (name != kStandardInput && can_be_seen(name)) ? absolute_path(name) : name);
+    result +=
+        (result.empty() ? "" : ",") +
+        (is_pattern(name) || (name != kStandardInput && can_be_seen(name)) ? absolute_path(name) : name);
   return result;
 }
 

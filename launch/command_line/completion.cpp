@@ -132,7 +132,8 @@ std::string zsh_text(const std::string& text) {
 std::string zsh_action(const CompletedValue& value) {
   switch (value.kind) {
     case Kind::kWords:
-      return value.is_list ? "_sequence compadd - " + in_a_row(value.words) : "(" + in_a_row(value.words) + ")";
+      return value.is_list ? "_sequence compadd - " + in_a_row(value.words)
+                           : "(" + in_a_row(value.words) + ")";
     case Kind::kFolder:
       return "_files -/";
     case Kind::kFile:

@@ -133,8 +133,9 @@ class Combinations {
       const std::string what = known.empty()            ? method + " has no parameters"
                                : is_of_any_method(name) ? method + " does not use " + name
                                                         : method + " has no parameter '" + name + "'";
-      throw ConfigError(origin_, "'" + item_.spelling + "': " + what +
-                                     (known.empty() ? "" : "; " + nearest + "it uses " + joined(known, ", ")));
+      throw ConfigError(origin_,
+                        "'" + item_.spelling + "': " + what +
+                            (known.empty() ? "" : "; " + nearest + "it uses " + joined(known, ", ")));
     }
   }
 

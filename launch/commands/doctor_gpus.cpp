@@ -53,9 +53,8 @@ Finding gpu(int index) {
   std::string name;
   try {
     const auto found = describe_gpu(index);
-    name = found.name + ", " + gigabytes(static_cast<double>(found.total_bytes)) +
-           ", compute capability " + std::to_string(found.major) + "." + std::to_string(found.minor) +
-           ", PCI " + found.address;
+    name = found.name + ", " + gigabytes(static_cast<double>(found.total_bytes)) + ", compute capability " +
+           std::to_string(found.major) + "." + std::to_string(found.minor) + ", PCI " + found.address;
     try_gpu(index);
     return {subject, Health::kGood, name, ""};
   } catch (const std::runtime_error& error) {

@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 std::string file_system_name(const fs::path& folder) {
   struct statfs info = {};
   if (::statfs(folder.c_str(), &info) != 0) return "an unknown file system";
@@ -80,8 +79,8 @@ Finding output_folder(const fs::path& folder) {
       const auto space = fs::space(folder).available;
       write_file_atomically(folder / ".kvcompare-doctor", "x");
       text = folder.string() + ": " + file_system_name(folder) + ", " +
-             gigabytes(static_cast<double>(space)) + " free, locks, syncs a record in " +
-             decimal(sync, 2) + " ms";
+             gigabytes(static_cast<double>(space)) + " free, locks, syncs a record in " + decimal(sync, 2) +
+             " ms";
     }
     fs::remove(folder / ".kvcompare-doctor");
     if (!was_there) {

@@ -60,7 +60,8 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
 fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
 
 OutputFolder::OutputFolder(const RunOptions& options)
-    : path_(options.output_dir), lock_(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0)) {
+    : path_(options.output_dir),
+      lock_(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0)) {
   fault_point("after_lock");
   if (options.overwrite) remove_results();
   const auto found = first_result_in(path_);

@@ -2,13 +2,12 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <string_view>
 
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <unistd.h>
-
-#include "common/exit_code.h"
 
 namespace kvcompare {
 namespace {
@@ -37,6 +36,14 @@ constexpr std::string_view kNoWorkingDirectory =
 void let_writes_fail() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void end_process(ExitCode code) {
+#ifdef __SANITIZE_ADDRESS__
+  std::exit(static_cast<int>(code));  // looks for leaks
+#else
+  std::_Exit(static_cast<int>(code));
+#endif
 }
 
 }  // namespace kvcompare

@@ -5,10 +5,7 @@
 #include <numeric>
 
 namespace kvcompare {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 std::string gibibytes(std::int64_t bytes) {
   std::array<char, 32> text{};

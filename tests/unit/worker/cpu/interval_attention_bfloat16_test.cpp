@@ -1,4 +1,3 @@
-#include "common/size.h"
 #include "worker/cpu/interval_attention_bfloat16.h"
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include <c10/util/BFloat16.h>
 
+#include "common/size.h"
 #include "tests/support/product_kinds.h"
 
 namespace kvcompare {

@@ -1,4 +1,3 @@
-#include "common/size.h"
 #include "worker/cpu/interval_attention.h"
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
+#include "common/size.h"
 #include "tests/support/attention_by_libtorch.h"
 #include "tests/support/simd_targets.h"
 
