@@ -460,6 +460,10 @@ std::vector<Flag> output_flags() {
        "With --resume: do without damaged lines of the journal; their units are evaluated again.", ""},
       {"overwrite", kGroup, on_off(&RunOptions::overwrite), "",
        "Remove the results of an earlier run from the output folder.", ""},
+      {"dry_run", kGroup, on_off(&RunOptions::dry_run), "",
+       "Check all that a run checks before it computes, tell how many units there are and what work and memory "
+       "they take, and end. Nothing is written.",
+       ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
        "Keep the NLL of every token, in results.h5, and with it KL divergence, Δp and greedy hits.", ""},
       {"save_tokens", kGroup, on_off(&RunSpec::save_tokens), "",

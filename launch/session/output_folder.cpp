@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <string>
 #include <system_error>
 #include <utility>
+
+#include <unistd.h>
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
@@ -43,6 +48,16 @@ std::optional<std::string> first_result_in(const fs::path& folder) {
   return std::nullopt;
 }
 
+// The folder, or the one in which it would be made.
+void refuse_unwritable(const fs::path& folder) {
+  auto there = fs::absolute(folder).lexically_normal();
+  while (!may_be_there(there) && there.has_relative_path()) there = there.parent_path();
+  std::error_code error;
+  if (!fs::is_directory(there, error)) throw OutputError(there.string(), "is no folder");
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    throw OutputError(there.string(), std::string("cannot be written: ") + std::strerror(errno));
+}
+
 std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
   const auto file = journal_path(folder);
   if (!may_be_there(file)) return std::nullopt;
@@ -59,10 +74,16 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
 
 fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
 
-OutputFolder::OutputFolder(const RunOptions& options)
-    : path_(options.output_dir), lock_(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0)) {
-  fault_point("after_lock");
-  if (options.overwrite) remove_results();
+OutputFolder::OutputFolder(const RunOptions& options, Access access) : path_(options.output_dir) {
+  if (access == Access::kLook) {
+    refuse_unwritable(path_);
+    refuse_locked(path_);
+    if (options.overwrite) return;  // as if it were empty
+  } else {
+    lock_.emplace(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0));
+    fault_point("after_lock");
+    if (options.overwrite) remove_results();
+  }
   const auto found = first_result_in(path_);
   if (!found) return;
   if (!options.resume) {
