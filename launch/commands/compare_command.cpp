@@ -90,7 +90,8 @@ ExitCode run_compare(const CompareCommand& command) {
   end_at_once_on_stop(kComparisonStopped);
   if (command.options.dry_run) {
     if (n_launched_processes() > 1)
-      throw ConfigError("--dry_run", "tells what a run would take from one process; leave mpirun or srun out");
+      throw ConfigError("--dry_run",
+                        "tells what a run would take from one process; leave mpirun or srun out");
     return run_dry(with_runnable_methods(command));
   }
   if (n_launched_processes() == 1) return run_alone(with_runnable_methods(command));

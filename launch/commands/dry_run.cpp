@@ -48,7 +48,7 @@ Prepared prepared(const CompareCommand& command, int n_threads) {
   run.data = read_data(run.job, n_threads);
   const auto found = folder.found_thresholds();
   run.sought = thresholds_to_find(run.job, run.data, options, {.n_threads = n_threads}, found);
-  run.header = header_of(run.job, run.data, found);
+  run.header = header_of(run.job, run.data, found, options.shard);
   check_and_tell(run.header);
   const auto& samples = run.data.dataset.samples;
   folder.go_on_with(run.header, [&](std::int64_t n) {
@@ -56,8 +56,10 @@ Prepared prepared(const CompareCommand& command, int n_threads) {
   });
   const auto costs = cost_model(run.job.config, run.job.spec.methods);
   const auto plan = [&](const UnitTable& known, const std::map<UnitId, Deaths>& deaths) {
-    return plan_units(samples, run.job.spec, costs, known,
-                      options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave, deaths);
+    auto units = plan_units(samples, run.job.spec, costs, known,
+                            options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave, deaths);
+    keep_shard(units, options.shard);
+    return units;
   };
   run.units = plan(folder.known(), folder.deaths());
   run.forecasts = forecast(plan({}, {}), run.units, folder.known(), run.job.spec.methods.size());
@@ -90,6 +92,9 @@ std::string samples_text(const Prepared& run) {
   }
   auto text = "samples    " + std::to_string(run.header.n_samples) + ", " + counted(all, "token") + ", " +
               std::to_string(longest) + " in the longest";
+  if (const auto& shard = run.header.shard)
+    text += "; shard " + to_string(*shard) + " holds " +
+            std::to_string(n_samples_of(shard, run.header.n_samples));
   if (!run.header.skipped.empty())
     text += "; " + std::to_string(run.header.skipped.size()) + " without a scored token, skipped";
   return text + "\n";
@@ -111,9 +116,8 @@ std::string work_table(const Prepared& run) {
     if (one.seconds) all.seconds = all.seconds.value_or(0) + *one.seconds;
   }
   add("all", all);
-  return aligned(rows) +
-         (all.seconds ? "time: of one worker, as fast as the units in the journal were\n"
-                      : "time: not known before units of this run are measured\n");
+  return aligned(rows) + (all.seconds ? "time: of one worker, as fast as the units in the journal were\n"
+                                      : "time: not known before units of this run are measured\n");
 }
 
 // Of keys and values in all layers, if nothing is evicted.
@@ -149,8 +153,8 @@ ExitCode run_dry(const CompareCommand& command) {
   std::int64_t longest = 0;
   for (const auto& sample : run.data.dataset.samples) longest = std::max(longest, std::ssize(sample.ids));
   tell_memory_plan(run.job, options, longest, 1);
-  auto text = "dry run: nothing is computed, and nothing is written to " + options.output_dir.string() + "\n" +
-              samples_text(run) + memory_text(run, options, longest);
+  auto text = "dry run: nothing is computed, and nothing is written to " + options.output_dir.string() +
+              "\n" + samples_text(run) + memory_text(run, options, longest);
   if (!run.sought.empty())
     text += "search     " + counted(std::ssize(run.sought), "threshold") +
             " to be found first (--target_density), which is not in the work below\n";

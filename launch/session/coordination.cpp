@@ -51,7 +51,8 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
       job_(read_job(command.spec, command.options)),
       data_(read_data(job_, place.n_threads)),
       header_(header_of(job_, data_,
-                        find_thresholds(job_, data_, command.options, place, folder_.found_thresholds()))),
+                        find_thresholds(job_, data_, command.options, place, folder_.found_thresholds()),
+                        command.options.shard)),
       work_{.samples = data_.dataset.samples,
             .methods = header_.spec.methods,
             .units = {},
@@ -78,6 +79,7 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
   work_.units =
       plan_units(work_.samples, job_.spec, cost_model(job_.config, job_.spec.methods), folder_.known(),
                  command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave, deaths);
+  keep_shard(work_.units, header_.shard);
   if (const auto n_known = folder_.known().size(); n_known > 0)
     log_info(counted(static_cast<std::int64_t>(n_known), "unit") + " known from the journal, " +
              std::to_string(work_.units.size()) + " still to be evaluated");

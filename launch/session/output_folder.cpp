@@ -42,12 +42,6 @@ constexpr std::array kFiles{kCompleteMarker,
                             "journal.jsonl",
                             "journal.jsonl.damaged"};
 
-std::optional<std::string> first_result_in(const fs::path& folder) {
-  for (const auto* name : kFiles)
-    if (may_be_there(folder / name)) return name;
-  return std::nullopt;
-}
-
 // The folder, or the one in which it would be made.
 void refuse_unwritable(const fs::path& folder) {
   auto there = fs::absolute(folder).lexically_normal();
@@ -72,6 +66,12 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
 
 }  // namespace
 
+std::optional<std::string> result_in(const fs::path& folder) {
+  for (const auto* name : kFiles)
+    if (may_be_there(folder / name)) return name;
+  return std::nullopt;
+}
+
 fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
 
 OutputFolder::OutputFolder(const RunOptions& options, Access access) : path_(options.output_dir) {
@@ -84,7 +84,7 @@ OutputFolder::OutputFolder(const RunOptions& options, Access access) : path_(opt
     fault_point("after_lock");
     if (options.overwrite) remove_results();
   }
-  const auto found = first_result_in(path_);
+  const auto found = result_in(path_);
   if (!found) return;
   if (!options.resume) {
     // If a run ended before its first unit was evaluated, there is nothing to lose.
@@ -151,7 +151,8 @@ void OutputFolder::record_tokens(JournalWriter& journal, const JournalHeader& he
                                  std::span<const Sample> samples) {
   if (!header.spec.save_tokens || std::exchange(has_tokens_, true)) return;
   for (const auto& sample : samples) {
-    if (std::ranges::binary_search(header.skipped, sample.index)) continue;
+    if (std::ranges::binary_search(header.skipped, sample.index) || !holds(header.shard, sample.index))
+      continue;
     if (so_far_ && so_far_->has_tokens(sample.index)) continue;
     journal.append(SampleTokens{.sample = sample.index, .ids = sample.ids});
   }

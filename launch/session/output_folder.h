@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "common/data/sample.h"
 #include "common/files/directory_lock.h"
@@ -67,6 +68,9 @@ class OutputFolder {
   bool has_grown_ = false;
   bool has_tokens_ = false;  // of all samples, in the journal
 };
+
+// The name of a file in the folder that a run has left there; absent if there is none.
+std::optional<std::string> result_in(const std::filesystem::path& folder);
 
 // OUT/journal.jsonl
 std::filesystem::path journal_path(const std::filesystem::path& folder);

@@ -41,7 +41,8 @@ Places places_of(const Job& job, const JobData& data) {
 
 }  // namespace
 
-JournalHeader header_of(const Job& job, const JobData& data, std::vector<FoundThreshold> found) {
+JournalHeader header_of(const Job& job, const JobData& data, std::vector<FoundThreshold> found,
+                        const std::optional<Shard>& shard) {
   JournalHeader header;
   header.asked = std::chrono::system_clock::now();
   header.spec = with_scorers(job.spec, data);
@@ -53,6 +54,7 @@ JournalHeader header_of(const Job& job, const JobData& data, std::vector<FoundTh
   header.bad_lines = data.dataset.bad_lines;
   header.truncated = data.dataset.truncated;
   header.found_thresholds = std::move(found);
+  header.shard = shard;
   return header;
 }
 
@@ -65,7 +67,11 @@ void check_and_tell(const JournalHeader& header) {
     throw DataError(spec.data_path, 0,
                     "no sample has a token that is scored: each has less than two tokens, or scored ranges "
                     "that hold none");
-  log_info(counted(header.n_samples, "sample") + ", " + counted(std::ssize(spec.methods), "instance") +
+  log_info(counted(header.n_samples, "sample") +
+           (header.shard ? ", of which shard " + to_string(*header.shard) + " holds " +
+                               std::to_string(n_samples_of(header.shard, header.n_samples))
+                         : "") +
+           ", " + counted(std::ssize(spec.methods), "instance") +
            (spec.protocol == ProtocolKind::kDecode ? "" : ", protocol " + to_string(spec.protocol)) +
            ", chunk_size " + std::to_string(spec.chunk_size) + ", " + to_string(*spec.dtype) + " on " +
            spec.device_type +

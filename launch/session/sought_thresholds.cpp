@@ -93,8 +93,8 @@ struct Search {
   SearchScope scope;
 };
 
-Search checked_search(const Job& job, const JobData& data, const RunOptions& options, const SearchPlace& place,
-                      const std::vector<MethodSpec>& unknown) {
+Search checked_search(const Job& job, const JobData& data, const RunOptions& options,
+                      const SearchPlace& place, const std::vector<MethodSpec>& unknown) {
   if (place.on_host && options.dedicated_coordinator)
     throw ConfigError("target_density",
                       "rank 0 looks for the threshold, and with --dedicated_coordinator it evaluates "
