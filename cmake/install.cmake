@@ -21,7 +21,7 @@ install(TARGETS kvcompare_packaged RUNTIME DESTINATION bin COMPONENT packaged EX
 
 install(PROGRAMS launch/kvcompare-supervise DESTINATION share/kvcompare/launch COMPONENT support)
 install(FILES launch/usable_gpus.sh DESTINATION share/kvcompare/launch COMPONENT support)
-install(FILES launch/slurm/batch.sh launch/slurm/one_node.sbatch launch/slurm/several_nodes.sbatch
+install(FILES launch/slurm/batch.sh launch/slurm/array.sbatch launch/slurm/one_node.sbatch launch/slurm/several_nodes.sbatch
   DESTINATION share/kvcompare/launch/slurm COMPONENT support)
 install(DIRECTORY demo/model demo/scorer DESTINATION share/kvcompare/demo COMPONENT support)
 install(FILES demo/answers.jsonl demo/documents.jsonl DESTINATION share/kvcompare/demo COMPONENT support)

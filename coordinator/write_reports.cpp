@@ -66,6 +66,13 @@ void remove_marker(const std::filesystem::path& folder) {
   sync_folder(folder);
 }
 
+void write_shard_marker(const std::filesystem::path& folder, const JournalHeader& header) {
+  OrderedJson marker;
+  marker["fingerprint"] = fingerprint_of(header.identity);
+  marker["shard"] = to_string(*header.shard);
+  write_file_atomically(folder / kCompleteMarker, json_text(marker));
+}
+
 void write_reports(const std::filesystem::path& folder, const Comparison& comparison,
                    const std::vector<Session>& sessions, const ReadRun& read, PageTexts texts) {
   fault_point("before_finalize");

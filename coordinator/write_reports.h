@@ -28,4 +28,7 @@ void write_reports(const std::filesystem::path& folder, const Comparison& compar
 // Writes only results.csv, samples.csv, summary.md, table.tex and report.html. Throws OutputError.
 void write_for_people(const std::filesystem::path& folder, const PageRun& run);
 
+// Marks the folder of a shard as complete. It holds no results: those are of the whole run, after a merge.
+void write_shard_marker(const std::filesystem::path& folder, const JournalHeader& header);
+
 }  // namespace kvcompare

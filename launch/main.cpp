@@ -15,6 +15,7 @@
 #include "launch/commands/dump_command.h"
 #include "launch/commands/finalize_command.h"
 #include "launch/commands/inspect_command.h"
+#include "launch/commands/merge_command.h"
 #include "launch/commands/models_command.h"
 #include "launch/commands/report_command.h"
 #include "launch/commands/tokenize_command.h"
@@ -50,6 +51,10 @@ struct Dispatch {
   ExitCode operator()(const InspectCommand& command) const {
     configure_log(RunOptions{}.log_level);
     return run_inspect(command);
+  }
+  ExitCode operator()(const MergeCommand& command) const {
+    configure_log(RunOptions{}.log_level);
+    return run_merge(command);
   }
   ExitCode operator()(const ReportCommand& command) const {
     configure_log(RunOptions{}.log_level);

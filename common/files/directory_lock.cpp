@@ -67,6 +67,16 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& folder, std::chrono::m
   }
 }
 
+void refuse_locked(const std::filesystem::path& folder) {
+  const auto path = folder / "LOCK";
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;  // nobody has locked it yet
+  const bool is_held = lock(descriptor, {}) == EWOULDBLOCK;
+  const auto owner = is_held ? owner_of(descriptor) : std::string();
+  ::close(descriptor);
+  if (is_held) throw DirectoryInUse(folder.string(), owner);
+}
+
 DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
 
 }  // namespace kvcompare

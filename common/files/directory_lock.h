@@ -22,4 +22,8 @@ class DirectoryLock {
   int descriptor_;
 };
 
+// Throws DirectoryInUse, naming the run, if a run holds the lock of the folder. Makes nothing, and holds
+// nothing afterwards.
+void refuse_locked(const std::filesystem::path& folder);
+
 }  // namespace kvcompare

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "common/run/shard.h"
+
 namespace kvcompare {
 
 struct RunOptions {
@@ -26,6 +28,8 @@ struct RunOptions {
   bool retry_failed = false;           // with resume: units that have failed for good are tried again
   bool salvage = false;                // with resume: do without the damaged lines of the journal
   bool overwrite = false;              // remove what is in output_dir
+  std::optional<Shard> shard;          // the part of the samples that is evaluated; all if absent
+  bool dry_run = false;                // tell what the run would take; compute and write nothing
   bool report_text = false;            // report.html shows the first words of the samples' texts
   std::filesystem::path computed_log;  // a line for every unit that is evaluated; none if empty
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kData = "data";
 constexpr const char* kTokenizer = "tokenizer";
+constexpr const char* kShard = "shard";
 
 std::set<std::string> names_of(const RunSpec& spec) {
   std::set<std::string> names;
@@ -29,6 +30,8 @@ FixedParts fixed_parts(const JournalHeader& then, const JournalHeader& now) {
   FixedParts parts{fixed_part(then.identity), fixed_part(now.identity)};
   if (!parts.then.contains(kTokenizer)) parts.now.erase(kTokenizer);
   if (!parts.now.contains(kTokenizer)) parts.then.erase(kTokenizer);
+  if (then.shard) parts.then[kShard] = to_string(*then.shard);
+  if (now.shard) parts.now[kShard] = to_string(*now.shard);
   return parts;
 }
 

@@ -257,7 +257,9 @@ void Journal::check_length(SampleIndex sample, std::int64_t n_tokens) const {
 }
 
 std::int64_t Journal::n_units() const {
-  return (header_.n_samples - std::ssize(header_.skipped)) * std::ssize(header_.spec.methods);
+  const auto n_skipped = std::ranges::count_if(
+      header_.skipped, [&](SampleIndex sample) { return holds(header_.shard, sample); });
+  return (n_samples_of(header_.shard, header_.n_samples) - n_skipped) * std::ssize(header_.spec.methods);
 }
 
 std::int64_t Journal::n_settled() const {
@@ -285,6 +287,11 @@ std::optional<SampleTokens> Journal::read_tokens(SampleIndex sample) const {
   if (!tokens || tokens->sample != sample)
     throw changed(file_, "there is another record where the tokens of a sample were");
   return *tokens;
+}
+
+void Journal::for_each_record(const std::function<void(const JournalRecord&)>& take) const {
+  auto stream = open_to_read(file_);
+  for (const auto offset : taken_) take(read_record(stream, offset, file_));
 }
 
 std::string Journal::intact_text() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -55,6 +56,10 @@ class Journal {
   // More is asked for from now on: methods have the places of `header`, and units of the same instance are
   // theirs. Throws std::invalid_argument if an instance is not there any more, or samples are fewer.
   void grow(const JournalHeader& header);
+
+  // Calls take(record) for every line that counts, in their order, read again. The method of an attempt is
+  // left to the caller, who knows its instance. Throws DataError.
+  void for_each_record(const std::function<void(const JournalRecord&)>& take) const;
 
   // The lines that count, numbered anew. Throws DataError.
   std::string intact_text() const;

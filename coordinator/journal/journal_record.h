@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "common/run/model_shape.h"
 #include "common/run/numerics.h"
 #include "common/run/run_spec.h"
+#include "common/run/shard.h"
 #include "common/run/unit_result.h"
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/session.h"
@@ -52,10 +54,13 @@ struct JournalHeader {
   std::vector<BadLine> bad_lines;    // left out with skip_bad_lines
   Truncation truncated;
   std::vector<FoundThreshold> found_thresholds{};  // of instances that are asked for now or were before
+  // Whose samples alone are evaluated; absent: all are. Everything above is that of the whole run.
+  std::optional<Shard> shard{};
 
-  static constexpr std::array kFields{"asked",     "identity", "config",    "places",    "model",
-                                      "n_samples", "skipped",  "bad_lines", "truncated", "found_thresholds"};
-  static constexpr std::array kLaterFields{"found_thresholds"};
+  static constexpr std::array kFields{"asked",     "identity",         "config",  "places",
+                                      "model",     "n_samples",        "skipped", "bad_lines",
+                                      "truncated", "found_thresholds", "shard"};
+  static constexpr std::array kLaterFields{"found_thresholds", "shard"};
 };
 
 // More samples or instances are asked for than before. Everything else is as it was.

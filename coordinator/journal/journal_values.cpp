@@ -131,6 +131,8 @@ void check_values(const JournalHeader& header) {
   expect(std::holds_alternative<KeepAll>(spec.methods[0].policy), "the first method is the baseline");
   for (const auto& method : spec.methods) check_method(method);
   for (const auto& found : header.found_thresholds) check_found(found);
+  if (header.shard)
+    expect(header.shard->number >= 1 && header.shard->number <= header.shard->n, "1 <= I <= N of shard I/N");
 }
 
 void check_unit(const JournalHeader& header, UnitId unit) {
@@ -139,6 +141,8 @@ void check_unit(const JournalHeader& header, UnitId unit) {
     throw std::invalid_argument("is of a unit that the run does not have");
   if (std::ranges::binary_search(header.skipped, unit.sample))
     throw std::invalid_argument("is of a sample that the run skips");
+  if (!holds(header.shard, unit.sample))
+    throw std::invalid_argument("is of a sample that shard " + to_string(*header.shard) + " does not hold");
 }
 
 void check_values(const JournalHeader& header, const Attempt& attempt) {
@@ -151,7 +155,7 @@ void check_values(const JournalHeader& header, const SampleTokens& tokens) {
   const auto n_tokens = std::ssize(tokens.ids);
   expect(header.spec.save_tokens, "tokens are there with save_tokens only");
   expect(tokens.sample.value >= 0 && tokens.sample.value < header.n_samples &&
-             !std::ranges::binary_search(header.skipped, tokens.sample),
+             !std::ranges::binary_search(header.skipped, tokens.sample) && holds(header.shard, tokens.sample),
          "tokens are of a sample of the run");
   expect(n_tokens >= 2 && n_tokens <= header.spec.max_length, "a sample has two tokens to max_length");
   expect(std::ranges::all_of(tokens.ids, [&](TokenId id) { return id >= 0 && id < header.model.vocab_size; }),

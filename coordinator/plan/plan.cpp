@@ -57,4 +57,8 @@ std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const Ru
   return units;
 }
 
+void keep_shard(std::vector<PlannedUnit>& units, const std::optional<Shard>& shard) {
+  std::erase_if(units, [&](const PlannedUnit& unit) { return !holds(shard, unit.unit.sample); });
+}
+
 }  // namespace kvcompare

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "common/data/sample.h"
 #include "common/run/method_spec.h"
 #include "common/run/run_spec.h"
+#include "common/run/shard.h"
 #include "coordinator/journal/deaths_in_hand.h"
 #include "coordinator/journal/unit_table.h"
 #include "coordinator/plan/cost_model.h"
@@ -24,5 +26,8 @@ enum class Quarantined { kLeave, kRetry };
 std::vector<PlannedUnit> plan_units(const std::vector<Sample>& samples, const RunSpec& spec,
                                     const CostModel& costs, const UnitTable& known, Quarantined quarantined,
                                     const std::map<UnitId, Deaths>& deaths = {});
+
+// Removes the units of samples that the shard does not hold.
+void keep_shard(std::vector<PlannedUnit>& units, const std::optional<Shard>& shard);
 
 }  // namespace kvcompare

@@ -51,6 +51,12 @@ struct FinalizeCommand {
   std::filesystem::path output_dir;
 };
 
+// Of `options` output_dir, overwrite and allow_mixed_hardware count.
+struct MergeCommand {
+  std::vector<std::filesystem::path> folders;  // of shards; at least one
+  RunOptions options;
+};
+
 // Of `spec` the places of model, data and scorer count: empty where the run's own are to be looked at. Of
 // `options` the folder, threads and workers.
 struct VerifyCommand {
@@ -98,7 +104,7 @@ struct ShowTextCommand {
 };
 
 using Command = std::variant<CompareCommand, DoctorCommand, DumpCommand, FinalizeCommand, InspectCommand,
-                             ReportCommand, TokenizeCommand, TrainKvzapCommand, VerifyCommand, ModelsCommand,
-                             PressesCommand, VersionCommand, ShowTextCommand>;
+                             MergeCommand, ReportCommand, TokenizeCommand, TrainKvzapCommand, VerifyCommand,
+                             ModelsCommand, PressesCommand, VersionCommand, ShowTextCommand>;
 
 }  // namespace kvcompare

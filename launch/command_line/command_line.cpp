@@ -335,6 +335,19 @@ Command parse_report(const Arguments& flags) {
   return command;
 }
 
+Command parse_merge(const Arguments& flags) {
+  if (asks_for_help(flags)) return ShowTextCommand{merge_help()};
+  Settings settings;
+  const auto [folders, others] = folders_and_flags(flags, merge_flags());
+  for (const GivenValue& given : match_arguments(others, merge_flags())) apply(given, settings);
+  constexpr const char* kExample = "for example: kvcompare merge --output_dir results shard_1 shard_2";
+  if (!settings.origins.contains("output_dir"))
+    throw ConfigError("--output_dir",
+                      std::string("is missing; give the folder of the merged run, ") + kExample);
+  if (folders.empty()) throw ConfigError("merge", std::string("give the folders of all shards, ") + kExample);
+  return MergeCommand{{folders.begin(), folders.end()}, std::move(settings.options)};
+}
+
 Command parse_inspect(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{inspect_help()};
   Settings settings;
@@ -409,6 +422,7 @@ Command parse_command_line(const Arguments& arguments) {
   if (name == "dump") return parse_dump(flags);
   if (name == "finalize") return parse_finalize(flags);
   if (name == "inspect") return parse_inspect(flags);
+  if (name == "merge") return parse_merge(flags);
   if (name == "report") return parse_report(flags);
   if (name == "rerun") return parse_rerun(flags, arguments);
   if (name == "verify") return parse_verify(flags);

@@ -93,6 +93,18 @@ FlagValue budget_counts() {
           [](const Settings& settings) { return to_string(settings.spec.budget_counts); }};
 }
 
+FlagValue shard() {
+  return {FlagKind::kText, "I/N", "I/N, shard I of N, with 1 <= I <= N: 1/4 is the first of four",
+          [](Settings& settings, const std::string& given) {
+            const auto parsed = parse_shard(given);
+            if (parsed) settings.options.shard = parsed;
+            return parsed.has_value();
+          },
+          [](const Settings& settings) {
+            return settings.options.shard ? to_string(*settings.options.shard) : "";
+          }};
+}
+
 FlagValue context_length() {
   return {FlagKind::kText, "N|all", "a whole number from 1 to " + std::to_string(kMostTokens) + ", or all",
           [](Settings& settings, const std::string& given) {
@@ -422,6 +434,11 @@ std::vector<Flag> machine_flags() {
        "depends "
        "on it.",
        "one for --engine layerwise in float32 or float64, else one a thread"},
+      {"shard", kGroup, shard(), "",
+       "Evaluate only the samples I - 1, I - 1 + N, I - 1 + 2 N, ... of the run, counted from 0, into an "
+       "output "
+       "folder of their own. `kvcompare merge` then makes the results of the run of all N shards.",
+       "the whole run"},
       {"dedicated_coordinator", kGroup, on_off(&RunOptions::dedicated_coordinator), "",
        "Under mpirun or srun: rank 0 evaluates nothing itself.", ""},
       {"share_gpu", kGroup, on_off(&RunOptions::share_gpu), "",
@@ -460,6 +477,11 @@ std::vector<Flag> output_flags() {
        "With --resume: do without damaged lines of the journal; their units are evaluated again.", ""},
       {"overwrite", kGroup, on_off(&RunOptions::overwrite), "",
        "Remove the results of an earlier run from the output folder.", ""},
+      {"dry_run", kGroup, on_off(&RunOptions::dry_run), "",
+       "Check all that a run checks before it computes, tell how many units there are and what work and "
+       "memory "
+       "they take, and end. Nothing is written.",
+       ""},
       {"save_token_nll", kGroup, on_off(&RunSpec::save_token_nll), "",
        "Keep the NLL of every token, in results.h5, and with it KL divergence, Δp and greedy hits.", ""},
       {"save_tokens", kGroup, on_off(&RunSpec::save_tokens), "",
@@ -702,6 +724,19 @@ const std::vector<Flag>& inspect_flags() {
       {"tokenizer", FlagGroup::kData,
        text(&InspectCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
        "Folder with tokenizer.json, or that file, by which ids become text.", "that of the run's model"}};
+  return flags;
+}
+
+const std::vector<Flag>& merge_flags() {
+  static const std::vector<Flag> flags = [] {
+    auto all = shared_flags({"output_dir", "overwrite", "allow_mixed_hardware"});
+    all.front() = required(all.front());
+    all.back().help =
+        "Merge shards that were computed with different arithmetic, which is refused otherwise. The results "
+        "say "
+        "which arithmetic there was.";
+    return all;
+  }();
   return flags;
 }
 

@@ -13,6 +13,7 @@ const std::vector<Flag>& tokenize_flags();
 const std::vector<Flag>& verify_flags();
 const std::vector<Flag>& report_flags();
 const std::vector<Flag>& inspect_flags();
+const std::vector<Flag>& merge_flags();
 const std::vector<Flag>& train_kvzap_flags();
 const std::vector<Flag>& doctor_flags();
 const std::vector<Flag>& dump_flags();

@@ -24,6 +24,7 @@ Usage
                                  write what layers see, to try scores of your own
   kvcompare doctor               what this machine has, and what is missing
   kvcompare finalize OUT         make the results of a run again, from its journal
+  kvcompare merge OUT...         make one run of its shards (--shard)
   kvcompare report OUT...        make the page of a run again, or one page of several runs
   kvcompare inspect OUT          the tokens that each method predicts worst, in their text
   kvcompare verify OUT           whether results are those that the run computed
@@ -208,6 +209,23 @@ values. An installed kvcompare has it already; for a program that you have built
 std::string manual_help() {
   return "kvcompare manual prints the man page, made of the help of every subcommand: kvcompare manual | man "
          "-l -\n";
+}
+
+std::string merge_help() {
+  return R"(kvcompare merge makes one run of its shards. A shard is a run with --shard I/N into a folder of its own:
+
+  kvcompare ... --shard 1/2 --output_dir shard_1
+  kvcompare ... --shard 2/2 --output_dir shard_2
+  kvcompare merge --output_dir results shard_1 shard_2
+
+The results are those of one run of all samples, byte for byte, but for run.json and report.html, which
+hold dates. All shards must be complete, and of the same model, data and flags. Their folders stay as
+they are. The merged run may grow by kvcompare --resume.
+
+Usage
+  kvcompare merge --output_dir FOLDER OUT... [FLAGS]
+
+)" + lines_by_section(merge_flags());
 }
 
 std::string models_help() {

@@ -19,6 +19,7 @@ std::string report_help();
 std::string inspect_help();
 std::string verify_help();
 std::string doctor_help();
+std::string merge_help();
 std::string models_help();
 std::string presses_help();
 

@@ -16,6 +16,7 @@ constexpr Subcommand kSubcommands[] = {
     {"inspect", "the tokens that each method predicts worst, in their text", inspect_help, inspect_flags,
      "FOLDER"},
     {"manual", "print the man page", manual_help, nullptr},
+    {"merge", "make one run of its shards", merge_help, merge_flags, "FOLDER..."},
     {"models", "list the families of models, with their keys in config.json", models_help, nullptr},
     {"presses", "list the methods with parameters and sources", presses_help, nullptr},
     {"report", "make the page of a run again, or one page of several runs", report_help, report_flags,

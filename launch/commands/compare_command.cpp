@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/messages/mpi_messenger.h"
 #include "common/usable_cores.h"
+#include "launch/commands/dry_run.h"
 #include "launch/session/coordination.h"
 #include "launch/session/gpu_memory.h"
 #include "launch/session/mpi_session.h"
@@ -87,6 +88,12 @@ ExitCode coordinate_ranks(const CompareCommand& command, MpiEnvironment& mpi, Mp
 
 ExitCode run_compare(const CompareCommand& command) {
   end_at_once_on_stop(kComparisonStopped);
+  if (command.options.dry_run) {
+    if (n_launched_processes() > 1)
+      throw ConfigError("--dry_run",
+                        "tells what a run would take from one process; leave mpirun or srun out");
+    return run_dry(with_runnable_methods(command));
+  }
   if (n_launched_processes() == 1) return run_alone(with_runnable_methods(command));
   return run_as_rank(command.options,
                      {.coordinate =

@@ -70,6 +70,10 @@ nlohmann::json marker_of(const fs::path& folder) {
                                     "; give the --output_dir of a run that is complete");
   try {
     auto marker = nlohmann::json::parse(stream);
+    if (marker.contains("shard"))
+      throw ConfigError("verify",
+                        folder.string() + " holds shard " + marker.at("shard").get<std::string>() +
+                            " of a run, which has no results; give the folder that kvcompare merge wrote");
     if (!marker.at("sha256").is_object() || marker.at("sha256").empty())
       throw DataError(file.string(), 0, "names no file");
     return marker;

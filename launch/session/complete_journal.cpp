@@ -14,6 +14,10 @@ Journal read_complete_journal(const std::string& subcommand, const std::filesyst
     throw ConfigError(subcommand,
                       folder.string() + " holds no journal.jsonl; give the --output_dir of a run");
   Journal journal(journal_path(folder));
+  if (const auto& shard = journal.header().shard)
+    throw ConfigError(subcommand,
+                      folder.string() + " holds shard " + to_string(*shard) +
+                          " of a run, which has no results; kvcompare merge makes those of all shards");
   if (journal.n_settled() < journal.n_units())
     throw ConfigError(
         subcommand, folder.string() +

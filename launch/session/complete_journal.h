@@ -8,7 +8,7 @@
 namespace kvcompare {
 
 // Reads the journal of a complete run in `folder`. Throws ConfigError(subcommand) if the folder holds none,
-// or the run is not complete; DataError for a damaged journal.
+// or a shard, or the run is not complete; DataError for a damaged journal.
 Journal read_complete_journal(const std::string& subcommand, const std::filesystem::path& folder);
 
 }  // namespace kvcompare

@@ -2,27 +2,23 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "common/build_commit.h"
-#include "common/data/data_reader.h"
 #include "common/errors.h"
-#include "common/files/hub_cache.h"
-#include "common/files/path_on_disk.h"
 #include "common/host_name.h"
 #include "common/log.h"
 #include "common/plural.h"
 #include "common/run/instance_name.h"
 #include "common/version.h"
 #include "coordinator/plan/plan.h"
-#include "coordinator/reports/warnings.h"
 #include "launch/session/model_shapes.h"
 #include "launch/session/progress_style.h"
 #include "launch/session/publish.h"
+#include "launch/session/run_header.h"
 #include "launch/session/stop_signal.h"
 #include "worker/devices/machine_numerics.h"
 
@@ -31,6 +27,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+<<<<<<< HEAD
 // Of a hub id, with the commit that the cache has for its revision.
 std::string place_of_model(const Job& job) {
   if (can_be_seen(job.spec.model_name)) return absolute_path(job.spec.model_name);
@@ -78,6 +75,8 @@ void check_and_tell(const JournalHeader& header) {
                 : ", " + counted(std::ssize(header.bad_lines), "bad line") + " left out"));
 }
 
+=======
+>>>>>>> data
 // Says at once, and not only at the end, that the stop was noticed: if mpirun passes the stop on, a rank has
 // only one second between SIGTERM and SIGKILL.
 bool heeded_stop(bool& has_told) {
@@ -102,7 +101,8 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
       job_(read_job(command.spec, command.options)),
       data_(read_data(job_, place.n_threads)),
       header_(header_of(job_, data_,
-                        find_thresholds(job_, data_, command.options, place, folder_.found_thresholds()))),
+                        find_thresholds(job_, data_, command.options, place, folder_.found_thresholds()),
+                        command.options.shard)),
       work_{.samples = data_.dataset.samples,
             .methods = header_.spec.methods,
             .units = {},
@@ -129,6 +129,7 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
   work_.units =
       plan_units(work_.samples, job_.spec, cost_model(job_.config, job_.spec.methods), folder_.known(),
                  command.options.retry_failed ? Quarantined::kRetry : Quarantined::kLeave, deaths);
+  keep_shard(work_.units, header_.shard);
   if (const auto n_known = folder_.known().size(); n_known > 0)
     log_info(counted(static_cast<std::int64_t>(n_known), "unit") + " known from the journal, " +
              std::to_string(work_.units.size()) + " still to be evaluated");

@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <string>
 #include <system_error>
 #include <utility>
+
+#include <unistd.h>
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
@@ -37,10 +42,14 @@ constexpr std::array kFiles{kCompleteMarker,
                             "journal.jsonl",
                             "journal.jsonl.damaged"};
 
-std::optional<std::string> first_result_in(const fs::path& folder) {
-  for (const auto* name : kFiles)
-    if (may_be_there(folder / name)) return name;
-  return std::nullopt;
+// The folder, or the one in which it would be made.
+void refuse_unwritable(const fs::path& folder) {
+  auto there = fs::absolute(folder).lexically_normal();
+  while (!may_be_there(there) && there.has_relative_path()) there = there.parent_path();
+  std::error_code error;
+  if (!fs::is_directory(there, error)) throw OutputError(there.string(), "is no folder");
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    throw OutputError(there.string(), std::string("cannot be written: ") + std::strerror(errno));
 }
 
 std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
@@ -57,14 +66,25 @@ std::optional<Journal> read_journal(const fs::path& folder, bool salvage) {
 
 }  // namespace
 
+std::optional<std::string> result_in(const fs::path& folder) {
+  for (const auto* name : kFiles)
+    if (may_be_there(folder / name)) return name;
+  return std::nullopt;
+}
+
 fs::path journal_path(const fs::path& folder) { return folder / "journal.jsonl"; }
 
-OutputFolder::OutputFolder(const RunOptions& options)
-    : path_(options.output_dir),
-      lock_(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0)) {
-  fault_point("after_lock");
-  if (options.overwrite) remove_results();
-  const auto found = first_result_in(path_);
+OutputFolder::OutputFolder(const RunOptions& options, Access access) : path_(options.output_dir) {
+  if (access == Access::kLook) {
+    refuse_unwritable(path_);
+    refuse_locked(path_);
+    if (options.overwrite) return;  // as if it were empty
+  } else {
+    lock_.emplace(path_, options.resume ? kPatienceWhenResumed : std::chrono::seconds(0));
+    fault_point("after_lock");
+    if (options.overwrite) remove_results();
+  }
+  const auto found = result_in(path_);
   if (!found) return;
   if (!options.resume) {
     // If a run ended before its first unit was evaluated, there is nothing to lose.
@@ -131,7 +151,8 @@ void OutputFolder::record_tokens(JournalWriter& journal, const JournalHeader& he
                                  std::span<const Sample> samples) {
   if (!header.spec.save_tokens || std::exchange(has_tokens_, true)) return;
   for (const auto& sample : samples) {
-    if (std::ranges::binary_search(header.skipped, sample.index)) continue;
+    if (std::ranges::binary_search(header.skipped, sample.index) || !holds(header.shard, sample.index))
+      continue;
     if (so_far_ && so_far_->has_tokens(sample.index)) continue;
     journal.append(SampleTokens{.sample = sample.index, .ids = sample.ids});
   }

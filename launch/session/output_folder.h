@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "common/data/sample.h"
 #include "common/files/directory_lock.h"
@@ -15,12 +16,16 @@
 
 namespace kvcompare {
 
+// kLook: the folder is neither locked nor made, and nothing is written or removed.
+enum class Access { kWrite, kLook };
+
 class OutputFolder {
  public:
   // Locks the folder, and makes it if it does not exist. Reads the journal of an earlier run. Throws
   // ConfigError("output_dir") if the folder holds results or a journal, and the command neither resumes nor
-  // overwrites. Throws DirectoryInUse, OutputError, and DataError for a damaged journal.
-  explicit OutputFolder(const RunOptions& options);
+  // overwrites. Throws DirectoryInUse, OutputError, and DataError for a damaged journal. With Access::kLook
+  // it throws the same, without locking or making the folder.
+  explicit OutputFolder(const RunOptions& options, Access access = Access::kWrite);
 
   const std::filesystem::path& path() const { return path_; }
 
@@ -58,11 +63,14 @@ class OutputFolder {
   void remove_results() const;
 
   std::filesystem::path path_;
-  DirectoryLock lock_;
+  std::optional<DirectoryLock> lock_;
   std::optional<Journal> so_far_;  // the journal of a run that is resumed
   bool has_grown_ = false;
   bool has_tokens_ = false;  // of all samples, in the journal
 };
+
+// The name of a file in the folder that a run has left there; absent if there is none.
+std::optional<std::string> result_in(const std::filesystem::path& folder);
 
 // OUT/journal.jsonl
 std::filesystem::path journal_path(const std::filesystem::path& folder);

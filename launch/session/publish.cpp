@@ -46,6 +46,18 @@ void check_attempts_agree(const Journal& journal) {
       "disk or a processor is faulty");
 }
 
+// The journal is all that a shard gives.
+ExitCode publish_shard(const std::filesystem::path& folder, const Journal& journal) {
+  check_attempts_agree(journal);
+  write_shard_marker(folder, journal.header());
+  log_info("shard " + to_string(*journal.header().shard) +
+           " is complete: " + counted(journal.n_units(), "unit") + " in " + journal.file().string() +
+           "; kvcompare merge makes the results of all shards");
+  const bool any_failed =
+      std::ranges::any_of(journal.units(), [](const auto& entry) { return !entry.second.summary; });
+  return any_failed ? ExitCode::kQuarantinedUnits : ExitCode::kComplete;
+}
+
 }  // namespace
 
 void tell_page(const std::filesystem::path& folder) {
@@ -62,6 +74,7 @@ ExitCode publish(const std::filesystem::path& folder, Texts texts) {
                 "; run again with --resume to continue");
     return ExitCode::kInterrupted;
   }
+  if (journal.header().shard) return publish_shard(folder, journal);
   const auto comparison = comparison_of(journal);
   write_and_print(folder, comparison, journal, texts);
   check_attempts_agree(journal);

@@ -79,6 +79,38 @@ void tell(const MethodSpec& method, const FoundThreshold& found) {
     log_warning(text + ": no threshold that was tried comes nearer, because many keys have the same score");
 }
 
+// Instances without a threshold of which the journal knows none. Those of the job know their scorers then.
+std::vector<MethodSpec> unknown_of(Job& job, const JobData& data, const std::vector<FoundThreshold>& known) {
+  job.spec = with_scorers(job.spec, data);
+  std::vector<MethodSpec> unknown;
+  for (const auto& method : job.spec.methods)
+    if (is_sought(method) && !find_known(known, method)) unknown.push_back(method);
+  return unknown;
+}
+
+struct Search {
+  c10::Device device;
+  SearchScope scope;
+};
+
+Search checked_search(const Job& job, const JobData& data, const RunOptions& options,
+                      const SearchPlace& place, const std::vector<MethodSpec>& unknown) {
+  if (place.on_host && options.dedicated_coordinator)
+    throw ConfigError("target_density",
+                      "rank 0 looks for the threshold, and with --dedicated_coordinator it evaluates "
+                      "nothing; leave that out, or begin the run without it and go on with --resume");
+  const auto device = place.on_host ? device_of(job.devices, options, *place.on_host) : job.devices.front();
+  Search search{device, scope_of(job, data, device)};
+  for (const auto& method : unknown) check_sought(method, search.scope);
+  return search;
+}
+
+void complete(std::vector<MethodSpec>& methods, const std::vector<FoundThreshold>& known) {
+  for (auto& method : methods)
+    if (const auto found = find_known(known, method)) method = with_threshold(method, found->threshold);
+  drop_repeated(methods);
+}
+
 // The model is loaded when this begins and let go when it ends.
 std::vector<FoundThreshold> search(const std::vector<MethodSpec>& methods, const SearchScope& scope,
                                    LoadedModel& model, int n_threads) {
@@ -97,22 +129,13 @@ std::vector<FoundThreshold> search(const std::vector<MethodSpec>& methods, const
 std::vector<FoundThreshold> find_thresholds(Job& job, const JobData& data, const RunOptions& options,
                                             const SearchPlace& place, std::vector<FoundThreshold> known) {
   if (std::ranges::none_of(job.spec.methods, is_sought)) return known;
-  job.spec = with_scorers(job.spec, data);
-  std::vector<MethodSpec> unknown;
-  for (const auto& method : job.spec.methods)
-    if (is_sought(method) && !find_known(known, method)) unknown.push_back(method);
+  const auto unknown = unknown_of(job, data, known);
   if (!unknown.empty()) {
-    if (place.on_host && options.dedicated_coordinator)
-      throw ConfigError("target_density",
-                        "rank 0 looks for the threshold, and with --dedicated_coordinator it evaluates "
-                        "nothing; leave that out, or begin the run without it and go on with --resume");
-    const auto device = place.on_host ? device_of(job.devices, options, *place.on_host) : job.devices.front();
-    const auto scope = scope_of(job, data, device);
-    for (const auto& method : unknown) check_sought(method, scope);
+    const auto [device, scope] = checked_search(job, data, options, place, unknown);
     log_info("looking for " + counted(std::ssize(unknown), "threshold") + " on " +
              counted(std::ssize(scope.samples), "sample") + ", " + counted(scope.n_tokens(), "token"));
     // On a thread like those of workers: its number of libtorch's threads is its own.
-    auto found = std::async(std::launch::async, [&] {
+    auto found = std::async(std::launch::async, [&, &device = device, &scope = scope] {
       at::set_num_threads(1);
       const auto model =
           load_model(engine_inputs(job, options), device,
@@ -122,10 +145,18 @@ std::vector<FoundThreshold> find_thresholds(Job& job, const JobData& data, const
     std::ranges::move(found.get(), std::back_inserter(known));
     give_back_cached_memory(device);
   }
-  for (auto& method : job.spec.methods)
-    if (const auto found = find_known(known, method)) method = with_threshold(method, found->threshold);
-  drop_repeated(job.spec.methods);
+  complete(job.spec.methods, known);
   return known;
+}
+
+std::vector<MethodSpec> thresholds_to_find(Job& job, const JobData& data, const RunOptions& options,
+                                           const SearchPlace& place,
+                                           const std::vector<FoundThreshold>& known) {
+  if (std::ranges::none_of(job.spec.methods, is_sought)) return {};
+  auto unknown = unknown_of(job, data, known);
+  if (!unknown.empty()) checked_search(job, data, options, place, unknown);
+  complete(job.spec.methods, known);
+  return unknown;
 }
 
 }  // namespace kvcompare

@@ -28,4 +28,10 @@ struct SearchPlace {
 std::vector<FoundThreshold> find_thresholds(Job& job, const JobData& data, const RunOptions& options,
                                             const SearchPlace& place, std::vector<FoundThreshold> known);
 
+// What find_thresholds would have to search for, checked as it checks it. Computes nothing. Completes the
+// instances of the job whose threshold the journal knows.
+std::vector<MethodSpec> thresholds_to_find(Job& job, const JobData& data, const RunOptions& options,
+                                           const SearchPlace& place,
+                                           const std::vector<FoundThreshold>& known);
+
 }  // namespace kvcompare

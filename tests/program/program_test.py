@@ -288,7 +288,7 @@ class UsageExamples(ProgramTest):
     def test_default_is_all_but_observed_attention(self):
         self.assertEqual(self.example(), ["Baseline", "KVzap", "Random", "StreamingLLM", "ExpectedAttention"])
         paths = self.results(self.out / "comparison_results", "run.json")["paths"]
-        self.assertEqual(paths["model_name"], "meta-llama/Meta-Llama-3.1-8B-Instruct")
+        self.assertEqual(paths["model_name"], "meta-llama/Meta-Llama-3.1-8B-Instruct@0123abcd")
 
     def test_named_methods_in_chunks(self):
         methods = self.example("--methods", "random,streaming_llm,kvzap", "--chunk_size", "128")

@@ -299,7 +299,8 @@ TEST(CommandLine, SuggestsNothingWhereNothingIsNear) {
   EXPECT_EQ(
       refusal({"zzzzzzzz"}),
       "command line: 'zzzzzzzz' is no subcommand; there are: compare, completion, doctor, dump, finalize, "
-      "help, inspect, manual, models, presses, report, rerun, tokenize, train_kvzap, verify. Flags are "
+      "help, inspect, manual, merge, models, presses, report, rerun, tokenize, train_kvzap, verify. Flags "
+      "are "
       "written "
       "--name VALUE (kvcompare --help)");
   EXPECT_THAT(refusal({"--data_path", "x", "--methods", "zzzzzzzz"}),
