@@ -18,8 +18,8 @@ struct TooLong {
   bool is_evicted = true;  // false: every method keeps all keys, and a window is no limit
 };
 
-// Throws DataError if the model has an active sliding window in which keys are evicted, or another limit, that
-// is shorter than n_tokens. longest_sample: absent where there is neither window nor limit.
+// Throws DataError if the model has an active sliding window in which keys are evicted, or another limit,
+// that is shorter than n_tokens. longest_sample: absent where there is neither window nor limit.
 std::optional<std::int64_t> longest_sample(const ModelConfig& config);
 void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
                           const TooLong& told);
