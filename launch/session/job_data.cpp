@@ -76,6 +76,8 @@ class HashBeside {
 };
 
 void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, const ModelConfig& config) {
+  const bool is_evicted =
+      std::ranges::any_of(spec.methods, [](const auto& method) { return method.name != "baseline"; });
   std::int64_t longest = 0;
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
@@ -83,7 +85,8 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
     refuse_beyond_window(
         n_tokens, spec.data_path, config,
         {.what = "sample " + std::to_string(sample.index.value),
-         .remedy = "--max_length " + std::to_string(longest_sample(config).value_or(0)) + " or less"});
+         .remedy = "--max_length " + std::to_string(longest_sample(config).value_or(0)) + " or less",
+         .is_evicted = is_evicted});
   }
   warn_beyond_positions(longest, "the longest sample", config);
 }

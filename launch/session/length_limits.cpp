@@ -14,7 +14,7 @@ void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, c
                     told.what + " has " + std::to_string(n_tokens) + " tokens, more than " + limit +
                         ", which kvcompare does not compute; use " + told.remedy);
   };
-  if (config.sliding_window && n_tokens > *config.sliding_window)
+  if (told.is_evicted && config.sliding_window && n_tokens > *config.sliding_window)
     refuse("the model's sliding window of " + std::to_string(*config.sliding_window));
   if (config.limit && n_tokens > config.limit->n_tokens) refuse(config.limit->why);
 }

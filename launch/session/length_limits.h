@@ -1,5 +1,6 @@
-// Checks how many tokens a model takes. A sample longer than its sliding window, or than another limit of its
-// family, is refused. A sample longer than it was made for causes a warning.
+// Checks how many tokens a model takes. A sample longer than its sliding window is refused where keys are
+// evicted, one that is longer than another limit of its family always. A sample longer than it was made for
+// causes a warning.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,11 @@ namespace kvcompare {
 struct TooLong {
   std::string what;
   std::string remedy;
+  bool is_evicted = true;  // false: every method keeps all keys, and a window is no limit
 };
 
-// Throws DataError if the model has an active sliding window, or another limit, that is shorter than
-// n_tokens. longest_sample: absent where there is neither.
+// Throws DataError if the model has an active sliding window in which keys are evicted, or another limit,
+// that is shorter than n_tokens. longest_sample: absent where there is neither window nor limit.
 std::optional<std::int64_t> longest_sample(const ModelConfig& config);
 void refuse_beyond_window(std::int64_t n_tokens, const std::string& data_path, const ModelConfig& config,
                           const TooLong& told);

@@ -398,6 +398,7 @@ class Refusals(ProgramTest):
         (model / "config.json").write_text(json.dumps({**config, "sliding_window": 20}))
         self.refused(5, "sliding window of 20", "--max_length 20", model=model)
         self.compare("in_window", "--methods", "random", "--max_length", 20, model=model)
+        self.compare("no_eviction", "--methods", "baseline", model=model)
 
     def test_a_bad_line_of_the_data(self):
         data = self.folder / "bad.jsonl"

@@ -19,9 +19,10 @@ struct LengthLimit {
 
 struct ModelConfig {
   Decoder decoder;
-  std::optional<std::int64_t> sliding_window{};  // of an active window; a longer sample must be refused
-  std::optional<LengthLimit> limit{};            // of another kind
-  std::optional<Dtype> stored_dtype{};           // what config.json says; absent if it does not
+  // That of all layers. In a longer sample evicting is not defined.
+  std::optional<std::int64_t> sliding_window{};
+  std::optional<LengthLimit> limit{};   // of another kind
+  std::optional<Dtype> stored_dtype{};  // what config.json says; absent if it does not
 };
 
 // Throws CheckpointError naming the key for everything this program would compute otherwise than transformers

@@ -92,15 +92,12 @@ at::Tensor CheckpointWeights::lm_head_rows(std::int64_t begin, std::int64_t n) c
 void CheckpointWeights::drop_pages() const { files_.drop_pages(); }
 
 LayerWeights CheckpointWeights::layer(std::int64_t index) const {
-  LayerWeights layer;
+  auto layer = layer_without_experts(index);
   for (const auto& fused : layer_tensors(decoder_, index))
     for (const auto& stored : fused.parts) {
+      if (stored.expert < 0) continue;
       auto& member = layer.*stored.member;
       const auto rows = part(layer_prefix(index), stored);
-      if (stored.expert < 0) {
-        member = rows;
-        continue;
-      }
       if (stored.expert == 0) {
         auto sizes = stored.shape;
         sizes.insert(sizes.begin(), fused.n_experts());
@@ -109,6 +106,23 @@ LayerWeights CheckpointWeights::layer(std::int64_t index) const {
       member[stored.expert].copy_(rows);
     }
   return layer;
+}
+
+LayerWeights CheckpointWeights::layer_without_experts(std::int64_t index) const {
+  return parts_of_expert(index, -1);
+}
+
+LayerWeights CheckpointWeights::expert(std::int64_t layer, std::int64_t index) const {
+  return parts_of_expert(layer, index);
+}
+
+// -1: the parts that are of no expert.
+LayerWeights CheckpointWeights::parts_of_expert(std::int64_t layer, std::int64_t expert) const {
+  LayerWeights weights;
+  for (const auto& fused : layer_tensors(decoder_, layer))
+    for (const auto& stored : fused.parts)
+      if (stored.expert == expert) weights.*stored.member = part(layer_prefix(layer), stored);
+  return weights;
 }
 
 at::Tensor CheckpointWeights::part(const std::string& prefix, const StoredTensor& stored) const {

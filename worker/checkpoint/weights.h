@@ -39,6 +39,10 @@ class CheckpointWeights {
   at::ScalarType dtype() const { return dtype_; }
   at::Tensor embedding() const;
   LayerWeights layer(std::int64_t index) const;
+  // The same in pieces, of which no other bytes are read: what the layer has beside its experts, and the
+  // matrices and biases of one of them, without the dimension of experts.
+  LayerWeights layer_without_experts(std::int64_t index) const;
+  LayerWeights expert(std::int64_t layer, std::int64_t index) const;
   at::Tensor final_norm() const;
   at::Tensor final_norm_bias() const;  // undefined if the norm has none
   at::Tensor lm_head() const;          // the embedding if tied
@@ -54,6 +58,7 @@ class CheckpointWeights {
  private:
   at::Tensor tensor(const std::string& name) const;
   at::Tensor part(const std::string& prefix, const StoredTensor& stored) const;
+  LayerWeights parts_of_expert(std::int64_t layer, std::int64_t expert) const;
 
   CheckpointFiles files_;
   Decoder decoder_;

@@ -13,13 +13,6 @@
 namespace kvcompare {
 namespace {
 
-// A row that goes to an expert.
-template <class T>
-struct Routed {
-  std::int64_t row;
-  T weight;
-};
-
 // Softmax of the logits, in place.
 template <class T>
 void softmax(T* logits, std::int64_t n) {
@@ -29,64 +22,66 @@ void softmax(T* logits, std::int64_t n) {
   for (std::int64_t e = 0; e < n; ++e) logits[e] /= sum;
 }
 
-// The rows of each expert. logits: [n, n_experts], overwritten.
+}  // namespace
+
 template <class T>
-std::vector<std::vector<Routed<T>>> route_rows(const ExpertsShape& shape, const at::Tensor& logits) {
-  std::vector<std::vector<Routed<T>>> of_experts(size(shape.n));
+TileRouting<T> route_rows(Lane<T>& lane, const ExpertsShape& shape, const FusedLayer& weights,
+                          const at::Tensor& hidden) {
+  const auto logits = matrix_in(lane.router, hidden.size(0), shape.n);
+  lane.products.multiply(hidden, weights.router, logits);
+  if (weights.router_bias.defined()) logits.add_(weights.router_bias);
+  TileRouting<T> of_experts(size(shape.n));
   std::vector<std::int64_t> order(size(shape.n));
   for (std::int64_t r = 0; r < logits.size(0); ++r) {
-    T* weights = row<T>(logits, r);
-    softmax(weights, shape.n);
+    T* weight = row<T>(logits, r);
+    softmax(weight, shape.n);
     std::iota(order.begin(), order.end(), 0);
     const auto end = order.begin() + shape.n_chosen;
     std::partial_sort(order.begin(), end, order.end(), [&](std::int64_t a, std::int64_t b) {
-      return weights[a] > weights[b] || (weights[a] == weights[b] && a < b);
+      return weight[a] > weight[b] || (weight[a] == weight[b] && a < b);
     });
     T sum = 1;
     if (shape.sums_to_one)
-      sum = std::accumulate(order.begin(), end, T{0},
-                            [&](T part, std::int64_t e) { return part + weights[e]; });
-    for (auto e = order.begin(); e != end; ++e) of_experts[size(*e)].push_back({r, weights[*e] / sum});
+      sum =
+          std::accumulate(order.begin(), end, T{0}, [&](T part, std::int64_t e) { return part + weight[e]; });
+    for (auto e = order.begin(); e != end; ++e) of_experts[size(*e)].push_back({r, weight[*e] / sum});
   }
   return of_experts;
 }
 
-}  // namespace
-
 template <class T>
-void pass_experts(Lane<T>& lane, const MlpShape& mlp, const FusedLayer& weights, const RowGating& gating,
-                  const at::Tensor& hidden, const at::Tensor& sum) {
-  const auto d_model = hidden.size(1), width = mlp.width;
-  const auto logits = matrix_in(lane.router, hidden.size(0), mlp.experts.n);
-  lane.products.multiply(hidden, weights.router, logits);
-  if (weights.router_bias.defined()) logits.add_(weights.router_bias);
-  const auto of_experts = route_rows<T>(mlp.experts, logits);
-  sum.zero_();
-  for (std::int64_t e = 0; e < mlp.experts.n; ++e) {
-    const auto& routed = of_experts[size(e)];
+void pass_experts(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating,
+                  std::span<const ExpertWeights> experts, const ExpertTile<T>& tile) {
+  const auto d_model = tile.hidden.size(1), width = mlp.width;
+  for (const auto& weights : experts) {
+    const auto& routed = tile.routing[size(weights.expert)];
     if (routed.empty()) continue;
     const auto n = std::ssize(routed);
     const auto rows = matrix_in(lane.expert_rows, n, d_model);
     for (std::int64_t i = 0; i < n; ++i)
-      std::copy_n(row<T>(hidden, routed[size(i)].row), d_model, row<T>(rows, i));
+      std::copy_n(row<T>(tile.hidden, routed[size(i)].row), d_model, row<T>(rows, i));
     const auto gate_up = matrix_in(lane.gate_up, n, 2 * width), gated = matrix_in(lane.gated, n, width);
-    lane.products.multiply(rows, weights.gate_up[e], gate_up);
-    if (mlp.experts.has_bias) gate_up.add_(weights.gate_up_bias.narrow(0, e * 2 * width, 2 * width));
+    lane.products.multiply(rows, weights.gate_up, gate_up);
+    if (weights.gate_up_bias.defined()) gate_up.add_(weights.gate_up_bias);
     for (std::int64_t i = 0; i < n; ++i)
       gate_row(gating, row<T>(gate_up, i), row<T>(gate_up, i) + width, size(width), row<T>(gated, i));
-    lane.products.multiply(gated, weights.down[e], rows);
-    if (mlp.experts.has_bias) rows.add_(weights.down_bias.narrow(0, e * d_model, d_model));
+    lane.products.multiply(gated, weights.down, rows);
+    if (weights.down_bias.defined()) rows.add_(weights.down_bias);
     for (std::int64_t i = 0; i < n; ++i) {
       const T* out = row<T>(rows, i);
-      T* to = row<T>(sum, routed[size(i)].row);
+      T* to = row<T>(tile.sum, routed[size(i)].row);
       for (std::int64_t c = 0; c < d_model; ++c) to[c] += routed[size(i)].weight * out[c];
     }
   }
 }
 
-template void pass_experts(Lane<float>&, const MlpShape&, const FusedLayer&, const RowGating&,
-                           const at::Tensor&, const at::Tensor&);
-template void pass_experts(Lane<double>&, const MlpShape&, const FusedLayer&, const RowGating&,
-                           const at::Tensor&, const at::Tensor&);
+template TileRouting<float> route_rows(Lane<float>&, const ExpertsShape&, const FusedLayer&,
+                                       const at::Tensor&);
+template TileRouting<double> route_rows(Lane<double>&, const ExpertsShape&, const FusedLayer&,
+                                        const at::Tensor&);
+template void pass_experts(Lane<float>&, const MlpShape&, const RowGating&, std::span<const ExpertWeights>,
+                           const ExpertTile<float>&);
+template void pass_experts(Lane<double>&, const MlpShape&, const RowGating&, std::span<const ExpertWeights>,
+                           const ExpertTile<double>&);
 
 }  // namespace kvcompare

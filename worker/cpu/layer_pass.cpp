@@ -191,16 +191,15 @@ void LayerPass<T>::attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_
 }
 
 template <class T>
-void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
-  const auto n = rows_of_tile(lane, unit, begin), width = shape_.mlp.width;
+void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin,
+                          std::span<const ExpertWeights> experts) const {
+  const auto hidden = add_attention(lane, unit, begin);
+  const auto n = hidden.size(0), width = shape_.mlp.width;
   const auto x = unit.x.narrow(0, begin, n);
-  auto hidden = shape_.is_parallel ? normed(lane, x, w_.input_norm, w_.input_norm_bias) : at::Tensor();
-  add_to_stream(lane, unit.heads.narrow(0, begin, n), w_.o,
-                {w_.o_bias, w_.attention_norm, w_.attention_norm_bias}, x);
-  if (!shape_.is_parallel) hidden = normed(lane, x, w_.mlp_input_norm, w_.mlp_input_norm_bias);
   if (shape_.mlp.has_experts()) {
-    const auto delta = matrix_in(lane.delta, n, decoder_.hidden_size);
-    pass_experts(lane, shape_.mlp, w_, gating_, hidden, delta);
+    const auto routing = route_rows<T>(lane, shape_.mlp.experts, w_, hidden);
+    const auto delta = matrix_in(lane.delta, n, decoder_.hidden_size).zero_();
+    pass_experts<T>(lane, shape_.mlp, gating_, experts, {routing, hidden, delta});
     return norm_and_add(delta, w_.mlp_norm, w_.mlp_norm_bias, x);
   }
   const auto gate_up = matrix_in(lane.gate_up, n, (shape_.mlp.is_gated ? 2 : 1) * width);
@@ -212,6 +211,43 @@ void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t beg
     gate_row(gating_, first, shape_.mlp.is_gated ? first + width : nullptr, size(width), row<T>(gated, r));
   }
   add_to_stream(lane, gated, w_.down, {w_.down_bias, w_.mlp_norm, w_.mlp_norm_bias}, x);
+}
+
+template <class T>
+void LayerPass<T>::choose_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
+  const auto hidden = add_attention(lane, unit, begin);
+  unit.routings[size(begin / lane.n_rows)] = route_rows<T>(lane, shape_.mlp.experts, w_, hidden);
+  unit.expert_hidden.narrow(0, begin, hidden.size(0)).copy_(hidden);
+  unit.expert_sum.narrow(0, begin, hidden.size(0)).zero_();
+}
+
+template <class T>
+void LayerPass<T>::pass_experts_of(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
+                                   std::int64_t begin) const {
+  const auto n = rows_of_tile(lane, unit, begin);
+  pass_experts<T>(lane, shape_.mlp, gating_, group,
+                  {unit.routings[size(begin / lane.n_rows)], unit.expert_hidden.narrow(0, begin, n),
+                   unit.expert_sum.narrow(0, begin, n)});
+}
+
+template <class T>
+void LayerPass<T>::add_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
+  const auto n = rows_of_tile(lane, unit, begin);
+  norm_and_add(unit.expert_sum.narrow(0, begin, n), w_.mlp_norm, w_.mlp_norm_bias,
+               unit.x.narrow(0, begin, n));
+}
+
+// To the residual stream. Returns what the MLP reads of the tile's rows, [n, d_model], in the lane or in the
+// stream.
+template <class T>
+at::Tensor LayerPass<T>::add_attention(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
+  const auto n = rows_of_tile(lane, unit, begin);
+  const auto x = unit.x.narrow(0, begin, n);
+  const auto of_attention =
+      shape_.is_parallel ? normed(lane, x, w_.input_norm, w_.input_norm_bias) : at::Tensor();
+  add_to_stream(lane, unit.heads.narrow(0, begin, n), w_.o,
+                {w_.o_bias, w_.attention_norm, w_.attention_norm_bias}, x);
+  return shape_.is_parallel ? of_attention : normed(lane, x, w_.mlp_input_norm, w_.mlp_input_norm_bias);
 }
 
 // The norm of a tile's rows, in the lane; the rows themselves without a norm.

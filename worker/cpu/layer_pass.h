@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "presses/attention_rule.h"
 #include "presses/rounds.h"
+#include "worker/cpu/expert_weights.h"
 #include "worker/cpu/lane.h"
 #include "worker/cpu/row_kernels.h"
 #include "worker/cpu/unit_in_flight.h"
@@ -39,7 +41,16 @@ class LayerPass {
   void attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_head, std::int64_t first_query) const;
 
   // On a row tile: what attention adds to the residual stream, and the MLP.
-  void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
+  //   experts : all of them; none if the layer has none
+  void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin,
+              std::span<const ExpertWeights> experts) const;
+
+  // The same, bit by bit, where experts come group after group. On a row tile each: what attention adds and
+  // the choice of experts; what a group gives, group by group in the order of the experts; and the end.
+  void choose_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
+  void pass_experts_of(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
+                       std::int64_t begin) const;
+  void add_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
 
  private:
   // What is done to a product on its way to the residual stream; undefined tensors: nothing.
@@ -52,6 +63,7 @@ class LayerPass {
   LayerView whole(const UnitInFlight<T>& unit) const;
   at::Tensor split_heads(const at::Tensor& rows) const;
   void distribute(UnitInFlight<T>& unit, const Rotation& rotation, T* qkv, std::int64_t position) const;
+  at::Tensor add_attention(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
   at::Tensor normed(Lane<T>& lane, const at::Tensor& x, const at::Tensor& weight,
                     const at::Tensor& bias) const;
   void add_to_stream(Lane<T>& lane, const at::Tensor& rows, const at::Tensor& weight, const Addend& addend,

@@ -1,10 +1,12 @@
 // Weights as the tiled engine multiplies with them: in the layout that its products read (weight_panels.h),
 // and those that take the same input side by side. A layer, or a block of rows of the head, is a *stage*; a
 // pass over the model asks for its stages in order. If they do not fit the memory allowed, every pass reads
-// them from the checkpoint again: one stage is in use while the next is read.
+// them from the checkpoint again: one stage is in use while the next is read. Of a layer with experts the
+// router comes with the stage; the experts that it has chosen are read afterwards, the others are not.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -16,6 +18,7 @@
 
 #include "common/ids.h"
 #include "worker/checkpoint/weights.h"
+#include "worker/cpu/expert_weights.h"
 #include "worker/cpu/products.h"
 #include "worker/model/decoder.h"
 #include "worker/model/fused_layer.h"
@@ -44,19 +47,38 @@ class PackedWeights {
   const at::Tensor& final_norm() const { return final_norm_; }
   const at::Tensor& final_norm_bias() const { return final_norm_bias_; }  // undefined if there is none
 
-  // For one caller at a time, who lets go of a stage before asking for the next.
+  // For one caller at a time, who lets go of a stage before asking for the next. A layer comes without its
+  // experts.
   std::shared_ptr<const FusedLayer> layer(std::int64_t index);
   std::shared_ptr<const at::Tensor> head_block(std::int64_t index);  // [d_model, <= kHeadBlock], packed
 
+  // All experts of a layer, none if it has none. Not to be asked for where they are streamed.
+  std::span<const ExpertWeights> experts(std::int64_t layer) const;
+  // Where they are: f(group) for the `chosen` ones, ascending, a few at a time; the next are read meanwhile.
+  // Throws CheckpointError, and what f throws.
+  void stream_experts(std::int64_t layer, const std::vector<std::int64_t>& chosen,
+                      const std::function<void(const ExpertGroup&)>& f);
+
  private:
-  using Stage = std::variant<FusedLayer, at::Tensor>;
-  using StagePointer = std::shared_ptr<const Stage>;
+  // What is read at once: a stage without experts, or some experts of a layer.
+  struct Piece {
+    std::int64_t stage = 0;
+    std::vector<std::int64_t> experts{};
+
+    friend bool operator==(const Piece&, const Piece&) = default;
+  };
+  using Loaded = std::variant<FusedLayer, at::Tensor, ExpertGroup>;
+  using LoadedPointer = std::shared_ptr<const Loaded>;
 
   std::int64_t n_stages() const { return decoder_.n_layers() + n_head_blocks_; }
-  std::int64_t n_bytes_of_largest_stage() const;
+  bool has_experts(std::int64_t stage) const;
+  std::int64_t n_bytes_streaming() const;
   std::int64_t n_bytes_of_all_stages() const;
-  StagePointer load(std::int64_t stage) const;
-  StagePointer stage(std::int64_t index);
+  std::vector<Piece> groups_of(std::int64_t layer, const std::vector<std::int64_t>& experts) const;
+  void load_all(bool keep);
+  LoadedPointer load(const Piece& piece) const;
+  LoadedPointer stage(std::int64_t index);
+  LoadedPointer stream(const Piece& piece, const std::optional<Piece>& next);
 
   Decoder decoder_;
   CheckpointWeights checkpoint_;
@@ -64,9 +86,10 @@ class PackedWeights {
   at::ScalarType dtype_;
   ProductKind products_;
   at::Tensor final_norm_, final_norm_bias_;
-  std::vector<StagePointer> resident_;  // empty if streaming
-  std::int64_t read_ahead_index_ = -1;
-  std::future<StagePointer> read_ahead_;  // last: it reads the members above
+  std::vector<LoadedPointer> resident_;        // by stage; empty if streaming
+  std::vector<ExpertGroup> resident_experts_;  // by layer; those of each empty if streaming
+  std::optional<Piece> read_ahead_piece_;
+  std::future<LoadedPointer> read_ahead_;  // last: it reads the members above
 };
 
 }  // namespace kvcompare

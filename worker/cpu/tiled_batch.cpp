@@ -5,8 +5,10 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <set>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty_like.h>
 
 #include "worker/cpu/head_pass.h"
 #include "worker/model/logits.h"
@@ -43,7 +45,7 @@ void TiledBatch<T>::run(BatchWork& work) {
   for (std::int64_t l = 0; l < decoder_.n_layers(); ++l) {
     weights.reset();
     weights = weights_.layer(l);
-    pass_layer(LayerPass<T>(decoder_, LayerIndex(l), *weights, rotations_));
+    pass_layer(LayerIndex(l), LayerPass<T>(decoder_, LayerIndex(l), *weights, rotations_));
     double operations = 0;
     for (const auto* unit : units_) operations += layer_operations(decoder_, l).of(0, unit->n_tokens());
     work.done(operations);
@@ -67,7 +69,7 @@ void TiledBatch<T>::list_tiles() {
 }
 
 template <class T>
-void TiledBatch<T>::pass_layer(const LayerPass<T>& layer) {
+void TiledBatch<T>::pass_layer(LayerIndex index, const LayerPass<T>& layer) {
   each(Phase::kProjections, row_tiles_,
        [&](auto& lane, auto& unit, const Tile& t) { layer.project(lane, unit, t.begin); });
   schedule(layer);
@@ -75,8 +77,43 @@ void TiledBatch<T>::pass_layer(const LayerPass<T>& layer) {
     if (!unit->failed) layer.account(*unit, observe_deaths_);
   each(Phase::kAttention, attention_tiles_,
        [&](auto& lane, auto& unit, const Tile& t) { layer.attend(lane, unit, t.kv_head, t.begin); });
+  if (weights_.streams() && decoder_.layer(index.value).mlp.has_experts())
+    return pass_streamed_experts(index, layer);
+  const auto experts = weights_.experts(index.value);
   each(Phase::kMlp, row_tiles_,
-       [&](auto& lane, auto& unit, const Tile& t) { layer.finish(lane, unit, t.begin); });
+       [&](auto& lane, auto& unit, const Tile& t) { layer.finish(lane, unit, t.begin, experts); });
+}
+
+// All units choose before the first expert is read.
+template <class T>
+void TiledBatch<T>::pass_streamed_experts(LayerIndex index, const LayerPass<T>& layer) {
+  for (auto* unit : units_) {
+    if (!unit->expert_sum.defined()) {
+      unit->expert_hidden = at::empty_like(unit->x);
+      unit->expert_sum = at::empty_like(unit->x);
+    }
+    unit->routings.assign(static_cast<std::size_t>((unit->n_tokens() - 1) / lanes_.front().n_rows + 1), {});
+  }
+  each(Phase::kMlp, row_tiles_,
+       [&](auto& lane, auto& unit, const Tile& t) { layer.choose_experts(lane, unit, t.begin); });
+  weights_.stream_experts(index.value, chosen_experts(), [&](const ExpertGroup& group) {
+    each(Phase::kMlp, row_tiles_,
+         [&](auto& lane, auto& unit, const Tile& t) { layer.pass_experts_of(group, lane, unit, t.begin); });
+  });
+  each(Phase::kMlp, row_tiles_,
+       [&](auto& lane, auto& unit, const Tile& t) { layer.add_experts(lane, unit, t.begin); });
+}
+
+// Those to which a row of any unit goes, ascending.
+template <class T>
+std::vector<std::int64_t> TiledBatch<T>::chosen_experts() const {
+  std::set<std::int64_t> chosen;
+  for (const auto* unit : units_)
+    if (!unit->failed)
+      for (const auto& routing : unit->routings)
+        for (std::size_t e = 0; e < routing.size(); ++e)
+          if (!routing[e].empty()) chosen.insert(static_cast<std::int64_t>(e));
+  return {chosen.begin(), chosen.end()};
 }
 
 // The rounds of all units side by side.

@@ -48,8 +48,10 @@ class TiledBatch {
   };
 
   void list_tiles();
-  void pass_layer(const LayerPass<T>& layer);
+  void pass_layer(LayerIndex index, const LayerPass<T>& layer);
   void schedule(const LayerPass<T>& layer);
+  void pass_streamed_experts(LayerIndex index, const LayerPass<T>& layer);
+  std::vector<std::int64_t> chosen_experts() const;
 
   // f(lane, unit, tile) for the tiles, or tasks, of all units that have not failed.
   template <class Piece, class F>

@@ -13,6 +13,7 @@
 #include "presses/policy/layer_press.h"
 #include "presses/registry.h"
 #include "worker/cpu/distribution_kernels.h"
+#include "worker/cpu/tile_routing.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/key_ledger.h"
 #include "worker/model/decoder.h"
@@ -52,6 +53,10 @@ struct UnitInFlight {
   at::Tensor deaths;  // [n_kv_heads, n_tokens], int32: DeathTime
   at::Tensor until;   // [n_kv_heads, n_tokens], int32: the first query that does not see the key
   at::Tensor heads;   // [n_tokens, n_heads * d_head], what attention gives
+  // Of a layer whose experts are streamed: what they are passed and what they have given, [n_tokens, d_model]
+  // each, and who passes which of them, by row tile.
+  at::Tensor expert_hidden, expert_sum;
+  std::vector<TileRouting<T>> routings;
   KeyLedger ledger;
   // The unit whose last hidden states are the reference (EngineTask::reference_task), or nullptr.
   UnitInFlight* const baseline;

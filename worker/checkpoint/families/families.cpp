@@ -9,7 +9,8 @@ namespace kvcompare {
 namespace {
 
 constexpr std::string_view kBeyondWindow =
-    "samples longer than a sliding window that is in use: evicting there is not defined";
+    "samples longer than a sliding window that is in use, but for the baseline alone: evicting there is not "
+    "defined";
 
 constexpr std::array<Family, 25> kFamilies{{
     {"apertus", "ApertusForCausalLM", "Apertus", read_apertus},
