@@ -9,10 +9,12 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
+#include "common/files/path_on_disk.h"
 #include "common/host_name.h"
 
 namespace kvcompare {
@@ -23,6 +25,24 @@ std::string reason(int error) { return std::generic_category().message(error); }
 std::string this_run() {
   return "host " + host_name() + ", process " + std::to_string(::getpid()) + ", started " +
          std::to_string(std::time(nullptr)) + " (seconds since 1970)\n";
+}
+
+// A link could lead to a file of somebody else, which the text of the lock would replace.
+int open_lock(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+  const int error = errno;
+  struct stat status {};
+  const bool is_there = ::lstat(path.c_str(), &status) == 0;
+  if (is_there && !S_ISREG(status.st_mode)) {
+    if (descriptor >= 0) ::close(descriptor);
+    const auto kind =
+        S_ISLNK(status.st_mode) ? "a symbolic link" : kind_of_irregular_file(path).value_or("something else");
+    throw OutputError(path.string(), "is " + std::string(kind) +
+                                         ", but kvcompare writes a file of its own there; remove it, or "
+                                         "choose another --output_dir");
+  }
+  if (descriptor < 0) throw OutputError(path.string(), "cannot be written: " + reason(error));
+  return descriptor;
 }
 
 // Returns 0, or the error number.
@@ -49,8 +69,7 @@ std::string owner_of(int descriptor) {
 DirectoryLock::DirectoryLock(const std::filesystem::path& folder, std::chrono::milliseconds patience) {
   make_folders(folder);
   const auto path = folder / "LOCK";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw OutputError(path.string(), "cannot be written: " + reason(errno));
+  descriptor_ = open_lock(path);
   if (const int lock_error = lock(descriptor_, patience); lock_error != 0) {
     const bool is_held = lock_error == EWOULDBLOCK;
     const auto problem = is_held ? owner_of(descriptor_) : reason(lock_error);

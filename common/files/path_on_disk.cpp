@@ -15,6 +15,23 @@ bool may_be_there(const fs::path& path) {
   return fs::exists(path, error) || error;
 }
 
+std::optional<std::string> kind_of_irregular_file(const fs::path& path) {
+  std::error_code ignored;
+  switch (fs::status(path, ignored).type()) {
+    case fs::file_type::directory:
+      return "a folder";
+    case fs::file_type::fifo:
+      return "a pipe (FIFO)";
+    case fs::file_type::character:
+    case fs::file_type::block:
+      return "a device";
+    case fs::file_type::socket:
+      return "a socket";
+    default:
+      return std::nullopt;
+  }
+}
+
 std::string absolute_path(const std::string& path) {
   std::error_code error;
   const auto full = fs::absolute(path, error);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace kvcompare {
@@ -10,6 +11,11 @@ bool can_be_seen(const std::filesystem::path& path);
 
 // A path that cannot be looked at counts as there, for what must not be overwritten.
 bool may_be_there(const std::filesystem::path& path);
+
+// What stands at the path if something is there that is no regular file: "a folder", "a pipe (FIFO)", "a
+// device", "a socket". To read such a thing could wait, or go on, for ever. Links are followed; a path that
+// cannot be looked at counts as absent.
+std::optional<std::string> kind_of_irregular_file(const std::filesystem::path& path);
 
 // The path as a program that is started in another folder would find it, without `.` and `..`.
 std::string absolute_path(const std::string& path);

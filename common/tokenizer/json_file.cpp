@@ -3,11 +3,11 @@
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <system_error>
 
 #include "common/data/git_lfs.h"
 #include "common/data/json_depth.h"
 #include "common/errors.h"
+#include "common/files/path_on_disk.h"
 #include "common/json_error.h"
 
 namespace kvcompare {
@@ -16,9 +16,10 @@ namespace {
 constexpr int kMaxDepth = 64;  // parts of a tokenizer are read recursively, so the depth must be bounded
 
 std::string read_text(const std::filesystem::path& file) {
-  std::error_code ignored;
+  if (const auto kind = kind_of_irregular_file(file))
+    throw CheckpointError(file.string(), "", "is " + *kind + ", not a file");
   std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file, ignored))
+  if (!stream)
     throw CheckpointError(file.string(), "", "cannot be read; a model folder must hold its tokenizer.json");
   return {std::istreambuf_iterator<char>(stream), {}};
 }

@@ -14,6 +14,7 @@
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
 #include "common/files/fault_point.h"
+#include "common/files/path_on_disk.h"
 #include "common/run/instance_name.h"
 #include "coordinator/journal/growth.h"
 #include "coordinator/journal/journal_line.h"
@@ -27,6 +28,9 @@ constexpr std::int64_t kMostRecords = std::int64_t{1} << 53;
 std::string last_error() { return std::strerror(errno); }
 
 std::ifstream open_to_read(const std::filesystem::path& file) {
+  if (const auto kind = kind_of_irregular_file(file))
+    throw DataError(file.string(), 0,
+                    "is " + *kind + ", not a file; a journal is a regular file that kvcompare has written");
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw DataError(file.string(), 0, "cannot be read: " + last_error());
   return stream;

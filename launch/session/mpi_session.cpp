@@ -1,5 +1,7 @@
 #include "launch/session/mpi_session.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -20,8 +22,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kNow{0};
 constexpr std::chrono::seconds kFarewell{5};  // time for messages to be delivered at the end
-constexpr int kThreadsOfMpi = 3;              // threads that Open MPI starts for itself
-const Rank kLocalWorker{1};                   // its number in the exchange inside a process
+// A rank gives several signs of life within --rank_timeout: one may be late.
+constexpr std::chrono::milliseconds kLongestInterval{5000};
+constexpr int kSignsOfLife = 4;
+// With mpirun, when it is to end all ranks and a host does not answer. Otherwise --rank_timeout.
+constexpr std::chrono::seconds kShortestPatience{10}, kLongestPatience{30};
+constexpr int kThreadsOfMpi = 3;  // threads that Open MPI starts for itself
+const Rank kLocalWorker{1};       // its number in the exchange inside a process
 
 // Waits for `pause`, or until a message from within the process arrives.
 std::optional<Envelope> wait_for_local(Messenger& local, std::chrono::microseconds pause) {
@@ -167,11 +174,14 @@ ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWor
 
 ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
   require_threads(n_threads_beside_main(options.threads.value_or(1)) + kThreadsOfMpi);
-  MpiEnvironment mpi;
+  const std::chrono::seconds silence(options.rank_timeout);
+  MpiEnvironment mpi(std::clamp(silence, kShortestPatience, kLongestPatience));
   // A stop is only noted here. Rank 0 knows whether there is something to lose, and ends the others.
   if (mpi.rank() > 0) only_note_stop();
-  MpiMessenger remote(mpi, {.silence = std::chrono::seconds(options.rank_timeout),
-                            .first_silence = std::chrono::seconds(options.start_timeout)});
+  MpiMessenger remote(
+      mpi, {.interval = std::min(kLongestInterval, std::chrono::milliseconds(silence) / kSignsOfLife),
+            .silence = silence,
+            .first_silence = std::chrono::seconds(options.start_timeout)});
   const auto place = mpi.place_on_host(mpi.rank() > 0 || !options.dedicated_coordinator);
   try {
     use_threads_of_libtorch(threads_of(options, place));

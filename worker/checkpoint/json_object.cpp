@@ -11,6 +11,7 @@
 #include "common/data/git_lfs.h"
 #include "common/data/non_finite_numbers.h"
 #include "common/errors.h"
+#include "common/files/path_on_disk.h"
 #include "common/json_error.h"
 
 namespace kvcompare {
@@ -19,9 +20,8 @@ namespace {
 constexpr int kMaxDepth = 64;  // copying a value is recursive
 
 std::string read_text(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    throw CheckpointError(path.string(), "", "is a folder, not a file");
+  if (const auto kind = kind_of_irregular_file(path))
+    throw CheckpointError(path.string(), "", "is " + *kind + ", not a file");
   std::ifstream file(path, std::ios::binary);
   if (!file)
     throw CheckpointError(path.string(), "", std::string("cannot be opened: ") + std::strerror(errno));

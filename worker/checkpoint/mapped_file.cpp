@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/errors.h"
+#include "common/files/path_on_disk.h"
 
 namespace kvcompare {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 class FileDescriptor {
  public:
   explicit FileDescriptor(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+      : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {  // does not wait at a pipe
     if (fd_ < 0)
       throw CheckpointError(path.string(), "", std::string("cannot be opened: ") + std::strerror(errno));
   }
@@ -36,7 +37,9 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   struct stat status {};
   if (::fstat(file.value(), &status) != 0)
     throw CheckpointError(path.string(), "", std::string("cannot be read: ") + std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) throw CheckpointError(path.string(), "", "is not a file");
+  if (!S_ISREG(status.st_mode))
+    throw CheckpointError(path.string(), "",
+                          "is " + kind_of_irregular_file(path).value_or("no regular file") + ", not a file");
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) return;  // a mapping of no bytes is refused by the system
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value(), 0);
