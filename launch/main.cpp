@@ -85,15 +85,13 @@ struct Dispatch {
 };
 
 // Every rank finds the same error in its command line, so rank 0 reports it for all. The others wait a
-// little: mpirun ends all ranks as soon as one ends with an error, and rank 0 may not have said it yet.
+// little: mpirun ends all ranks as soon as one ends with an error, and rank 0 may not have said it yet. A
+// rank that lives on has found an error of its own host, in the file of --config.
 Command parsed(const std::vector<std::string>& arguments) {
   try {
     return parse_command_line(arguments);
-  } catch (const Error& error) {
-    if (!speaks_for_all_ranks()) {
-      std::this_thread::sleep_for(kTimeForRank0);
-      std::_Exit(static_cast<int>(error.exit_code()));
-    }
+  } catch (const Error&) {
+    if (!speaks_for_all_ranks()) std::this_thread::sleep_for(kTimeForRank0);
     throw;
   }
 }

@@ -75,6 +75,12 @@ std::string first_bytes(ByteStream& stream, std::size_t n) {
   return bytes;
 }
 
+// pzstd begins with one; libzstd reads over it.
+bool is_skippable_frame(std::string_view bytes) {
+  return bytes.size() >= 4 && bytes[0] >= '\x50' && bytes[0] <= '\x5f' &&
+         bytes.substr(1, 3) == "\x2a\x4d\x18";
+}
+
 }  // namespace
 
 std::unique_ptr<ByteStream> open_bytes(const std::filesystem::path& file) {
@@ -83,7 +89,8 @@ std::unique_ptr<ByteStream> open_bytes(const std::filesystem::path& file) {
   if (std::filesystem::is_directory(file, ignored)) throw DataError(name, 0, what_a_folder_is(name));
   std::unique_ptr<ByteStream> bytes = std::make_unique<FileBytes>(name);
   auto first = first_bytes(*bytes, std::max(kGzipMark.size(), kZstdMark.size()));
-  const bool is_gzip = first.starts_with(kGzipMark), is_zstd = first.starts_with(kZstdMark);
+  const bool is_gzip = first.starts_with(kGzipMark),
+             is_zstd = first.starts_with(kZstdMark) || is_skippable_frame(first);
   bytes = std::make_unique<WithFirstBytes>(std::move(first), std::move(bytes));
   if (is_gzip) return gunzipped(name, std::move(bytes));
   if (is_zstd) return unzstd(name, std::move(bytes));

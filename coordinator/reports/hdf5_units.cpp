@@ -65,12 +65,12 @@ class NllByPositionTables {
   std::optional<Hdf5Array> n_scored_;
 };
 
-constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 double as_double(double number) { return number; }
 template <class Number>
 double as_double(const std::optional<Number>& number) {
-  return number ? static_cast<double>(*number) : kAbsent;
+  return number ? static_cast<double>(*number) : kNotMeasured;
 }
 
 template <class>
@@ -219,7 +219,7 @@ class TokenQualityArrays {
   static void append(Hdf5Array& array, const std::vector<Number>& numbers, std::size_t n_tokens) {
     std::vector<double> values(numbers.begin(), numbers.end());
     require(values.empty() || values.size() == n_tokens, "a unit has a number for each NLL of a token");
-    values.resize(n_tokens, kAbsent);
+    values.resize(n_tokens, kNotMeasured);
     array.append(std::span<const double>(values));
   }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "common/data/data_reader.h"
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
 #include "common/log.h"
@@ -13,9 +14,11 @@
 namespace kvcompare {
 
 ExitCode run_tokenize(const TokenizeCommand& command) {
-  std::error_code ignored;  // if one of the two is not there
-  if (std::filesystem::equivalent(command.input, command.output, ignored))
-    throw ConfigError("output", command.output.string() + " is the input file; name another one");
+  for (const auto& input : data_files(command.input.string())) {
+    std::error_code ignored;  // if one of the two is not there
+    if (std::filesystem::equivalent(input, command.output, ignored))
+      throw ConfigError("output", command.output.string() + " is an input file; name another one");
+  }
   const Tokenizer tokenizer = Tokenizer::load(command.tokenizer);
   for (const auto& warning : tokenizer.warnings()) log_warning(warning);
   const auto encode = [&](std::string_view text, SpecialTokens special) {

@@ -63,7 +63,7 @@ child= n_stops=0
 stop() {
   n_stops=$((n_stops + 1))
   say "told to stop: passing it on"
-  [ -n "$child" ] || return 0
+  [ -n "$child" ] || { told_early=yes; return 0; }
   # srun itself would take a signal for its own; mpirun passes SIGUSR1 on.
   if [ "$launcher" = srun ]; then scancel --signal=USR1 "$SLURM_JOB_ID.0"; else kill -USR1 "$child"; fi
 }

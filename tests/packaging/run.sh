@@ -83,5 +83,5 @@ in_bare "kvcompare-supervise --max_restarts 0 -- kvcompare --model_name /usr/sha
 --data_path /usr/share/kvcompare/demo/answers.jsonl --methods random --max_samples 2 --output_dir /root/supervised --resume --quiet"
 in_bare "ls /usr/share/man/man1/kvcompare.1* /usr/share/bash-completion/completions/kvcompare /usr/share/zsh/site-functions/_kvcompare \
 /usr/share/fish/vendor_completions.d/kvcompare.fish /usr/share/kvcompare/launch/slurm; ls -R /usr/share/doc/kvcompare"
-in_bare "apt-get purge -y -qq kvcompare >/dev/null 2>&1; ! ls /usr/bin/kvcompare /usr/lib/kvcompare /usr/share/kvcompare 2>/dev/null"
+in_bare "apt-get purge -y -qq kvcompare >/dev/null 2>&1; [ -z \"\$(ls -d /usr/bin/kvcompare /usr/lib/kvcompare /usr/share/kvcompare 2>/dev/null)\" ]"
 printf '\nthe package installs, runs and goes away again on a bare Debian 12\n'

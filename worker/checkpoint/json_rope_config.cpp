@@ -215,6 +215,14 @@ RopeConfig read_layout(const JsonObject& config, const JsonObject& rope, std::op
   return parsed;
 }
 
+// What transformers does not read in parameters for types of layers.
+void refuse_unread(const JsonObject& rope) {
+  if (rope.has_value("truncate") && !rope.boolean("truncate"))
+    rope.refuse("truncate", "is false, which transformers ignores where layers have RoPE of their own");
+  if (rope.has_value("type") && !rope.has_value("rope_type"))
+    rope.refuse("type", "is ignored by transformers where layers have RoPE of their own; write rope_type");
+}
+
 }  // namespace
 
 LayerRopes read_layer_ropes(const JsonObject& config, const RopeDefaults& full, const RopeDefaults& sliding,
@@ -226,11 +234,12 @@ LayerRopes read_layer_ropes(const JsonObject& config, const RopeDefaults& full, 
   const auto theta = theta_of("rope_theta");
   const auto sliding_theta = sliding_theta_key.empty() ? std::nullopt : theta_of(sliding_theta_key);
   const JsonObject nothing(nlohmann::json::object(), config.file(), "");
-  if (!config.has_value("rope_parameters"))
-    return {
-        .full = read_layout(
-            config, config.has_value("rope_scaling") ? config.object("rope_scaling") : nothing, theta, full),
-        .sliding = read_layout(config, nothing, sliding_theta, sliding)};
+  if (!config.has_value("rope_parameters")) {
+    const auto scaling = config.has_value("rope_scaling") ? config.object("rope_scaling") : nothing;
+    refuse_unread(scaling);
+    return {.full = read_layout(config, scaling, theta, full),
+            .sliding = read_layout(config, nothing, sliding_theta, sliding)};
+  }
   if (config.has_value("rope_scaling"))
     config.refuse("rope_scaling",
                   "is there beside rope_parameters: write what it says into "
@@ -242,7 +251,9 @@ LayerRopes read_layer_ropes(const JsonObject& config, const RopeDefaults& full, 
                   "is not supported here; expected full_attention and sliding_attention, each with its "
                   "rope_type and rope_theta");
   const auto of = [&](const std::string& key, const auto& outer_theta, const RopeDefaults& defaults) {
-    return read_layout(config, both.has_value(key) ? both.object(key) : nothing, outer_theta, defaults);
+    const auto rope = both.has_value(key) ? both.object(key) : nothing;
+    refuse_unread(rope);
+    return read_layout(config, rope, outer_theta, defaults);
   };
   return {.full = of("full_attention", theta, full),
           .sliding = of("sliding_attention", sliding_theta, sliding)};

@@ -25,6 +25,7 @@ AttentionRule rule_of(const LayerShape& layer, std::span<const Rope> ropes) {
 
 std::span<const Rope> RopesByLength::of(const Decoder& decoder, std::int64_t n_tokens) {
   const auto length = length_of_ropes(decoder, n_tokens);
+  const std::lock_guard lock(mutex_);
   const auto found = ropes_.find(length);
   if (found != ropes_.end()) return found->second;
   return ropes_.emplace(length, ropes_of(decoder, n_tokens, device_)).first->second;

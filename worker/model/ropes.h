@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,7 @@ std::int64_t length_of_ropes(const Decoder& decoder, std::int64_t n_tokens);
 //   ropes : of the decoder, which outlive the rule
 AttentionRule rule_of(const LayerShape& layer, std::span<const Rope> ropes);
 
-// Those of every length that was asked for; they live as long as this object.
+// Those of every length that was asked for; they live as long as this object. Several threads may ask.
 class RopesByLength {
  public:
   explicit RopesByLength(const c10::Device& device) : device_(device) {}
@@ -32,6 +33,7 @@ class RopesByLength {
 
  private:
   c10::Device device_;
+  std::mutex mutex_;
   std::map<std::int64_t, std::vector<Rope>> ropes_;  // by length_of_ropes()
 };
 

@@ -8,6 +8,7 @@
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
+#include "worker/checkpoint/watched_mapping.h"
 #include "worker/devices/tile_team.h"
 #include "worker/training/kvzip_targets.h"
 #include "worker/training/target_table.h"
@@ -41,6 +42,7 @@ void run_prompt_worker(Messenger& messenger, const Model& model, Hello hello, st
     const auto* assign = std::get_if<AssignPrompts>(&envelope->message);
     require(assign != nullptr, "a worker that collects targets was sent another task");
     auto tables = tables_of(model, assign->prompts, team);
+    check_mapped_files_unchanged();
     for (std::size_t i = 0; i < tables.size(); ++i) {
       fault_point("worker_before_send");
       messenger.send(kCoordinator, PromptTargets{assign->prompts[i].sample, std::move(tables[i])});

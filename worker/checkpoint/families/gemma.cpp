@@ -7,15 +7,15 @@ namespace kvcompare {
 
 // Embeddings times sqrt(hidden_size), norms with 1 + weight, GELU.
 ModelConfig read_gemma(ConfigKeys& keys) {
-  const std::string activation = "gelu_pytorch_tanh";
-  PlainDefaults defaults{.model_type = "gemma",
-                         .n_kv_heads = 16,
-                         .head_dim = 256,
-                         .activation = activation,
-                         .tied_embeddings = true};
-  // The first releases say "gelu" and mean the approximation; transformers reads it so.
-  if (keys.text("hidden_act", activation) == "gelu") defaults.activation = "gelu";
-  auto plain = read_plain(keys, defaults);
+  // The first releases say "gelu" and mean the approximation; transformers reads it so. Later ones have
+  // hidden_activation beside it, which is null or names the approximation.
+  auto plain = read_plain(keys, {.model_type = "gemma",
+                                 .n_kv_heads = 16,
+                                 .head_dim = 256,
+                                 .activation = "gelu_pytorch_tanh",
+                                 .other_activation = "gelu",
+                                 .may_have_null_hidden_activation = true,
+                                 .tied_embeddings = true});
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);
   auto decoder = decoder_of(plain);
   decoder.norm.offset = 1;

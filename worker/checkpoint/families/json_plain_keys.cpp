@@ -6,19 +6,25 @@ namespace kvcompare {
 namespace {
 
 constexpr std::int64_t kMaxLayers = 100'000;
+constexpr std::int64_t kMaxExperts = 100'000;  // of a layer
 
 [[noreturn]] void refuse_missing(const ConfigKeys& keys, const std::string& key) {
   keys.refuse(key,
               "is missing, and its default is not the same in all model families: write it into the file");
 }
 
-void check_activation(ConfigKeys& keys, const std::string& expected) {
-  const std::string accepted = expected == "silu" ? "silu" : expected;
+void check_activation(ConfigKeys& keys, const PlainDefaults& defaults) {
+  const auto& expected = defaults.activation;
   for (const std::string key : {"hidden_act", "hidden_activation"}) {
+    if (!keys.has_value(key)) {
+      const bool may_be_null = defaults.may_have_null_hidden_activation && key == "hidden_activation";
+      if (keys.has_key(key) && !may_be_null) keys.refuse(key, "is null; expected '" + expected + "'");
+      continue;
+    }
     const auto name = keys.text(key, expected);
     const bool is_silu = expected == "silu" && name == "swish";  // two names of the same function
-    if (name != expected && !is_silu)
-      keys.refuse(key, "activation '" + name + "' is not supported; accepted: " + accepted);
+    if (name != expected && !is_silu && name != defaults.other_activation)
+      keys.refuse(key, "activation '" + name + "' is not supported; accepted: " + expected);
   }
 }
 
@@ -64,7 +70,7 @@ PlainConfig read_plain(ConfigKeys& keys, const PlainDefaults& defaults) {
   model.head_dim = read_head_dim(keys, defaults, model);
   model.rms_norm_eps = keys.number(defaults.eps_key, defaults.eps);
   if (model.rms_norm_eps < 0) keys.refuse(defaults.eps_key, "is negative");
-  check_activation(keys, defaults.activation);
+  check_activation(keys, defaults);
   keys.claim({"rope_theta", "rope_scaling", "rope_parameters"});
   auto rope = defaults.rope;
   rope.head_dim = model.head_dim;
@@ -89,6 +95,9 @@ std::int64_t read_n_experts(ConfigKeys& keys, std::int64_t otherwise) {
   const auto n = keys.size("num_experts", keys.size("num_local_experts", otherwise));
   if (keys.has_key("num_local_experts") && keys.size("num_local_experts") != n)
     keys.refuse("num_local_experts", "contradicts num_experts, which is another name of it");
+  if (n > kMaxExperts)
+    keys.refuse(keys.has_key("num_experts") ? "num_experts" : "num_local_experts",
+                "is " + std::to_string(n) + "; expected an integer from 1 to " + std::to_string(kMaxExperts));
   return n;
 }
 

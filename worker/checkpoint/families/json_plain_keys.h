@@ -28,6 +28,8 @@ struct PlainDefaults {
   std::string eps_key = "rms_norm_eps";
   double eps = 1e-6;
   std::string activation = "silu";  // the only one that is taken; "swish" is another name of silu
+  std::string other_activation{};   // another name of it in this family
+  bool may_have_null_hidden_activation = false;
   bool tied_embeddings = false;
   RopeDefaults rope{};
   // Where layers that slide have a RoPE of their own (read_layer_ropes).
