@@ -133,7 +133,8 @@ std::vector<Segment> AddedTokenMatcher::find_all(std::string_view text, MatchWor
     at = found->end;
     const AddedToken& token = tokens_[found->token];
     if (token.single_word && !stands_alone(text, span, workspace)) continue;
-    if (token.lstrip) span.begin = std::max(white_space_begin(text, span.begin), done);
+    // The token may lie in white space that the one before it has taken: then `done` is behind its begin.
+    if (token.lstrip) span.begin = std::min(span.begin, std::max(white_space_begin(text, span.begin), done));
     if (token.rstrip) span.end = white_space_end(text, span.end);
     if (done < span.begin) segments.push_back({{done, span.begin}, std::nullopt});
     segments.push_back({span, token.id});

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kBasicPlane = 0x10000;
 constexpr std::int64_t kNone = -1;
+// Tables by id are as long as the largest id, however few tokens there are.
+constexpr std::uint64_t kMostIds = std::uint64_t{1} << 24;
 
 struct MergeParts {
   std::string_view left;
@@ -93,6 +95,8 @@ void Bpe::read_vocabulary(const JsonNode& node) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max()) {
       node.at(token).token_id();  // fails, with the place
     }
+    if (id.get<std::uint64_t>() >= kMostIds)
+      node.at(token).fail("is " + id.dump() + "; accepted: ids below " + std::to_string(kMostIds));
     ids_.emplace(token, id.get<std::uint32_t>());
     largest_id_ = std::max(largest_id_, id.get<std::uint32_t>());
   }

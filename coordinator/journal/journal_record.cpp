@@ -81,10 +81,11 @@ OrderedJson body(const JournalHeader& header) {
 void check_format(const OrderedJson& json) {
   const auto &format = json.at("format"), &version = json.at("version");
   if (format != kFormat)
-    throw std::invalid_argument("is of format " + compact(format) + ", expected \"" + kFormat + "\"");
+    throw std::invalid_argument("is of format " + json_for_message(format) + ", expected \"" + kFormat +
+                                "\"");
   if (version != kJournalVersion)
     throw std::invalid_argument(
-        "is of version " + compact(version) + " of the journal, expected version " +
+        "is of version " + json_for_message(version) + " of the journal, expected version " +
         std::to_string(kJournalVersion) +
         "; finish the run with the kvcompare that began it, or choose another "
         "--output_dir, or give --overwrite to begin anew. finalize and report do not read it "

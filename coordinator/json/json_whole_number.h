@@ -20,8 +20,7 @@ Int whole_number(const OrderedJson& json) {
     if (const auto number = json.get<std::int64_t>();
         number >= std::numeric_limits<Int>::min() && number <= std::numeric_limits<Int>::max())
       return static_cast<Int>(number);
-  throw std::invalid_argument("holds " + json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) +
-                              " where a whole number is expected");
+  throw std::invalid_argument("holds " + json_for_message(json) + " where a whole number is expected");
 }
 
 // Reads a member, which must be there.

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -64,10 +65,23 @@ struct Document {
   std::vector<Entry> entries;  // keys of the outermost object, repeated ones included
 };
 
-std::ptrdiff_t line_at(const std::string& text, std::size_t offset) {
-  const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(offset, text.size()));
-  return 1 + std::count(text.begin(), end, '\n');
-}
+// Counts lines up to offsets that do not descend, each line once.
+class LineCounter {
+ public:
+  explicit LineCounter(const std::string& text) : text_(text) {}
+
+  std::ptrdiff_t line_at(std::size_t offset) {
+    const auto end = std::min(offset, text_.size());
+    for (; counted_ < end; ++counted_)
+      if (text_[counted_] == '\n') ++line_;
+    return line_;
+  }
+
+ private:
+  const std::string& text_;
+  std::size_t counted_ = 0;
+  std::ptrdiff_t line_ = 1;
+};
 
 std::string at_line(const std::filesystem::path& path, std::ptrdiff_t line) {
   return path.string() + ":" + std::to_string(line);
@@ -105,13 +119,16 @@ Document parse(const std::filesystem::path& path, const std::string& text) {
   Document document;
   std::size_t position = 0;
   std::vector<Entry> in_config;
+  LineCounter lines(text);
   const auto note_key = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (event != Json::parse_event_t::key || depth > 2) return true;
-    const Entry entry{parsed.get<std::string>(), line_at(text, position)};
-    if (depth == 1)
+    const Entry entry{parsed.get<std::string>(), lines.line_at(position)};
+    if (depth == 1) {
       document.entries.push_back(entry);
-    else if (document.entries.back().key == kConfigOfResults)
-      in_config.push_back(entry);
+      if (entry.key == kConfigOfResults) in_config.clear();  // of two, the later counts
+    } else if (!document.entries.empty() && document.entries.back().key == kConfigOfResults) {
+      in_config.push_back(entry);  // without an entry, the outermost value is an array
+    }
     return true;
   };
   try {
@@ -119,18 +136,20 @@ Document parse(const std::filesystem::path& path, const std::string& text) {
   } catch (const Json::parse_error& error) {
     const std::string what = error.what();  // "[json.exception.parse_error.101] parse error at ...: problem"
     const std::size_t problem = what.find(": ");
-    throw ConfigError(at_line(path, line_at(text, error.byte > 0 ? error.byte - 1 : 0)),
+    throw ConfigError(at_line(path, LineCounter(text).line_at(error.byte > 0 ? error.byte - 1 : 0)),
                       "no valid JSON: " + (problem == std::string::npos ? what : what.substr(problem + 2)));
   } catch (const Json::exception& error) {
     const std::string what = error.what();  // "[json.exception.out_of_range.406] problem"
-    throw ConfigError(at_line(path, line_at(text, position)),
+    throw ConfigError(at_line(path, lines.line_at(position)),
                       "no valid JSON: " + what.substr(what.find("] ") + 2));
   }
   if (!document.values.is_object())
     throw ConfigError(at_line(path, 1), std::string("holds a JSON ") + document.values.type_name() +
                                             R"(; give an object such as {"chunk_size": 128})");
   if (is_results(document.values)) {
-    document.values = Json(document.values.at(kConfigOfResults));
+    // Moved, not copied: copying is recursive, and values may nest as deep as the file is long.
+    Json config = std::move(document.values.at(kConfigOfResults));
+    document.values = std::move(config);
     document.entries = std::move(in_config);
   }
   return document;

@@ -176,7 +176,8 @@ std::int64_t read_partial_rotary(const JsonObject& config, const JsonObject& rop
   const std::string key = "partial_rotary_factor";
   const auto& holder = rope.has_value(key) ? rope : config;
   const double factor = holder.has_value(key) ? positive(holder, key) : *defaults.partial_rotary_factor;
-  const auto n = static_cast<std::int64_t>(static_cast<double>(defaults.head_dim) * factor);
+  constexpr double kMost = 1LL << 53;  // what is larger has no place in an integer, and is refused too
+  const auto n = static_cast<std::int64_t>(std::min(static_cast<double>(defaults.head_dim) * factor, kMost));
   if (n < 2 || n > defaults.head_dim || n % 2 != 0)
     holder.refuse(key, "makes " + std::to_string(n) + " of " + std::to_string(defaults.head_dim) +
                            " channels of a head turn; expected an even number of them, at least 2");

@@ -116,6 +116,13 @@ TEST(TokenizerRefusal, NamesTheMergeOutsideTheVocabulary) {
   EXPECT_THAT(refusal(with("/model/vocab/a", 4294967296)), HasSubstr("model.vocab.a"));
 }
 
+// A table by id for the largest of 32 bits would take 8 GiB, whatever the length of the file.
+TEST(TokenizerRefusal, NamesAnIdThatNoVocabularyReaches) {
+  EXPECT_EQ(refusal(with("/model/vocab/a", 16777215)), "");
+  EXPECT_THAT(refusal(with("/model/vocab/a", 16777216)),
+              HasSubstr("model.vocab.a: is 16777216; accepted: ids below 16777216"));
+}
+
 TEST(TokenizerRefusal, NamesTheAddedTokenWhoseIdIsNotTheOneItGets) {
   json wrong = with("/added_tokens/0", added_token(12, "<x>"));  // the vocabulary has the ids 0 to 10
   EXPECT_THAT(refusal(wrong), AllOf(HasSubstr("added_tokens[0].id"), HasSubstr("\"<x>\""), HasSubstr("11")));

@@ -139,6 +139,21 @@ TEST(Tokenizer, StripsWhiteSpaceAroundAddedTokens) {
   EXPECT_THAT(load(document).encode("a \n<x>\t b"), ElementsAre(1, 11, 2));
 }
 
+// The first token takes the white space behind it; in there lies the second, whose begin is not moved on.
+TEST(Tokenizer, GivesATokenWithinWhiteSpaceThatIsTakenItsOwnBytes) {
+  json document = small_tokenizer();
+  document["added_tokens"] = {added_token(11, "<x>"), added_token(4, " ")};
+  document["added_tokens"][0]["rstrip"] = true;
+  document["added_tokens"][1]["lstrip"] = true;
+  const auto tokenizer = load(document);
+  const auto encoded = tokenizer.encode_with_bytes("<x>   b");
+  EXPECT_EQ(encoded.ids, tokenizer.encode("<x>   b"));
+  for (const auto& range : encoded.bytes) {
+    EXPECT_LE(range.begin, range.end);
+    EXPECT_LE(range.end, 7);
+  }
+}
+
 TEST(Tokenizer, FindsASingleWordTokenOnlyBetweenOtherThanWordCharacters) {
   json document = small_tokenizer();
   document["added_tokens"] = {added_token(11, "cc")};

@@ -484,6 +484,16 @@ TEST_F(JournalFile, RefusesAUnitThatTheRunDoesNotHave) {
   EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:2: is of a unit that the run does not have"));
 }
 
+// Writing such values into the message would need a stack as deep as they nest.
+TEST_F(JournalFile, WithValuesThatNestWithoutEndIsRefused) {
+  constexpr std::size_t kDepth = 1'000'000;
+  const auto value = std::string(kDepth, '[') + std::string(kDepth, ']');
+  put(journal_line("{\"line\":" + value + "}"));
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:1: holds an array where a whole number is expected"));
+  put(journal_line("{\"line\":1,\"format\":" + value + ",\"version\":3}"));
+  EXPECT_THAT(refusal(), HasSubstr("journal.jsonl:1: is of format an array, expected"));
+}
+
 TEST_F(JournalFile, OfAnotherVersionIsRefusedByName) {
   put(journal_line(R"({"line":1,"format":"kvcompare journal","version":1})"));
   EXPECT_THAT(refusal(),

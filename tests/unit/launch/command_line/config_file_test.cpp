@@ -108,6 +108,21 @@ TEST(ConfigFile, SaysSoIfItIsAFolder) {
   EXPECT_THROW(command_with(folder.path()), ConfigError);
 }
 
+// Copying or writing out such values would need a stack as deep as they nest.
+TEST(ConfigFile, RefusesValuesThatNestWithoutEnd) {
+  constexpr std::size_t kDepth = 1'000'000;
+  const auto value = std::string(kDepth, '[') + std::string(kDepth, ']');
+  const TemporaryFolder folder;
+  for (const auto& text :
+       {R"({"seed": )" + value + "}", R"({"schema_version": 1, "config": {"seed": )" + value + "}}"}) {
+    const auto file = folder.write("run.json", text);
+    EXPECT_EQ(error_of<ConfigError>([&] { command_with(file); }).what(),
+              file.string() +
+                  ":1: seed: a JSON array is not accepted; give a whole number without quotes, or a list of "
+                  "them");
+  }
+}
+
 TEST(ConfigFile, ExpandsHomeAndVariablesInPathsAlone) {
   ::setenv("KVCOMPARE_TEST_ROOT", "/data", 1);
   ::unsetenv("KVCOMPARE_TEST_UNSET");

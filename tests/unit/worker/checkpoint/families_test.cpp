@@ -238,6 +238,7 @@ TEST(Phi3, TurnsAPartOfTheChannels) {
   EXPECT_EQ(rope({{"partial_rotary_factor", 0.75}}).n_turning, 12);
   EXPECT_EQ(refusal(small("phi3", {{"partial_rotary_factor", 0.2}})).item, "partial_rotary_factor");
   EXPECT_EQ(refusal(small("phi3", {{"partial_rotary_factor", 1.5}})).item, "partial_rotary_factor");
+  EXPECT_EQ(refusal(small("phi3", {{"partial_rotary_factor", 1e300}})).item, "partial_rotary_factor");
 }
 
 TEST(Phi3, TakesOldNamesOfLongrope) {
