@@ -14,8 +14,8 @@
 
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
-#include "common/files/path_on_disk.h"
 #include "common/host_name.h"
+#include "common/path_on_disk.h"
 
 namespace kvcompare {
 namespace {

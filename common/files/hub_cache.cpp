@@ -8,7 +8,7 @@
 
 #include "common/errors.h"
 #include "common/files/expanded_path.h"
-#include "common/files/path_on_disk.h"
+#include "common/path_on_disk.h"
 
 namespace kvcompare {
 namespace {

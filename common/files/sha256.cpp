@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 
 #include "common/errors.h"
-#include "common/files/path_on_disk.h"
+#include "common/path_on_disk.h"
 
 namespace kvcompare {
 

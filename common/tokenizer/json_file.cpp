@@ -7,8 +7,8 @@
 #include "common/data/git_lfs.h"
 #include "common/data/json_depth.h"
 #include "common/errors.h"
-#include "common/files/path_on_disk.h"
 #include "common/json_error.h"
+#include "common/path_on_disk.h"
 
 namespace kvcompare {
 namespace {

@@ -14,7 +14,7 @@
 #include "common/errors.h"
 #include "common/files/atomic_file.h"
 #include "common/files/fault_point.h"
-#include "common/files/path_on_disk.h"
+#include "common/path_on_disk.h"
 #include "common/run/instance_name.h"
 #include "coordinator/journal/growth.h"
 #include "coordinator/journal/journal_line.h"

@@ -14,33 +14,34 @@
 namespace kvcompare {
 namespace {
 
-struct Value {
+struct FlagSetting {
   std::string text;
   OrderedJson json;
 };
 
-using Values = std::map<std::string, Value, std::less<>>;  // by flag
+using SettingsByFlag = std::map<std::string, FlagSetting, std::less<>>;  // by flag
 
 // A name has them only where they are not uniform.
-void put_uniform_shares(Values& values) {
+void put_uniform_shares(SettingsByFlag& values) {
   const BudgetShares uniform;
   for (const auto* flag : {"layer_budgets", "head_budgets"})
-    values.emplace(flag, Value{std::string(kUniformBudgets), OrderedJson(kUniformBudgets)});
-  values.emplace("pyramid_beta", Value{parameter_text(uniform.pyramid_beta), uniform.pyramid_beta});
-  values.emplace("alpha_safeguard", Value{parameter_text(uniform.alpha_safeguard), uniform.alpha_safeguard});
+    values.emplace(flag, FlagSetting{std::string(kUniformBudgets), OrderedJson(kUniformBudgets)});
+  values.emplace("pyramid_beta", FlagSetting{parameter_text(uniform.pyramid_beta), uniform.pyramid_beta});
+  values.emplace("alpha_safeguard",
+                 FlagSetting{parameter_text(uniform.alpha_safeguard), uniform.alpha_safeguard});
 }
 
 // The hash of a scorer stands for the place where the scorer lies.
-Values values_of(const MethodSpec& method) {
+SettingsByFlag values_of(const MethodSpec& method) {
   const auto* place = find_parameter(method, ParameterRole::kPlace);
-  Values values;
+  SettingsByFlag values;
   visit_used(method, [&](std::string_view flag, const auto& value) {
     const bool is_hash = role_of(flag) == ParameterRole::kHash && place;
-    values.emplace(is_hash ? place->name : flag, Value{parameter_text(value), OrderedJson(value)});
+    values.emplace(is_hash ? place->name : flag, FlagSetting{parameter_text(value), OrderedJson(value)});
   });
   if (!std::holds_alternative<KeepAll>(method.policy))  // a name has them only where they are not 0
     for (const auto* flag : {"protect_first", "protect_last"})
-      values.emplace(flag, Value{parameter_text(std::int64_t{0}), OrderedJson(0)});
+      values.emplace(flag, FlagSetting{parameter_text(std::int64_t{0}), OrderedJson(0)});
   if (has_budget(method.policy)) put_uniform_shares(values);
   return values;
 }
@@ -52,7 +53,8 @@ class Lists {
     for (const auto& method : methods)
       for (auto& [flag, value] : values_of(method)) {
         auto& list = lists_[flag];
-        if (std::ranges::find(list, value.text, &Value::text) == list.end()) list.push_back(std::move(value));
+        if (std::ranges::find(list, value.text, &FlagSetting::text) == list.end())
+          list.push_back(std::move(value));
       }
   }
 
@@ -89,16 +91,16 @@ class Lists {
 
  private:
   // Nothing is protected, all budgets are uniform: that need not be said.
-  static bool is_left_out(const std::string& flag, const std::vector<Value>& list) {
+  static bool is_left_out(const std::string& flag, const std::vector<FlagSetting>& list) {
     if (list.size() != 1) return false;
-    Values uniform;
+    SettingsByFlag uniform;
     put_uniform_shares(uniform);
     const auto share = uniform.find(flag);
     return share != uniform.end() ? list.front().text == share->second.text
                                   : flag.starts_with("protect_") && list.front().text == "0";
   }
 
-  std::map<std::string, std::vector<Value>, std::less<>> lists_;
+  std::map<std::string, std::vector<FlagSetting>, std::less<>> lists_;
 };
 
 // Returns the value of --policy that gives each instance its policy: "auto", or the policy that all instances

@@ -10,9 +10,9 @@
 
 #include "common/errors.h"
 #include "common/files/directory_lock.h"
-#include "common/files/path_on_disk.h"
 #include "common/log.h"
 #include "common/messages/mpi_environment.h"
+#include "common/path_on_disk.h"
 #include "common/plural.h"
 #include "common/run/instance_name.h"
 #include "common/usable_cores.h"

@@ -13,8 +13,8 @@
 
 #include "common/errors.h"
 #include "common/files/fault_point.h"
-#include "common/files/path_on_disk.h"
 #include "common/log.h"
+#include "common/path_on_disk.h"
 #include "common/plural.h"
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/growth.h"

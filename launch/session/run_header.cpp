@@ -1,16 +1,14 @@
 #include "launch/session/run_header.h"
 
 #include <chrono>
-#include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "common/data/data_reader.h"
 #include "common/errors.h"
 #include "common/files/hub_cache.h"
-#include "common/files/path_on_disk.h"
 #include "common/log.h"
+#include "common/path_on_disk.h"
 #include "common/plural.h"
 #include "common/version.h"
 #include "coordinator/plan/plan.h"
@@ -21,13 +19,9 @@
 namespace kvcompare {
 namespace {
 
-// What is no path is the id of a model.
-std::string model_named(const std::string& name) { return can_be_seen(name) ? absolute_path(name) : name; }
-
 // Of a hub id, with the commit that the cache has for its revision.
 std::string place_of_model(const Job& job) {
-  std::error_code error;
-  if (std::filesystem::exists(job.spec.model_name, error)) return model_named(job.spec.model_name);
+  if (can_be_seen(job.spec.model_name)) return absolute_path(job.spec.model_name);
   return hub_name(job.spec.model_name).id + "@" + job.model.filename().string();
 }
 
@@ -35,7 +29,7 @@ Places places_of(const Job& job, const JobData& data) {
   Places places{.model_name = place_of_model(job), .data_path = absolute_data_path(job.spec.data_path)};
   for (const auto& [place, hash] : data.scorers)
     (job.scores.contains(place) ? places.external_scores : places.kvzap_scorers)
-        .emplace(hash, model_named(place));
+        .emplace(hash, can_be_seen(place) ? absolute_path(place) : place);
   return places;
 }
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "common/files/path_on_disk.h"
 #include "common/files/sha256.h"
+#include "common/path_on_disk.h"
 #include "worker/checkpoint/shard_index.h"
 
 namespace kvcompare {

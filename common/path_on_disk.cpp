@@ -1,4 +1,4 @@
-#include "common/files/path_on_disk.h"
+#include "common/path_on_disk.h"
 
 #include <system_error>
 
