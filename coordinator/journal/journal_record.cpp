@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/data/json_depth.h"
 #include "common/errors.h"
 #include "common/run/for_each_number.h"
 #include "common/run/method_parameters.h"
@@ -59,6 +60,8 @@ void get_value(const OrderedJson& json, QuantileSketch& sketch) {
 }
 
 namespace {
+
+constexpr int kMostNested = 100;
 
 constexpr const char* kFormat = "kvcompare journal";
 
@@ -253,6 +256,9 @@ std::string json_of_record(const JournalRecord& record, std::int64_t line) {
 }
 
 NumberedRecord record_of_json(std::string_view text) {
+  // Copies and texts of values that nest without end would need a stack without end.
+  if (nested_deeper_than(text, kMostNested))
+    throw std::invalid_argument("nests values more than " + std::to_string(kMostNested) + " deep");
   try {
     const auto json = OrderedJson::parse(text);
     return {whole_number(json.at("line")), record_of(json)};

@@ -11,7 +11,7 @@ from pathlib import Path
 
 BUILD = Path(sys.argv[1]).resolve()
 CMAKE = sys.argv[2]
-SUBCOMMANDS = ("compare", "completion", "doctor", "dump", "finalize", "help", "inspect", "manual", "models", "presses", "report", "rerun",
+SUBCOMMANDS = ("compare", "completion", "doctor", "dump", "finalize", "help", "inspect", "manual", "merge", "models", "presses", "report", "rerun",
                "tokenize", "train_kvzap", "verify")
 
 

@@ -238,7 +238,7 @@ TEST_F(Safetensors, ListEveryDtypeButConvertFloatingPointOnly) {
 
 TEST_F(Safetensors, SayWhatIsNotThere) {
   EXPECT_THAT(error_of_file(folder_.path() / "none.safetensors").what(), HasSubstr("cannot be opened"));
-  EXPECT_THAT(error_of_file(folder_.path()).what(), HasSubstr("is not a file"));
+  EXPECT_THAT(error_of_file(folder_.path()).what(), HasSubstr("is a folder, not a file"));
   const SafetensorsFile file(write({{"a", "F32", {3}, bytes_of<float>(kValues)}}));
   EXPECT_EQ(error_of<CheckpointError>([&] { file.tensor("b"); }).item, "b");
 }
