@@ -85,7 +85,7 @@ class Merged(ShardTest):
 
     def test_a_killed_shard_goes_on(self):
         process = self.start("killed", "--shard", "1/2", *self.flags, methods=METHODS, program="kvcompare_with_faults",
-                             environment={"KVCOMPARE_FAULT": "before_journal_write:12:kill"})
+                             environment={"KVCOMPARE_FAULT": "before_journal_write:12:kill9"})
         with process.stderr:
             rest = process.stderr.read()
         self.assertEqual(process.wait(timeout=60), -signal.SIGKILL, rest)
