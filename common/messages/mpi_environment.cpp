@@ -15,7 +15,6 @@
 #include "common/errors.h"
 #include "common/host_name.h"
 #include "common/log.h"
-#include "common/messages/launcher_deadline.h"
 #include "common/messages/mpi_check.h"
 #include "common/usable_cores.h"
 
@@ -106,10 +105,7 @@ std::string mpi_library_version() {
   return version.substr(0, version.find(','));
 }
 
-MpiEnvironment::MpiEnvironment(std::chrono::seconds patience_with_mpirun)
-    : patience_with_mpirun_(patience_with_mpirun),
-      host_(host_name()),
-      n_exceptions_(std::uncaught_exceptions()) {
+MpiEnvironment::MpiEnvironment() : host_(host_name()), n_exceptions_(std::uncaught_exceptions()) {
   int provided = 0;
   mpi_check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
@@ -120,10 +116,8 @@ MpiEnvironment::MpiEnvironment(std::chrono::seconds patience_with_mpirun)
 
 MpiEnvironment::~MpiEnvironment() {
   if (finalized_) return;
-  if (std::uncaught_exceptions() > n_exceptions_) {
-    limit_wait_of_launcher(patience_with_mpirun_);
+  if (std::uncaught_exceptions() > n_exceptions_)
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::kInternal));
-  }
   MPI_Finalize();
 }
 
@@ -179,7 +173,6 @@ void MpiEnvironment::finalize() {
 }
 
 void MpiEnvironment::abort(ExitCode code) const {
-  limit_wait_of_launcher(patience_with_mpirun_);
   MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
   std::_Exit(static_cast<int>(code));
 }

@@ -1,7 +1,6 @@
 // MPI of this process, from MPI_Init to MPI_Finalize.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -31,8 +30,7 @@ struct PlaceOnHost {
 // MPI are made by this thread.
 class MpiEnvironment {
  public:
-  //   patience_with_mpirun : how long mpirun may take to end all ranks after abort()
-  explicit MpiEnvironment(std::chrono::seconds patience_with_mpirun = std::chrono::seconds(30));
+  MpiEnvironment();
   // Finalises MPI. While an exception unwinds it ends all ranks instead: MPI_Finalize would wait for ever for
   // a rank that is waiting for this one.
   ~MpiEnvironment();
@@ -61,12 +59,10 @@ class MpiEnvironment {
   // All ranks have come here, or will: nothing may be sent any more.
   void finalize();
 
-  // Ends all ranks at once; mpirun returns `code`. If mpirun cannot, because a host does not answer, mpirun
-  // is killed, which a shell reports as 137.
+  // Ends all ranks at once; mpirun returns `code`.
   [[noreturn]] void abort(ExitCode code) const;
 
  private:
-  std::chrono::seconds patience_with_mpirun_;
   int rank_ = 0;
   int size_ = 1;
   std::string host_;

@@ -25,8 +25,6 @@ constexpr std::chrono::seconds kFarewell{5};  // time for messages to be deliver
 // A rank gives several signs of life within --rank_timeout: one may be late.
 constexpr std::chrono::milliseconds kLongestInterval{5000};
 constexpr int kSignsOfLife = 4;
-// With mpirun, when it is to end all ranks and a host does not answer. Otherwise --rank_timeout.
-constexpr std::chrono::seconds kShortestPatience{10}, kLongestPatience{30};
 constexpr int kThreadsOfMpi = 3;  // threads that Open MPI starts for itself
 const Rank kLocalWorker{1};       // its number in the exchange inside a process
 
@@ -175,7 +173,7 @@ ExitCode serve(MpiEnvironment& environment, MpiMessenger& remote, const LocalWor
 ExitCode run_as_rank(const RunOptions& options, const RankRoles& roles) {
   require_threads(n_threads_beside_main(options.threads.value_or(1)) + kThreadsOfMpi);
   const std::chrono::seconds silence(options.rank_timeout);
-  MpiEnvironment mpi(std::clamp(silence, kShortestPatience, kLongestPatience));
+  MpiEnvironment mpi;
   // A stop is only noted here. Rank 0 knows whether there is something to lose, and ends the others.
   if (mpi.rank() > 0) only_note_stop();
   MpiMessenger remote(
