@@ -175,7 +175,7 @@ class Prefill:
         print(f"KVCOMPARE_TEST_SEED={seed}", file=sys.stderr)
         draw = random.Random(seed)
         vocabulary = range(3, cls.model.config.get_text_config().vocab_size)
-        cls.samples = [draw.sample(vocabulary, draw.randint(110, 160)) for _ in range(4)]      # no token twice
+        cls.samples = [draw.sample(vocabulary, draw.randint(60, 160)) for _ in range(4)]      # no token twice
         cls.context = draw.randint(30, 50)
         cls.data = cls.folder / "ids.jsonl"
         cls.data.write_text("".join(json.dumps({"input_ids": ids}) + "\n" for ids in cls.samples))
