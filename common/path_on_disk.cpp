@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "common/errors.h"
+
 namespace kvcompare {
 namespace fs = std::filesystem;
 
@@ -30,6 +32,11 @@ std::optional<std::string> kind_of_irregular_file(const fs::path& path) {
     default:
       return std::nullopt;
   }
+}
+
+void refuse_irregular_file(const fs::path& path) {
+  if (const auto kind = kind_of_irregular_file(path))
+    throw CheckpointError(path.string(), "", "is " + *kind + ", not a file");
 }
 
 std::string absolute_path(const std::string& path) {

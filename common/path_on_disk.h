@@ -17,6 +17,9 @@ bool may_be_there(const std::filesystem::path& path);
 // cannot be looked at counts as absent.
 std::optional<std::string> kind_of_irregular_file(const std::filesystem::path& path);
 
+// Throws CheckpointError, saying what stands there, if that is no regular file.
+void refuse_irregular_file(const std::filesystem::path& path);
+
 // The path as a program that is started in another folder would find it, without `.` and `..`.
 std::string absolute_path(const std::string& path);
 

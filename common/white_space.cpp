@@ -34,4 +34,6 @@ std::int64_t n_words(std::string_view utf8) {
   return n;
 }
 
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
 }  // namespace kvcompare

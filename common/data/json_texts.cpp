@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/white_space.h"
 
 namespace kvcompare {
 namespace {
 
-bool is_blank_line(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 class Lines : public JsonTexts {
@@ -20,7 +18,7 @@ class Lines : public JsonTexts {
   bool next(std::string& text) override {
     while (bytes_.take_line(text)) {
       ++line_;
-      if (!is_blank_line(text)) return true;
+      if (!is_blank(text)) return true;
     }
     return false;
   }

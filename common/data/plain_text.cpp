@@ -6,11 +6,10 @@
 
 #include "common/errors.h"
 #include "common/utf8.h"
+#include "common/white_space.h"
 
 namespace kvcompare {
 namespace {
-
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
 class PlainText : public RecordReader {
  public:

@@ -6,6 +6,9 @@
 
 namespace kvcompare {
 
+// How long a run that goes on waits for the lock: when mpirun was killed, its processes live on for a second.
+inline constexpr std::chrono::seconds kPatienceWhenResumed{5};
+
 // Holds FOLDER/LOCK, a file that names host, process and start time of the run that writes into the folder.
 // The lock (flock) ends with the object or the process, however the process dies. The file stays.
 class DirectoryLock {

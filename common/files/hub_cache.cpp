@@ -20,6 +20,7 @@ bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }
+
 // An unset variable and an empty one are the same. ~ and $VAR are expanded, as in huggingface_hub.
 std::optional<fs::path> folder_from_environment(const char* variable) {
   const char* value = std::getenv(variable);

@@ -55,8 +55,7 @@ std::string sha256(std::string_view bytes) {
 
 std::string sha256_of_file(const std::filesystem::path& path, const std::stop_token& stop) {
   constexpr std::size_t kPieceBytes = 1 << 20;
-  if (const auto kind = kind_of_irregular_file(path))
-    throw CheckpointError(path.string(), "", "is " + *kind + ", not a file");
+  refuse_irregular_file(path);
   std::ifstream file(path, std::ios::binary);
   if (!file) throw CheckpointError(path.string(), "", std::string("cannot be read: ") + std::strerror(errno));
   Sha256 hash;

@@ -16,8 +16,7 @@ namespace {
 constexpr int kMaxDepth = 64;  // parts of a tokenizer are read recursively, so the depth must be bounded
 
 std::string read_text(const std::filesystem::path& file) {
-  if (const auto kind = kind_of_irregular_file(file))
-    throw CheckpointError(file.string(), "", "is " + *kind + ", not a file");
+  refuse_irregular_file(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream)
     throw CheckpointError(file.string(), "", "cannot be read; a model folder must hold its tokenizer.json");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "coordinator/reports/hdf5_handle.h"
 
 namespace kvcompare {
+
+// What stands in results.h5 for a number that is absent.
+inline constexpr double kAbsentNumber = std::numeric_limits<double>::quiet_NaN();
 
 // An array that grows along its first dimension.
 class Hdf5Array {

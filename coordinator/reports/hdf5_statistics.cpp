@@ -1,6 +1,5 @@
 #include "coordinator/reports/hdf5_statistics.h"
 
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,18 +11,18 @@
 namespace kvcompare {
 namespace {
 
-constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
-
-std::vector<double> values_of(const std::optional<double>& number) { return {number.value_or(kAbsent)}; }
+std::vector<double> values_of(const std::optional<double>& number) {
+  return {number.value_or(kAbsentNumber)};
+}
 std::vector<double> values_of(const std::optional<std::int64_t>& number) {
-  return {number ? static_cast<double>(*number) : kAbsent};
+  return {number ? static_cast<double>(*number) : kAbsentNumber};
 }
 std::vector<double> values_of(const std::optional<Interval>& interval) {
-  return interval ? std::vector{interval->low, interval->high} : std::vector{kAbsent, kAbsent};
+  return interval ? std::vector{interval->low, interval->high} : std::vector{kAbsentNumber, kAbsentNumber};
 }
 template <HasTokenPercentiles Percentiles>
 std::vector<double> values_of(const std::optional<Percentiles>& percentiles) {
-  if (!percentiles) return std::vector<double>(Percentiles::kPercentiles.size(), kAbsent);
+  if (!percentiles) return std::vector<double>(Percentiles::kPercentiles.size(), kAbsentNumber);
   return {percentiles->values.begin(), percentiles->values.end()};
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -65,12 +64,10 @@ class NllByPositionTables {
   std::optional<Hdf5Array> n_scored_;
 };
 
-constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
-
 double as_double(double number) { return number; }
 template <class Number>
 double as_double(const std::optional<Number>& number) {
-  return number ? static_cast<double>(*number) : kNotMeasured;
+  return number ? static_cast<double>(*number) : kAbsentNumber;
 }
 
 template <class>
@@ -219,7 +216,7 @@ class TokenQualityArrays {
   static void append(Hdf5Array& array, const std::vector<Number>& numbers, std::size_t n_tokens) {
     std::vector<double> values(numbers.begin(), numbers.end());
     require(values.empty() || values.size() == n_tokens, "a unit has a number for each NLL of a token");
-    values.resize(n_tokens, kNotMeasured);
+    values.resize(n_tokens, kAbsentNumber);
     array.append(std::span<const double>(values));
   }
 

@@ -1,12 +1,10 @@
 #include "launch/commands/dry_run.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iomanip>
 #include <map>
 #include <optional>
-#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -17,6 +15,7 @@
 #include "coordinator/plan/forecast.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/plan/progress.h"
+#include "coordinator/reports/number_text.h"
 #include "coordinator/reports/table_layout.h"
 #include "launch/session/gpu_memory.h"
 #include "launch/session/job.h"
@@ -51,9 +50,7 @@ Prepared prepared(const CompareCommand& command, int n_threads) {
   run.header = header_of(run.job, run.data, found, options.shard);
   check_and_tell(run.header);
   const auto& samples = run.data.dataset.samples;
-  folder.go_on_with(run.header, [&](std::int64_t n) {
-    return n > std::ssize(samples) ? "" : hash_of(std::span(samples).first(static_cast<std::size_t>(n)));
-  });
+  folder.go_on_with(run.header, samples);
   const auto costs = cost_model(run.job.config, run.job.spec.methods);
   const auto plan = [&](const UnitTable& known, const std::map<UnitId, Deaths>& deaths) {
     auto units = plan_units(samples, run.job.spec, costs, known,
@@ -66,14 +63,6 @@ Prepared prepared(const CompareCommand& command, int n_threads) {
   return run;
 }
 
-std::string size_text(std::int64_t bytes) {
-  const bool is_large = bytes >= std::int64_t{1} << 30;
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / (is_large ? 1 << 30 : 1 << 20)
-       << (is_large ? " GiB" : " MiB");
-  return text.str();
-}
-
 std::string operations(double n) {
   std::ostringstream text;
   text << std::scientific << std::setprecision(2) << n;
@@ -84,12 +73,9 @@ std::string time_text(const std::optional<double>& seconds) {
   return seconds ? duration_text(std::chrono::duration<double>(*seconds)) : "-";
 }
 
-std::string samples_text(const Prepared& run) {
-  std::int64_t longest = 0, all = 0;
-  for (const auto& sample : run.data.dataset.samples) {
-    longest = std::max(longest, std::ssize(sample.ids));
-    all += std::ssize(sample.ids);
-  }
+std::string samples_text(const Prepared& run, std::int64_t longest) {
+  std::int64_t all = 0;
+  for (const auto& sample : run.data.dataset.samples) all += std::ssize(sample.ids);
   auto text = "samples    " + std::to_string(run.header.n_samples) + ", " + counted(all, "token") + ", " +
               std::to_string(longest) + " in the longest";
   if (const auto& shard = run.header.shard)
@@ -132,15 +118,15 @@ std::string memory_text(const Prepared& run, const RunOptions& options, std::int
   const auto& decoder = run.job.config.decoder;
   const auto all = n_decoder_numbers(decoder) * bytes_of(*run.job.spec.dtype);
   const bool streams = options.max_weight_memory && *options.max_weight_memory < all;
-  auto text = "memory     weights " + size_text(streams ? *options.max_weight_memory : all) + " of " +
+  auto text = "memory     weights " + bytes_text(streams ? *options.max_weight_memory : all) + " of " +
               to_string(*run.job.spec.dtype) +
-              (streams ? " at once, of " + size_text(all) + " (--max_weight_memory)" : "") +
+              (streams ? " at once, of " + bytes_text(all) + " (--max_weight_memory)" : "") +
               ", for each worker\n";
   if (!run.header.spec.no_divergence)
-    text += "           states of baselines, at most " + size_text(options.reference_memory) +
+    text += "           states of baselines, at most " + bytes_text(options.reference_memory) +
             " for each worker (--reference_memory)\n";
   return text + "           keys and values of the longest sample, if none is evicted: " +
-         size_text(full_cache_bytes(run.job, longest)) +
+         bytes_text(full_cache_bytes(run.job, longest)) +
          (run.job.engine == EngineKind::kStepwise ? "" : "; this engine holds those of one layer at a time") +
          "\n";
 }
@@ -150,11 +136,10 @@ std::string memory_text(const Prepared& run, const RunOptions& options, std::int
 ExitCode run_dry(const CompareCommand& command) {
   const auto& options = command.options;
   const auto run = prepared(command, options.threads.value_or(usable_cores().n));
-  std::int64_t longest = 0;
-  for (const auto& sample : run.data.dataset.samples) longest = std::max(longest, std::ssize(sample.ids));
+  const auto longest = n_tokens_of_longest(run.data.dataset.samples);
   tell_memory_plan(run.job, options, longest, 1);
   auto text = "dry run: nothing is computed, and nothing is written to " + options.output_dir.string() +
-              "\n" + samples_text(run) + memory_text(run, options, longest);
+              "\n" + samples_text(run, longest) + memory_text(run, options, longest);
   if (!run.sought.empty())
     text += "search     " + counted(std::ssize(run.sought), "threshold") +
             " to be found first (--target_density), which is not in the work below\n";

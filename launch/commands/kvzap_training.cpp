@@ -34,8 +34,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::seconds kPatienceWhenResumed{
-    5};  // when mpirun was killed its processes live on for a second
 constexpr const char* kRecord = "training.json";
 constexpr const char* kCompleteMarker = "COMPLETE";
 constexpr std::array kFiles{kCompleteMarker, kRecord, "config.json", "model.safetensors"};

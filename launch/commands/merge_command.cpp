@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/path_on_disk.h"
 #include "coordinator/merged_shards.h"
 #include "launch/session/output_folder.h"
 #include "launch/session/publish.h"
@@ -15,10 +16,10 @@ namespace {
 std::vector<Journal> read_shards(const MergeCommand& command) {
   std::vector<Journal> shards;
   for (const auto& folder : command.folders) {
-    std::error_code error;  // what cannot be looked at, the journal's reader tells of
-    if (!std::filesystem::exists(journal_path(folder), error) && !error)
+    if (!may_be_there(journal_path(folder)))  // of one that cannot be looked at its reader tells
       throw ConfigError("merge",
                         folder.string() + " holds no journal.jsonl; give the --output_dir of a shard");
+    std::error_code error;
     if (std::filesystem::equivalent(folder, command.options.output_dir, error) && !error)
       throw ConfigError("output_dir",
                         command.options.output_dir.string() +

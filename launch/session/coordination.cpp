@@ -65,11 +65,7 @@ Coordination::Coordination(const CompareCommand& command, const SearchPlace& pla
             .mixed_hardware =
                 command.options.allow_mixed_hardware ? MixedHardware::kAdmit : MixedHardware::kRefuse} {
   check_and_tell(header_);
-  folder_.go_on_with(header_, [&](std::int64_t n) {
-    return n > std::ssize(work_.samples)
-               ? ""
-               : hash_of(std::span(work_.samples).first(static_cast<std::size_t>(n)));
-  });
+  folder_.go_on_with(header_, work_.samples);
   {
     const StopDeferred until_it_is_whole;
     journal_ = folder_.open_journal(header_);
@@ -103,11 +99,7 @@ void Coordination::give_up_deadly_units(const std::map<UnitId, Deaths>& deaths) 
   journal_->sync();
 }
 
-std::int64_t Coordination::longest_sample() const {
-  std::int64_t longest = 0;
-  for (const auto& sample : work_.samples) longest = std::max(longest, std::ssize(sample.ids));
-  return longest;
-}
+std::int64_t Coordination::longest_sample() const { return n_tokens_of_longest(work_.samples); }
 
 Session Coordination::session(const Crew& crew) const {
   return {.started = started_,

@@ -158,6 +158,12 @@ TextFields text_fields(const RunSpec& spec) {
   return {.text = spec.text_field, .prompt = spec.prompt_field, .completion = spec.completion_field};
 }
 
+std::int64_t n_tokens_of_longest(std::span<const Sample> samples) {
+  std::int64_t longest = 0;
+  for (const auto& sample : samples) longest = std::max(longest, std::ssize(sample.ids));
+  return longest;
+}
+
 std::string hash_of(std::span<const Sample> samples) {
   Sha256 hash;
   for (const auto& sample : samples) {

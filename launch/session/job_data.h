@@ -27,6 +27,9 @@ JobData read_data(const Job& job, int n_threads);
 // Of the token ids, and of what is known of them: which are scored, evidence and context.
 std::string hash_of(std::span<const Sample> samples);
 
+// 0 without samples.
+std::int64_t n_tokens_of_longest(std::span<const Sample> samples);
+
 // With the hashes of the scorers in its instances.
 RunSpec with_scorers(RunSpec spec, const JobData& data);
 

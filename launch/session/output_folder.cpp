@@ -19,14 +19,12 @@
 #include "coordinator/journal/fingerprint.h"
 #include "coordinator/journal/growth.h"
 #include "coordinator/write_reports.h"
+#include "launch/session/job_data.h"
 
 namespace kvcompare {
 namespace {
 
 namespace fs = std::filesystem;
-
-// After mpirun was killed, its processes live on for a second.
-constexpr std::chrono::seconds kPatienceWhenResumed{5};
 
 // The marker is removed first, because results without it do not count.
 constexpr std::array kFiles{kCompleteMarker,
@@ -108,11 +106,13 @@ void OutputFolder::remove_results() const {
   }
 }
 
-void OutputFolder::go_on_with(const JournalHeader& header,
-                              const std::function<std::string(std::int64_t)>& data_hash) {
+void OutputFolder::go_on_with(const JournalHeader& header, std::span<const Sample> samples) {
   if (!so_far_) return;
   const auto& then = so_far_->header();
-  refuse_other_run(then, header, data_hash(then.n_samples),
+  const auto data_hash = then.n_samples > std::ssize(samples)
+                             ? ""
+                             : hash_of(samples.first(static_cast<std::size_t>(then.n_samples)));
+  refuse_other_run(then, header, data_hash,
                    {.what = "run", .record = journal_path(path_).string(), .folder_flag = "--output_dir"});
   has_grown_ = !asks_for_the_same(then, header);
   so_far_->grow(header);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,10 +30,10 @@ class OutputFolder {
 
   // Checks that the command continues the run in the folder, or asks for more, and takes over the units that
   // are known.
-  //   data_hash : returns the hash of the first so many samples
+  //   samples : those that are asked for now
   // Throws ConfigError("resume") naming what has changed, with old and new value, or what is no longer asked
   // for.
-  void go_on_with(const JournalHeader& header, const std::function<std::string(std::int64_t)>& data_hash);
+  void go_on_with(const JournalHeader& header, std::span<const Sample> samples);
 
   // What is known of the units; empty if the run is new.
   const UnitTable& known() const;

@@ -20,8 +20,7 @@ namespace {
 constexpr int kMaxDepth = 64;  // copying a value is recursive
 
 std::string read_text(const std::filesystem::path& path) {
-  if (const auto kind = kind_of_irregular_file(path))
-    throw CheckpointError(path.string(), "", "is " + *kind + ", not a file");
+  refuse_irregular_file(path);
   std::ifstream file(path, std::ios::binary);
   if (!file)
     throw CheckpointError(path.string(), "", std::string("cannot be opened: ") + std::strerror(errno));

@@ -5,8 +5,6 @@
 #include <numeric>
 
 namespace kvcompare {
-namespace {}  // namespace
-
 std::string gibibytes(std::int64_t bytes) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.1f", static_cast<double>(bytes) / static_cast<double>(kGiB));
