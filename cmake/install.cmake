@@ -10,7 +10,8 @@ set(private_libraries lib/kvcompare)
 set(documents share/doc/kvcompare)
 
 install(TARGETS kvcompare RUNTIME DESTINATION bin COMPONENT program)
-set_target_properties(kvcompare PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+# CMake takes over folders outside of the project alone; libtorch may lie in its .deps/.
+set_target_properties(kvcompare PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "${torch_root}/lib")
 
 # The same program once more, for the package: a path of this machine has no place in it.
 add_executable(kvcompare_packaged EXCLUDE_FROM_ALL launch/main.cpp)
