@@ -82,15 +82,12 @@ DataReader::DataReader(DataSource source)
 
 bool DataReader::open_next() {
   if (first_lines_.size() == files_.size()) return false;
-  std::int64_t n_before = 0;
-  if (reader_) {
-    n_before = first_lines_.back() + reader_->n_lines();
-    of_files_before_ = ids_for_text();
-  }
-  const auto& file = files_[first_lines_.size()];
+  auto n_before = first_lines_.empty() ? 0 : first_lines_.back();
+  if (reader_) n_before += reader_->n_lines();
+  of_files_before_ = ids_for_text();
   reader_.reset();
-  reader_ = open_records(file, source_.fields, source_.split);
-  first_lines_.push_back(n_before);
+  first_lines_.push_back(n_before);  // ahead of opening, which may fail: bad_line() knows this file then
+  reader_ = open_records(file(), source_.fields, source_.split);
   return true;
 }
 
@@ -105,7 +102,7 @@ std::optional<JsonlRecord> DataReader::next() {
 
 std::optional<JsonlRecord> DataReader::next_of_files() {
   do {
-    if (auto record = reader_->next()) return record;
+    if (auto record = reader_ ? reader_->next() : std::nullopt) return record;
   } while (open_next());
   return std::nullopt;
 }
@@ -113,6 +110,7 @@ std::optional<JsonlRecord> DataReader::next_of_files() {
 const std::string& DataReader::file() const { return files_[first_lines_.size() - 1]; }
 
 IdsForText DataReader::ids_for_text() const {
+  if (!reader_) return of_files_before_;
   const auto now = reader_->ids_for_text();
   return {.n_beside_text = of_files_before_.n_beside_text + now.n_beside_text,
           .n_without_the_field = of_files_before_.n_without_the_field + now.n_without_the_field};

@@ -53,8 +53,8 @@ class DataReader {
 
   DataSource source_;
   std::vector<std::string> files_;
-  std::vector<std::int64_t> first_lines_;  // of each file opened: lines in the files before it
-  std::unique_ptr<RecordReader> reader_;   // of the last file opened
+  std::vector<std::int64_t> first_lines_;  // of each file begun with: lines in the files before it
+  std::unique_ptr<RecordReader> reader_;   // of the last file; null if that cannot be opened
   IdsForText of_files_before_;
   std::optional<JoinedTexts> joined_;
 };

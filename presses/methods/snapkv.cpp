@@ -1,6 +1,7 @@
 #include "presses/methods/snapkv.h"
 
 #include <algorithm>
+#include <array>
 
 #include "presses/scorer.h"
 
@@ -40,13 +41,27 @@ class SnapKv : public ObservingScorer {
              std::span<double> scores) const override {
     const auto n_queries = std::min(parameters_.window_size, n);
     const auto before = std::ranges::lower_bound(positions, n - parameters_.window_size) - positions.begin();
-    std::ranges::fill(scores, 0);
-    const auto reach = parameters_.kernel_size / 2;
-    for (std::int64_t o = -reach; o < parameters_.kernel_size - reach; ++o)
-      for (auto i = std::max<std::int64_t>(0, -o); i < before - std::max<std::int64_t>(0, o); ++i)
-        scores[static_cast<std::size_t>(i)] += received[static_cast<std::size_t>(i + o)];
     const auto factor = 1 / static_cast<double>(n_queries * parameters_.kernel_size);
-    for (auto& score : scores.first(static_cast<std::size_t>(before))) score *= factor;
+    const auto n_left = parameters_.kernel_size / 2, n_right = parameters_.kernel_size - 1 - n_left;
+    std::ranges::fill(scores.subspan(static_cast<std::size_t>(before)), 0);
+    std::int64_t i = 0;
+    const auto score_one = [&] {
+      const auto first = std::max<std::int64_t>(0, i - n_left), end = std::min(before, i + n_right + 1);
+      double sum = 0;
+      for (auto j = first; j < end; ++j) sum += received[static_cast<std::size_t>(j)];
+      scores[static_cast<std::size_t>(i)] = sum * factor;
+    };
+    for (; i < std::min(n_left, before); ++i) score_one();
+    std::array<double, 8> sums;  // of keys that have all their neighbours, side by side
+    for (; i + std::ssize(sums) + n_right <= before; i += std::ssize(sums)) {
+      sums.fill(0);
+      for (auto j = i - n_left; j <= i + n_right; ++j)
+        for (std::size_t lane = 0; lane < sums.size(); ++lane)
+          sums[lane] += received[static_cast<std::size_t>(j) + lane];
+      for (std::size_t lane = 0; lane < sums.size(); ++lane)
+        scores[static_cast<std::size_t>(i) + lane] = sums[lane] * factor;
+    }
+    for (; i < before; ++i) score_one();
   }
 
  private:

@@ -1,7 +1,9 @@
 #include "presses/policy/eviction.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
@@ -37,6 +39,18 @@ at::Tensor best(const EvictionRule& rule, std::int64_t n, const at::Tensor& posi
   return std::get<0>(order.narrow(0, 0, budget).sort());
 }
 
+// Several minima side by side: one alone would wait for itself at every score.
+double lowest_of(std::span<const double> scores) {
+  std::array<double, 8> lowest;
+  lowest.fill(std::numeric_limits<double>::infinity());
+  std::size_t i = 0;
+  for (; i + lowest.size() <= scores.size(); i += lowest.size())
+    for (std::size_t lane = 0; lane < lowest.size(); ++lane)
+      lowest[lane] = scores[i + lane] < lowest[lane] ? scores[i + lane] : lowest[lane];
+  for (; i < scores.size(); ++i) lowest[0] = std::min(lowest[0], scores[i]);
+  return *std::ranges::min_element(lowest);
+}
+
 // The first positions stay. Of the others those with the lowest scores go, on a tie the later; then, of the
 // latest positions, the earlier ones. Ascending indices of `n_over` keys.
 std::vector<std::int32_t> worst(const EvictionRule& rule, std::int64_t n,
@@ -48,9 +62,9 @@ std::vector<std::int32_t> worst(const EvictionRule& rule, std::int64_t n,
   const auto begin = index_of(rule.n_first);
   const auto end = std::max(begin, index_of(first_protected(rule, n)));
   if (n_over == 1 && begin < end) {
-    const auto behind = scores.rbegin() + (std::ssize(scores) - end);
-    const auto from_behind = std::min_element(behind, scores.rend() - begin);
-    return {static_cast<std::int32_t>(scores.rend() - from_behind - 1)};
+    const auto ranked = scores.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    const auto behind = std::find(ranked.rbegin(), ranked.rend(), lowest_of(ranked));
+    return {static_cast<std::int32_t>(begin + (ranked.rend() - behind - 1))};
   }
   const auto n_ranked = std::min(n_over, end - begin);
   std::vector<std::int32_t> indices(static_cast<std::size_t>(end - begin));
@@ -84,9 +98,9 @@ std::int64_t pyramid_budget(const EvictionRule& rule, std::int64_t n, double mea
 }
 
 void check_scores(std::span<const double> scores) {
-  bool has_nan = false;  // no early end, so that vectors of scores are looked at
-  for (const auto score : scores) has_nan |= std::isnan(score);
-  if (has_nan) throw std::domain_error("a score is NaN");
+  std::int64_t n_nan = 0;  // no early end, so that vectors of scores are looked at
+  for (const auto score : scores) n_nan += score != score ? 1 : 0;
+  if (n_nan > 0) throw std::domain_error("a score is NaN");
 }
 
 // A key as the heads of a layer rank it together.

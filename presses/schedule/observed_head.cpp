@@ -47,7 +47,11 @@ class HeadOfT : public ObservedHead {
     n_old_ = std::ssize(positions_);
     for (auto j = block.begin; j < block.end; ++j) positions_.push_back(static_cast<std::int32_t>(j));
     is_alive_.assign(positions_.size(), 1);
-    exponentials_ = at::empty({std::ssize(block.rows) * group_, std::ssize(positions_)}, kType);
+    const auto n_rows = std::ssize(block.rows) * group_, n_columns = std::ssize(positions_);
+    // Memory that is new for every block would have to be mapped anew.
+    if (!storage_.defined() || storage_.numel() < n_rows * n_columns)
+      storage_ = at::empty({n_rows * n_columns * 5 / 4}, kType);
+    exponentials_ = storage_.narrow(0, 0, n_rows * n_columns).view({n_rows, n_columns});
     highest_.resize(size(exponentials_.size(0)) * n_key_tasks());
     alive_.resize(size(n_old_));
     std::iota(alive_.begin(), alive_.end(), 0);
@@ -221,6 +225,7 @@ class HeadOfT : public ObservedHead {
   std::vector<std::int32_t> positions_;  // of the columns
   AttentionReceived received_;           // of the columns, summed over query heads
   std::vector<T> is_alive_;              // of the columns: 1, or 0 if evicted inside the block
+  at::Tensor storage_;                   // of the exponentials, at least
   at::Tensor exponentials_;              // [n_rows * group, n_columns]; beyond a row's own column undefined
   std::vector<T> highest_;               // [n_tiles, n_rows * group]; what was subtracted
   std::vector<T> factors_, scales_;      // [n_tiles], [n_tiles, group]

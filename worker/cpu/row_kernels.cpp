@@ -114,11 +114,13 @@ void clamped_swiglu(const SwigluClamp& clamp, const T* x, const T* up, std::size
   const hn::ScalableTag<T> d;
   const auto of = [&](double number) { return hn::Set(d, static_cast<T>(number)); };
   const auto limit = of(clamp.limit), alpha = of(clamp.alpha), one = hn::Set(d, T{1});
+  // Not a number stays what it is, which Highway's Min does not promise.
+  const auto at_most = [](auto most, auto v) { return hn::IfThenElse(hn::Gt(v, most), most, v); };
   // Silu has its own care for exponents that would overflow.
   const Silu silu;
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
-    const auto gate = hn::Min(load(lanes, d, x + i), limit);
-    const auto factor = hn::Add(one, hn::Max(hn::Min(load(lanes, d, up + i), limit), hn::Neg(limit)));
+    const auto gate = at_most(limit, load(lanes, d, x + i));
+    const auto factor = hn::Add(one, hn::Neg(at_most(limit, hn::Neg(at_most(limit, load(lanes, d, up + i))))));
     store(hn::Mul(factor, hn::Div(silu(d, hn::Mul(alpha, gate)), alpha)), lanes, d, out + i);
   });
 }

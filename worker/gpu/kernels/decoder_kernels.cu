@@ -140,7 +140,7 @@ struct ClampedSwiglu {
   template <class T>
   KVCOMPARE_DEVICE explicit ClampedSwiglu(const Gating<T>& task) : alpha(task.alpha), limit(task.limit) {}
   KVCOMPARE_DEVICE float operator()(float x) const {
-    const float gate = fminf(x, limit);
+    const float gate = x > limit ? limit : x;  // fminf would make a number of what is none
     return gate / (1 + expf(-alpha * gate));
   }
 };
@@ -151,7 +151,7 @@ KVCOMPARE_DEVICE float factor_of(const Function&, float up) {
   return up;
 }
 KVCOMPARE_DEVICE float factor_of(const ClampedSwiglu& function, float up) {
-  return 1 + fmaxf(fminf(up, function.limit), -function.limit);
+  return 1 + (up > function.limit ? function.limit : up < -function.limit ? -function.limit : up);
 }
 
 // Blocks of a row lie along y; n divides d_ff.

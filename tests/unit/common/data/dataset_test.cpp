@@ -365,5 +365,20 @@ TEST(DataReader, GivesTextIdsAndLineNumbers) {
   EXPECT_FALSE(reader.next().has_value());
 }
 
+TEST(DataReader, PlacesTheErrorOfALaterFileThatCannotBeReadBehindTheLinesBeforeIt) {
+  const TemporaryFolder folder;
+  const auto first = folder.write("a.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n"),
+             second = folder.write("b.gguf", std::string("GGUF\3\0", 6));
+  DataReader reader({.data_path = first.string() + "," + second.string()});
+  EXPECT_TRUE(reader.next().has_value());
+  EXPECT_TRUE(reader.next().has_value());
+  const auto error = error_of<DataError>([&] { reader.next(); });
+  EXPECT_EQ(error.file, second);
+  const auto place = reader.bad_line(error);
+  EXPECT_EQ(place.line, 2);
+  EXPECT_THAT(place.problem, HasSubstr("b.gguf"));
+  EXPECT_FALSE(reader.next().has_value());
+}
+
 }  // namespace
 }  // namespace kvcompare

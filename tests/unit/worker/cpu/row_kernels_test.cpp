@@ -236,6 +236,25 @@ TYPED_TEST(RowKernels, ClampedSwigluIsItsDefinition) {
   });
 }
 
+// Otherwise a model that has gone wrong would seem to be well.
+TYPED_TEST(RowKernels, WhatIsNotANumberStaysSoInEveryActivation) {
+  for (const auto activation : {Activation::kSilu, Activation::kSquaredRelu, Activation::kGeluTanh,
+                                Activation::kXielu, Activation::kClampedSwiglu})
+    this->for_every_length([&](std::size_t n) {
+      const std::vector<TypeParam> numbers(n, 1), none(n, this->kNaN);
+      const RowGating gating{.activation = activation,
+                             .xielu = {.alpha_p = 1, .alpha_n = 1, .beta = 0.5, .epsilon = -1e-6},
+                             .clamp = {.alpha = 1.702, .limit = 7}};
+      const auto expect_none = [&](const auto& gate, const auto& up) {
+        std::vector<TypeParam> out(n);
+        gate_row(gating, gate.data(), up.data(), n, out.data());
+        for (const auto number : out) EXPECT_TRUE(std::isnan(number));
+      };
+      expect_none(none, numbers);
+      expect_none(numbers, none);
+    });
+}
+
 // Far from 0 they are 0 or what they grow like; nothing overflows on the way.
 TYPED_TEST(RowKernels, ActivationsOfLargeNumbersAreFinite) {
   using T = TypeParam;

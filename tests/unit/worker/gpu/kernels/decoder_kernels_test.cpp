@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <type_traits>
 
@@ -198,6 +199,27 @@ TYPED_TEST(DecoderKernels, MultipliesByTheGate) {
         decoder_kernel_reference(of_reference);
         expect_close(out, expected);
       }
+}
+
+TYPED_TEST(DecoderKernels, GatingMakesNoNumberOfWhatIsNone) {
+  using T = TypeParam;
+  const KernelVector<T> parameters{T(0.3F), T(-0.4F), T(0.5F), T(-1e-6F)};
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const KernelVector<T> gate_up{T(nan), T(1.0F), T(1.0F), T(nan)};  // gate and up of either row
+  for (const auto function : {GatingFunction::kSilu, GatingFunction::kSquaredRelu, GatingFunction::kGeluTanh,
+                              GatingFunction::kXielu, GatingFunction::kClampedSwiglu}) {
+    KernelVector<T> out(2);
+    kByKernel(Gating<T>{.function = function,
+                        .is_gated = true,
+                        .gate_up = gate_up.data(),
+                        .out = out.data(),
+                        .n_rows = 2,
+                        .d_ff = 1,
+                        .parameters = parameters.data(),
+                        .alpha = 1.702F,
+                        .limit = 2});
+    for (const auto& number : out) EXPECT_TRUE(std::isnan(static_cast<float>(number)));
+  }
 }
 
 TYPED_TEST(DecoderKernels, LogLikelihoodOfTargets) {
