@@ -50,16 +50,18 @@ TileRouting<T> route_rows(Lane<T>& lane, const ExpertsShape& shape, const FusedL
 }
 
 template <class T>
-void pass_experts(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating,
-                  std::span<const ExpertWeights> experts, const ExpertTile<T>& tile) {
-  const auto d_model = tile.hidden.size(1), width = mlp.width;
-  for (const auto& weights : experts) {
-    const auto& routed = tile.routing[size(weights.expert)];
-    if (routed.empty()) continue;
-    const auto n = std::ssize(routed);
+void pass_expert(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating, const ExpertWeights& weights,
+                 std::span<const RoutedRow<T>> routed, const at::Tensor& hidden, const at::Tensor& sum) {
+  const auto d_model = hidden.size(1), width = mlp.width;
+  while (!routed.empty()) {
+    // Parts of much the same size, because the weights are read once for each.
+    const auto n_parts = (std::ssize(routed) - 1) / lane.n_expert_rows + 1;
+    const auto part = routed.first(size((std::ssize(routed) - 1) / n_parts + 1));
+    routed = routed.subspan(part.size());
+    const auto n = std::ssize(part);
     const auto rows = matrix_in(lane.expert_rows, n, d_model);
     for (std::int64_t i = 0; i < n; ++i)
-      std::copy_n(row<T>(tile.hidden, routed[size(i)].row), d_model, row<T>(rows, i));
+      std::copy_n(row<T>(hidden, part[size(i)].row), d_model, row<T>(rows, i));
     const auto gate_up = matrix_in(lane.gate_up, n, 2 * width), gated = matrix_in(lane.gated, n, width);
     lane.products.multiply(rows, weights.gate_up, gate_up);
     if (weights.gate_up_bias.defined()) gate_up.add_(weights.gate_up_bias);
@@ -69,8 +71,8 @@ void pass_experts(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating,
     if (weights.down_bias.defined()) rows.add_(weights.down_bias);
     for (std::int64_t i = 0; i < n; ++i) {
       const T* out = row<T>(rows, i);
-      T* to = row<T>(tile.sum, routed[size(i)].row);
-      for (std::int64_t c = 0; c < d_model; ++c) to[c] += routed[size(i)].weight * out[c];
+      T* to = row<T>(sum, part[size(i)].row);
+      for (std::int64_t c = 0; c < d_model; ++c) to[c] += part[size(i)].weight * out[c];
     }
   }
 }
@@ -79,9 +81,9 @@ template TileRouting<float> route_rows(Lane<float>&, const ExpertsShape&, const 
                                        const at::Tensor&);
 template TileRouting<double> route_rows(Lane<double>&, const ExpertsShape&, const FusedLayer&,
                                         const at::Tensor&);
-template void pass_experts(Lane<float>&, const MlpShape&, const RowGating&, std::span<const ExpertWeights>,
-                           const ExpertTile<float>&);
-template void pass_experts(Lane<double>&, const MlpShape&, const RowGating&, std::span<const ExpertWeights>,
-                           const ExpertTile<double>&);
+template void pass_expert(Lane<float>&, const MlpShape&, const RowGating&, const ExpertWeights&,
+                          std::span<const RoutedRow<float>>, const at::Tensor&, const at::Tensor&);
+template void pass_expert(Lane<double>&, const MlpShape&, const RowGating&, const ExpertWeights&,
+                          std::span<const RoutedRow<double>>, const at::Tensor&, const at::Tensor&);
 
 }  // namespace kvcompare

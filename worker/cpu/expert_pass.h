@@ -1,4 +1,4 @@
-// The experts of a layer on a row tile.
+// The experts of a layer on rows of a unit.
 #pragma once
 
 #include <span>
@@ -20,18 +20,11 @@ template <class T>
 TileRouting<T> route_rows(Lane<T>& lane, const ExpertsShape& shape, const FusedLayer& weights,
                           const at::Tensor& hidden);
 
+// Adds to the rows of `sum` that go to an expert what it gives them, each times its weight. They are multiplied
+// together; what a row gets depends on no other row.
+//   hidden, sum : [n, d_model]
 template <class T>
-struct ExpertTile {
-  const TileRouting<T>& routing;
-  at::Tensor hidden;  // [n, d_model], n <= lane.n_rows
-  at::Tensor sum;     // [n, d_model]
-};
-
-// Adds to each row of tile.sum what those `experts` give that the row goes to, each times its weight, in the
-// order of the experts. So all experts may come at once, or group after group. Rows that go to the same
-// expert are multiplied together; what a row gets depends on no other row.
-template <class T>
-void pass_experts(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating,
-                  std::span<const ExpertWeights> experts, const ExpertTile<T>& tile);
+void pass_expert(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating, const ExpertWeights& weights,
+                 std::span<const RoutedRow<T>> routed, const at::Tensor& hidden, const at::Tensor& sum);
 
 }  // namespace kvcompare

@@ -24,11 +24,12 @@ struct Lane {
   Lane(const PackedWeights& weights, std::int64_t n_rows);
 
   std::int64_t n_rows;
+  std::int64_t n_expert_rows;  // that are passed through an expert at once
   bool attends_in_bfloat16;
   Products products, head_products;
-  // Flat, for the rows of a tile; of gate_up and gated for those of the widest MLP.
+  // Flat, for the rows of a tile; gate_up and gated for those of the widest MLP, or of an expert.
   at::Tensor hidden, delta, qkv, gate_up, gated, logits;
-  at::Tensor router, expert_rows;  // where layers have experts
+  at::Tensor router, expert_rows;  // where layers have experts; expert_rows for those of an expert
   // Logits of a unit and of its reference, flat; as large as the comparison of distributions has asked for.
   at::Tensor kept_logits, reference_logits;
   AttentionScratch<T> attention;

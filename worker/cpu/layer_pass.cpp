@@ -191,17 +191,10 @@ void LayerPass<T>::attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_
 }
 
 template <class T>
-void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin,
-                          std::span<const ExpertWeights> experts) const {
+void LayerPass<T>::finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const {
   const auto hidden = add_attention(lane, unit, begin);
   const auto n = hidden.size(0), width = shape_.mlp.width;
   const auto x = unit.x.narrow(0, begin, n);
-  if (shape_.mlp.has_experts()) {
-    const auto routing = route_rows<T>(lane, shape_.mlp.experts, w_, hidden);
-    const auto delta = matrix_in(lane.delta, n, decoder_.hidden_size).zero_();
-    pass_experts<T>(lane, shape_.mlp, gating_, experts, {routing, hidden, delta});
-    return norm_and_add(delta, w_.mlp_norm, w_.mlp_norm_bias, x);
-  }
   const auto gate_up = matrix_in(lane.gate_up, n, (shape_.mlp.is_gated ? 2 : 1) * width);
   const auto gated = matrix_in(lane.gated, n, width);
   lane.products.multiply(hidden, w_.gate_up, gate_up);
@@ -222,12 +215,16 @@ void LayerPass<T>::choose_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int
 }
 
 template <class T>
-void LayerPass<T>::pass_experts_of(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
-                                   std::int64_t begin) const {
-  const auto n = rows_of_tile(lane, unit, begin);
-  pass_experts<T>(lane, shape_.mlp, gating_, group,
-                  {unit.routings[size(begin / lane.n_rows)], unit.expert_hidden.narrow(0, begin, n),
-                   unit.expert_sum.narrow(0, begin, n)});
+void LayerPass<T>::pass_experts(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
+                                std::int64_t begin, std::int64_t end) const {
+  std::vector<RoutedRow<T>> routed;
+  for (const auto& expert : group) {
+    routed.clear();
+    for (auto tile = begin; tile < end; tile += lane.n_rows)
+      for (const auto& [of_tile, weight] : unit.routings[size(tile / lane.n_rows)][size(expert.expert)])
+        routed.push_back({tile + of_tile, weight});
+    pass_expert<T>(lane, shape_.mlp, gating_, expert, routed, unit.expert_hidden, unit.expert_sum);
+  }
 }
 
 template <class T>

@@ -41,15 +41,14 @@ class LayerPass {
   void attend(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t kv_head, std::int64_t first_query) const;
 
   // On a row tile: what attention adds to the residual stream, and the MLP.
-  //   experts : all of them; none if the layer has none
-  void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin,
-              std::span<const ExpertWeights> experts) const;
+  void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
 
-  // The same, bit by bit, where experts come group after group. On a row tile each: what attention adds and
-  // the choice of experts; what a group gives, group by group in the order of the experts; and the end.
+  // The same where the layer has experts. On a row tile: what attention adds and the choice of experts. On
+  // some row tiles, from token `begin` to `end`: what a group of experts gives, group by group in the order of
+  // the experts; all of them may be one group. On a row tile: the end.
   void choose_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
-  void pass_experts_of(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
-                       std::int64_t begin) const;
+  void pass_experts(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
+                    std::int64_t begin, std::int64_t end) const;
   void add_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
 
  private:

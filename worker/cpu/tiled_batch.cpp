@@ -77,16 +77,14 @@ void TiledBatch<T>::pass_layer(LayerIndex index, const LayerPass<T>& layer) {
     if (!unit->failed) layer.account(*unit, observe_deaths_);
   each(Phase::kAttention, attention_tiles_,
        [&](auto& lane, auto& unit, const Tile& t) { layer.attend(lane, unit, t.kv_head, t.begin); });
-  if (weights_.streams() && decoder_.layer(index.value).mlp.has_experts())
-    return pass_streamed_experts(index, layer);
-  const auto experts = weights_.experts(index.value);
+  if (decoder_.layer(index.value).mlp.has_experts()) return pass_experts(index, layer);
   each(Phase::kMlp, row_tiles_,
-       [&](auto& lane, auto& unit, const Tile& t) { layer.finish(lane, unit, t.begin, experts); });
+       [&](auto& lane, auto& unit, const Tile& t) { layer.finish(lane, unit, t.begin); });
 }
 
 // All units choose before the first expert is read.
 template <class T>
-void TiledBatch<T>::pass_streamed_experts(LayerIndex index, const LayerPass<T>& layer) {
+void TiledBatch<T>::pass_experts(LayerIndex index, const LayerPass<T>& layer) {
   for (auto* unit : units_) {
     if (!unit->expert_sum.defined()) {
       unit->expert_hidden = at::empty_like(unit->x);
@@ -96,12 +94,33 @@ void TiledBatch<T>::pass_streamed_experts(LayerIndex index, const LayerPass<T>& 
   }
   each(Phase::kMlp, row_tiles_,
        [&](auto& lane, auto& unit, const Tile& t) { layer.choose_experts(lane, unit, t.begin); });
-  weights_.stream_experts(index.value, chosen_experts(), [&](const ExpertGroup& group) {
-    each(Phase::kMlp, row_tiles_,
-         [&](auto& lane, auto& unit, const Tile& t) { layer.pass_experts_of(group, lane, unit, t.begin); });
-  });
+  const auto spans = expert_spans(decoder_.layer(index.value).mlp.experts);
+  const auto pass = [&](std::span<const ExpertWeights> group) {
+    each(Phase::kMlp, spans,
+         [&](auto& lane, auto& unit, const Span& s) { layer.pass_experts(group, lane, unit, s.begin, s.end); });
+  };
+  if (weights_.streams())
+    weights_.stream_experts(index.value, chosen_experts(), pass);
+  else
+    pass(weights_.experts(index.value));
   each(Phase::kMlp, row_tiles_,
        [&](auto& lane, auto& unit, const Tile& t) { layer.add_experts(lane, unit, t.begin); });
+}
+
+// So long that an expert gets as many rows as a row tile has, on average; shorter where threads would be idle.
+template <class T>
+auto TiledBatch<T>::expert_spans(const ExpertsShape& shape) const -> std::vector<Span> {
+  const auto n_rows = lanes_.front().n_rows;
+  std::int64_t n_tokens = 0;
+  for (const auto* unit : units_) n_tokens += unit->n_tokens();
+  const auto n_tiles = std::min((shape.n - 1) / shape.n_chosen,
+                                (n_tokens - 1) / (n_rows * static_cast<std::int64_t>(team_.n_threads()))) +
+                       1;
+  std::vector<Span> spans;
+  for (auto* unit : units_)
+    for (std::int64_t i = 0; i < unit->n_tokens(); i += n_tiles * n_rows)
+      spans.push_back({unit, i, std::min(i + n_tiles * n_rows, unit->n_tokens())});
+  return spans;
 }
 
 // Those to which a row of any unit goes, ascending.

@@ -41,6 +41,11 @@ class TiledBatch {
     std::int64_t kv_head;
     std::int64_t begin;  // first token
   };
+  // Row tiles of a unit that pass the experts together.
+  struct Span {
+    UnitInFlight<T>* unit;
+    std::int64_t begin, end;  // tokens
+  };
   struct Task {
     UnitInFlight<T>* unit;
     Rounds* rounds;
@@ -50,7 +55,8 @@ class TiledBatch {
   void list_tiles();
   void pass_layer(LayerIndex index, const LayerPass<T>& layer);
   void schedule(const LayerPass<T>& layer);
-  void pass_streamed_experts(LayerIndex index, const LayerPass<T>& layer);
+  void pass_experts(LayerIndex index, const LayerPass<T>& layer);
+  std::vector<Span> expert_spans(const ExpertsShape& shape) const;
   std::vector<std::int64_t> chosen_experts() const;
 
   // f(lane, unit, tile) for the tiles, or tasks, of all units that have not failed.

@@ -53,8 +53,8 @@ struct UnitInFlight {
   at::Tensor deaths;  // [n_kv_heads, n_tokens], int32: DeathTime
   at::Tensor until;   // [n_kv_heads, n_tokens], int32: the first query that does not see the key
   at::Tensor heads;   // [n_tokens, n_heads * d_head], what attention gives
-  // Of a layer whose experts are streamed: what they are passed and what they have given, [n_tokens, d_model]
-  // each, and who passes which of them, by row tile.
+  // Of a layer with experts: what they are passed and what they have given, [n_tokens, d_model] each, and who
+  // passes which of them, by row tile.
   at::Tensor expert_hidden, expert_sum;
   std::vector<TileRouting<T>> routings;
   KeyLedger ledger;
