@@ -54,16 +54,20 @@ class Coordinator {
  private:
   void heed_stop() {
     if (!hooks_.stop_requested()) return;
-    if (!give_up_at_) {
+    if (!stopped_at_) {
       scheduler_.stop();
-      journal_.append(Excused{"a stop was asked for"});
       begin_with_those_that_wait();
-      give_up_at_ = Clock::now() + hooks_.stop_grace;
+      stopped_at_ = Clock::now();
+    }
+    // The death of a rank looks like a stop, too: mpirun and srun then send the other ranks SIGTERM.
+    if (!is_excused_ && messenger_.all_were_alive_at(*stopped_at_)) {
+      journal_.append(Excused{"a stop was asked for"});
+      is_excused_ = true;
     }
     if (hooks_.leave_loading && n_gone_ == workers_.size() && std::ssize(workers_) < n_workers_) {
       evaluated_.interrupted = true;
       hooks_.leave_loading(evaluated_);
-    } else if (Clock::now() >= *give_up_at_) {
+    } else if (Clock::now() >= *stopped_at_ + hooks_.stop_grace) {
       hooks_.give_up();
     }
   }
@@ -100,7 +104,7 @@ class Coordinator {
     if (numerics.is_new) journal_.append(NumericsRecord{numerics.place, hello.numerics});
     workers_[from] = {std::move(hello), numerics.place};
     waiting_.push_back(from);
-    if (std::ssize(workers_) == n_workers_ || give_up_at_) begin_with_those_that_wait();
+    if (std::ssize(workers_) == n_workers_ || stopped_at_) begin_with_those_that_wait();
   }
 
   void begin_with_those_that_wait() {
@@ -214,7 +218,8 @@ class Coordinator {
   std::vector<Written> written_;
   Evaluated evaluated_;
   std::optional<Clock::time_point> first_dispatch_;
-  std::optional<Clock::time_point> give_up_at_;
+  std::optional<Clock::time_point> stopped_at_;
+  bool is_excused_ = false;  // the journal knows that the session may end
 };
 
 // The session ends with an error that was caught, so no unit in hand is to blame.

@@ -24,6 +24,10 @@ class Messenger {
 
   // The next message, in order of arrival; empty after `timeout` without one.
   virtual std::optional<Envelope> receive(std::chrono::milliseconds timeout) = 0;
+
+  // On rank 0: whether every other rank was certainly alive at that time, or has said goodbye. Threads of one
+  // process die together with it.
+  virtual bool all_were_alive_at(std::chrono::steady_clock::time_point) const { return true; }
 };
 
 }  // namespace kvcompare

@@ -78,6 +78,11 @@ class MpiMessenger::Impl {
     }
   }
 
+  bool all_were_alive_at(Clock::time_point time) const {
+    return std::all_of(peers_.begin() + 1, peers_.end(),
+                       [&](const Peer& peer) { return peer.is_released || peer.heard > time; });
+  }
+
   void release(Rank rank) { peer(rank.value).is_released = true; }
 
   bool flush(std::chrono::milliseconds timeout) {
@@ -213,6 +218,10 @@ MpiMessenger::MpiMessenger(const MpiEnvironment& environment, HeartbeatTimes tim
     : impl_(std::make_unique<Impl>(environment, times)) {}
 
 MpiMessenger::~MpiMessenger() = default;
+
+bool MpiMessenger::all_were_alive_at(std::chrono::steady_clock::time_point time) const {
+  return impl_->all_were_alive_at(time);
+}
 
 void MpiMessenger::send(Rank to, Message message) { impl_->send(to, message); }
 

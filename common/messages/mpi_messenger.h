@@ -35,6 +35,8 @@ class MpiMessenger : public Messenger {
   void send(Rank to, Message message) override;
   // Throws RankSilent.
   std::optional<Envelope> receive(std::chrono::milliseconds timeout) override;
+  // They have been heard of since.
+  bool all_were_alive_at(std::chrono::steady_clock::time_point time) const override;
 
   // Nothing more is expected from this rank, nor is it told anything.
   void release(Rank rank);

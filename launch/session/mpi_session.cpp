@@ -63,6 +63,10 @@ std::optional<Envelope> CoordinatorSession::receive(std::chrono::milliseconds ti
   }
 }
 
+bool CoordinatorSession::all_were_alive_at(Clock::time_point time) const {
+  return remote_.all_were_alive_at(time);
+}
+
 std::optional<Envelope> CoordinatorSession::poll() {
   if (local_)
     if (auto envelope = local_->coordinator_endpoint().receive(kNow)) return envelope;

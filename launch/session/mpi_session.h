@@ -23,6 +23,7 @@ class CoordinatorSession : public Messenger {
 
   void send(Rank to, Message message) override;
   std::optional<Envelope> receive(std::chrono::milliseconds timeout) override;
+  bool all_were_alive_at(std::chrono::steady_clock::time_point time) const override;
 
  private:
   int n_local() const { return local_ ? local_->size() : 0; }

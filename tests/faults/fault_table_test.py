@@ -146,11 +146,11 @@ class FullDisk(RunsTest):
 class DeadlyUnit(RunsTest):
     """A unit that crashes the process every time, whatever process it is given to."""
 
-    def supervised(self, out, code, ranks=0, unit="3:2", methods=ALL):
+    def supervised(self, out, code, *flags, ranks=0):
         done = subprocess.run(
-            [SUPERVISE, "--backoff", "0", "--", *self.command(out, "--resume", "--engine", "stepwise", ranks=ranks, methods=methods,
+            [SUPERVISE, "--backoff", "0", "--", *self.command(out, "--resume", "--engine", "stepwise", *flags, ranks=ranks, methods=ALL,
                                                               program="kvcompare_with_faults")],
-            capture_output=True, text=True, timeout=300, env=self.environment(KVCOMPARE_DEADLY_UNIT=unit))
+            capture_output=True, text=True, timeout=300, env=self.environment(KVCOMPARE_DEADLY_UNIT="3:2"))
         self.assertEqual(done.returncode, code, done.stderr)
         return done
 
@@ -164,10 +164,11 @@ class DeadlyUnit(RunsTest):
         self.assertEqual(len(acknowledged_units(self.out(out) / "journal.jsonl")), self.n_samples * N_METHODS - 1)
 
     def test_is_run_alone_and_then_given_up_and_all_others_are_evaluated(self):
-        for ranks in (0, 2):
+        # With a coordinator that computes nothing no process but the worker's dies, and mpirun stops the coordinator as a user would.
+        for ranks, flags in ((0, []), (3, ["--dedicated_coordinator"])):
             with self.subTest(ranks=ranks):
                 out = f"deadly{ranks}"
-                done = self.supervised(out, 6, ranks)
+                done = self.supervised(out, 6, *flags, ranks=ranks)
                 self.assertIn("it is evaluated alone, behind the others", done.stderr)
                 self.assertIn("--retry_failed", done.stderr)
                 self.assert_only_one_failed(out)
