@@ -105,14 +105,15 @@ TEST_P(Families, AreTheSameStreamedLayerByLayer) {
   std::int64_t largest = decoder_.hidden_size * decoder_.vocab_size;
   for (std::int64_t l = 0; l < decoder_.n_layers(); ++l)
     largest = std::max(largest, n_layer_matrix_numbers(decoder_, l));
-  // More layers, so that not all of them fit where streaming does.
-  const auto all = decoder_.hidden_size * decoder_.vocab_size + n_decoder_numbers(decoder_);
-  if (3 * largest * 4 < all * 4) {
-    const auto streamed = load(at::kFloat, 3 * largest * 4);
-    if (streamed.packed->streams()) {
-      EXPECT_EQ(make_engine(EngineKind::kTiled, streamed, 8)->run(samples_[0], method).token_nll, expected);
-    }
+  // Three layers are enough for streaming; where these are all, experts one by one need less.
+  auto streamed_on_cpu = load(at::kFloat, 3 * largest * 4);
+  if (!streamed_on_cpu.packed->streams()) {
+    const auto all = decoder_.hidden_size * decoder_.vocab_size + n_decoder_numbers(decoder_);
+    streamed_on_cpu = load(at::kFloat, all * 3 / 4 * 4);
   }
+  ASSERT_TRUE(streamed_on_cpu.packed->streams());
+  EXPECT_EQ(make_engine(EngineKind::kTiled, streamed_on_cpu, 8)->run(samples_[0], method).token_nll,
+            expected);
   const GpuModelForTest gpu(folder_.path(), decoder_, at::kFloat);
   const GpuModelForTest streamed(folder_.path(), decoder_, at::kFloat,
                                  {.max_bytes = 4 * n_streamed_numbers(decoder_)});
@@ -172,8 +173,8 @@ TEST_P(Families, AreEvictedAlikeByAllEngines) {
   const GpuModelForTest gpu(folder_.path(), decoder_, at::kFloat);
   const auto& sample = samples_[0];
   const auto n_tokens = std::ssize(sample.ids);
-  std::int64_t n_same = 0, n_runs = 0;
-  for (const char* name : {"streaming_llm", "expected_attention", "observed_attention"})
+  for (const char* name : {"streaming_llm", "expected_attention", "observed_attention"}) {
+    std::int64_t n_same = 0;
     for (const std::int64_t chunk_size : {std::int64_t{1}, std::int64_t{8}, n_tokens}) {
       SCOPED_TRACE(std::string(name) + ", chunk_size " + std::to_string(chunk_size));
       const auto method = method_of(name);
@@ -196,13 +197,14 @@ TEST_P(Families, AreEvictedAlikeByAllEngines) {
       };
       const auto actual =
           gpu.engine({.chunk_size = chunk_size, .observe_deaths = observe})->run(sample, method);
-      ++n_runs;
       if (of_gpu != stepwise.deaths) continue;  // a score that nearly ties
       ++n_same;
       for (std::size_t t = 0; t < stepwise.result.token_nll.size(); ++t)
         ASSERT_NEAR(actual.token_nll[t], stepwise.result.token_nll[t], 2e-4);
     }
-  EXPECT_GE(n_same * 2, n_runs) << "more than scores that nearly tie can explain";
+    // A chunk of the whole sample evicts when no query is left.
+    EXPECT_GE(n_same, 2) << name << ": more than scores that nearly tie can explain";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Families, testing::ValuesIn(golden_models()), [](const auto& model) {
