@@ -8,6 +8,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/max.h>
@@ -34,7 +35,7 @@ at::Tensor scattered(at::IntArrayRef sizes, double factor, const at::TensorOptio
 
 // In float32: [n_tokens, n_heads, d_head].
 at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const at::Tensor& until, const AttentionScale& scale) {
+                           const at::Tensor& until, const AttentionLogits& rule) {
   const auto group = q.size(1) / k.size(1);
   const auto heads = [&](const at::Tensor& x, std::int64_t n) {
     return x.to(at::kFloat).transpose(0, 1).repeat_interleave(n, 0);
@@ -42,8 +43,12 @@ at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   const auto query = at::arange(kTokens, until.options()).unsqueeze(1);
   const auto key = at::arange(kTokens, until.options()).unsqueeze(0);
   const auto hidden = key.gt(query) | query.ge(until.repeat_interleave(group, 0).unsqueeze(1));
-  const auto logits = heads(q, 1).matmul(heads(k, group).transpose(1, 2)) * scale.factor();
-  const auto weights = logits.masked_fill(hidden, -std::numeric_limits<double>::infinity()).softmax(-1);
+  auto logits = heads(q, 1).matmul(heads(k, group).transpose(1, 2)) * rule.scale.factor();
+  if (rule.cap) logits = *rule.cap * (logits / *rule.cap).tanh();
+  logits = logits.masked_fill(hidden, -std::numeric_limits<double>::infinity());
+  if (rule.sinks.defined())
+    logits = at::cat({logits, rule.sinks.to(at::kFloat).view({-1, 1, 1}).expand({-1, kTokens, 1})}, -1);
+  const auto weights = logits.softmax(-1).narrow(-1, 0, kTokens);
   return weights.matmul(heads(v, group)).transpose(0, 1);
 }
 
@@ -69,11 +74,13 @@ double attention_error(const LayerShape& layer, const at::TensorOptions& options
   const auto head = at::arange(heads.n_kv_heads, whole).unsqueeze(1);
   const auto until = (position + 1 + (position * 37 + head * 11).remainder(kTokens)).clamp_max(kTokens);
   const auto out = at::full({kTokens, heads.q_width()}, std::nan(""), options);
-  attend(rotated, qkv, until.to(at::kInt).contiguous(), {layer.scale}, out, instruction);
+  AttentionLogits rule{layer.scale, layer.cap};
+  if (layer.has_sinks) rule.sinks = scattered({heads.n_heads}, 0.0411, options);
+  attend(rotated, qkv, until.to(at::kInt).contiguous(), rule, out, instruction);
   const auto v = qkv.narrow(1, heads.q_width() + heads.kv_width(), heads.kv_width());
   const auto expected =
       plain_attention(rotated.narrow(1, 0, heads.n_heads), rotated.narrow(1, heads.n_heads, heads.n_kv_heads),
-                      v.unflatten(1, {heads.n_kv_heads, heads.head_dim}), until, layer.scale);
+                      v.unflatten(1, {heads.n_kv_heads, heads.head_dim}), until, rule);
   return (out.view_as(expected).to(at::kFloat) - expected).abs().max().item<double>();
 }
 

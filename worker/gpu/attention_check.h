@@ -17,7 +17,7 @@ using Attend =
     std::function<void(const at::Tensor& rotated, const at::Tensor& qkv, const at::Tensor& until,
                        const AttentionLogits& logits, const at::Tensor& out, MatrixInstruction instruction)>;
 
-// Largest difference from attention in float32, over one layer of that shape.
+// Largest difference from attention in float32, over one layer of that shape; with its cap and sinks.
 double attention_error(const LayerShape& layer, const at::TensorOptions& options,
                        MatrixInstruction instruction, const Attend& attend = attend_to_alive);
 

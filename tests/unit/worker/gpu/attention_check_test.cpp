@@ -23,6 +23,29 @@ TEST(AttentionCheck, FindsTheInstructionsOfTheDeviceRight) {
       EXPECT_EQ(right_instruction(layer, options(type)), MatrixInstruction::kBest);
 }
 
+LayerShape capped_with_sinks() {
+  auto layer = heads(4, 2, 64);
+  layer.cap = 0.5;  // logits are up to a few units
+  layer.has_sinks = true;
+  return layer;
+}
+
+TEST(AttentionCheck, LooksAtCapsAndSinksToo) {
+  EXPECT_EQ(right_instruction(capped_with_sinks(), options(at::kFloat)), MatrixInstruction::kBest);
+  const auto no_cap = [](const auto& rotated, const auto& qkv, const auto& until, AttentionLogits logits,
+                         const auto& out, MatrixInstruction instruction) {
+    logits.cap.reset();
+    attend_to_alive(rotated, qkv, until, logits, out, instruction);
+  };
+  EXPECT_THROW(right_instruction(capped_with_sinks(), options(at::kFloat), no_cap), InvariantError);
+  const auto no_sinks = [](const auto& rotated, const auto& qkv, const auto& until, AttentionLogits logits,
+                           const auto& out, MatrixInstruction instruction) {
+    logits.sinks = at::Tensor();
+    attend_to_alive(rotated, qkv, until, logits, out, instruction);
+  };
+  EXPECT_THROW(right_instruction(capped_with_sinks(), options(at::kFloat), no_sinks), InvariantError);
+}
+
 TEST(AttentionCheck, NamesTheInstructionThatAttentionComputesWith) {
   const auto name = [](at::ScalarType type, std::int64_t head_dim, MatrixInstruction instruction) {
     return name_of_instruction(heads(4, 2, head_dim).heads, options(type), instruction);
