@@ -57,6 +57,10 @@ TextPart part_of(const json& item, const JsonLine& line, std::size_t at, const D
 
 }  // namespace
 
+std::array<std::string, 2> names_of_pair(const TextFields& fields) {
+  return {prompt_of(fields), completion_of(fields)};
+}
+
 bool has_prompt_or_completion(const JsonLine& line, const TextFields& fields) {
   return find_field(line.object, prompt_of(fields)) != nullptr ||
          find_field(line.object, completion_of(fields)) != nullptr;

@@ -1,6 +1,8 @@
 // Lines whose text comes in parts: a prompt with its completion, or several prompts and completions in turn.
 #pragma once
 
+#include <array>
+#include <string>
 #include <vector>
 
 #include "common/data/data_place.h"
@@ -9,6 +11,9 @@
 #include "common/data/text_part.h"
 
 namespace kvcompare {
+
+// The fields of prompt and completion.
+std::array<std::string, 2> names_of_pair(const TextFields& fields);
 
 // Whether the line holds a prompt or a completion.
 bool has_prompt_or_completion(const JsonLine& line, const TextFields& fields);

@@ -105,6 +105,14 @@ std::vector<std::string> warnings_of(const IdsForText& taken, const std::optiona
   return warnings;
 }
 
+FieldsThatCount fields_that_count(const TextFields& fields) {
+  FieldsThatCount result{.of_sample = {fields.text.value_or(kDefaultTextField), kIdsField, kPartsField},
+                         .beside = {kContextField, kScoredField, kEvidenceField}};
+  for (auto& name : names_of_pair(fields)) result.of_sample.push_back(std::move(name));
+  for (const char* name : kFieldsBesideIds) result.beside.emplace_back(name);
+  return result;
+}
+
 JsonlReader::JsonlReader(std::string file, TextFields fields, std::unique_ptr<JsonTexts> texts)
     : path_(std::move(file)), fields_(std::move(fields)), texts_(std::move(texts)) {}
 

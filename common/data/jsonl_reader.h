@@ -19,7 +19,10 @@ struct JsonLine;
 // The warnings for the user about such lines: at most one sentence for each of the two cases.
 std::vector<std::string> warnings_of(const IdsForText& taken, const std::optional<std::string>& text_field);
 
-// Reads records from the lines of a file, or from the elements of its array.
+// Those that JsonlReader looks at.
+FieldsThatCount fields_that_count(const TextFields& fields);
+
+// Reads records from the lines of a file, from the elements of its array, or from the rows of a table.
 class JsonlReader : public RecordReader {
  public:
   JsonlReader(std::string file, TextFields fields, std::unique_ptr<JsonTexts> texts);

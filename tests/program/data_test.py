@@ -226,7 +226,7 @@ class Choices(DataTest):
 class Refusals(DataTest):
     def test_name_the_file_and_what_would_do(self):
         for content, words in (
-                (b"PAR1" + b"x" * 40, ["Parquet", "pandas.read_parquet"]),
+                (b"PAR1" + b"x" * 40, ["Parquet"]),
                 (b"ARROW1\0\0" + b"x" * 40, ["Arrow", "pandas.read_feather"]),
                 (gzip.compress(b'{"text": "a b"}\n' * 100)[:-12], ["gzip", "too early"]),
                 (b'[{"text": "a b c"}, {"text": "d e f"}', ["array", "missing"]),
