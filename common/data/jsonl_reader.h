@@ -32,6 +32,7 @@ class JsonlReader : public RecordReader {
 
  private:
   JsonlRecord parse(const std::string& text);
+  JsonlRecord record_of_layout(const JsonLine& line) const;
   void take_ids(const JsonLine& line, JsonlRecord& record);
   void take_text(JsonLine& line, const std::string& field, JsonlRecord& record) const;
   void take_parts(const JsonLine& line, std::vector<TextPart> parts, JsonlRecord& record) const;

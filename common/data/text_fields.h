@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/data_layout.h"
+
 namespace kvcompare {
 
 // The fields of a line that hold its text, as the user named them. A field that is absent here has its usual
@@ -12,6 +14,7 @@ struct TextFields {
   std::optional<std::string> text{};        // "text"
   std::optional<std::string> prompt{};      // "prompt"
   std::optional<std::string> completion{};  // "completion"
+  std::optional<DataLayout> layout{};       // of the file, in place of all these
 };
 
 // The fields of a record that count; all others are ignored.

@@ -211,7 +211,11 @@ std::vector<Flag> field_flags() {
           field_flag("prompt_field", &RunSpec::prompt_field, "prompt",
                      "Key that holds the prompt, in lines of a prompt and a completion."),
           field_flag("completion_field", &RunSpec::completion_field, "completion",
-                     "Key that holds the completion, whose tokens alone are scored.")};
+                     "Key that holds the completion, whose tokens alone are scored; of a list of texts the "
+                     "first."),
+          {"data_layout", FlagGroup::kData, choice(&RunSpec::data_layout, {"ruler", "longbench", "scbench"}),
+           "", "The data are files of this benchmark: prompts and scored answers are made of its fields.",
+           "the fields above"}};
 }
 
 // How what is read becomes samples.
@@ -631,16 +635,27 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name",   "revision",
-                             "data_path",    "text_field",
-                             "prompt_field", "completion_field",
-                             "max_samples",  "skip_bad_lines",
-                             "device",       "dtype",
-                             "threads",      "dedicated_coordinator",
-                             "share_gpu",    "allow_mixed_hardware",
-                             "rank_timeout", "start_timeout",
-                             "resume",       "log_level",
-                             "quiet",        "no_progress"});
+    auto all = shared_flags({"model_name",
+                             "revision",
+                             "data_path",
+                             "text_field",
+                             "prompt_field",
+                             "completion_field",
+                             "data_layout",
+                             "max_samples",
+                             "skip_bad_lines",
+                             "device",
+                             "dtype",
+                             "threads",
+                             "dedicated_coordinator",
+                             "share_gpu",
+                             "allow_mixed_hardware",
+                             "rank_timeout",
+                             "start_timeout",
+                             "resume",
+                             "log_level",
+                             "quiet",
+                             "no_progress"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());
