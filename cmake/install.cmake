@@ -1,17 +1,17 @@
 # What `cmake --install BUILD --prefix PREFIX` puts where, and what `cpack` makes a package of Debian of. Included by the project's CMakeLists.txt.
 #
 #   component  default  holds
-#   program    yes      bin/kvcompare, which finds libtorch where the build found it
+#   program    yes      bin/kvcompare, which finds libtorch, and Arrow if it is built with it, where the build found them
 #   support    yes      the man page, completions, supervisor, batch scripts, the demo, licences; the same wherever libtorch is
-#   packaged   no       bin/kvcompare, which finds libtorch in ../lib/kvcompare, and these libraries; in the package in place of `program`
+#   packaged   no       bin/kvcompare, which finds them in ../lib/kvcompare, and these libraries; in the package in place of `program`
 #
 # share/kvcompare/launch mirrors launch/ of the sources: the scripts in it find each other as there.
 set(private_libraries lib/kvcompare)
 set(documents share/doc/kvcompare)
 
 install(TARGETS kvcompare RUNTIME DESTINATION bin COMPONENT program)
-# CMake takes over folders outside of the project alone; libtorch may lie in its .deps/.
-set_target_properties(kvcompare PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "${torch_root}/lib")
+# CMake takes over folders outside of the project alone; libtorch and Arrow may lie in its .deps/.
+set_target_properties(kvcompare PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON INSTALL_RPATH "${torch_root}/lib;${arrow_root}")
 
 # The same program once more, for the package: a path of this machine has no place in it.
 add_executable(kvcompare_packaged EXCLUDE_FROM_ALL launch/main.cpp)
@@ -75,6 +75,13 @@ install(CODE "
   endforeach()
 " COMPONENT packaged EXCLUDE_FROM_ALL)
 
+if(arrow_root)
+  foreach(name arrow parquet)
+    install(FILES "$<TARGET_FILE:kvcompare::${name}>" DESTINATION ${private_libraries} COMPONENT packaged EXCLUDE_FROM_ALL)
+  endforeach()
+  install(DIRECTORY "${arrow_root}/../licenses/" DESTINATION ${documents}/arrow COMPONENT packaged EXCLUDE_FROM_ALL)
+endif()
+
 # ---- the package of Debian: cpack, or launch/package.sh, which builds first
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME kvcompare)
@@ -90,7 +97,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS openmpi-bin)  # and, by dpkg-shlibdeps, every library that the program is linked with
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${torch_root}/lib)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${torch_root}/lib ${arrow_root})
 file(GLOB torch_nvidia_folders ${torch_wheel}/nvidia/*/lib)
 list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${torch_nvidia_folders})
 set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)  # xz takes minutes for libtorch's 450 MB

@@ -7,7 +7,8 @@
 #
 # System packages come through apt, as root or through sudo, after it has said which and why; everything else goes
 # into .deps/ of the project (another folder: KVCOMPARE_DEPS). KVCOMPARE_NCCL=0 leaves out
-# NCCL, which only runs on several GPUs will need. What a folder named by CMAKE_PREFIX_PATH has is not installed again.
+# NCCL, which only runs on several GPUs will need. KVCOMPARE_PARQUET=1 adds Apache Arrow, with which the program
+# reads Parquet files. What a folder named by CMAKE_PREFIX_PATH has is not installed again.
 #
 # launch/build.sh sources it for its functions.
 

@@ -1,6 +1,7 @@
-// Reads the data set: JSON Lines, one sample a line; a JSON array, one an element; or plain text.
+// Reads the data set: JSON Lines, one sample a line; a JSON array, one an element; Parquet, one a row; or
+// plain text.
 //
-// A line or element is an object that holds one of these, the first that it has:
+// A line, element or row is an object that holds one of these, the first that it has:
 //   {"input_ids": [...]}                                     token ids
 //   {"text": "..."}                                          a text; the field may have another name
 //   {"prompt": "...", "completion": "..."}                   two texts, of which the completion is scored

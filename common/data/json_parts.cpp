@@ -1,5 +1,7 @@
 #include "common/data/json_parts.h"
 
+#include <algorithm>
+
 #include "common/data/json_field.h"
 #include "common/data/json_token_ids.h"
 
@@ -20,13 +22,15 @@ std::string remedy(const json& value) {
   return R"(; several completions in turn are {"parts": [{"text": "...", "scored": true}, ...]})";
 }
 
+enum class ListOfTexts { kRefused, kFirstCounts };
+
 std::string text_of(const JsonLine& line, const std::string& field, const std::string& other,
-                    const DataPlace& place) {
+                    ListOfTexts list, const DataPlace& place) {
   const auto* found = find_field(line.object, field);
   if (found == nullptr)
     place.fail("holds '" + other + "' but not '" + field +
                "'; expected both, each a string; --prompt_field and --completion_field name the fields");
-  const json& value = *found;
+  const json& value = list == ListOfTexts::kFirstCounts ? first_answer(*found) : *found;
   if (!value.is_string())
     place.fail("field '" + field + "' must be a string; it is " + kind_of(value, line) + remedy(value));
   return value.get<std::string>();
@@ -57,6 +61,15 @@ TextPart part_of(const json& item, const JsonLine& line, std::size_t at, const D
 
 }  // namespace
 
+const json& first_answer(const json& value) {
+  const bool is_list = value.is_array() && !value.empty() && std::ranges::all_of(value, &json::is_string);
+  return is_list ? value.front() : value;
+}
+
+std::array<std::string, 2> names_of_pair(const TextFields& fields) {
+  return {prompt_of(fields), completion_of(fields)};
+}
+
 bool has_prompt_or_completion(const JsonLine& line, const TextFields& fields) {
   return find_field(line.object, prompt_of(fields)) != nullptr ||
          find_field(line.object, completion_of(fields)) != nullptr;
@@ -65,8 +78,8 @@ bool has_prompt_or_completion(const JsonLine& line, const TextFields& fields) {
 std::vector<TextPart> read_prompt_and_completion(const JsonLine& line, const TextFields& fields,
                                                  const DataPlace& place) {
   const auto prompt = prompt_of(fields), completion = completion_of(fields);
-  std::vector<TextPart> parts{{text_of(line, prompt, completion, place), false},
-                              {text_of(line, completion, prompt, place), true}};
+  std::vector<TextPart> parts{{text_of(line, prompt, completion, ListOfTexts::kRefused, place), false},
+                              {text_of(line, completion, prompt, ListOfTexts::kFirstCounts, place), true}};
   if (parts.back().text.empty())
     place.fail("field '" + completion + "' is an empty completion; expected text to score");
   return parts;

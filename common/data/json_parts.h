@@ -1,6 +1,8 @@
 // Lines whose text comes in parts: a prompt with its completion, or several prompts and completions in turn.
 #pragma once
 
+#include <array>
+#include <string>
 #include <vector>
 
 #include "common/data/data_place.h"
@@ -10,11 +12,18 @@
 
 namespace kvcompare {
 
+// The fields of prompt and completion.
+std::array<std::string, 2> names_of_pair(const TextFields& fields);
+
 // Whether the line holds a prompt or a completion.
 bool has_prompt_or_completion(const JsonLine& line, const TextFields& fields);
 
-// Two parts: the prompt, and the completion, which is scored. Throws DataError if one of them is missing or
-// is no string, or if the completion is empty. The prompt may be empty.
+// Of a list of texts the first one; any other value itself. Lists of answers that are all right are common.
+const nlohmann::json& first_answer(const nlohmann::json& value);
+
+// Two parts: the prompt, and the completion, which is scored; of a list of completions the first. Throws
+// DataError if one of the two is missing or is no string, or if the completion is empty. The prompt may be
+// empty.
 std::vector<TextPart> read_prompt_and_completion(const JsonLine& line, const TextFields& fields,
                                                  const DataPlace& place);
 

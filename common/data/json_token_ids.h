@@ -1,6 +1,7 @@
 // The token ids of a line, and the fields beside them that change their meaning.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@ namespace kvcompare {
 
 // Whether the object has the field with a value other than null.
 bool has_value(const nlohmann::json& object, const std::string& field);
+
+// Fields beside 'input_ids' that say which of the ids are a sample, and how it is scored.
+inline constexpr std::array kFieldsBesideIds{"attention_mask", "labels", "position_ids"};
 
 struct LineTokenIds {
   std::vector<TokenId> ids;   // of the sample

@@ -9,6 +9,7 @@
 #include "common/data/data_file_kind.h"
 #include "common/data/data_place.h"
 #include "common/data/json_field.h"
+#include "common/data/json_layouts.h"
 #include "common/data/json_line.h"
 #include "common/data/json_parts.h"
 #include "common/data/json_ranges.h"
@@ -105,6 +106,16 @@ std::vector<std::string> warnings_of(const IdsForText& taken, const std::optiona
   return warnings;
 }
 
+FieldsThatCount fields_that_count(const TextFields& fields) {
+  if (fields.layout)
+    return {.of_sample = fields_of(*fields.layout), .beside = {kContextField, kEvidenceField}};
+  FieldsThatCount result{.of_sample = {fields.text.value_or(kDefaultTextField), kIdsField, kPartsField},
+                         .beside = {kContextField, kScoredField, kEvidenceField}};
+  for (auto& name : names_of_pair(fields)) result.of_sample.push_back(std::move(name));
+  for (const char* name : kFieldsBesideIds) result.beside.emplace_back(name);
+  return result;
+}
+
 JsonlReader::JsonlReader(std::string file, TextFields fields, std::unique_ptr<JsonTexts> texts)
     : path_(std::move(file)), fields_(std::move(fields)), texts_(std::move(texts)) {}
 
@@ -126,6 +137,7 @@ JsonlRecord JsonlReader::parse_first(const std::string& text) {
 JsonlRecord JsonlReader::parse(const std::string& text) {
   const DataPlace place{path_, texts_->line()};
   auto line = parse_json_line(text, place);
+  if (fields_.layout) return record_of_layout(line);
   const auto& object = line.object;
   const auto field = fields_.text.value_or(kDefaultTextField);
   const bool has_text = field != kIdsField && find_field(object, field) != nullptr;
@@ -153,6 +165,14 @@ JsonlRecord JsonlReader::parse(const std::string& text) {
         "' (a string) nor 'input_ids' (token ids), nor 'prompt' and 'completion', nor 'parts'; fields: " +
         fields_of(object) + remedy_without_sample(object, field));
   }
+  record.n_context = read_context_length(line, place);
+  return record;
+}
+
+JsonlRecord JsonlReader::record_of_layout(const JsonLine& line) const {
+  const DataPlace place{path_, texts_->line()};
+  JsonlRecord record{.line = texts_->line()};
+  take_parts(line, read_layout(line, *fields_.layout, place), record);
   record.n_context = read_context_length(line, place);
   return record;
 }

@@ -19,7 +19,10 @@ struct JsonLine;
 // The warnings for the user about such lines: at most one sentence for each of the two cases.
 std::vector<std::string> warnings_of(const IdsForText& taken, const std::optional<std::string>& text_field);
 
-// Reads records from the lines of a file, or from the elements of its array.
+// Those that JsonlReader looks at.
+FieldsThatCount fields_that_count(const TextFields& fields);
+
+// Reads records from the lines of a file, from the elements of its array, or from the rows of a table.
 class JsonlReader : public RecordReader {
  public:
   JsonlReader(std::string file, TextFields fields, std::unique_ptr<JsonTexts> texts);
@@ -29,6 +32,7 @@ class JsonlReader : public RecordReader {
 
  private:
   JsonlRecord parse(const std::string& text);
+  JsonlRecord record_of_layout(const JsonLine& line) const;
   void take_ids(const JsonLine& line, JsonlRecord& record);
   void take_text(JsonLine& line, const std::string& field, JsonlRecord& record) const;
   void take_parts(const JsonLine& line, std::vector<TextPart> parts, JsonlRecord& record) const;

@@ -2,12 +2,14 @@
 
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "common/data/buffered_bytes.h"
 #include "common/data/data_file_kind.h"
 #include "common/data/json_texts.h"
 #include "common/data/jsonl_reader.h"
+#include "common/data/parquet_rows.h"
 #include "common/data/plain_text.h"
 #include "common/errors.h"
 
@@ -54,6 +56,24 @@ bool is_object(const FirstCharacters& characters) {
   return characters.first == '{' && (characters.second == '"' || characters.second == '}');
 }
 
+// A text may begin with the mark of encrypted files ("PARENTS ...").
+bool begins_as_parquet(std::string_view head) {
+  return head.starts_with(kParquetMark) ||
+         (head.starts_with(kEncryptedParquetMark) && head.find('\0') != std::string_view::npos);
+}
+
+std::unique_ptr<RecordReader> records_of_parquet(const std::string& file, const TextFields& fields,
+                                                 bool is_split) {
+  if (is_split)
+    throw DataError(file, 0, "is a Parquet file, and --split is for plain text; leave --split out");
+  std::error_code ignored;
+  if (file == kStandardInput || !std::filesystem::is_regular_file(file, ignored))
+    throw DataError(file, 0,
+                    "is Parquet, which has its table of contents at its end and cannot be read from a pipe; "
+                    "expected the name of a file");
+  return std::make_unique<JsonlReader>(file, fields, parquet_rows(file, fields_that_count(fields)));
+}
+
 }  // namespace
 
 std::unique_ptr<RecordReader> open_records(const std::string& file, const TextFields& fields,
@@ -61,6 +81,7 @@ std::unique_ptr<RecordReader> open_records(const std::string& file, const TextFi
   BufferedBytes bytes(open_bytes(file));
   while (!is_enough(bytes.buffered()) && bytes.read_more()) {
   }
+  if (begins_as_parquet(bytes.buffered())) return records_of_parquet(file, fields, split.has_value());
   if (const auto problem = foreign_format(bytes.buffered(), file); !problem.empty())
     throw DataError(file, 0, problem);
   if (bytes.buffered().starts_with(kByteOrderMark)) bytes.skip(kByteOrderMark.size());

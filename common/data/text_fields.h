@@ -2,6 +2,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "common/data_layout.h"
 
 namespace kvcompare {
 
@@ -11,6 +14,13 @@ struct TextFields {
   std::optional<std::string> text{};        // "text"
   std::optional<std::string> prompt{};      // "prompt"
   std::optional<std::string> completion{};  // "completion"
+  std::optional<DataLayout> layout{};       // of the file, in place of all these
+};
+
+// The fields of a record that count; all others are ignored.
+struct FieldsThatCount {
+  std::vector<std::string> of_sample;  // a record without any of them is no sample
+  std::vector<std::string> beside;     // say more of a sample
 };
 
 }  // namespace kvcompare

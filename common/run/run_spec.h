@@ -23,6 +23,7 @@ struct RunSpec {
   std::optional<std::string> text_field;    // goes before input_ids; "text" after them if absent
   std::optional<std::string> prompt_field;  // the same; "prompt" if absent
   std::optional<std::string> completion_field;
+  std::string data_layout;                              // of a benchmark's files; empty: the fields above
   std::string split;                                    // of plain text into samples; empty: by the file
   std::optional<std::string> join;                      // joins the texts of all lines to one
   std::int64_t min_length = 0;                          // tokens; shorter samples are left out
@@ -46,19 +47,19 @@ struct RunSpec {
   std::vector<MethodSpec> methods;                       // instances; [0] is the baseline
 
   // Keys in the journal, and of all but places and methods in the identity of the run.
-  static constexpr std::array kFields{"model_name",     "data_path",        "text_field",
-                                      "prompt_field",   "completion_field", "split",
-                                      "join",           "min_length",       "shuffle_seed",
-                                      "max_length",     "max_samples",      "perplexity_windows",
-                                      "skip_bad_lines", "save_token_nll",   "save_tokens",
-                                      "no_divergence",  "chunk_size",       "protocol",
-                                      "context_length", "budget_counts",    "dtype",
-                                      "engine",         "device_type",      "at_density",
-                                      "methods"};
+  static constexpr std::array kFields{
+      "model_name",         "data_path",      "text_field",     "prompt_field",
+      "completion_field",   "data_layout",    "split",          "join",
+      "min_length",         "shuffle_seed",   "max_length",     "max_samples",
+      "perplexity_windows", "skip_bad_lines", "save_token_nll", "save_tokens",
+      "no_divergence",      "chunk_size",     "protocol",       "context_length",
+      "budget_counts",      "dtype",          "engine",         "device_type",
+      "at_density",         "methods"};
   // Members that came after journals of version 3 began. One that has its default is left out, so such
   // journals stay as they are.
-  static constexpr std::array kLaterFields{"save_tokens", "no_divergence", "protocol",   "budget_counts",
-                                           "split",       "join",          "min_length", "shuffle_seed"};
+  static constexpr std::array kLaterFields{"save_tokens",   "no_divergence", "protocol",
+                                           "budget_counts", "split",         "join",
+                                           "min_length",    "shuffle_seed",  "data_layout"};
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

@@ -76,7 +76,16 @@ void apply_revision(Settings& settings) {
   name += "@" + settings.revision;
 }
 
+void check_fields(const Settings& settings) {
+  if (settings.spec.data_layout.empty()) return;
+  for (const char* field : {"text_field", "prompt_field", "completion_field"})
+    if (settings.origins.contains(field))
+      throw ConfigError("--data_layout", std::string("says which fields are read, and contradicts --") +
+                                             field + "; leave one of them out");
+}
+
 void check_together(const Settings& settings) {
+  check_fields(settings);
   if (settings.spec.data_path.empty())
     throw ConfigError("--data_path",
                       "is missing; give a JSONL file, for example: kvcompare --model_name "
@@ -198,15 +207,17 @@ Command parse_tokenize(const Arguments& flags) {
   if (asks_for_help(flags)) return ShowTextCommand{tokenize_help()};
   Settings settings;
   for (const GivenValue& given : match_arguments(flags, tokenize_flags())) apply(given, settings);
-  for (const Flag& flag : tokenize_flags())
-    if (flag.value.shown(settings).empty())
-      throw ConfigError("--" + flag.name,
-                        "is missing; give " + flag.value.accepted +
+  check_fields(settings);
+  for (const char* required : {"tokenizer", "input", "output"})
+    if (!settings.origins.contains(required))
+      throw ConfigError(std::string("--") + required,
+                        "is missing; give " + find_flag(tokenize_flags(), required)->value.accepted +
                             ", for example: kvcompare tokenize --tokenizer "
                             "./Llama-3.1-8B-Instruct --input texts.jsonl --output ids.jsonl");
   settings.tokenize.fields = {.text = settings.spec.text_field,
                               .prompt = settings.spec.prompt_field,
-                              .completion = settings.spec.completion_field};
+                              .completion = settings.spec.completion_field,
+                              .layout = parse_data_layout(settings.spec.data_layout)};
   return settings.tokenize;
 }
 
@@ -217,6 +228,7 @@ Command parse_dump(const Arguments& flags) {
   for (const GivenValue& given : match_arguments(flags, dump_flags())) apply(given, settings);
   apply_quiet(settings);
   apply_revision(settings);
+  check_fields(settings);
   for (const char* required : {"data_path", "what", "output"})
     if (!settings.origins.contains(required))
       throw ConfigError(std::string("--") + required,
@@ -242,6 +254,7 @@ Command parse_train_kvzap(const Arguments& flags) {
   for (const GivenValue& given : match_arguments(flags, train_kvzap_flags())) apply(given, settings);
   apply_quiet(settings);
   apply_revision(settings);
+  check_fields(settings);
   for (const char* required : {"model_name", "data_path", "output"})
     if (!settings.origins.contains(required))
       throw ConfigError(

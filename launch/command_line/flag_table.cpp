@@ -211,7 +211,11 @@ std::vector<Flag> field_flags() {
           field_flag("prompt_field", &RunSpec::prompt_field, "prompt",
                      "Key that holds the prompt, in lines of a prompt and a completion."),
           field_flag("completion_field", &RunSpec::completion_field, "completion",
-                     "Key that holds the completion, whose tokens alone are scored.")};
+                     "Key that holds the completion, whose tokens alone are scored; of a list of texts the "
+                     "first."),
+          {"data_layout", FlagGroup::kData, choice(&RunSpec::data_layout, {"ruler", "longbench", "scbench"}),
+           "", "The data are files of this benchmark: prompts and scored answers are made of its fields.",
+           "the fields above"}};
 }
 
 // How what is read becomes samples.
@@ -277,7 +281,8 @@ std::vector<Flag> data_flags() {
       {"data_path", kGroup,
        text(&RunSpec::data_path, "FILE,...", "a file, several with commas, a pattern, or -"), "",
        "Data set: JSON Lines (one JSON object a line, each a sample), a JSON array, or plain text, each also "
-       "compressed with gzip or zstd; several files with commas between them, a quoted pattern such as "
+       "compressed with gzip or zstd; Parquet; several files with commas between them, a quoted pattern such "
+       "as "
        "'texts/*.jsonl.gz', or - for standard input.",
        "required", true},
   };
@@ -630,16 +635,27 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name",   "revision",
-                             "data_path",    "text_field",
-                             "prompt_field", "completion_field",
-                             "max_samples",  "skip_bad_lines",
-                             "device",       "dtype",
-                             "threads",      "dedicated_coordinator",
-                             "share_gpu",    "allow_mixed_hardware",
-                             "rank_timeout", "start_timeout",
-                             "resume",       "log_level",
-                             "quiet",        "no_progress"});
+    auto all = shared_flags({"model_name",
+                             "revision",
+                             "data_path",
+                             "text_field",
+                             "prompt_field",
+                             "completion_field",
+                             "data_layout",
+                             "max_samples",
+                             "skip_bad_lines",
+                             "device",
+                             "dtype",
+                             "threads",
+                             "dedicated_coordinator",
+                             "share_gpu",
+                             "allow_mixed_hardware",
+                             "rank_timeout",
+                             "start_timeout",
+                             "resume",
+                             "log_level",
+                             "quiet",
+                             "no_progress"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());

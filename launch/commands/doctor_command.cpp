@@ -18,19 +18,13 @@ namespace {
 // Of this process and its host. Where the CPU alone is asked for, GPUs are not looked at: their driver may be
 // broken.
 std::vector<Finding> examine(const DoctorCommand& command, const doctor::DefaultThreads& threads) {
-  std::vector<Finding> findings{doctor::processor(),
-                                doctor::cpu_limits(),
-                                doctor::memory(),
-                                doctor::huge_pages(),
-                                doctor::numa_nodes(),
-                                doctor::limits(doctor::resource_limits()),
-                                doctor::defaults(threads),
-                                doctor::locale(),
-                                doctor::libtorch(),
-                                doctor::hdf5(),
-                                doctor::mpi(),
-                                doctor::slurm(),
-                                doctor::nccl()};
+  std::vector<Finding> findings{doctor::processor(),       doctor::cpu_limits(),
+                                doctor::memory(),          doctor::huge_pages(),
+                                doctor::numa_nodes(),      doctor::limits(doctor::resource_limits()),
+                                doctor::defaults(threads), doctor::locale(),
+                                doctor::libtorch(),        doctor::hdf5(),
+                                doctor::parquet(),         doctor::mpi(),
+                                doctor::slurm(),           doctor::nccl()};
   GpuFacts facts;
   if (command.device != "cpu") {
     facts = gpu_facts();

@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/data/parquet_rows.h"
 #include "common/messages/mpi_environment.h"
 #include "common/usable_cores.h"
 #include "coordinator/reports/hdf5_results.h"
@@ -74,6 +75,13 @@ Finding locale() {
 Finding libtorch() { return {"libtorch", Health::kGood, KVCOMPARE_TORCH_VERSION, ""}; }
 
 Finding hdf5() { return {"HDF5", Health::kGood, hdf5_library_version(), ""}; }
+
+Finding parquet() {
+  const auto version = arrow_library_version();
+  if (!version.empty()) return {"Parquet", Health::kGood, "read by Apache Arrow " + version, ""};
+  return {"Parquet", Health::kAbsent, "built without it",
+          "only for data in Parquet: KVCOMPARE_PARQUET=1 launch/build.sh release"};
+}
 
 Finding mpi() {
   const auto library = mpi_library_version();

@@ -9,6 +9,7 @@ Finding processor();
 Finding locale();
 Finding libtorch();
 Finding hdf5();
+Finding parquet();
 Finding mpi();
 Finding slurm();
 Finding shared_memory();

@@ -9,6 +9,7 @@
 #include <ATen/Version.h>
 
 #include "common/build_commit.h"
+#include "common/data/parquet_rows.h"
 #include "common/messages/mpi_environment.h"
 #include "common/version.h"
 #include "coordinator/journal/journal_record.h"
@@ -31,6 +32,11 @@ std::string or_else(const std::string& text, const char* otherwise) {
   return text.empty() ? otherwise : text;
 }
 
+std::string parquet() {
+  const auto version = arrow_library_version();
+  return version.empty() ? "built without it" : "by Apache Arrow " + version;
+}
+
 std::string text_for_people() {
   const std::vector<std::pair<std::string, std::string>> rows{
       {"commit", or_else(build_commit(), "not known: it was built outside of a git repository")},
@@ -42,7 +48,8 @@ std::string text_for_people() {
       {"instruction sets", own_kernels() + " in own kernels, " + at::get_cpu_capability() + " in libtorch's"},
       {"CUDA", or_else(KVCOMPARE_CUDA_VERSION, "built without it")},
       {"MPI", mpi_library_version()},
-      {"HDF5", hdf5_library_version()}};
+      {"HDF5", hdf5_library_version()},
+      {"Parquet", parquet()}};
   std::string text = std::string("kvcompare ") + kVersion + "\n";
   for (const auto& [name, value] : rows)
     text += "  " + name + std::string(kTextColumn - 2 - name.size(), ' ') + value + "\n";
@@ -66,7 +73,8 @@ std::string json_for_programs() {
                                     {"cpu_capability", at::get_cpu_capability()},
                                     {"cuda", or_null(KVCOMPARE_CUDA_VERSION)},
                                     {"mpi", mpi_library_version()},
-                                    {"hdf5", hdf5_library_version()}};
+                                    {"hdf5", hdf5_library_version()},
+                                    {"arrow", or_null(arrow_library_version())}};
   return json.dump(2) + "\n";
 }
 

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# What comes from the Python package index: libtorch, NCCL, plotly.js, and CMake where the system's is too old.
+# What comes from the Python package index: libtorch, NCCL, plotly.js, Apache Arrow, and CMake where the system's is too old.
 # Nothing of it is installed into a Python: the wheels are unpacked into KVCOMPARE_DEPS. Sourced by setup.sh.
 
 TORCH_VERSION=2.11.0
 NCCL_VERSION=2.28.9
+ARROW_VERSION=26.0.1  # of the wheel pyarrow; also in cmake/arrow.cmake
 PLOTLY_VERSION=7.1.0  # of the wheel, which holds plotly.js 4.1.1; also in cmake/plotly.cmake
 # Loaded by libtorch_cpu.so of that wheel; the versions that its metadata ask for (cuda-toolkit 13.0.2).
 TORCH_NEEDS=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
@@ -24,6 +25,7 @@ find_pip() {
 torch_folder() { echo "$KVCOMPARE_DEPS/torch-$TORCH_VERSION"; }
 torch_cuda_folder() { echo "$KVCOMPARE_DEPS/torch-$TORCH_VERSION-cuda"; }
 nccl_folder() { echo "$KVCOMPARE_DEPS/nccl-$NCCL_VERSION"; }
+arrow_folder() { echo "$KVCOMPARE_DEPS/pyarrow-$ARROW_VERSION"; }
 plotly_folder() { echo "$KVCOMPARE_DEPS/plotly-$PLOTLY_VERSION"; }
 
 # A PyTorch that cmake/torch.cmake will take: one named by the user, else the one of python3.
@@ -46,6 +48,7 @@ nccl_is_here() {
 }
 
 nccl_is_wanted() { [ "${KVCOMPARE_NCCL:-1}" != 0 ]; }
+parquet_is_wanted() { [ "${KVCOMPARE_PARQUET:-0}" != 0 ]; }
 
 # missing_wheels [cuda]: one word for each thing that has to be fetched.
 missing_wheels() {
@@ -56,6 +59,7 @@ missing_wheels() {
   fi
   [ -d "$(nccl_folder)" ] || ! nccl_is_wanted || nccl_is_here || echo nccl
   [ -d "$(plotly_folder)" ] || given_prefix_has share/plotly/plotly.min.js || echo plotly
+  [ -d "$(arrow_folder)" ] || ! parquet_is_wanted || echo arrow
   if [ -z "$(find_cmake)" ] && ! missing_tools | grep -q '^cmake '; then echo cmake; fi
 }
 
@@ -97,6 +101,20 @@ unpack_plotly() {
   mv "$partial" "$folder"
 }
 
+# Of the wheel `pyarrow` only headers, the two libraries that read Parquet, and licences stay.
+unpack_arrow() {
+  local folder partial
+  folder=$(arrow_folder) partial=$(arrow_folder).partial
+  fetch_wheels "$partial.wheel" "pyarrow==$ARROW_VERSION" || return 1
+  rm -rf "$partial"
+  mkdir -p "$partial/pyarrow"
+  mv "$partial.wheel"/pyarrow/{include,libarrow.so.*,libparquet.so.*} "$partial/pyarrow" &&
+    mv "$partial.wheel/pyarrow-$ARROW_VERSION.dist-info/licenses" "$partial" ||
+    { setup_fail "the wheel pyarrow $ARROW_VERSION does not hold Arrow's headers, libraries and licences where it should"; return 1; }
+  rm -rf "$partial.wheel"
+  mv "$partial" "$folder"
+}
+
 # install_wheels [cuda]
 install_wheels() (
   missing=$(missing_wheels "$@")
@@ -119,6 +137,10 @@ install_wheels() (
   case $missing in *plotly*)
     setup_say "plotly.js, which draws the charts of report.html, is fetched (10 MB, of which 5 MB stay)"
     unpack_plotly || exit 1 ;;
+  esac
+  case $missing in *arrow*)
+    setup_say "Apache Arrow, which reads Parquet files, is fetched (65 MB stay, unpacked)"
+    unpack_arrow || exit 1 ;;
   esac
   case $missing in *cuda*)
     setup_say "libtorch with the NVIDIA libraries that its CUDA part loads is fetched (3 GB)"

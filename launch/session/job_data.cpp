@@ -155,7 +155,10 @@ void add_named_tokens(Sha256& hash, const Sample& sample) {
 }  // namespace
 
 TextFields text_fields(const RunSpec& spec) {
-  return {.text = spec.text_field, .prompt = spec.prompt_field, .completion = spec.completion_field};
+  return {.text = spec.text_field,
+          .prompt = spec.prompt_field,
+          .completion = spec.completion_field,
+          .layout = parse_data_layout(spec.data_layout)};
 }
 
 std::int64_t n_tokens_of_longest(std::span<const Sample> samples) {

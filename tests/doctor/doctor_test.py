@@ -52,7 +52,7 @@ class Doctor(RunsTest):
 
     def test_ranks_make_one_table(self):
         found = self.doctor("--output_dir", self.out("x"), ranks=2)
-        self.assertEqual(len([line for line in found if not line.startswith("GPU ")]), 18)
+        self.assertEqual(len([line for line in found if not line.startswith("GPU ")]), 19)
         self.assertIn("its share as one of 2 on its host", found["defaults"])
 
     def test_tells_affinity_and_limits(self):

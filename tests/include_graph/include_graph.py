@@ -79,6 +79,7 @@ LIBRARIES = {
     "hdf5": r"hdf5|H5|highfive/",
     "json": r"nlohmann/",
     "spdlog": r"spdlog/",
+    "arrow": r"(arrow|parquet)/",
 }
 # Library -> folders that may use it, beyond those that may use everything; and the prefix of the files that may.
 LIBRARY_FOLDERS = {
@@ -90,8 +91,9 @@ LIBRARY_FOLDERS = {
     "hdf5": {"coordinator"},
     "json": {"common", "worker", "coordinator", "demo"},
     "spdlog": {"common", "worker", "coordinator"},
+    "arrow": {"common"},
 }
-LIBRARY_PREFIX = {"nccl": "nccl_", "mpi": "mpi_", "hdf5": "hdf5_"}
+LIBRARY_PREFIX = {"nccl": "nccl_", "mpi": "mpi_", "hdf5": "hdf5_", "arrow": "parquet_"}
 
 HOUSES = {room.split("/")[0] for room in MAY_INCLUDE}
 

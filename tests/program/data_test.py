@@ -152,6 +152,49 @@ class Forms(DataTest):
         self.assertIn("plain texts", self.refusal(self.write("ids.jsonl", self.jsonl([{"input_ids": [5, 6, 7]}])), "--join", "\\n"))
 
 
+class Benchmarks(DataTest):
+    """Rows as RULER, LongBench and SCBench publish them."""
+
+    def assert_parts(self, layout, row, parts):
+        ours = self.read(self.write("layout.jsonl", self.jsonl([row])), "--data_layout", layout)[1]
+        rows = [{"parts": [{"text": text, "scored": i % 2 == 1} for i, text in enumerate(parts)]}]
+        self.assertEqual(ours, self.read(self.write("parts.jsonl", self.jsonl(rows)))[1])
+
+    def test_fields_make_prompts_and_answers(self):
+        ruler = {"index": 4, "input": "Box 10 holds 99 coins. How many?", "outputs": ["99", "98"], "length": 9}
+        self.assert_parts("ruler", ruler, [ruler["input"], " 99"])
+        self.assert_parts("ruler", {**ruler, "answer_prefix": " It holds"}, [ruler["input"] + " It holds", " 99"])
+        self.assert_parts("ruler", {**ruler, "input": "Box:\n"}, ["Box:\n", "99"])
+        long = {"input": "Who?", "context": "A story.", "answers": ["Bo", "Bob"], "length": 5, "dataset": "qasper", "language": "en", "all_classes": None, "_id": "x"}
+        self.assert_parts("longbench", long, ["A story.\n\nWho?\n", "Bo"])
+        self.assert_parts("longbench", {**long, "input": "", "context": "x = 1\n"}, ["x = 1\n", "Bo"])
+        turns = [{"input": "a?", "answer": "1", "options": ["1"]}, {"input": "b?\n", "answer": ["2", "3"]}]
+        self.assert_parts("scbench", {"id": 0, "context": "Keys.", "multi_turns": turns}, ["Keys.\n\na?\n", "1", "\n\nb?\n", "2"])
+
+    def test_a_list_of_completions_counts_by_its_first(self):
+        pair = [{"prompt": "one box", "completion": " two"}]
+        named = self.write("named.jsonl", self.jsonl([{"input": "one box", "outputs": [" two", " three"], "prompt": "not read"}]))
+        self.assertEqual(self.read(named, "--prompt_field", "input", "--completion_field", "outputs")[1],
+                         self.read(self.write("pair.jsonl", self.jsonl(pair)))[1])
+        for value in ([], [" two", 3], [[" two"]]):
+            file = self.write("bad.jsonl", self.jsonl([{"prompt": "one box", "completion": value}]))
+            self.assertIn("field 'completion' must be a string; it is of type array", self.refusal(file))
+        self.assertIn("field 'prompt' must be a string", self.refusal(self.write("bad.jsonl", self.jsonl([{"prompt": ["a"], "completion": "b"}]))))
+
+    def test_what_is_not_as_published_is_named(self):
+        for layout, row, words in (("ruler", {"input": "a"}, "field 'outputs' is missing; --data_layout ruler reads it"),
+                                   ("ruler", {"input": 1.5, "outputs": ["b"]}, "field 'input' must be a text; it is of type number"),
+                                   ("longbench", {"context": "a", "input": "b", "answers": []}, "field 'answers' must be a text; it is of type array"),
+                                   ("longbench", {"context": "a", "input": "b", "answers": [""]}, "field 'answers' holds no answer"),
+                                   ("scbench", {"context": "a", "multi_turns": [{"input": "b"}]}, "field 'multi_turns.0.answer' is missing"),
+                                   ("scbench", {"context": [1], "multi_turns": [{"input": "b", "answer": "c"}]}, "field 'context' must be a text"),
+                                   ("scbench", {"context": "a", "multi_turns": {}}, "field 'multi_turns' must be a list of turns")):
+            file = self.write("bad.jsonl", self.jsonl([row]))
+            self.assertIn(f"{file}:1: {words}", self.refusal(file, "--data_layout", layout))
+        self.assertIn("contradicts --text_field", self.refusal(file, "--data_layout", "ruler", "--text_field", "input", code=2))
+        self.assertIn("longbench", self.refusal(file, "--data_layout", "infinitebench", code=2))
+
+
 class Choices(DataTest):
     def rows(self, n):
         choose = random.Random(7)
@@ -226,7 +269,7 @@ class Choices(DataTest):
 class Refusals(DataTest):
     def test_name_the_file_and_what_would_do(self):
         for content, words in (
-                (b"PAR1" + b"x" * 40, ["Parquet", "pandas.read_parquet"]),
+                (b"PAR1" + b"x" * 40, ["Parquet"]),
                 (b"ARROW1\0\0" + b"x" * 40, ["Arrow", "pandas.read_feather"]),
                 (gzip.compress(b'{"text": "a b"}\n' * 100)[:-12], ["gzip", "too early"]),
                 (b'[{"text": "a b c"}, {"text": "d e f"}', ["array", "missing"]),

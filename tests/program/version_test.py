@@ -34,6 +34,7 @@ class Version(RunsTest):
             self.assertEqual(told["compiler"], "GNU " + printed(compiler, "-dumpfullversion"))
         self.assertIn("Open MPI v" + printed("mpirun", "--version").split("\n")[0].split()[-1], told["mpi"])
         self.assertEqual(told["hdf5"], printed("pkg-config", "--modversion", "hdf5-serial"))
+        self.assertEqual(bool(told["arrow"]), "libparquet" in printed("readelf", "-d", self.build / "kvcompare"))
         self.assertRegex(told["libtorch"], r"\A\d+\.\d+\.\d+")
         self.assertEqual(bool(told["cuda"]), "libcudart" in printed("readelf", "-d", self.build / "kvcompare"))
 
@@ -45,6 +46,7 @@ class Version(RunsTest):
         self.assertIn(f"revision {told['numbers_revision']};", text)
         self.assertIn(told["commit"] or "not known: it was built outside of a git repository", text)
         self.assertIn(told["cuda"] or "built without it", text)
+        self.assertRegex(text, r"Parquet +" + (f"by Apache Arrow {told['arrow']}" if told["arrow"] else "built without it"))
 
     def commit(self):
         commit = json.loads(self.version("--json"))["commit"]
