@@ -36,20 +36,22 @@ class Elements : public JsonTexts {
 
   bool next(std::string& text) override {
     if (is_done_) return false;
+    if (is_behind_) return end();
     skip_space();
     if (element_ == 0) {
       take('[');
       skip_space();
-      if (front() == ']') return end();
+      is_behind_ = front() == ']';
+      if (is_behind_) {
+        bytes_.skip(1);
+        return end();
+      }
     }
     ++element_;
     take_element(text);
-    if (front() == ',') {
+    if (front() == ',' || front() == ']') {
+      is_behind_ = front() == ']';
       bytes_.skip(1);
-      return true;
-    }
-    if (front() == ']') {
-      end();
       return true;
     }
     fail("the file ends within this element of the JSON array: a part of it is missing");
@@ -100,14 +102,13 @@ class Elements : public JsonTexts {
     }
   }
 
-  // Nothing but white space may follow the array. Returns false: there is no other element.
+  // Behind the array. Nothing but white space may follow it. Returns false: there is no other element.
   bool end() {
-    take(']');
     skip_space();
-    if (!bytes_.peek(1).empty())
-      fail("something follows the JSON array; expected one array, or JSON Lines: an object a line");
     is_done_ = true;
-    return false;
+    if (bytes_.peek(1).empty()) return false;
+    ++element_;  // what follows is no part of the last one
+    fail("something follows the JSON array; expected one array, or JSON Lines: an object a line");
   }
 
   // Nothing more can be read then.
@@ -119,6 +120,7 @@ class Elements : public JsonTexts {
   BufferedBytes bytes_;
   std::string file_;
   std::int64_t element_ = 0;  // the last one, from 1
+  bool is_behind_ = false;    // the array's ']' has been taken
   bool is_done_ = false;
 };
 

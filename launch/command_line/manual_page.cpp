@@ -90,7 +90,7 @@ std::string manual_page() {
       main_job() + ".SH SUBCOMMANDS\n";
   for (const Subcommand& subcommand : subcommands())
     if (subcommand.help != compare_help) page += section_of(subcommand);
-  return page + ".SH SEE ALSO\n.BR kvcompare\\-supervise (1),\n.BR mpirun (1),\n.BR sbatch (1)\n";
+  return page + ".SH SEE ALSO\n.B kvcompare\\-supervise \\-\\-help\n.br\n.BR mpirun (1),\n.BR sbatch (1)\n";
 }
 
 }  // namespace kvcompare

@@ -332,6 +332,17 @@ TEST_F(ReadDataset, EndsAtAnArrayThatIsCutAlsoWhenBadLinesAreSkipped) {
   EXPECT_EQ(dataset.bad_lines[1].line, 4);
 }
 
+TEST_F(ReadDataset, KeepsTheLastElementOfAnArrayThatSomethingFollows) {
+  auto opts = options(R"([{"text":"a"},{"text":"b"}] {"text":"c"})");
+  EXPECT_EQ(error_of<DataError>([&] { ids_of(opts); }).line, 3);
+  opts.skip_bad_lines = true;
+  const auto dataset = read_dataset(opts, bytes_as_ids, 256);
+  ASSERT_THAT(dataset.samples, SizeIs(2));
+  EXPECT_EQ(dataset.samples[1].ids, Ids{'b'});
+  ASSERT_THAT(dataset.bad_lines, SizeIs(1));
+  EXPECT_EQ(dataset.bad_lines[0].line, 3);
+}
+
 TEST_F(ReadDataset, LeavesOutAParagraphWithABadByteAsAWhole) {
   auto opts = options("a\n\nb\n\xff\nc\n\nd\n");
   opts.split = TextSplit::kBlankLine;
