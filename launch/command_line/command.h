@@ -13,6 +13,7 @@
 #include "common/run/kvzap_training_spec.h"
 #include "common/run/run_options.h"
 #include "common/run/run_spec.h"
+#include "common/text_split.h"
 
 namespace kvcompare {
 
@@ -27,9 +28,11 @@ struct CompareCommand {
 
 struct TokenizeCommand {
   std::filesystem::path tokenizer;  // folder with tokenizer.json
-  std::filesystem::path input;      // JSONL
+  std::filesystem::path input;      // or several: data_files()
   std::filesystem::path output;
   TextFields fields{};
+  std::optional<TextSplit> split{};
+  std::optional<std::string> join{};
 };
 
 // Of `spec` model_name, data_path and how it is read, dtype and seed count.

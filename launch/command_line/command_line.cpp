@@ -218,6 +218,8 @@ Command parse_tokenize(const Arguments& flags) {
                               .prompt = settings.spec.prompt_field,
                               .completion = settings.spec.completion_field,
                               .layout = parse_data_layout(settings.spec.data_layout)};
+  settings.tokenize.split = parse_text_split(settings.spec.split);
+  settings.tokenize.join = settings.spec.join;
   return settings.tokenize;
 }
 

@@ -635,27 +635,18 @@ const std::vector<Flag>& doctor_flags() {
 
 const std::vector<Flag>& train_kvzap_flags() {
   static const std::vector<Flag> flags = [] {
-    auto all = shared_flags({"model_name",
-                             "revision",
-                             "data_path",
-                             "text_field",
-                             "prompt_field",
-                             "completion_field",
-                             "data_layout",
-                             "max_samples",
-                             "skip_bad_lines",
-                             "device",
-                             "dtype",
-                             "threads",
-                             "dedicated_coordinator",
-                             "share_gpu",
-                             "allow_mixed_hardware",
-                             "rank_timeout",
-                             "start_timeout",
-                             "resume",
-                             "log_level",
-                             "quiet",
-                             "no_progress"});
+    auto all = shared_flags({"model_name",   "revision",
+                             "data_path",    "text_field",
+                             "prompt_field", "completion_field",
+                             "data_layout",  "split",
+                             "join",         "shuffle_seed",
+                             "max_samples",  "skip_bad_lines",
+                             "device",       "dtype",
+                             "threads",      "dedicated_coordinator",
+                             "share_gpu",    "allow_mixed_hardware",
+                             "rank_timeout", "start_timeout",
+                             "resume",       "log_level",
+                             "quiet",        "no_progress"});
     all.front() = required(all.front());
     for (auto group : {prompt_flags(), surrogate_flags(), std::vector{surrogate_output_flag()}})
       all.insert(all.end(), group.begin(), group.end());
@@ -697,14 +688,16 @@ const std::vector<Flag>& tokenize_flags() {
         {"tokenizer", FlagGroup::kData,
          text(&TokenizeCommand::tokenizer, "FOLDER", "a folder with tokenizer.json"), "",
          "Folder with tokenizer.json, or that file.", "required"},
-        {"input", FlagGroup::kData, text(&TokenizeCommand::input, "F.jsonl", "a JSONL file"), "",
-         "Texts: one JSON object a line.", "required"},
+        {"input", FlagGroup::kData,
+         text(&TokenizeCommand::input, "F.jsonl", "a file, several with commas, a pattern, or -"), "",
+         "Texts: JSON Lines, or any other data that --data_path of a comparison takes.", "required"},
         {"output", FlagGroup::kOutput, text(&TokenizeCommand::output, "G.jsonl", "a file to write"), "",
          "Gets {\"input_ids\":[...]} for each text, in the same order, with the ranges of tokens that are "
          "scored.",
          "required"},
     };
     append(all, field_flags());
+    append(all, shared_flags({"split", "join"}));
     return all;
   }();
   return flags;

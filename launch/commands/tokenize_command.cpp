@@ -24,7 +24,11 @@ ExitCode run_tokenize(const TokenizeCommand& command) {
   const auto encode = [&](std::string_view text, SpecialTokens special) {
     return tokenizer.encode_with_bytes(text, special);
   };
-  write_file_atomically(command.output, tokenized_lines(command.input, command.fields, encode));
+  const DataSource data{.data_path = command.input.string(),
+                        .fields = command.fields,
+                        .split = command.split,
+                        .join = command.join};
+  write_file_atomically(command.output, tokenized_lines(data, encode));
   return ExitCode::kComplete;
 }
 

@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "common/data/data_reader.h"
 #include "common/data/dataset.h"
 #include "common/data/jsonl_reader.h"
 #include "common/data/tokenised_line.h"
@@ -40,9 +39,8 @@ std::string json_line(const TokenisedLine& tokens) {
 
 }  // namespace
 
-std::string tokenized_lines(const std::filesystem::path& input, const TextFields& fields,
-                            const Encode& encode) {
-  DataReader reader({.data_path = input.string(), .fields = fields});
+std::string tokenized_lines(const DataSource& data, const Encode& encode) {
+  DataReader reader(data);
   std::string lines;
   std::int64_t n_begin_twice = 0;
   while (auto record = reader.next()) {
@@ -50,7 +48,7 @@ std::string tokenized_lines(const std::filesystem::path& input, const TextFields
     if (tokens.begins_twice) ++n_begin_twice;
     lines += json_line(tokens);
   }
-  for (const auto& warning : warnings_of(reader.ids_for_text(), fields.text)) log_warning(warning);
+  for (const auto& warning : warnings_of(reader.ids_for_text(), data.fields.text)) log_warning(warning);
   if (const auto warning = warning_of_begin_twice(n_begin_twice)) log_warning(*warning);
   return lines;
 }

@@ -131,6 +131,18 @@ class Forms(DataTest):
         pieces = [ids[at:at + n] for at in range(0, len(ids), n)]
         return [piece for piece in pieces if len(piece) > 1]
 
+    def test_tokenize_splits_and_joins_as_a_comparison_does(self):
+        def tokenized(data, *flags):
+            target = self.folder / "several.ids"
+            subprocess.run([self.build / "kvcompare", "tokenize", "--tokenizer", DEMO, "--input", data, "--output", target, *flags], check=True,
+                           capture_output=True)
+            return [json.loads(line)["input_ids"] for line in target.read_text().splitlines()]
+
+        lines = ["One line.", "Another line."]
+        plain = self.write("plain", "\n".join(lines))
+        self.assertEqual(tokenized(plain, "--split", "line"), [self.ids(line) for line in lines])
+        self.assertEqual(tokenized(self.write("rows.jsonl", self.jsonl({"text": text} for text in TEXTS)), "--join", "\\n"), [self.ids("\n".join(TEXTS))])
+
     def test_texts_inside_of_objects(self):
         rows = [{"text": "not this", "document": {"meta": {"text": text}}} for text in TEXTS]
         file = self.write("nested.jsonl", self.jsonl(rows))

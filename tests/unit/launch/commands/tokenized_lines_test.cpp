@@ -24,7 +24,8 @@ EncodedText encode_bytes(std::string_view text, SpecialTokens special) {
 
 std::string lines_of(const std::string& input, const std::optional<std::string>& text_field = {}) {
   const TemporaryFolder folder;
-  return tokenized_lines(folder.write("in.jsonl", input), {.text = text_field}, encode_bytes);
+  return tokenized_lines(
+      {.data_path = folder.write("in.jsonl", input).string(), .fields = {.text = text_field}}, encode_bytes);
 }
 
 TEST(TokenizedLines, EncodesEachTextInOrder) {
