@@ -22,7 +22,7 @@ if(KVCOMPARE_SANITIZE)
   endif()
 endif()
 
-# kvcompare_compile_apart(SOURCE...): never compiled together with other sources of its target, as the presets release and gpu do
+# kvcompare_compile_apart(SOURCE...): never compiled together with other sources of its target, as the presets release, gpu and fuzz do
 # (CMAKE_UNITY_BUILD: it builds three times as fast). For sources that Highway compiles once for each instruction set, and for those that
 # all say the same names, as each method does.
 function(kvcompare_compile_apart)

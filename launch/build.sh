@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Set-up, then configure and build one preset into build/PRESET.
 #
-#   launch/build.sh PRESET [TARGET...]      PRESET: release, dev, asan-ubsan, tsan, gpu; no TARGET: everything
+#   launch/build.sh PRESET [TARGET...]      PRESET: release, dev, asan-ubsan, tsan, fuzz, gpu; no TARGET: everything
 #
 # CMAKE_PREFIX_PATH=FOLDER/usr builds with packages that were unpacked into FOLDER (tests/gpu/make_package_folder.sh).
 set -euo pipefail
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d'; }
 case ${1:-} in
-  release | dev | asan-ubsan | tsan | gpu) ;;
+  release | dev | asan-ubsan | tsan | fuzz | gpu) ;;
   -h | --help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac

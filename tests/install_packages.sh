@@ -19,6 +19,8 @@ chromium                | shows report.html
 groff-base              | shows the man page
 zsh                     | its completion
 fish                    | its completion
+clang-14                | compiles the fuzz targets
+libclang-rt-14-dev      | libFuzzer and sanitizers
 '
 command -v dpkg-query >/dev/null || exit 0
 missing=()

@@ -183,7 +183,7 @@ void JsonlReader::take_ids(const JsonLine& line, JsonlRecord& record) {
   const auto n_tokens = std::ssize(ids);
   const RangeBounds bounds{{n_before, n_before + n_tokens}, "tokens", "the sample"};
   put_ranges(read_scored_and_evidence(line, bounds, place), record);
-  const auto count_from_sample = [&](std::vector<Range>& ranges) {
+  const auto count_from_sample = [n_before = n_before](std::vector<Range>& ranges) {
     for (auto& range : ranges) range = {range.begin - n_before, range.end - n_before};
   };
   if (record.scored) count_from_sample(*record.scored);

@@ -96,7 +96,8 @@ class Translation : private PatternReader {
   }
 
   void escape() {
-    const char kind = at_ + 1 < in_.size() ? in_[at_ + 1] : '\0';
+    if (at_ + 1 == in_.size()) refuse("a backslash at the end");
+    const char kind = in_[at_ + 1];
     if (kind == 'A' || kind == 'z' || kind == 'Z') {
       begin_atom();
       out_ += in_.substr(at_, 2);
@@ -110,7 +111,7 @@ class Translation : private PatternReader {
       begin_atom();
       out_ += *character;
     } else {
-      refuse("\"\\" + std::string(1, kind) + "\"");
+      refuse("\"" + std::string(in_.substr(at_, 1 + decode_utf8(in_, at_ + 1).n_bytes)) + "\"");
     }
   }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <stdexcept>
 
+#include "common/printable.h"
 #include "common/tokenizer/character_class.h"
 
 namespace kvcompare {
@@ -14,8 +15,8 @@ std::string hex_escape(std::string_view digits) { return std::string("\\x{").app
 }  // namespace
 
 void PatternReader::refuse(const std::string& what) const {
-  throw std::invalid_argument(what + " has no exact equivalent in PCRE2 (at offset " + std::to_string(at_) +
-                              " of " + std::string(in_) + ")");
+  throw std::invalid_argument(printable(what + " has no exact equivalent in PCRE2 (at offset " +
+                                        std::to_string(at_) + " of " + std::string(in_) + ")"));
 }
 
 std::string_view PatternReader::take_hex(std::size_t offset, std::size_t n_digits) {

@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/tokenizer/oniguruma.h"
 #include "common/tokenizer/pattern.h"
+#include "tests/support/error_of.h"
 
 namespace kvcompare {
 namespace {
@@ -117,6 +118,8 @@ TEST(OnigurumaPattern, IsRefusedByNameWherePcre2WouldReadItOtherwise) {
       {"a**", "quantifier"},
       {"[+-\\w]", "range"},
       {"[\\s-z]", "range"},
+      {"a\\", "a backslash at the end has"},
+      {"\\é", "\"\\é\" has"},
   };
   for (const auto& [pattern, said] : refused) {
     try {
@@ -126,6 +129,9 @@ TEST(OnigurumaPattern, IsRefusedByNameWherePcre2WouldReadItOtherwise) {
       EXPECT_THAT(problem.what(), HasSubstr(said)) << pattern;
     }
   }
+  const std::string nul("\\\0", 2);  // a message would end there
+  EXPECT_THAT(error_of<std::invalid_argument>([&] { pcre2_from_oniguruma(nul); }).what(),
+              HasSubstr("\"\\\\x00\" has no exact equivalent"));
   EXPECT_THROW(Pattern::regex("\\p{Klingon}"), std::invalid_argument);
   EXPECT_THROW(Pattern::regex("(?<=a+)b"), std::invalid_argument);
   EXPECT_THROW(Pattern::regex("(a"), std::invalid_argument);
