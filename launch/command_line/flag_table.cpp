@@ -693,7 +693,7 @@ const std::vector<Flag>& tokenize_flags() {
          "Texts: JSON Lines, or any other data that --data_path of a comparison takes.", "required"},
         {"output", FlagGroup::kOutput, text(&TokenizeCommand::output, "G.jsonl", "a file to write"), "",
          "Gets {\"input_ids\":[...]} for each text, in the same order, with the ranges of tokens that are "
-         "scored.",
+         "scored. A text that a comparison cuts into samples of --max_length stays whole.",
          "required"},
     };
     append(all, field_flags());
