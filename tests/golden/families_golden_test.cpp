@@ -13,8 +13,10 @@
 
 #include <ATen/Parallel.h>
 
+#include "common/errors.h"
 #include "presses/registry.h"
 #include "tests/support/engines.h"
+#include "tests/support/error_of.h"
 #include "tests/support/family_checkpoint.h"
 #include "tests/support/flags_and_chunks.h"
 #include "tests/support/gpu_model.h"
@@ -158,6 +160,13 @@ TEST(FamiliesGolden, AreReadOutOfAModelWithImages) {
       for (std::size_t t = 0; t < actual.size(); ++t)
         ASSERT_NEAR(actual[t], expected[t], kTolerance * std::max(1.0, expected[t])) << layout;
     }
+    tensors.push_back(tensors.back());
+    tensors.back().name = "model.norm.weight";
+    const auto twice = folder.path() / (layout + "twice");
+    std::filesystem::create_directories(twice);
+    write_safetensors(twice / "model.safetensors", tensors);
+    const auto error = error_of<CheckpointError>([&] { load_weights(twice, decoder, at::kFloat, at::kCPU); });
+    EXPECT_EQ(error.item, "model.norm.weight") << layout;
   }
 }
 

@@ -120,7 +120,10 @@ void CheckpointFiles::show_language_model() {
     const auto own = name_in_language_model(name);
     if (own.empty()) continue;
     if (own != name) files_[file].add_name(own, name);
-    shown.emplace(own, file);
+    if (!shown.emplace(own, file).second)
+      throw CheckpointError(list_path_.string(), name,
+                            "is the same tensor as another one, which has another prefix: '" + own +
+                                "' is in the checkpoint twice");
   }
   file_of_ = std::move(shown);
 }

@@ -21,11 +21,15 @@ double positive(const JsonObject& object, const std::string& key) {
 
 using Type = RopeConfig::Type;
 
-// transformers takes null for the number, and fails on it.
-void refuse_null_theta(const JsonObject& object, double theta) {
-  if (object.has_key("rope_theta") && !object.has_value("rope_theta"))
-    object.refuse("rope_theta", "is null; expected a number above 0, or no such key (" +
-                                    std::to_string(static_cast<std::int64_t>(theta)) + ")");
+// transformers takes null for the value, and fails on it.
+void refuse_null(const JsonObject& object, const std::string& key, const std::string& expected) {
+  if (object.has_key(key) && !object.has_value(key))
+    object.refuse(key, "is null; expected " + expected + ", or no such key");
+}
+
+void refuse_null_theta(const JsonObject& object, double theta, const std::string& key = "rope_theta") {
+  refuse_null(object, key,
+              "a number above 0 (" + std::to_string(static_cast<std::int64_t>(theta)) + " by default)");
 }
 
 void refuse_layer_types(const JsonObject& rope) {
@@ -35,12 +39,14 @@ void refuse_layer_types(const JsonObject& rope) {
 }
 
 std::string type_name(const JsonObject& rope) {
+  refuse_null(rope, "rope_type", "the name of a type");
   const bool new_key = rope.has_value("rope_type");
   const bool old_key = rope.has_value("type");
   if (new_key && old_key && rope.text("rope_type") != rope.text("type"))
     rope.refuse("rope_type", "'" + rope.text("rope_type") + "' contradicts type '" + rope.text("type") + "'");
   if (new_key) return rope.text("rope_type");
   if (old_key) return rope.text("type");
+  refuse_null(rope, "type", "the name of a type");
   for (const auto& [key, value] : rope.json().items())
     if (key != "rope_theta" && key != "partial_rotary_factor" && !value.is_null())
       rope.refuse("rope_type", "is missing, but " + key + " is there");
@@ -85,6 +91,7 @@ void refuse_other_keys(const JsonObject& rope, Type type, const RopeDefaults& de
     add({"attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"});
   if (type == Type::kLongrope) add({"attention_factor", "short_factor", "long_factor"});
   if (defaults.partial_rotary_factor) add({"partial_rotary_factor"});
+  refuse_null(rope, "partial_rotary_factor", "a number above 0");
   for (const auto& [key, value] : rope.json().items()) {
     const bool neutral =
         value.is_null() || ((key == "factor" || key == "partial_rotary_factor") && value == 1);
@@ -175,6 +182,7 @@ std::int64_t read_partial_rotary(const JsonObject& config, const JsonObject& rop
   if (!defaults.partial_rotary_factor) return 0;
   const std::string key = "partial_rotary_factor";
   const auto& holder = rope.has_value(key) ? rope : config;
+  refuse_null(holder, key, "a number above 0");
   const double factor = holder.has_value(key) ? positive(holder, key) : *defaults.partial_rotary_factor;
   constexpr double kMost = 1LL << 53;  // what is larger has no place in an integer, and is refused too
   const auto n = static_cast<std::int64_t>(std::min(static_cast<double>(defaults.head_dim) * factor, kMost));
@@ -232,6 +240,7 @@ LayerRopes read_layer_ropes(const JsonObject& config, const RopeDefaults& full, 
     return config.has_value(key) ? std::optional(positive(config, key)) : std::nullopt;
   };
   refuse_null_theta(config, full.theta);
+  if (!sliding_theta_key.empty()) refuse_null_theta(config, sliding.theta, sliding_theta_key);
   const auto theta = theta_of("rope_theta");
   const auto sliding_theta = sliding_theta_key.empty() ? std::nullopt : theta_of(sliding_theta_key);
   const JsonObject nothing(nlohmann::json::object(), config.file(), "");

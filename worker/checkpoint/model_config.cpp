@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "worker/checkpoint/families/family.h"
 #include "worker/checkpoint/families/json_config_keys.h"
+#include "worker/checkpoint/families/sliding_keys.h"
 #include "worker/checkpoint/json_object.h"
 
 namespace kvcompare {
@@ -75,10 +76,11 @@ struct OtherKey {
 // Keys that the family does not have. transformers ignores them there; whoever writes one means another
 // model.
 void refuse_other_models(const JsonObject& config, const std::set<std::string>& keys_of_family) {
-  const std::array<OtherKey, 60> other_keys{{
+  const std::array<OtherKey, 61> other_keys{{
       {"partial_rotary_factor", 1},
       {"rotary_pct", 1},
       {"attention_chunk_size", nullptr},
+      {"per_layer_config", nullptr},
       {"no_rope_layers", nullptr},
       {"no_rope_layer_interval", nullptr},
       {"attn_logit_softcapping", nullptr},
@@ -142,13 +144,17 @@ void refuse_other_models(const JsonObject& config, const std::set<std::string>& 
       config.refuse(key, "is not part of " + config.text("model_type") + " models and would be ignored");
 }
 
-// Of a language model that is a part of a larger model. A head of its own is said outside or inside.
+// Of a language model that is a part of a larger model. The larger one says whether the head is tied.
 JsonObject text_config(const JsonObject& whole) {
   auto text = whole.object("text_config").json();
   const std::string tied = "tie_word_embeddings";
-  if (whole.has_value(tied) && text.contains(tied) && text[tied] != whole.json().at(tied))
-    whole.refuse(tied, "contradicts the one in text_config");
-  if (whole.has_value(tied)) text[tied] = whole.json().at(tied);
+  const bool is_tied = !whole.has_key(tied) || whole.boolean(tied);
+  if (text.contains(tied) && text[tied] != is_tied)
+    whole.refuse("text_config." + tied, "is " + describe(text[tied]) + ", but transformers reads the " +
+                                            tied + " outside of text_config, which is " +
+                                            (is_tied ? "true" : "false") +
+                                            (whole.has_key(tied) ? "" : " by default"));
+  text[tied] = is_tied;
   if (!text.contains("model_type")) text["model_type"] = whole.text("model_type");
   return JsonObject(std::move(text), whole.file(), "text_config.");
 }
@@ -196,6 +202,7 @@ ModelConfig read_model_config(const std::filesystem::path& config_json) {
   ConfigKeys keys(config);
   auto model = family.read(keys);
   refuse_other_models(config, keys.asked_for());
+  if (!keys.asked_for().contains("layer_types")) refuse_unread_layer_types(keys, model.decoder.n_layers());
   model.decoder.family = family.model_type;
   model.decoder.is_part = family.has_text_config;
   model.stored_dtype = read_stored_dtype(config);

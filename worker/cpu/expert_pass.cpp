@@ -32,13 +32,17 @@ TileRouting<T> route_rows(Lane<T>& lane, const ExpertsShape& shape, const FusedL
   if (weights.router_bias.defined()) logits.add_(weights.router_bias);
   TileRouting<T> of_experts(size(shape.n));
   std::vector<std::int64_t> order(size(shape.n));
+  std::vector<T> worth(size(shape.n));
   for (std::int64_t r = 0; r < logits.size(0); ++r) {
     T* weight = row<T>(logits, r);
+    std::copy_n(weight, shape.n, worth.begin());
     softmax(weight, shape.n);
+    // A logit that is no number makes none of all weights; then there is no order of logits to sort by.
+    if (!shape.chooses_by_logits || std::isnan(weight[0])) std::copy_n(weight, shape.n, worth.begin());
     std::iota(order.begin(), order.end(), 0);
     const auto end = order.begin() + shape.n_chosen;
     std::partial_sort(order.begin(), end, order.end(), [&](std::int64_t a, std::int64_t b) {
-      return weight[a] > weight[b] || (weight[a] == weight[b] && a < b);
+      return worth[size(a)] > worth[size(b)] || (worth[size(a)] == worth[size(b)] && a < b);
     });
     T sum = 1;
     if (shape.sums_to_one)

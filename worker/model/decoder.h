@@ -74,12 +74,13 @@ struct MlpNames {
 };
 
 // The MLP of a layer is one of these for each of n_chosen experts. A token's router gives each expert a
-// weight by softmax; the token passes the experts of the largest weights, the first of those that are equal,
-// and gets the sum of what they give, each times its weight.
+// weight by softmax; the token passes the experts of the largest weights, or of the largest logits, the first
+// of those that are equal, and gets the sum of what they give, each times its weight.
 struct ExpertsShape {
   std::int64_t n = 0;
   std::int64_t n_chosen = 0;
-  bool sums_to_one = false;  // the weights of the chosen experts are divided by their sum
+  bool sums_to_one = false;        // the weights of the chosen experts are divided by their sum
+  bool chooses_by_logits = false;  // logits that differ may have weights that do not
   std::string_view router = "mlp.gate";
   std::string_view prefix = "mlp.experts.";  // then the expert's number, a dot, and a name of MlpNames
   bool has_bias = false;                     // router, and gate, up and down of each

@@ -10,9 +10,11 @@
 namespace kvcompare {
 
 Routing route(const ExpertsShape& shape, const at::Tensor& router_logits) {
-  const auto weights = at::softmax(router_logits.to(at::toOpMathType(router_logits.scalar_type())), -1);
-  // Stable, so that of equal weights the first comes first; topk would take any.
-  const auto order = std::get<1>(weights.sort(/*stable=*/true, -1, /*descending=*/true));
+  const auto logits = router_logits.to(at::toOpMathType(router_logits.scalar_type()));
+  const auto weights = at::softmax(logits, -1);
+  const auto& worth = shape.chooses_by_logits ? logits : weights;
+  // Stable, so that of equal ones the first comes first; topk would take any.
+  const auto order = std::get<1>(worth.sort(/*stable=*/true, -1, /*descending=*/true));
   const auto experts = order.narrow(1, 0, shape.n_chosen);
   auto chosen = weights.gather(1, experts);
   if (shape.sums_to_one) chosen = chosen / chosen.sum(-1, /*keepdim=*/true);

@@ -11,9 +11,11 @@ ModelConfig read_apertus(ConfigKeys& keys) {
                         .low_freq_factor = 1,
                         .high_freq_factor = 4,
                         .original_max_position_embeddings = 8192};
-  auto plain = read_plain(
-      keys,
-      {.model_type = "apertus", .eps = 1e-5, .activation = "xielu", .rope = {.theta = 12e6, .whole = rope}});
+  auto plain = read_plain(keys, {.model_type = "apertus",
+                                 .may_have_null_n_kv_heads = true,
+                                 .eps = 1e-5,
+                                 .activation = "xielu",
+                                 .rope = {.theta = 12e6, .whole = rope}});
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);
   plain.qk_norm = true;
   auto decoder = decoder_of(plain);

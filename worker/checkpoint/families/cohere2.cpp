@@ -10,6 +10,7 @@ namespace kvcompare {
 // alone have RoPE.
 ModelConfig read_cohere2(ConfigKeys& keys) {
   auto plain = read_plain(keys, {.model_type = "cohere2",
+                                 .may_have_null_n_kv_heads = true,
                                  .eps_key = "layer_norm_eps",
                                  .eps = 1e-5,
                                  .tied_embeddings = true,

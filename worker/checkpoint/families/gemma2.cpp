@@ -14,6 +14,7 @@ ModelConfig read_gemma2(ConfigKeys& keys) {
   auto plain = read_plain(keys, {.model_type = "gemma2",
                                  .n_kv_heads = 4,
                                  .head_dim = 256,
+                                 .heads_divide_hidden_size = true,
                                  .activation = "gelu_pytorch_tanh",
                                  .tied_embeddings = true});
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);

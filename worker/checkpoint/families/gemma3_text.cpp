@@ -13,6 +13,7 @@ ModelConfig read_gemma3_text(ConfigKeys& keys) {
       keys, {.model_type = "gemma3_text",
              .n_kv_heads = 4,
              .head_dim = 256,
+             .heads_divide_hidden_size = true,
              .vocab_size = 262208,
              .n_heads = 8,
              .max_position_embeddings = 131072,

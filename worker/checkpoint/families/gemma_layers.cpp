@@ -11,7 +11,7 @@ Decoder gemma_decoder(ConfigKeys& keys, const PlainConfig& plain) {
   decoder.norm.offset = 1;
   decoder.embedding_multiplier = std::sqrt(static_cast<double>(plain.hidden_size));
   decoder.rounds_embedding_multiplier = true;
-  if (keys.flag("use_bidirectional_attention", false))
+  if (keys.flag_or_null("use_bidirectional_attention"))
     keys.refuse("use_bidirectional_attention", "is true: tokens of such a model see later ones");
   const auto scalar = static_cast<double>(keys.size("query_pre_attn_scalar", 256));
   for (auto& layer : decoder.layers) {

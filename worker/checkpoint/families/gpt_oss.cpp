@@ -25,6 +25,7 @@ ModelConfig read_gpt_oss(ConfigKeys& keys) {
   const ExpertsShape experts{.n = read_n_experts(keys, 128),
                              .n_chosen = read_n_chosen_experts(keys, 4),
                              .sums_to_one = true,
+                             .chooses_by_logits = true,
                              .router = "mlp.router",
                              .has_bias = true,
                              .is_stacked = true};

@@ -5,7 +5,7 @@ namespace kvcompare {
 
 // Llama with four multipliers.
 ModelConfig read_granite(ConfigKeys& keys) {
-  auto plain = read_plain(keys, {.model_type = "granite"});
+  auto plain = read_plain(keys, {.model_type = "granite", .may_have_null_n_kv_heads = true});
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);
   plain.mlp_bias = keys.flag("mlp_bias", false);
   auto decoder = decoder_of(plain);

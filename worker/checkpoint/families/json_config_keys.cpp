@@ -42,9 +42,10 @@ double ConfigKeys::positive(const std::string& key, double otherwise) {
 }
 
 bool ConfigKeys::flag(const std::string& key, bool otherwise) {
-  if (!has_key(key)) return otherwise;
-  return has_value(key) && config_.boolean(key);
+  return has_key(key) ? config_.boolean(key) : otherwise;
 }
+
+bool ConfigKeys::flag_or_null(const std::string& key) { return has_value(key) && config_.boolean(key); }
 
 std::string ConfigKeys::text(const std::string& key, const std::string& otherwise) {
   return has_key(key) ? config_.text(key) : otherwise;

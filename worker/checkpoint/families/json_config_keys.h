@@ -32,7 +32,8 @@ class ConfigKeys {
                                            std::optional<std::int64_t> missing = std::nullopt);
   double number(const std::string& key, double otherwise);
   double positive(const std::string& key, double otherwise);
-  bool flag(const std::string& key, bool otherwise);  // null is false, as in Python
+  bool flag(const std::string& key, bool otherwise);
+  bool flag_or_null(const std::string& key);  // false where the key is missing or null
   std::string text(const std::string& key, const std::string& otherwise);
 
   [[noreturn]] void refuse(const std::string& key, const std::string& problem) const {

@@ -28,10 +28,18 @@ void check_activation(ConfigKeys& keys, const PlainDefaults& defaults) {
   }
 }
 
+// Absent where the key is missing without a default, or null where that is taken.
+std::optional<std::int64_t> read_size(ConfigKeys& keys, const std::string& key,
+                                      std::optional<std::int64_t> otherwise, bool may_be_null) {
+  if (may_be_null || !keys.has_key(key)) return keys.size_or_null(key, otherwise);
+  return keys.size(key);
+}
+
 std::int64_t read_n_kv_heads(ConfigKeys& keys, const PlainDefaults& defaults, std::int64_t n_heads) {
   const std::string key = "num_key_value_heads";
   if (!keys.has_key(key) && defaults.needs_n_kv_heads) refuse_missing(keys, key);
-  const auto n_kv_heads = keys.size_or_null(key, defaults.n_kv_heads).value_or(n_heads);
+  const auto n_kv_heads =
+      read_size(keys, key, defaults.n_kv_heads, defaults.may_have_null_n_kv_heads).value_or(n_heads);
   if (n_heads % n_kv_heads != 0)
     keys.refuse(
         key, std::to_string(n_kv_heads) + " does not divide num_attention_heads " + std::to_string(n_heads));
@@ -41,10 +49,11 @@ std::int64_t read_n_kv_heads(ConfigKeys& keys, const PlainDefaults& defaults, st
 std::int64_t read_head_dim(ConfigKeys& keys, const PlainDefaults& defaults, const PlainConfig& model) {
   const std::string key = "head_dim";
   if (!keys.has_value(key) && defaults.needs_head_dim) refuse_missing(keys, key);
-  const auto written = keys.size_or_null(key, defaults.head_dim);
-  if (!written && model.hidden_size % model.n_heads != 0)
+  const auto written = read_size(keys, key, defaults.head_dim, defaults.may_have_null_head_dim);
+  if ((!written || defaults.heads_divide_hidden_size) && model.hidden_size % model.n_heads != 0)
     keys.refuse("hidden_size", std::to_string(model.hidden_size) + " is no multiple of num_attention_heads " +
-                                   std::to_string(model.n_heads) + ", and head_dim is missing");
+                                   std::to_string(model.n_heads) +
+                                   (written ? ", as transformers wants it" : ", and head_dim is missing"));
   const auto head_dim = written.value_or(model.hidden_size / model.n_heads);
   if (head_dim > std::numeric_limits<std::int32_t>::max() / model.n_heads)
     keys.refuse(key,
@@ -112,7 +121,7 @@ void check_experts(const ConfigKeys& keys, const ExpertsShape& experts) {
 }
 
 void refuse_switch(ConfigKeys& keys, const std::string& key, const std::string& model_type) {
-  if (keys.flag(key, false)) keys.refuse(key, "is true, but " + model_type + " models have no such thing");
+  if (keys.flag_or_null(key)) keys.refuse(key, "is true, but " + model_type + " models have no such thing");
 }
 
 }  // namespace kvcompare

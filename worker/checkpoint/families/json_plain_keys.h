@@ -14,10 +14,14 @@ namespace kvcompare {
 // What a family takes where a key is missing.
 struct PlainDefaults {
   std::string model_type;
-  // num_key_value_heads. Absent: as many as query heads. null is that in all families.
+  // num_key_value_heads. Absent: as many as query heads.
   std::optional<std::int64_t> n_kv_heads = std::nullopt;
-  // head_dim. Absent: hidden_size / num_attention_heads. null is that in all families.
+  // head_dim. Absent: hidden_size / num_attention_heads.
   std::optional<std::int64_t> head_dim = std::nullopt;
+  bool heads_divide_hidden_size = false;  // a must, also where head_dim is written
+  // Whether these keys may be null, which then means the same.
+  bool may_have_null_n_kv_heads = false;
+  bool may_have_null_head_dim = false;
   // Keys that most families want written. Absent: they must be there.
   std::optional<std::int64_t> vocab_size = std::nullopt;
   std::optional<std::int64_t> n_heads = std::nullopt;

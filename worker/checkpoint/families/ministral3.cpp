@@ -11,8 +11,9 @@ namespace {
 std::optional<LengthLimit> limit_of(ConfigKeys& keys, const RopeConfig& rope) {
   double beta = 0.1;  // where the file has no rope_parameters
   std::int64_t unscaled = rope.original_max_position_embeddings;
-  if (keys.has_value("rope_parameters")) {
-    const auto parameters = keys.config().object("rope_parameters");
+  for (const char* key : {"rope_parameters", "rope_scaling"}) {  // the older key wins
+    if (!keys.has_value(key)) continue;
+    const auto parameters = keys.config().object(key);
     beta = parameters.finite_number("llama_4_scaling_beta");
     unscaled = parameters.integer("original_max_position_embeddings", 1, 1 << 30);
   }

@@ -6,8 +6,11 @@ namespace kvcompare {
 
 // Mistral with experts. All layers slide.
 ModelConfig read_mixtral(ConfigKeys& keys) {
-  const auto plain =
-      read_plain(keys, {.model_type = "mixtral", .n_kv_heads = 8, .eps = 1e-5, .rope = {.theta = 1e6}});
+  const auto plain = read_plain(keys, {.model_type = "mixtral",
+                                       .n_kv_heads = 8,
+                                       .may_have_null_head_dim = true,
+                                       .eps = 1e-5,
+                                       .rope = {.theta = 1e6}});
   const ExpertsShape experts{.n = read_n_experts(keys, 8),
                              .n_chosen = read_n_chosen_experts(keys, 2),
                              .sums_to_one = true,

@@ -10,6 +10,7 @@ namespace kvcompare {
 ModelConfig read_olmo3(ConfigKeys& keys) {
   constexpr double kTheta = 500000;
   auto plain = read_plain(keys, {.model_type = "olmo3",
+                                 .may_have_null_n_kv_heads = true,
                                  .eps = 1e-5,
                                  .rope = {.theta = kTheta},
                                  .sliding_rope = PlainDefaults::SlidingRope{.theta = kTheta}});

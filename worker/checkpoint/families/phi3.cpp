@@ -6,9 +6,10 @@ namespace kvcompare {
 
 // Llama whose checkpoints store q, k and v in one tensor, and gate and up in one. All layers slide.
 ModelConfig read_phi3(ConfigKeys& keys) {
-  keys.claim({"original_max_position_embeddings"});
+  keys.size("original_max_position_embeddings", 4096);
   const auto plain =
       read_plain(keys, {.model_type = "phi3",
+                        .may_have_null_n_kv_heads = true,
                         .eps = 1e-5,
                         .rope = {.partial_rotary_factor = 1,
                                  .has_old_names_of_longrope = true,

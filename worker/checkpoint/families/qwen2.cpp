@@ -5,8 +5,9 @@
 namespace kvcompare {
 
 ModelConfig read_qwen2(ConfigKeys& keys) {
-  auto plain = read_plain(keys, {.model_type = "qwen2", .needs_n_kv_heads = true});
-  keys.flag("attention_bias", true);  // q, k and v have a bias whatever it says
+  auto plain =
+      read_plain(keys, {.model_type = "qwen2", .may_have_null_n_kv_heads = true, .needs_n_kv_heads = true});
+  keys.claim({"attention_bias"});  // q, k and v have a bias whatever it says
   plain.qkv_bias = true;
   refuse_switch(keys, "mlp_bias", plain.model_type);
   refuse_switch(keys, "use_qk_norm", plain.model_type);

@@ -48,6 +48,14 @@ void refuse_sliding_layers(ConfigKeys& keys, std::int64_t n_layers, const std::s
                 std::string("holds ") + kSlidingLayer + ", but no sliding_window is in use" + keys_of_window);
 }
 
+void refuse_unread_layer_types(ConfigKeys& keys, std::int64_t n_layers) {
+  const auto slides = sliding_by_layer_types(keys, n_layers);
+  if (slides && any_of(*slides))
+    keys.refuse("layer_types", std::string("holds ") + kSlidingLayer +
+                                   ", but is no key of this family: which of its layers slide does not "
+                                   "depend on it; accepted: full_attention, or no such key");
+}
+
 std::vector<bool> sliding_layers(ConfigKeys& keys, std::int64_t n_layers, std::int64_t pattern) {
   if (auto slides = sliding_by_layer_types(keys, n_layers)) return *slides;
   std::vector<bool> slides;
@@ -83,14 +91,14 @@ SlidingLayers read_switched_window(ConfigKeys& keys, std::int64_t n_layers) {
   constexpr std::int64_t kDefault = 4096;
   const bool is_on = keys.flag("use_sliding_window", false);
   const auto written = keys.size_or_null("sliding_window", kDefault);
+  const auto by_older_keys = sliding_by_max_window_layers(keys, n_layers);
   const auto window = is_on ? written : std::nullopt;
   if (!window) {
     refuse_sliding_layers(keys, n_layers, " (use_sliding_window, sliding_window)");
     return {.slides = std::vector<bool>(static_cast<std::size_t>(n_layers), false)};
   }
-  auto slides = sliding_by_layer_types(keys, n_layers);
-  if (!slides) slides = sliding_by_max_window_layers(keys, n_layers);
-  return {.slides = *slides, .window = any_of(*slides) ? window : std::nullopt};
+  const auto slides = sliding_by_layer_types(keys, n_layers).value_or(by_older_keys);
+  return {.slides = slides, .window = any_of(slides) ? window : std::nullopt};
 }
 
 }  // namespace kvcompare

@@ -30,6 +30,9 @@ SlidingLayers read_switched_window(ConfigKeys& keys, std::int64_t n_layers);
 // By sliding_window, with its default; which layers slide is known.
 SlidingLayers read_window(ConfigKeys& keys, std::vector<bool> slides, std::int64_t otherwise);
 
+// The same where the family does not read layer_types.
+void refuse_unread_layer_types(ConfigKeys& keys, std::int64_t n_layers);
+
 // Throws if layer_types names a layer that slides where no window is in use.
 void refuse_sliding_layers(ConfigKeys& keys, std::int64_t n_layers, const std::string& keys_of_window = "");
 

@@ -45,8 +45,11 @@ SlidingLayers read_sliding_layers(ConfigKeys& keys, std::vector<bool> has_rope) 
 
 // Llama with layers whose queries and keys do not turn.
 ModelConfig read_smollm3(ConfigKeys& keys) {
-  auto plain = read_plain(
-      keys, {.model_type = "smollm3", .n_kv_heads = 4, .tied_embeddings = true, .rope = {.theta = 2e6}});
+  auto plain = read_plain(keys, {.model_type = "smollm3",
+                                 .n_kv_heads = 4,
+                                 .may_have_null_n_kv_heads = true,
+                                 .tied_embeddings = true,
+                                 .rope = {.theta = 2e6}});
   plain.qkv_bias = plain.o_bias = keys.flag("attention_bias", false);
   plain.mlp_bias = keys.flag("mlp_bias", false);
   auto decoder = decoder_of(plain);

@@ -221,8 +221,12 @@ TEST(Gemma3, IsReadFromTheConfigurationOfAModelWithImages) {
   EXPECT_EQ(config.decoder.max_position_embeddings, 131072);
   EXPECT_EQ(config.stored_dtype, Dtype::kBFloat16);
   whole["text_config"]["tie_word_embeddings"] = false;
+  EXPECT_EQ(refusal(whole).item, "text_config.tie_word_embeddings") << "true is the default of the whole";
+  whole["tie_word_embeddings"] = false;
   EXPECT_FALSE(read(whole).decoder.has_tied_head);
-  whole["tie_word_embeddings"] = true;
+  whole["text_config"].erase("tie_word_embeddings");
+  EXPECT_FALSE(read(whole).decoder.has_tied_head);
+  whole["tie_word_embeddings"] = nullptr;
   EXPECT_EQ(refusal(whole).item, "tie_word_embeddings");
 }
 
@@ -280,6 +284,59 @@ TEST(Ministral3, RefusesTheLengthWhereQueriesAreScaled) {
   rope.erase("llama_4_scaling_beta");
   EXPECT_EQ(refusal(small("ministral3", {{"rope_parameters", rope}})).item,
             "rope_parameters.llama_4_scaling_beta");
+  EXPECT_EQ(refusal(small("ministral3", {{"rope_scaling", rope}})).item, "rope_scaling.llama_4_scaling_beta");
+  rope["llama_4_scaling_beta"] = 0.1;
+  EXPECT_EQ(read(small("ministral3", {{"rope_scaling", rope}})).limit->n_tokens, 64);
+}
+
+// As transformers does, whose configuration classes know which keys may be null.
+TEST(Families, RefuseNullByName) {
+  const json none{{"rope_type", nullptr}};
+  for (const auto& [family, key] : {std::pair{"glm4", "partial_rotary_factor"},
+                                    {"phi3", "partial_rotary_factor"},
+                                    {"gemma3_text", "rope_local_base_freq"},
+                                    {"gpt_oss", "num_key_value_heads"},
+                                    {"gemma", "head_dim"},
+                                    {"granite", "head_dim"},
+                                    {"llama", "attention_bias"},
+                                    {"llama", "tie_word_embeddings"},
+                                    {"qwen2", "use_sliding_window"},
+                                    {"qwen2", "max_window_layers"}})
+    EXPECT_EQ(refusal(small(family, {{key, nullptr}})).item, key) << family;
+  EXPECT_EQ(refusal(small("llama", {{"rope_parameters", none}})).item, "rope_parameters.rope_type");
+  EXPECT_EQ(refusal(small("glm4", {{"rope_parameters",
+                                    {{"rope_type", "default"}, {"partial_rotary_factor", nullptr}}}}))
+                .item,
+            "rope_parameters.partial_rotary_factor");
+  for (const auto& [family, key] : {std::pair{"ernie4_5", "use_bias"},
+                                    {"ernie4_5", "num_key_value_heads"},
+                                    {"llama", "head_dim"},
+                                    {"gemma2", "use_bidirectional_attention"}})
+    EXPECT_NO_THROW(read(small(family, {{key, nullptr}}))) << family << ' ' << key;
+}
+
+// transformers takes it for a ministral.
+TEST(Mistral, HasTheLayersThatSlideByLayerTypes) {
+  json config{
+      {"layer_types", {"full_attention", "sliding_attention", "full_attention", "sliding_attention"}}};
+  EXPECT_THAT(own_windows(small("mistral", config)), ElementsAre(0, 4096, 0, 4096));
+  config["sliding_window"] = nullptr;
+  EXPECT_EQ(refusal(small("mistral", config)).item, "layer_types");
+}
+
+TEST(Families, RefuseAHiddenSizeThatHeadsDoNotDivide) {
+  for (const char* family : {"arcee", "gemma2", "gemma3_text", "llama"})
+    EXPECT_EQ(refusal(small(family, {{"hidden_size", 65}})).item, "hidden_size") << family;
+  EXPECT_NO_THROW(read(small("qwen3", {{"hidden_size", 65}})));
+}
+
+TEST(Families, WithoutLayerTypesRefuseLayersThatSlide) {
+  for (const char* family : {"apertus", "glm4", "granite", "mixtral", "phi3", "qwen3_moe"}) {
+    json types = json::array({"full_attention", "full_attention", "full_attention", "full_attention"});
+    EXPECT_NO_THROW(read(small(family, {{"layer_types", types}}))) << family;
+    types[1] = "sliding_attention";
+    EXPECT_EQ(refusal(small(family, {{"layer_types", types}})).item, "layer_types") << family;
+  }
 }
 
 TEST(Qwen3Moe, HasLayersWithoutExperts) {

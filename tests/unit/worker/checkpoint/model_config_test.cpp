@@ -333,10 +333,12 @@ TEST(ModelConfig, RefusesAMissingKeyWhoseDefaultDiffersBetweenFamilies) {
 }
 
 TEST(ModelConfig, TakesANullNumberOfKvHeadsForTheNumberOfHeads) {
-  for (const std::string& family : kFamilies)
+  for (const std::string family : {"llama", "qwen2", "qwen3"})
     EXPECT_EQ(
         read(with(base_config(family), {{"num_key_value_heads", nullptr}})).decoder.layer(0).heads.n_kv_heads,
         8);
+  EXPECT_EQ(refused_key(with(base_config("mistral"), {{"num_key_value_heads", nullptr}})),
+            "num_key_value_heads");
 }
 
 TEST(ModelConfig, RefusesAWrongTypeByKey) {
@@ -403,6 +405,7 @@ TEST(ModelConfig, RefusesKeysOfOtherModels) {
                     {"use_qk_norm", true},
                     {"num_experts", 8},
                     {"clip_qkv", 8.0},
+                    {"per_layer_config", {{"0", {{"sliding_window", 4}}}}},
                     {"use_bidirectional_attention", true},
                     {"embedding_scale", 2.0},
                     {"is_encoder_decoder", true},
