@@ -281,9 +281,8 @@ std::vector<Flag> data_flags() {
       {"data_path", kGroup,
        text(&RunSpec::data_path, "FILE,...", "a file, several with commas, a pattern, or -"), "",
        "Data set: JSON Lines (one JSON object a line, each a sample), a JSON array, or plain text, each also "
-       "compressed with gzip or zstd; Parquet; several files with commas between them, a quoted pattern such "
-       "as "
-       "'texts/*.jsonl.gz', or - for standard input.",
+       "compressed with gzip or zstd; Parquet; several files with commas between them, a quoted pattern "
+       "such as 'texts/*.jsonl.gz', or - for standard input.",
        "required", true},
   };
   append(flags, field_flags());

@@ -62,7 +62,8 @@ std::vector<std::int32_t> worst(const EvictionRule& rule, std::int64_t n,
   const auto begin = index_of(rule.n_first);
   const auto end = std::max(begin, index_of(first_protected(rule, n)));
   if (n_over == 1 && begin < end) {
-    const auto ranked = scores.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    const auto ranked =
+        scores.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
     const auto behind = std::find(ranked.rbegin(), ranked.rend(), lowest_of(ranked));
     return {static_cast<std::int32_t>(begin + (ranked.rend() - behind - 1))};
   }

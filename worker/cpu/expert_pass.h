@@ -20,8 +20,8 @@ template <class T>
 TileRouting<T> route_rows(Lane<T>& lane, const ExpertsShape& shape, const FusedLayer& weights,
                           const at::Tensor& hidden);
 
-// Adds to the rows of `sum` that go to an expert what it gives them, each times its weight. They are multiplied
-// together; what a row gets depends on no other row.
+// Adds to the rows of `sum` that go to an expert what it gives them, each times its weight. They are
+// multiplied together; what a row gets depends on no other row.
 //   hidden, sum : [n, d_model]
 template <class T>
 void pass_expert(Lane<T>& lane, const MlpShape& mlp, const RowGating& gating, const ExpertWeights& weights,

@@ -44,8 +44,8 @@ class LayerPass {
   void finish(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
 
   // The same where the layer has experts. On a row tile: what attention adds and the choice of experts. On
-  // some row tiles, from token `begin` to `end`: what a group of experts gives, group by group in the order of
-  // the experts; all of them may be one group. On a row tile: the end.
+  // some row tiles, from token `begin` to `end`: what a group of experts gives, group by group in the order
+  // of the experts; all of them may be one group. On a row tile: the end.
   void choose_experts(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
   void pass_experts(std::span<const ExpertWeights> group, Lane<T>& lane, UnitInFlight<T>& unit,
                     std::int64_t begin, std::int64_t end) const;

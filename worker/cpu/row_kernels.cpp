@@ -120,7 +120,8 @@ void clamped_swiglu(const SwigluClamp& clamp, const T* x, const T* up, std::size
   const Silu silu;
   for_each_vector(d, n, [&](std::size_t i, auto lanes) {
     const auto gate = at_most(limit, load(lanes, d, x + i));
-    const auto factor = hn::Add(one, hn::Neg(at_most(limit, hn::Neg(at_most(limit, load(lanes, d, up + i))))));
+    const auto factor =
+        hn::Add(one, hn::Neg(at_most(limit, hn::Neg(at_most(limit, load(lanes, d, up + i))))));
     store(hn::Mul(factor, hn::Div(silu(d, hn::Mul(alpha, gate)), alpha)), lanes, d, out + i);
   });
 }

@@ -9,7 +9,7 @@ namespace kvcompare {
 // A row that goes to an expert. T: float or double.
 template <class T>
 struct RoutedRow {
-  std::int64_t row;  // of the tile
+  std::int64_t row;  // of the tile, or of all that the unit's tiles make up
   T weight;          // that what the expert gives is multiplied with
 };
 

@@ -96,8 +96,9 @@ void TiledBatch<T>::pass_experts(LayerIndex index, const LayerPass<T>& layer) {
        [&](auto& lane, auto& unit, const Tile& t) { layer.choose_experts(lane, unit, t.begin); });
   const auto spans = expert_spans(decoder_.layer(index.value).mlp.experts);
   const auto pass = [&](std::span<const ExpertWeights> group) {
-    each(Phase::kMlp, spans,
-         [&](auto& lane, auto& unit, const Span& s) { layer.pass_experts(group, lane, unit, s.begin, s.end); });
+    each(Phase::kMlp, spans, [&](auto& lane, auto& unit, const Span& s) {
+      layer.pass_experts(group, lane, unit, s.begin, s.end);
+    });
   };
   if (weights_.streams())
     weights_.stream_experts(index.value, chosen_experts(), pass);
@@ -107,7 +108,8 @@ void TiledBatch<T>::pass_experts(LayerIndex index, const LayerPass<T>& layer) {
        [&](auto& lane, auto& unit, const Tile& t) { layer.add_experts(lane, unit, t.begin); });
 }
 
-// So long that an expert gets as many rows as a row tile has, on average; shorter where threads would be idle.
+// So long that an expert gets as many rows as a row tile has, on average; shorter where threads would be
+// idle.
 template <class T>
 auto TiledBatch<T>::expert_spans(const ExpertsShape& shape) const -> std::vector<Span> {
   const auto n_rows = lanes_.front().n_rows;

@@ -41,6 +41,11 @@ class ReadDataset : public ::testing::Test {
     return all;
   }
   std::vector<Ids> ids_of(const std::string& bytes) const { return ids_of(options(bytes)); }
+  Dataset dataset_without_bad_lines(const std::string& bytes) const {
+    auto opts = options(bytes);
+    opts.skip_bad_lines = true;
+    return read_dataset(opts, bytes_as_ids, 256);
+  }
   DataError error_of_data(const std::string& bytes) const {
     return error_of<DataError>([&] { ids_of(bytes); });
   }
@@ -322,9 +327,7 @@ TEST_F(ReadDataset, CountsTheShortSamplesBeforeTheLastOneThatIsTaken) {
 }
 
 TEST_F(ReadDataset, EndsAtAnArrayThatIsCutAlsoWhenBadLinesAreSkipped) {
-  auto opts = options(R"([{"text":"a"},{"text":7},{"text":"b"},{"te)");
-  opts.skip_bad_lines = true;
-  const auto dataset = read_dataset(opts, bytes_as_ids, 256);
+  const auto dataset = dataset_without_bad_lines(R"([{"text":"a"},{"text":7},{"text":"b"},{"te)");
   ASSERT_THAT(dataset.samples, SizeIs(2));
   EXPECT_EQ(dataset.samples[1].ids, Ids{'b'});
   ASSERT_THAT(dataset.bad_lines, SizeIs(2));
@@ -333,10 +336,9 @@ TEST_F(ReadDataset, EndsAtAnArrayThatIsCutAlsoWhenBadLinesAreSkipped) {
 }
 
 TEST_F(ReadDataset, KeepsTheLastElementOfAnArrayThatSomethingFollows) {
-  auto opts = options(R"([{"text":"a"},{"text":"b"}] {"text":"c"})");
-  EXPECT_EQ(error_of<DataError>([&] { ids_of(opts); }).line, 3);
-  opts.skip_bad_lines = true;
-  const auto dataset = read_dataset(opts, bytes_as_ids, 256);
+  const std::string bytes = R"([{"text":"a"},{"text":"b"}] {"text":"c"})";
+  EXPECT_EQ(error_of_data(bytes).line, 3);
+  const auto dataset = dataset_without_bad_lines(bytes);
   ASSERT_THAT(dataset.samples, SizeIs(2));
   EXPECT_EQ(dataset.samples[1].ids, Ids{'b'});
   ASSERT_THAT(dataset.bad_lines, SizeIs(1));
