@@ -7,13 +7,20 @@
 
 namespace kvcompare::fuzz {
 
+void command_line(std::string_view input);
+void config_file(std::string_view input);
 void data(std::string_view input);
+void earlier_run(std::string_view input);
+void external_scores(std::string_view input);
 void journal(std::string_view input);
+void kvzap_scorer(std::string_view input);
 void messages(std::string_view input);
 void model_config(std::string_view input);
 void pattern(std::string_view input);
+void safetensors_file(std::string_view input);
 void safetensors_header(std::string_view input);
 void shard_index(std::string_view input);
+void target_table(std::string_view input);
 void tokenizer(std::string_view input);
 
 }  // namespace kvcompare::fuzz
