@@ -190,10 +190,11 @@ class TimeLimit(SlurmTest):
 
     @classmethod
     def run_undisturbed(cls):
-        """With as many samples as keep four ranks busy beyond the signal, which comes after ten seconds."""
+        """With as many samples as keep four ranks busy on these cores beyond the signal, which comes after ten seconds."""
+        n_cores = min(4, len(os.sched_getaffinity(0)))
         start = time.monotonic()
         cls().run_once("trial", "--engine", "stepwise")
-        cls.n_samples = math.ceil(cls.n_samples * 4 * 16 / (time.monotonic() - start))
+        cls.n_samples = math.ceil(cls.n_samples * n_cores * 14 / (time.monotonic() - start))
         cls.write_data(cls.data, cls.n_samples)
         super().run_undisturbed()
 
