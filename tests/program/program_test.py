@@ -400,6 +400,19 @@ class Refusals(ProgramTest):
         self.compare("in_window", "--methods", "random", "--max_length", 20, model=model)
         self.compare("no_eviction", "--methods", "baseline", model=model)
 
+    def test_a_method_that_expects_queries_where_the_model_scales_them(self):
+        model = self.folder / "ministral3"
+        subprocess.run([WRITE_TINY_MODEL, "mistral", model], check=True, stdout=subprocess.DEVNULL)
+        config = json.loads((model / "config.json").read_text())
+        config = {key: value for key, value in config.items() if key not in ("rope_theta", "rope_scaling")}
+        rope = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 20, "llama_4_scaling_beta": 0.5}
+        (model / "config.json").write_text(json.dumps({**config, "model_type": "ministral3", "architectures": ["Ministral3ForCausalLM"],
+                                                       "rope_parameters": rope}))
+        self.refused(5, "sample 0 has 44 tokens, and behind the first 20", "expected_attention is not defined", "--max_length 20",
+                     flags=("--methods", "random,expected_attention"), model=model)
+        self.compare("scaled", "--methods", "observed_attention", model=model)
+        self.compare("unscaled", "--methods", "expected_attention", "--max_length", 20, model=model)
+
     def test_a_bad_line_of_the_data(self):
         data = self.folder / "bad.jsonl"
         data.write_text('{"input_ids":[1,2,3]}\n{"input_ids":[1,2,\n')
