@@ -5,6 +5,7 @@ The wire may be cut, or may delay and lose packets.
 """
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ class TwoHosts:
     @classmethod
     def make(cls, folder, delay_ms=0, loss=0.0):
         """delay_ms, loss: of each packet; the share of them that is lost. Skips the test where it cannot be done."""
+        if missing := [program for program in ("ip", "unshare") if not shutil.which(program)]:
+            raise unittest.SkipTest(f"no {', '.join(missing)} here")
         hosts = cls(folder)
         try:
             hosts.set_up(delay_ms, loss)

@@ -22,13 +22,11 @@ class Hosts(RunsTest):
     flags = ("--engine", "stepwise", "--chunk_size", "3", "--resume")
     methods = "random,knorm,streaming_llm"
 
-    def setUp(self):
-        if not self.out("undisturbed").exists():
-            self.run_once("undisturbed", *self.flags, methods=self.methods, timeout=PATIENCE)
-
     def make_hosts(self, **wire):
         self.hosts = TwoHosts.make(self.folder, **wire)
         self.addCleanup(self.hosts.close)
+        if not self.out("undisturbed").exists():
+            self.run_once("undisturbed", *self.flags, methods=self.methods, timeout=PATIENCE)
 
     def start_over_both(self, out, *flags, supervisor=()):
         command, environment = self.hosts.mpirun(self.command(out, *self.flags, *flags, methods=self.methods), supervisor)
