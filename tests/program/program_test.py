@@ -16,6 +16,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from packed_numbers import unpacked
+
 KVCOMPARE, WRITE_TINY_MODEL = sys.argv[1], sys.argv[2]
 ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
 HUB_MODEL = "models--meta-llama--Meta-Llama-3.1-8B-Instruct"
@@ -73,7 +76,7 @@ class ProgramTest(unittest.TestCase):
 
     def journal_values(self, out):
         records = [json.loads(line[9:]) for line in (self.folder / out / "journal.jsonl").read_text().splitlines()]
-        return {tuple(record["unit"]): record["values"] for record in records if record.get("ok")}
+        return {tuple(record["unit"]): unpacked(record["values"]) for record in records if record.get("ok")}
 
     def copy_of_model(self, name):
         copy = self.folder / name
