@@ -4,13 +4,29 @@
 #include <vector>
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "common/errors.h"
 
 namespace kvcompare {
 namespace {
 
-constexpr int kLargestWindowLog = 31;  // that `zstd --long=31` writes
+// That `zstd --long=31` writes. libzstd reserves the window that a frame names, and uses of it what the frame
+// decompresses to.
+constexpr int kLargestWindowLog = 31;
+
+std::string problem_of(std::size_t result) {
+  switch (ZSTD_getErrorCode(result)) {
+    case ZSTD_error_frameParameter_windowTooLarge:
+      return "is compressed with zstd in a window of more than 2 GiB; "
+             "expected one that `zstd --long=31` writes, or a smaller one";
+    case ZSTD_error_memory_allocation:
+      return "is compressed with zstd in a window for which there is not enough memory; "
+             "expected a smaller one, such as `zstd --long=27` writes";
+    default:
+      return std::string("is compressed with zstd and damaged: ") + ZSTD_getErrorName(result);
+  }
+}
 
 class Unzstd : public ByteStream {
  public:
@@ -41,9 +57,7 @@ class Unzstd : public ByteStream {
 
  private:
   std::size_t check(std::size_t result) const {
-    if (ZSTD_isError(result) != 0)
-      throw DataError(name_, 0,
-                      std::string("is compressed with zstd and damaged: ") + ZSTD_getErrorName(result));
+    if (ZSTD_isError(result) != 0) throw DataError(name_, 0, problem_of(result));
     return result;
   }
 

@@ -5,8 +5,8 @@
 #   tests/fuzz/run.sh [--seconds N | --minutes N] [--keep] [TARGET...]
 #
 #   --seconds N, --minutes N   of each target; default: 20 seconds
-#   --keep                     adds the inputs that reach new code to tests/fuzz/corpus, as few and as short as do
-#   TARGET                     default: all, which are data journal messages model_config pattern safetensors_header shard_index tokenizer
+#   --keep                     puts into tests/fuzz/corpus what reaches all code that was reached, as few and as short inputs as do
+#   TARGET                     default: all; each is a file of tests/fuzz/targets
 #
 # Inputs that reach new code are kept in build/fuzz/corpus, for the next run. What is found is kept in build/fuzz/findings:
 # build/fuzz/fuzz_TARGET FILE shows it again.
@@ -21,11 +21,11 @@ rss_mb=2048
 allocation_mb=256
 longest_input=16384
 in_the_gate=(data journal messages)
-all_targets=("${in_the_gate[@]}" model_config pattern safetensors_header shard_index tokenizer)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/tests/fuzz
 build=$root/build/fuzz
+mapfile -t all_targets < <(cd "$here/targets" && printf '%s\n' *.cpp | sed 's/\.cpp$//')
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d'; }
 ctest='' seconds=20 keep='' targets=()
@@ -81,15 +81,16 @@ fi
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$root/tests/leaks_of_libraries.txt:print_suppressions=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-limits=(-timeout=$timeout_s -rss_limit_mb=$rss_mb -malloc_limit_mb=$allocation_mb)
 
-# A journal of a few units is longer than other inputs; a data file may be a thousand times longer once it is decompressed.
-longest_of() {
+# What libFuzzer holds a target to. A journal of a few units is longer than other inputs; a data file may be a thousand times longer once
+# it is decompressed, and libzstd reserves the window that it names, up to 2 GiB, of which a short file uses little.
+limits_of() {
+  local longest=$longest_input allocation=$allocation_mb
   case $1 in
-    journal) echo $((4 * longest_input)) ;;
-    data) echo $((longest_input / 8)) ;;
-    *) echo $longest_input ;;
+    journal) longest=$((4 * longest_input)) ;;
+    data) longest=$((longest_input / 8)) allocation=2100 ;;
   esac
+  echo "-timeout=$timeout_s -rss_limit_mb=$rss_mb -malloc_limit_mb=$allocation -max_len=$longest"
 }
 
 # Gives `target` inputs and prints its row of the table.
@@ -97,7 +98,7 @@ fuzz() {
   local target=$1 grown=$build/corpus/$1 findings=$build/findings/$1 log=$build/$1.log status=0
   [ -z "$ctest" ] || rm -rf "$grown"
   mkdir -p "$grown" "$findings"
-  "$build/fuzz_$target" "${limits[@]}" "${options[@]}" -max_len="$(longest_of "$target")" -max_total_time="$seconds" \
+  "$build/fuzz_$target" $(limits_of "$target") "${options[@]}" -max_total_time="$seconds" \
     -print_final_stats=1 -artifact_prefix="$findings/" "$grown" "$here/corpus/$target" >"$log" 2>&1 </dev/null || status=$?
   local executions edges
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
@@ -107,13 +108,16 @@ fuzz() {
   return $status
 }
 
-# Of all inputs, the shortest that together reach all that is reached.
+# Of all inputs, few and short ones that together reach all code that is reached; and those that have names, which are of findings.
 keep_corpus() {
-  local target=$1 least=$build/least/$1
+  local target=$1 corpus=$here/corpus/$1 least=$build/least/$1
   rm -rf "$least"
-  mkdir -p "$least"
-  "$build/fuzz_$target" -merge=1 "${limits[@]}" "$least" "$here/corpus/$target" "$build/corpus/$target" >>"$build/$target.log" 2>&1 </dev/null
-  cp -n "$least"/* "$here/corpus/$target/"
+  mkdir -p "$least" "$build/corpus/$target"
+  "$build/fuzz_$target" $(limits_of "$target") -set_cover_merge=1 -use_counters=0 "$least" "$corpus" "$build/corpus/$target" \
+    >>"$build/$target.log" 2>&1 </dev/null
+  find "$corpus" -type f -regextype posix-extended -regex '.*/[0-9a-f]{12,40}' -delete
+  local input
+  for input in "$least"/*; do cp "$input" "$corpus/$(basename "$input" | cut -c 1-12)"; done
 }
 
 printf '%-20s %12s %8s   %s\n' target executions edges findings

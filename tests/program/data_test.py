@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -303,6 +304,13 @@ class Refusals(DataTest):
             self.assertIn("text.txt:2", said)
             self.assertIn(word, said)
         self.assertIn("blank_line", self.refusal(self.write("text.txt", "a b c"), "--split", "words", code=2))
+
+    def test_name_a_window_of_zstd_that_memory_does_not_hold(self):
+        frame = b"\x28\xb5\x2f\xfd\0\xa8\x81\0\0" + b"[" * 16  # a window of 2 GiB
+        limit = 2 << 30
+        said = self.refusal(self.write("window.zst", frame), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        for word in ("window.zst", "not enough memory", "--long=27"):
+            self.assertIn(word, said)
 
     def test_a_bad_line_of_several_files_is_named_and_may_be_left_out(self):
         good = self.write("good.jsonl", self.jsonl({"text": text} for text in TEXTS))

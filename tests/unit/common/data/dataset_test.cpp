@@ -345,6 +345,18 @@ TEST_F(ReadDataset, KeepsTheLastElementOfAnArrayThatSomethingFollows) {
   EXPECT_EQ(dataset.bad_lines[0].line, 3);
 }
 
+// RFC 8878, 3.1.1: magic, descriptor, window of 2^(10 + top five bits), the last block: raw, of 16 bytes.
+std::string zstd_frame_cut_short(char window) {
+  return std::string("\x28\xb5\x2f\xfd\0", 5) + window + std::string("\x81\0\0[{\"", 6);
+}
+
+TEST_F(ReadDataset, RefusesAFrameOfZstdThatNamesALargeWindowAndHoldsLittle) {
+  EXPECT_THAT(error_of_data(zstd_frame_cut_short('\xa8')).what(),
+              AllOf(HasSubstr("d.jsonl"), HasSubstr("ends too early")));
+  EXPECT_THAT(error_of_data(zstd_frame_cut_short('\xb0')).what(),
+              AllOf(HasSubstr("d.jsonl"), HasSubstr("more than 2 GiB"), HasSubstr("--long=31")));
+}
+
 TEST_F(ReadDataset, LeavesOutAParagraphWithABadByteAsAWhole) {
   auto opts = options("a\n\nb\n\xff\nc\n\nd\n");
   opts.split = TextSplit::kBlankLine;
