@@ -49,6 +49,7 @@ struct CoordinatorHooks {
   // workers.
   std::function<void(const Evaluated& so_far)> leave_loading{};
   std::chrono::seconds stop_grace{120};
+  std::function<double()> now{};  // seconds on the clock of the estimate; absent: the steady clock
 };
 
 // Hands out units until every unit is evaluated or has failed in every attempt (kMaxAttempts), or until a

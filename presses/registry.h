@@ -68,6 +68,9 @@ struct MethodDescription {
   DefaultPolicy policy = DefaultPolicy::kRatio;
   // It keeps its latest keys whatever their scores, so there is nothing for a threshold to judge.
   bool protects_latest = false;
+  // It scores keys by the queries that it expects of positions to come. What these are is not defined where
+  // a model scales its queries by their position.
+  bool expects_queries = false;
   bool in_all = false;  // part of `--methods all`, which is also the default; `every` is all of them
   std::vector<ParameterFlag> parameters{};  // described<its struct>()
   std::string_view summary = "";            // one line: what the score is

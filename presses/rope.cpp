@@ -7,16 +7,19 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/sin.h>
 
 namespace kvcompare {
 
-Rope::Rope(at::Tensor inverse_frequencies, at::Tensor sizes)
-    : inverse_frequencies_(std::move(inverse_frequencies)), sizes_(std::move(sizes)) {}
+Rope::Rope(at::Tensor inverse_frequencies, at::Tensor sizes, QueryScale query_scale)
+    : inverse_frequencies_(std::move(inverse_frequencies)),
+      sizes_(std::move(sizes)),
+      query_scale_(query_scale) {}
 
 Rope Rope::to(const c10::Device& device) const {
-  return Rope(inverse_frequencies_.to(device), sizes_.defined() ? sizes_.to(device) : sizes_);
+  return Rope(inverse_frequencies_.to(device), sizes_.defined() ? sizes_.to(device) : sizes_, query_scale_);
 }
 
 Rotation Rope::sized(const at::Tensor& cos, const at::Tensor& sin) const {
@@ -28,6 +31,16 @@ Rotation Rope::at(std::int64_t first_position, std::int64_t n_positions) const {
       at::arange(first_position, first_position + n_positions, inverse_frequencies_.options());
   const auto angles = positions.unsqueeze(1) * inverse_frequencies_;
   return sized(angles.cos(), angles.sin());
+}
+
+Rotation Rope::for_queries(const Rotation& rotation, std::int64_t first_position) const {
+  const auto n = rotation.cos.size(0);
+  if (query_scale_.is_one_before(first_position + n)) return rotation;
+  auto scales = at::empty({n, 1}, at::kDouble);
+  auto scale = scales.accessor<double, 2>();
+  for (std::int64_t i = 0; i < n; ++i) scale[i][0] = query_scale_.at(first_position + i);
+  scales = scales.to(rotation.cos.device());
+  return {rotation.cos * scales, rotation.sin * scales};
 }
 
 Rotation Rope::mean(std::int64_t first_position, std::int64_t n_positions) const {

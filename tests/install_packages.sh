@@ -11,6 +11,7 @@ slurm-wlm-basic-plugins | its PMIx
 slurm-client            | its commands
 munge                   | its keys
 libpmix2                | ranks under srun
+iproute2                | two hosts that are network namespaces
 hdf5-tools              | h5dump
 python3-numpy           | computes the statistics once more
 python3-h5py            | reads results.h5

@@ -60,9 +60,13 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 # Open MPI refuses to start as root, and more processes than cores, unless told to.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 
+# Threads of OpenMP that wait for others spin, unless told to sleep, and so take the cores from the tests that run beside.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
+# One test more than cores: those of Slurm and of kills wait most of their time.
 status=0
 run_ctest() {
-  "$ctest" --test-dir "$@" --parallel "$(nproc)" --output-on-failure --no-label-summary --no-tests=error || status=$?
+  "$ctest" --test-dir "$@" --parallel "$(($(nproc) + 1))" --output-on-failure --no-label-summary --no-tests=error || status=$?
 }
 
 if [ "$preset" = release ] && [ -n "${KVCOMPARE_GPU_BUILD:-}" ]; then

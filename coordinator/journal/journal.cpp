@@ -96,9 +96,10 @@ Journal::Journal(std::filesystem::path file, Damage damage) : file_(std::move(fi
 
 void Journal::take_line(const std::string& line, std::int64_t offset) {
   try {
-    const auto [number, record] = parse(line);
+    const auto [number, record, version] = parse(line);
     const auto* header = std::get_if<JournalHeader>(&record);
     if (line_ == 1 && !header) throw std::invalid_argument("is not the header of a journal");
+    if (line_ == 1) version_ = version;
     if (line_ > 1 && header) refuse_second_header(*header);
     check_number(number);
     take(record, offset);
@@ -303,7 +304,7 @@ std::string Journal::intact_text() const {
   std::string text;
   std::int64_t n_lines = 0;
   for (const auto offset : taken_)
-    text += journal_line(json_of_record(read_record(stream, offset, file_), ++n_lines));
+    text += journal_line(json_of_record(read_record(stream, offset, file_), ++n_lines, version_));
   return text;
 }
 
@@ -316,7 +317,11 @@ JournalWriter::JournalWriter(const std::filesystem::path& file, const JournalHea
 }
 
 JournalWriter::JournalWriter(const Journal& so_far, Sync sync)
-    : file_(so_far.file()), sync_(sync), n_lines_(so_far.n_lines()), n_bytes_(so_far.intact_bytes()) {
+    : file_(so_far.file()),
+      sync_(sync),
+      version_(so_far.version()),
+      n_lines_(so_far.n_lines()),
+      n_bytes_(so_far.intact_bytes()) {
   if (!so_far.damage().empty()) {
     const auto intact = so_far.intact_text();
     const auto kept = file_.string() + ".damaged";
@@ -345,7 +350,7 @@ void JournalWriter::open() {
 
 void JournalWriter::append(const JournalRecord& record) {
   fault_point("before_journal_write");
-  write(journal_line(json_of_record(record, n_lines_ + 1)));
+  write(journal_line(json_of_record(record, n_lines_ + 1, version_)));
   fault_point("after_write_before_sync");
   ++n_lines_;
 }

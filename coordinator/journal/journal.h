@@ -32,6 +32,7 @@ class Journal {
   explicit Journal(std::filesystem::path file, Damage damage = Damage::kRefuse);
 
   const std::filesystem::path& file() const { return file_; }
+  int version() const { return version_; }                 // that its first line names
   const JournalHeader& header() const { return header_; }  // the last: what is asked for
   const std::vector<Session>& sessions() const { return sessions_; }
   const std::vector<Numerics>& numerics() const { return numerics_; }  // by place
@@ -87,6 +88,7 @@ class Journal {
   std::filesystem::path file_;
   Damage on_damage_;
   bool has_header_ = false;
+  int version_ = kJournalVersion;
   JournalHeader header_;
   std::map<std::string, MethodIndex> places_;  // by instance_name()
   std::vector<Session> sessions_;
@@ -136,6 +138,7 @@ class JournalWriter {
 
   std::filesystem::path file_;
   Sync sync_;
+  int version_ = kJournalVersion;
   int descriptor_ = -1;
   std::int64_t n_lines_ = 0;
   std::int64_t n_bytes_ = 0;

@@ -1,15 +1,15 @@
 #include "coordinator/journal/journal_record.h"
 
+#include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "common/data/json_depth.h"
 #include "common/errors.h"
-#include "common/run/for_each_number.h"
 #include "common/run/method_parameters.h"
+#include "coordinator/journal/json_unit_result.h"
 #include "coordinator/json/json_fields.h"
 #include "coordinator/json/json_numerics.h"
 #include "coordinator/json/json_run_spec.h"
@@ -29,41 +29,12 @@ void get_value(const OrderedJson& json, BadLine& bad) {
   bad = {whole_number(json.at(0)), json.at(1).get<std::string>()};
 }
 
-// A range as [begin, end].
-OrderedJson json_value(const Range& range) { return {range.begin, range.end}; }
-void get_value(const OrderedJson& json, Range& range) {
-  if (json.size() != 2) throw std::invalid_argument("holds a range that is no pair of numbers");
-  range = {whole_number(json.at(0)), whole_number(json.at(1))};
-}
-
-// Buckets as the distance of each from the one before it: most are 1 or 2.
-OrderedJson json_value(const QuantileSketch& sketch) {
-  auto distances = OrderedJson::array();
-  std::int32_t last = 0;
-  for (const auto bucket : sketch.buckets) distances.push_back(bucket - std::exchange(last, bucket));
-  return {{"buckets", std::move(distances)},
-          {"counts", sketch.counts},
-          {"least", sketch.least},
-          {"largest", sketch.largest}};
-}
-void get_value(const OrderedJson& json, QuantileSketch& sketch) {
-  std::int64_t bucket = 0;
-  sketch.buckets.clear();
-  for (const auto& distance : json.at("buckets")) {
-    bucket += whole_number<std::int32_t>(distance);
-    if (std::abs(bucket) > kLastBucket) throw std::invalid_argument("holds a bucket that no number has");
-    sketch.buckets.push_back(static_cast<std::int32_t>(bucket));
-  }
-  get_member(json, "counts", sketch.counts);
-  get_member(json, "least", sketch.least);
-  get_member(json, "largest", sketch.largest);
-}
-
 namespace {
 
 constexpr int kMostNested = 100;
 
 constexpr const char* kFormat = "kvcompare journal";
+constexpr std::array kVersionsRead{3, kJournalVersion};
 
 std::string compact(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -71,10 +42,10 @@ std::string compact(const OrderedJson& json) {
 
 // ---- header
 
-OrderedJson body(const JournalHeader& header) {
+OrderedJson body(const JournalHeader& header, int version) {
   OrderedJson json;
   json["format"] = kFormat;
-  json["version"] = kJournalVersion;
+  json["version"] = version;
   json["asked"] = nullptr;  // its place is ahead of the fingerprint
   json["fingerprint"] = fingerprint_of(header.identity);
   put_fields(json, header);
@@ -86,9 +57,9 @@ void check_format(const OrderedJson& json) {
   if (format != kFormat)
     throw std::invalid_argument("is of format " + json_for_message(format) + ", expected \"" + kFormat +
                                 "\"");
-  if (version != kJournalVersion)
+  if (std::ranges::none_of(kVersionsRead, [&](int read) { return version == read; }))
     throw std::invalid_argument(
-        "is of version " + json_for_message(version) + " of the journal, expected version " +
+        "is of version " + json_for_message(version) + " of the journal, expected version 3 or " +
         std::to_string(kJournalVersion) +
         "; finish the run with the kvcompare that began it, or choose another "
         "--output_dir, or give --overwrite to begin anew. finalize and report do not read it "
@@ -106,65 +77,14 @@ JournalHeader header_of(const OrderedJson& json) {
 
 // ---- attempts
 
-// The values of version 3 in the order in which it began to be written; others follow.
-constexpr std::array kFirstValues{"n_tokens", "total_nll",     "n_layers",        "n_kv_heads",
-                                  "original", "kept_per_head", "kept_by_position"};
-
-// Values that version 3 has since samples may name what is scored. They are left out where they are 0: then
-// every token is scored, and how much text that is is not known.
-bool is_later(std::string_view name) {
-  return name == "n_unscored" || name == "scored_bytes" || name == "scored_words";
-}
-
-OrderedJson values(const UnitResult& result) {
-  OrderedJson json;
-  for (const auto* name : kFirstValues) json[name] = nullptr;
-  for_each_number(result.numbers, [&](const UnitNumber& field, const auto& number) {
-    if (*field.name != '\0' && !(is_later(field.name) && number == 0)) put_member(json, field.name, number);
-  });
-  put_fields(json, result.kept);
-  if (!result.scored.empty()) json["scored"] = json_value(result.scored);
-  json["nll_by_position"] = json_value(result.nll_by_position);
-  if (!result.token_nll.empty()) json["token_nll"] = result.token_nll;
-  for_each_field(result.sketches, [&](const char* name, const QuantileSketch& sketch) {
-    if (sketch.n() > 0) json[name] = json_value(sketch);
-  });
-  const auto put_if_there = [&](const char* name, const auto& numbers) {
-    if (!numbers.empty()) json[name] = json_value(numbers);
-  };
-  for_each_field(result.token_quality, put_if_there);
-  for_each_field(result.span_evidence, put_if_there);
-  return json;
-}
-
-UnitResult result_of(const OrderedJson& json) {
-  UnitResult result;
-  for_each_number(result.numbers, [&](const UnitNumber& field, auto& number) {
-    if (*field.name != '\0' && (json.contains(field.name) || !is_later(field.name)))
-      get_member(json, field.name, number);
-  });
-  if (json.contains("scored")) get_value(json.at("scored"), result.scored);
-  get_fields(json, result.kept);
-  result.numbers.keys.kept = result.kept.n();
-  get_member(json, "nll_by_position", result.nll_by_position);
-  const auto get_if_there = [&](const char* name, auto& member) {
-    if (json.contains(name)) get_member(json, name, member);
-  };
-  get_if_there("token_nll", result.token_nll);
-  for_each_field(result.sketches, get_if_there);
-  for_each_field(result.token_quality, get_if_there);
-  for_each_field(result.span_evidence, get_if_there);
-  return result;
-}
-
-OrderedJson body(const Attempt& attempt) {
+OrderedJson body(const Attempt& attempt, int version) {
   const auto* result = std::get_if<UnitResult>(&attempt.outcome);
   const auto unit = unit_of(attempt.outcome);
   OrderedJson json = {{"unit", {unit.sample.value, attempt.instance}},
                       {"attempt", attempt.number},
                       {"ok", result != nullptr}};
   if (result) {
-    json["values"] = values(*result);
+    json["values"] = json_of_values(*result, version);
     json["seconds"] = result->seconds;
   } else {
     json["reason"] = std::get<UnitFailure>(attempt.outcome).reason;
@@ -182,7 +102,7 @@ Attempt attempt_of(const OrderedJson& json) {
   Attempt attempt;
   json.at("unit").at(1).get_to(attempt.instance);
   if (json.at("ok").get<bool>()) {
-    auto result = result_of(json.at("values"));
+    auto result = result_of_values(json.at("values"));
     result.unit = unit;
     json.at("seconds").get_to(result.seconds);
     attempt.outcome = std::move(result);
@@ -201,7 +121,7 @@ Attempt attempt_of(const OrderedJson& json) {
 // ---- what is in hand
 
 // A unit as [sample, place of its instance].
-OrderedJson body(const Assigned& assigned) {
+OrderedJson body(const Assigned& assigned, int) {
   auto units = OrderedJson::array();
   for (const auto& unit : assigned.units) units.push_back({unit.sample.value, unit.method.value});
   OrderedJson json = {{"assigned", std::move(units)}, {"worker", assigned.worker.value}};
@@ -218,15 +138,15 @@ Assigned assigned_of(const OrderedJson& json) {
   return assigned;
 }
 
-OrderedJson body(const Excused& excused) { return {{"excused", excused.why}}; }
+OrderedJson body(const Excused& excused, int) { return {{"excused", excused.why}}; }
 
 // ---- the others
 
-OrderedJson body(const Session& session) { return {{"session", json_value(session)}}; }
-OrderedJson body(const SessionEnd& end) { return {{"end", json_value(end)}}; }
-OrderedJson body(const NumericsRecord& record) { return json_value(record); }
-OrderedJson body(const SampleTokens& tokens) { return {{"tokens", json_value(tokens)}}; }
-OrderedJson body(const Growth& growth) { return {{"grown", body(growth.header)}}; }
+OrderedJson body(const Session& session, int) { return {{"session", json_value(session)}}; }
+OrderedJson body(const SessionEnd& end, int) { return {{"end", json_value(end)}}; }
+OrderedJson body(const NumericsRecord& record, int) { return json_value(record); }
+OrderedJson body(const SampleTokens& tokens, int) { return {{"tokens", json_value(tokens)}}; }
+OrderedJson body(const Growth& growth, int version) { return {{"grown", body(growth.header, version)}}; }
 
 template <class Record>
 Record read(const OrderedJson& json) {
@@ -249,9 +169,9 @@ JournalRecord record_of(const OrderedJson& json) {
 
 }  // namespace
 
-std::string json_of_record(const JournalRecord& record, std::int64_t line) {
+std::string json_of_record(const JournalRecord& record, std::int64_t line, int version) {
   OrderedJson json = {{"line", line}};
-  json.update(std::visit([](const auto& one) { return body(one); }, record));
+  json.update(std::visit([&](const auto& one) { return body(one, version); }, record));
   return compact(json);
 }
 
@@ -261,12 +181,14 @@ NumberedRecord record_of_json(std::string_view text) {
     throw std::invalid_argument("nests values more than " + std::to_string(kMostNested) + " deep");
   try {
     const auto json = OrderedJson::parse(text);
-    return {whole_number(json.at("line")), record_of(json)};
+    NumberedRecord numbered{whole_number(json.at("line")), record_of(json)};
+    if (std::holds_alternative<JournalHeader>(numbered.record)) json.at("version").get_to(numbered.version);
+    return numbered;
   } catch (const OrderedJson::exception& error) {
     throw std::invalid_argument(error.what());
   }
 }
 
-std::string values_text(const UnitResult& result) { return compact(values(result)); }
+std::string values_text(const UnitResult& result) { return compact(json_of_values(result, kJournalVersion)); }
 
 }  // namespace kvcompare

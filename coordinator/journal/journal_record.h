@@ -24,8 +24,9 @@
 
 namespace kvcompare {
 
-// Of the format. Raised when a program that reads the version before would go wrong.
-inline constexpr int kJournalVersion = 3;
+// Of the format. Raised when a program that reads the version before would go wrong. Version 3 is read, too,
+// and a run that it holds goes on in it.
+inline constexpr int kJournalVersion = 4;
 
 // Where a run found what it read: no number depends on it. Absolute paths, or ids of the hub.
 struct Places {
@@ -118,13 +119,14 @@ inline UnitId unit_of(const UnitOutcome& outcome) {
 }
 
 // One line of JSON without a line break. `line` is 1 for the header and counts on: a line that is missing
-// shows.
-std::string json_of_record(const JournalRecord& record, std::int64_t line);
+// shows. All records of a journal have the version that its first line names.
+std::string json_of_record(const JournalRecord& record, std::int64_t line, int version = kJournalVersion);
 
 // The method of an attempt is left to the caller, who knows the place of its instance.
 struct NumberedRecord {
   std::int64_t line = 0;
   JournalRecord record;
+  int version = kJournalVersion;  // that a header names
 };
 
 // Throws std::invalid_argument saying what is wrong with the text.

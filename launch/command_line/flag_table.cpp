@@ -577,7 +577,8 @@ Flag dumped() {
           std::move(value),
           "",
           "hidden: the input of the attention block, after its norm. queries, keys: with RoPE, and before it "
-          "(raw_queries, raw_keys). values.",
+          "(raw_queries, raw_keys). values. Where a model scales queries by their position, queries are "
+          "scaled, raw_queries are not.",
           "required"};
 }
 

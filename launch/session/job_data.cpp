@@ -82,11 +82,13 @@ void check_lengths(const std::vector<Sample>& samples, const RunSpec& spec, cons
   for (const auto& sample : samples) {
     const auto n_tokens = std::ssize(sample.ids);
     longest = std::max(longest, n_tokens);
+    const auto what = "sample " + std::to_string(sample.index.value);
     refuse_beyond_window(
         n_tokens, spec.data_path, config,
-        {.what = "sample " + std::to_string(sample.index.value),
-         .remedy = "--max_length " + std::to_string(longest_sample(config).value_or(0)) + " or less",
+        {.what = what,
+         .remedy = "--max_length " + std::to_string(config.sliding_window.value_or(0)) + " or less",
          .is_evicted = is_evicted});
+    refuse_scaled_queries(n_tokens, what, spec.data_path, config, spec.methods);
   }
   warn_beyond_positions(longest, "the longest sample", config);
 }

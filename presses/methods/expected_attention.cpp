@@ -120,6 +120,7 @@ MethodDescription expected_attention_method() {
   return {.name = "expected_attention",
           .display_name = "ExpectedAttention",
           .aliases = {"ExpectedAttentionPress"},
+          .expects_queries = true,
           .in_all = true,
           .parameters = described<ExpectedAttentionParameters>(),
           .summary = "attention expected from future queries, times the norm of the value",

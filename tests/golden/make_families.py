@@ -44,6 +44,7 @@ MODELS = {
     "glm4": ("Glm4Config", dict(head_dim=12)),
     "ernie4_5": ("Ernie4_5Config", dict(head_dim=8, use_bias=True)),
     "ministral3": ("Ministral3Config", dict(head_dim=8, rope_parameters=YARN | dict(original_max_position_embeddings=64, llama_4_scaling_beta=0.1, mscale=1.0, mscale_all_dim=1.0))),
+    "ministral3_scaled": ("Ministral3Config", dict(head_dim=8, rope_parameters=YARN | dict(llama_4_scaling_beta=0.5))),
     "gemma": ("GemmaConfig", dict(head_dim=16)),
     "mixtral": ("MixtralConfig", dict(num_local_experts=4, num_experts_per_tok=2)),
     "qwen3_moe": ("Qwen3MoeConfig", dict(num_experts=5, num_experts_per_tok=3, moe_intermediate_size=12, mlp_only_layers=[1])),

@@ -4,8 +4,8 @@
 The keys are those of transformers' configuration class and those of the file, with the RoPE parameters. kvcompare refuses the changed file, or
 computes the NLL that transformers computes with it. A key that changes the numbers of transformers and not those of kvcompare is a defect.
 The gate tries a part of the changes, another one each day; KVCOMPARE_THOROUGH=1 tries all. KVCOMPARE_MODELS="llama glm4" names the models of
-tests/golden/families.jsonl that are tried. Needs torch and transformers 5.23 or later, in the python that KVCOMPARE_PEER_PYTHON names or in
-.deps/peers.
+tests/golden/families.jsonl that are tried. Needs torch and transformers 5.23 or later, in the python that KVCOMPARE_PEER_PYTHON names or where
+tests/install_peers.sh puts them.
 """
 import copy
 import itertools
@@ -19,7 +19,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = Path(os.environ.get("KVCOMPARE_DEPS", ROOT / ".deps")) / "peers"
+DEPS = Path(os.environ.get("KVCOMPARE_DEPS", ROOT / ".deps"))
 NEEDED = ("torch", "transformers")
 OLDEST = (5, 23)
 TOLERANCE = 2e-5  # relative, of a sample's NLL
@@ -39,7 +39,7 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 from other_python import go_on_with_peers, missing  # noqa: E402
 from thorough import tries  # noqa: E402
 
-go_on_with_peers(NEEDED, PEERS)
+go_on_with_peers(NEEDED, DEPS / "peers", DEPS / "transformers-5.23.0")
 
 BUILD = Path(sys.argv[1]).resolve()
 

@@ -175,7 +175,7 @@ class Refuses(BegunRun):
             text = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
             lines.append(b"%08x %s\n" % (zlib.crc32(text), text))
         (self.out(out) / "journal.jsonl").write_bytes(b"".join(lines))
-        self.refused("is of version 2 of the journal, expected version 3; finish the run with the kvcompare that began it",
+        self.refused("is of version 2 of the journal, expected version 3 or 4; finish the run with the kvcompare that began it",
                      out=out, code=5)
 
 

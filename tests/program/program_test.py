@@ -16,6 +16,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from packed_numbers import unpacked
+
 KVCOMPARE, WRITE_TINY_MODEL = sys.argv[1], sys.argv[2]
 ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
 HUB_MODEL = "models--meta-llama--Meta-Llama-3.1-8B-Instruct"
@@ -73,7 +76,7 @@ class ProgramTest(unittest.TestCase):
 
     def journal_values(self, out):
         records = [json.loads(line[9:]) for line in (self.folder / out / "journal.jsonl").read_text().splitlines()]
-        return {tuple(record["unit"]): record["values"] for record in records if record.get("ok")}
+        return {tuple(record["unit"]): unpacked(record["values"]) for record in records if record.get("ok")}
 
     def copy_of_model(self, name):
         copy = self.folder / name
@@ -399,6 +402,19 @@ class Refusals(ProgramTest):
         self.refused(5, "sliding window of 20", "--max_length 20", model=model)
         self.compare("in_window", "--methods", "random", "--max_length", 20, model=model)
         self.compare("no_eviction", "--methods", "baseline", model=model)
+
+    def test_a_method_that_expects_queries_where_the_model_scales_them(self):
+        model = self.folder / "ministral3"
+        subprocess.run([WRITE_TINY_MODEL, "mistral", model], check=True, stdout=subprocess.DEVNULL)
+        config = json.loads((model / "config.json").read_text())
+        config = {key: value for key, value in config.items() if key not in ("rope_theta", "rope_scaling")}
+        rope = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 20, "llama_4_scaling_beta": 0.5}
+        (model / "config.json").write_text(json.dumps({**config, "model_type": "ministral3", "architectures": ["Ministral3ForCausalLM"],
+                                                       "rope_parameters": rope}))
+        self.refused(5, "sample 0 has 44 tokens, and behind the first 20", "expected_attention is not defined", "--max_length 20",
+                     flags=("--methods", "random,expected_attention"), model=model)
+        self.compare("scaled", "--methods", "observed_attention", model=model)
+        self.compare("unscaled", "--methods", "expected_attention", "--max_length", 20, model=model)
 
     def test_a_bad_line_of_the_data(self):
         data = self.folder / "bad.jsonl"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from kvcompare_runs import RunsTest, main
+from packed_numbers import unpacked
 
 RESULTS = ("comparison_summary.json", "detailed_results.json", "results.h5", "results.csv", "samples.csv", "summary.md", "table.tex")
 OTHER_ARITHMETIC = {"ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
@@ -167,6 +168,7 @@ class Again(RunsTest):
         lines = journal.read_bytes().splitlines(keepends=True)
         at = next(i for i, line in enumerate(lines) if b'"unit":[0,"random:' in line)
         record = json.loads(lines[at][9:])
+        record["values"] = unpacked(record["values"])
         record["values"]["total_nll"] -= 1
         record["values"]["token_nll"][0] -= 1
         record["values"]["nll_by_position"]["total_nll"][0] -= 1

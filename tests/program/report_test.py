@@ -94,7 +94,7 @@ class Report(ReportTest):
             done = subprocess.run([self.build / "kvcompare", *command], capture_output=True, text=True, cwd=self.folder)
             self.assertEqual(done.returncode, 5, done.stderr)
         done = self.report("old", code=5)
-        for words in ("is of version 2 of the journal, expected version 3", "finish the run with the kvcompare that began it",
+        for words in ("is of version 2 of the journal, expected version 3 or 4", "finish the run with the kvcompare that began it",
                       "finalize and report do not read it either"):
             self.assertIn(words, done.stderr)
 

@@ -336,7 +336,7 @@ class DamagedJournals(ResumeTest):
                             [self.build / "kvcompare", "finalize", self.out("old")]):
                 done = subprocess.run(command, capture_output=True, text=True)
                 self.assertEqual(done.returncode, 5, done.stderr)
-                for words in (f"journal.jsonl:1: is of version {version} of the journal, expected version 3; finish the run with "
+                for words in (f"journal.jsonl:1: is of version {version} of the journal, expected version 3 or 4; finish the run with "
                               "the kvcompare that began it", "--overwrite", "finalize and report do not read it"):
                     self.assertIn(words, done.stderr)
                 self.assertEqual((self.out("old") / "journal.jsonl").read_bytes(), before)

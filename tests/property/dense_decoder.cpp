@@ -53,6 +53,15 @@ at::Tensor turned(const at::Tensor& x, double theta) {
   return at::cat({a * re - b * im, a * im + b * re}, 2);
 }
 
+// What queries are multiplied with, [n, 1].
+at::Tensor scales_of(const QueryScale& scale, std::int64_t n) {
+  std::vector<double> scales;
+  for (std::int64_t i = 0; i < n; ++i)
+    scales.push_back(1 + scale.beta * std::log1p(std::floor(static_cast<double>(i) /
+                                                            static_cast<double>(scale.n_unscaled))));
+  return at::tensor(scales, at::kDouble).unsqueeze(1);
+}
+
 }  // namespace
 
 Decoder uneven_decoder(const std::vector<std::int64_t>& windows, std::int64_t head_dim) {
@@ -61,7 +70,7 @@ Decoder uneven_decoder(const std::vector<std::int64_t>& windows, std::int64_t he
   decoder.vocab_size = 90;
   decoder.hidden_size = 40;
   decoder.norm.epsilon = 1e-5;
-  decoder.ropes = {{.theta = 10000}, {.theta = 50}};
+  decoder.ropes = {{.theta = 10000}, {.theta = 50, .query_scale = {.beta = 0.7, .n_unscaled = 9}}};
   constexpr std::int64_t kWidths[] = {24, 56, 8, 40};
   for (std::size_t l = 0; l < windows.size(); ++l) {
     LayerShape layer;
@@ -155,7 +164,7 @@ at::Tensor DenseDecoder::pass_layer(std::int64_t index, const at::Tensor& x,
   const auto v = heads("v_proj");
   if (layer.qk_norm != QkNorm::kNone) q = norm(q, attention + "q_norm"), k = norm(k, attention + "k_norm");
   const auto theta = decoder_.ropes[layer.rope].theta;
-  q = turned(q, theta);
+  q = turned(q, theta) * scales_of(decoder_.ropes[layer.rope].query_scale, n);
   k = turned(k, theta);
   std::vector<at::Tensor> outputs;
   for (std::int64_t h = 0; h < layer.heads.n_heads; ++h) {

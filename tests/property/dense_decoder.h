@@ -17,8 +17,8 @@
 namespace kvcompare {
 
 // 4 query heads over 2 KV heads of 16 channels, or 2 over 1 of 64, which tensor cores serve. Four layers with
-// these windows (0: none), two rotary embeddings, a scale of attention for each layer, MLPs of different
-// widths, biases and head norms in some layers.
+// these windows (0: none), two rotary embeddings, one of which scales queries by their position, a scale of
+// attention for each layer, MLPs of different widths, biases and head norms in some layers.
 Decoder uneven_decoder(const std::vector<std::int64_t>& windows, std::int64_t head_dim = 16);
 
 class DenseDecoder {

@@ -178,12 +178,13 @@ TEST_F(LayerShapes, OfTheGpuEngineGiveTheDenseForwardIn16Bits) {
   const auto expected = dense_nll();
   const double of_scale = effect_of([](Decoder& d) { d.layers[1].scale = d.layers[0].scale; });
   const double of_window = effect_of([](Decoder& d) { d.layers[1].window.reset(); });
+  const double of_position = effect_of([](Decoder& d) { d.ropes[1].query_scale = {}; });
   for (const auto type : {at::kHalf, at::kBFloat16}) {
     const GpuModelForTest gpu(folder_, dense_->decoder(), type);
     const auto actual = run_on_gpu(gpu, 1, biting("baseline"));
     const double error = mean_difference(actual.result.token_nll, expected);
     SCOPED_TRACE(c10::toString(type));
-    EXPECT_LT((type == at::kHalf ? 20 : 4) * error, std::min(of_scale, of_window));
+    EXPECT_LT((type == at::kHalf ? 20 : 4) * error, std::min({of_scale, of_window, of_position}));
   }
 }
 
@@ -211,6 +212,7 @@ TEST_F(LayerShapes, AllChangeTheNll) {
   EXPECT_GT(effect_of([](Decoder& d) { d.layers[3].window.reset(); }), 1e-3);
   EXPECT_GT(effect_of([](Decoder& d) { d.layers[1].scale = {16}; }), 1e-3);
   EXPECT_GT(effect_of([](Decoder& d) { d.layers[1].rope = 0; }), 1e-3);
+  EXPECT_GT(effect_of([](Decoder& d) { d.ropes[1].query_scale = {}; }), 1e-3);
 }
 
 TEST_F(LayerShapes, WithHeadsOfTheirOwnAreRefusedByName) {

@@ -2,7 +2,9 @@
 """The batch scripts of launch/slurm on a real Slurm of two emulated nodes: slurm_test.py BUILD_FOLDER [unittest options]"""
 import math
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from kvcompare_runs import N_METHODS, Histories, RunsTest, main
+from kvcompare_runs import N_METHODS, Histories, RunsTest, acknowledged_units, main
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parents[1] / "launch" / "slurm"
@@ -48,9 +50,9 @@ class SlurmTest(RunsTest):
             self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
-    def submit(self, out, *flags, nodes=1, launcher="srun", options=(), **environment):
+    def submit(self, out, *flags, nodes=1, launcher="srun", options=(), script=None, **environment):
         """Returns the number of the job. One task a CPU, without GPUs; the limit is Slurm's shortest."""
-        script = SCRIPTS / ("one_node.sbatch" if nodes == 1 else "several_nodes.sbatch")
+        script = SCRIPTS / (script or ("one_node.sbatch" if nodes == 1 else "several_nodes.sbatch"))
         arguments = self.command(out, "--engine", "stepwise", "--computed_log", self.out(out + ".computed"), *flags)[1:]
         more = {"KVCOMPARE": str(self.build / "kvcompare"), "KVCOMPARE_LAUNCHER": launcher, **environment}
         if nodes > 1:
@@ -85,8 +87,8 @@ class SlurmTest(RunsTest):
             time.sleep(0.2)
         return state
 
-    def wait_for_lines(self, job, out, n):
-        journal = self.out(out) / "journal.jsonl"
+    def wait_for_lines(self, job, out, n, folder=None):
+        journal = (folder or self.out(out)) / "journal.jsonl"
         self.wait_for(job, out, lambda _: journal.exists() and journal.read_bytes().count(b'"unit":') >= n)
 
     def assert_nothing_was_recomputed(self, out):
@@ -126,6 +128,23 @@ class OneNode(SlurmTest):
         self.assertEqual((state["JobState"], state["ExitCode"]), ("COMPLETED", "0:0"), self.log("cancelled"))
         self.assert_same_results("cancelled", "undisturbed")
         self.assertEqual(histories.verdict()["lost"], 0)
+
+    def test_an_array_one_task_of_which_is_killed_merges_into_the_bytes_of_one_run(self):
+        job = self.submit("array", script="array.sbatch", options=["--array=1-3", "--ntasks-per-node=1"])
+        shards = [self.out("array") / f"shard_{number}" for number in (1, 2, 3)]
+        self.wait_for_lines(f"{job}_2", "array", 10, shards[1])
+        before = acknowledged_units(shards[1] / "journal.jsonl")
+        os.kill(int(re.search(r"process (\d+)", (shards[1] / "LOCK").read_text())[1]), signal.SIGKILL)
+        for task in (1, 2, 3):
+            state = self.wait_for(f"{job}_{task}", "array", lambda s: s["JobState"] == "COMPLETED", seconds=300)
+            self.assertEqual(int(state["Restarts"]), int(task == 2), self.log("array"))
+        self.assertIn("kvcompare ended with exit code 137", self.log("array"))
+        after = acknowledged_units(shards[1] / "journal.jsonl")
+        self.assertEqual({unit: after[unit] for unit in before}, before)
+        merged = subprocess.run([self.build / "kvcompare", "merge", "--output_dir", self.out("merged"), *shards],
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(merged.returncode, 0, merged.stderr)
+        self.assert_same_results("merged", "undisturbed")
 
     def test_a_job_is_requeued_no_more_often_than_allowed(self):
         job = self.submit("capped", KVCOMPARE_MAX_RESTARTS="0")
@@ -190,10 +209,11 @@ class TimeLimit(SlurmTest):
 
     @classmethod
     def run_undisturbed(cls):
-        """With as many samples as keep four ranks busy beyond the signal, which comes after ten seconds."""
+        """With as many samples as keep four ranks busy on these cores beyond the signal, which comes after ten seconds."""
+        n_cores = min(4, len(os.sched_getaffinity(0)))
         start = time.monotonic()
         cls().run_once("trial", "--engine", "stepwise")
-        cls.n_samples = math.ceil(cls.n_samples * 4 * 16 / (time.monotonic() - start))
+        cls.n_samples = math.ceil(cls.n_samples * n_cores * 14 / (time.monotonic() - start))
         cls.write_data(cls.data, cls.n_samples)
         super().run_undisturbed()
 

@@ -103,6 +103,34 @@ class Supervise(unittest.TestCase):
             time.sleep(0.5)
         self.assertEqual(process.poll(), 137, process.stderr.read())
 
+    def outlived(self, launcher, seconds, *options):
+        """Runs with a launcher that at its first start ends so long after its kvcompare, with 3; at its second at once, with 0."""
+        # The supervisor looks once a second.
+        for name, lines in (("kvcompare", "sleep 4; exit 75"), (launcher, f"""cd {self.folder}
+echo start >> starts
+[ "$(wc -l < starts)" = 1 ] || exit 0
+./kvcompare
+sleep {seconds} >/dev/null 2>&1
+exit 3""")):
+            (self.folder / name).write_text(f"#!/bin/bash\n{lines}\n")
+            (self.folder / name).chmod(0o755)
+        done = subprocess.run([SUPERVISE, "--backoff", "0", *options, "--", self.folder / launcher, "--resume"],
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+        self.said = done.stderr
+        return done.returncode
+
+    def test_an_mpirun_that_outlives_its_ranks_is_killed_and_started_again(self):
+        self.assertEqual(self.outlived("mpirun", 60, "--end_grace", "1"), 0, self.said)
+        self.assertEqual(self.n_starts(), 2)
+        self.assertIn("killing mpirun", self.said)
+        self.assertIn("exit code 137: starting again", self.said)
+
+    def test_what_outlives_its_kvcompare_less_long_or_is_no_mpirun_is_left_alone(self):
+        for launcher, grace in (("mpirun", "100"), ("my_script", "1")):
+            (self.folder / "starts").write_text("")
+            self.assertEqual(self.outlived(launcher, 4, "--end_grace", grace), 3, self.said)
+            self.assertEqual(self.n_starts(), 1)
+
     def supervised_gpus(self, tables, visible=None):
         """Runs with a kvcompare whose doctor says the next of the tables at each start, and which is lost (75) at every
         start but the last. Returns what each start was given: the word behind -n, and CUDA_VISIBLE_DEVICES."""

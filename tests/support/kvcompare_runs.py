@@ -11,6 +11,8 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+from packed_numbers import unpacked
+
 ALL = "kvzap,random,streaming_llm,expected_attention,observed_attention,knorm"
 FINAL_FILES = ("comparison_summary.json", "detailed_results.json", "results.h5", "results.csv", "samples.csv", "summary.md",
                "table.tex", "COMPLETE")
@@ -104,12 +106,14 @@ def n_lines_but_assignments(file):
 
 
 def journal_records(file):
-    """Its intact lines, read as the format is described: CRC-32 of the text, the text."""
+    """Its intact lines, read as the format is described: CRC-32 of the text, the text. Lists are unpacked."""
     records = []
     for line in file.read_bytes().split(b"\n")[:-1]:
         crc, text = line[:8], line[9:]
         if int(crc, 16) == zlib.crc32(text):
             records.append(json.loads(text))
+            if "values" in records[-1]:
+                records[-1]["values"] = unpacked(records[-1]["values"])
     return records
 
 

@@ -26,7 +26,6 @@ json nll_of(const json& line, const std::filesystem::path& folder) try {
   write_family_checkpoint(folder, line.at("config").dump(), kSeed);
   const auto model = read_model_config(folder / "config.json");
   const Sample sample{SampleIndex(0), line.at("ids").get<std::vector<TokenId>>()};
-  if (model.limit && std::ssize(sample.ids) > model.limit->n_tokens) return {{"refused", model.limit->why}};
   const auto loaded = load_for_test(folder, model.decoder, "", at::kFloat);
   const auto method = make_method_spec(*find_method("baseline"), {});
   const auto result = make_engine(EngineKind::kTiled, loaded, kChunkSize)->run(sample, method);

@@ -4,24 +4,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <string>
 
 #include "common/run/dtype.h"
 #include "worker/model/decoder.h"
 
 namespace kvcompare {
 
-// The most tokens of a sample that are computed as transformers computes them.
-struct LengthLimit {
-  std::int64_t n_tokens = 0;
-  std::string why;  // "the model's sliding window of 4096"
-};
-
 struct ModelConfig {
   Decoder decoder;
   // That of all layers. In a longer sample evicting is not defined.
   std::optional<std::int64_t> sliding_window{};
-  std::optional<LengthLimit> limit{};   // of another kind
   std::optional<Dtype> stored_dtype{};  // what config.json says; absent if it does not
 };
 

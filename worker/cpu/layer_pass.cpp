@@ -58,13 +58,14 @@ void LayerPass<T>::project(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t be
 
 // One token's q, k, v, side by side, to where they are kept; q and k normed in place.
 template <class T>
-void LayerPass<T>::distribute(UnitInFlight<T>& unit, const Rotation& rotation, T* qkv,
+void LayerPass<T>::distribute(UnitInFlight<T>& unit, const LayerRotation& rotation, T* qkv,
                               std::int64_t position) const {
   const auto& heads = shape_.heads;
   const auto d = heads.head_dim;
   const auto n_pairs = size(d / 2);
-  const T* cos = row<T>(rotation.cos, position);
-  const T* sin = row<T>(rotation.sin, position);
+  const auto rotate = [&](const Rotation& by, T* out) {
+    rotate_row(qkv, row<T>(by.cos, position), row<T>(by.sin, position), n_pairs, out);
+  };
   const auto norm = [&](const at::Tensor& weight) {
     rms_norm_row(qkv, weight.const_data_ptr<T>(), decoder_.norm.epsilon, size(weight.numel()), qkv);
   };
@@ -74,12 +75,12 @@ void LayerPass<T>::distribute(UnitInFlight<T>& unit, const Rotation& rotation, T
   for (std::int64_t h = 0; h < heads.n_heads; ++h, qkv += d) {
     if (norms_each) norm(w_.q_norm);
     if (unit.needs.layer.raw_q) std::copy_n(qkv, d, row<T>(unit.raw_q, position) + h * d);
-    rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.q, position) + h * d);
+    rotate(rotation.q, row<T>(unit.q, position) + h * d);
   }
   if (norms_all) norm(w_.k_norm);
   for (std::int64_t h = 0; h < heads.n_kv_heads; ++h, qkv += d) {
     if (norms_each) norm(w_.k_norm);
-    rotate_row(qkv, cos, sin, n_pairs, row<T>(unit.k, h) + position * d);
+    rotate(rotation.k, row<T>(unit.k, h) + position * d);
   }
   for (std::int64_t h = 0; h < heads.n_kv_heads; ++h, qkv += d)
     std::copy_n(qkv, d, row<T>(unit.v, h) + position * d);

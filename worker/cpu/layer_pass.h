@@ -61,7 +61,7 @@ class LayerPass {
                  std::int64_t begin) const;
   LayerView whole(const UnitInFlight<T>& unit) const;
   at::Tensor split_heads(const at::Tensor& rows) const;
-  void distribute(UnitInFlight<T>& unit, const Rotation& rotation, T* qkv, std::int64_t position) const;
+  void distribute(UnitInFlight<T>& unit, const LayerRotation& rotation, T* qkv, std::int64_t position) const;
   at::Tensor add_attention(Lane<T>& lane, UnitInFlight<T>& unit, std::int64_t begin) const;
   at::Tensor normed(Lane<T>& lane, const at::Tensor& x, const at::Tensor& weight,
                     const at::Tensor& bias) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <type_traits>
 
 #include "common/size.h"
@@ -33,7 +34,17 @@ struct BlockProduct {
   T* out;
   std::size_t out_stride;
   bool is_added;
+  // What is multiplied with next. It is fetched into the cache meanwhile, some lines by each tile.
+  std::span<const std::byte> next;
 };
+
+// The lines of `next` that a tile fetches: one for each row of its block.
+struct LinesAhead {
+  const std::byte* line;
+  std::size_t step;  // 0: all have been fetched; the tile asks for the same line again, which costs nothing
+};
+
+inline constexpr std::size_t kCacheLine = 64;
 
 }  // namespace kvcompare
 #endif
@@ -65,7 +76,8 @@ void put(const BlockProduct<T>& p, std::size_t row, std::size_t column, hn::Vec<
 // Rows row ... row + kR - 1 with kN vectors of columns from `column` on. Not inlined, so that the loop gets
 // all registers.
 template <std::size_t kR, std::size_t kN, class T>
-HWY_NOINLINE void multiply_tile(const BlockProduct<T>& p, std::size_t row, std::size_t column) {
+HWY_NOINLINE void multiply_tile(const BlockProduct<T>& p, std::size_t row, std::size_t column,
+                                LinesAhead ahead) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const auto lanes = hn::Lanes(d);
@@ -78,7 +90,8 @@ HWY_NOINLINE void multiply_tile(const BlockProduct<T>& p, std::size_t row, std::
   for (std::size_t v = 0; v < kN; ++v) sum[r][v] = hn::Zero(d);
   const T* weights = p.block + column;
   const auto n_in = p.n_in;
-  for (std::size_t k = 0; k < n_in; ++k, weights += kPanelColumns) {
+  for (std::size_t k = 0; k < n_in; ++k, weights += kPanelColumns, ahead.line += ahead.step) {
+    __builtin_prefetch(ahead.line, 0, 2);  // into the second-level cache
     V w[kN];
     HWY_UNROLL(8)
     for (std::size_t v = 0; v < kN; ++v) w[v] = hn::LoadU(d, weights + v * lanes);
@@ -95,18 +108,28 @@ HWY_NOINLINE void multiply_tile(const BlockProduct<T>& p, std::size_t row, std::
 }
 
 template <std::size_t kR, std::size_t kN, class T>
-void multiply_rows(const BlockProduct<T>& p, std::size_t row, std::size_t n_rows, std::size_t column) {
-  if (n_rows == kR) return multiply_tile<kR, kN>(p, row, column);
-  if constexpr (kR > 1) multiply_rows<kR - 1, kN>(p, row, n_rows, column);
+void multiply_rows(const BlockProduct<T>& p, std::size_t row, std::size_t n_rows, std::size_t column,
+                   LinesAhead ahead) {
+  if (n_rows == kR) return multiply_tile<kR, kN>(p, row, column, ahead);
+  if constexpr (kR > 1) multiply_rows<kR - 1, kN>(p, row, n_rows, column, ahead);
+}
+
+// For tile number `tile` of the block.
+template <class T>
+LinesAhead lines_ahead(const BlockProduct<T>& p, std::size_t tile) {
+  const auto n_bytes = p.n_in * kCacheLine, begin = tile * n_bytes;
+  if (begin + n_bytes > p.next.size()) return {reinterpret_cast<const std::byte*>(p.block), 0};
+  return {p.next.data() + begin, kCacheLine};
 }
 
 // All rows, in tiles that differ by one row at most.
 template <std::size_t kN, class T>
 void multiply_columns(const BlockProduct<T>& p, std::size_t column) {
   const auto n_tiles = (p.n_rows + kRows - 1) / kRows;
+  const auto n_before = column / (kN * hn::Lanes(hn::ScalableTag<T>())) * n_tiles;
   for (std::size_t t = 0; t < n_tiles; ++t) {
     const auto begin = p.n_rows * t / n_tiles, end = p.n_rows * (t + 1) / n_tiles;
-    multiply_rows<kRows, kN>(p, begin, end - begin, column);
+    multiply_rows<kRows, kN>(p, begin, end - begin, column, lines_ahead(p, n_before + t));
   }
 }
 
@@ -193,7 +216,8 @@ void multiply_by_blocks(const MatrixProduct<T, Weight>& p, ProductGoes where, Bl
                              .block = as_inner_loop_reads<T>(block, scratch),
                              .out = p.out + block.column,
                              .out_stride = size(p.n_out),
-                             .is_added = where == ProductGoes::kOntoOut || block.row > 0});
+                             .is_added = where == ProductGoes::kOntoOut || block.row > 0,
+                             .next = std::as_bytes(block.next())});
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include <ATen/core/Tensor.h>
 
@@ -32,6 +33,13 @@ struct PanelBlock {
   const Number* numbers;  // [n_rows, n_columns]
   std::int64_t row, n_rows;
   std::int64_t column, n_columns;
+  const Number* end;  // of the matrix
+
+  // What follows in the matrix, as far as the largest block would reach.
+  std::span<const Number> next() const {
+    const auto* begin = numbers + n_rows * n_columns;
+    return {begin, static_cast<std::size_t>(std::min<std::int64_t>(kBlockRows * kPanelColumns, end - begin))};
+  }
 };
 
 // f(block) for the blocks of a matrix in panels: panel after panel, and the blocks of a panel from the first
@@ -42,8 +50,8 @@ void for_each_block(const Number* panels, std::int64_t n_in, std::int64_t n_out,
     const auto n_columns = std::min(kPanelColumns, n_out - column);
     const auto* panel = panels + column * n_in;
     for (std::int64_t row = 0; row < n_in; row += kBlockRows)
-      f(PanelBlock<Number>{panel + row * n_columns, row, std::min(kBlockRows, n_in - row), column,
-                           n_columns});
+      f(PanelBlock<Number>{panel + row * n_columns, row, std::min(kBlockRows, n_in - row), column, n_columns,
+                           panels + n_in * n_out});
   }
 }
 

@@ -86,15 +86,17 @@ void add_norm(const at::Tensor& x, const at::Tensor& delta, double multiplier, c
   });
 }
 
-void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tensor& cos, const at::Tensor& sin,
+void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const LayerRotation& rotation,
                   std::int64_t n_heads, const at::Tensor& rotated) {
   with_type_of(qkv, [&]<class T>(T) {
     decoder_kernel(RotateHeads<T>{.heads = qkv.mutable_data_ptr<T>(),
                                   .stride = qkv.stride(0),
                                   .q_norm = data_or_null<T>(norms.q_norm),
                                   .k_norm = data_or_null<T>(norms.k_norm),
-                                  .cos = cos.const_data_ptr<float>(),
-                                  .sin = sin.const_data_ptr<float>(),
+                                  .q_cos = rotation.q.cos.const_data_ptr<float>(),
+                                  .q_sin = rotation.q.sin.const_data_ptr<float>(),
+                                  .k_cos = rotation.k.cos.const_data_ptr<float>(),
+                                  .k_sin = rotation.k.sin.const_data_ptr<float>(),
                                   .rotated = rotated.mutable_data_ptr<T>(),
                                   .n_tokens = qkv.size(0),
                                   .n_heads = n_heads,

@@ -11,6 +11,7 @@
 #include "worker/gpu/kernels/interval_attention_kernel.h"
 #include "worker/gpu/kernels/stream.h"
 #include "worker/model/decoder.h"
+#include "worker/model/rotation_tables.h"
 
 namespace kvcompare {
 
@@ -33,13 +34,13 @@ void add_norm(const at::Tensor& x, const at::Tensor& delta, double multiplier, c
 // Norms the heads of q and k in place where the model has such norms, and rotates them into `rotated`.
 //   qkv            : [n_tokens, (n_heads + 2 n_kv_heads) d_head]
 //   q_norm, k_norm : [d_head], or undefined
-//   cos, sin       : [>= n_tokens, d_head / 2], float32
+//   rotation       : [>= n_tokens, d_head / 2], float32
 //   rotated        : [n_tokens, n_heads + n_kv_heads, d_head]
 struct HeadNorms {
   const NormShape& shape;
   at::Tensor q_norm, k_norm;
 };
-void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const at::Tensor& cos, const at::Tensor& sin,
+void rotate_heads(const at::Tensor& qkv, const HeadNorms& norms, const LayerRotation& rotation,
                   std::int64_t n_heads, const at::Tensor& rotated);
 
 // out = activation(gate) * up, or activation(up) without a gate.

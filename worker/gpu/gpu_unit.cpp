@@ -104,7 +104,7 @@ void GpuUnit::pass_layer(LayerIndex index, const FusedLayer& w) {
   norm_all_heads(shape, w, qkv);
   const bool norms_each = shape.qk_norm == QkNorm::kOfEachHead;
   rotate_heads(qkv, {norm_, norms_each ? w.q_norm : at::Tensor(), norms_each ? w.k_norm : at::Tensor()},
-               rotation.cos, rotation.sin, heads_.n_heads, rotated);
+               rotation, heads_.n_heads, rotated);
   if (schedule_ && shape.evicts) schedule_->make({index, hidden, qkv, rotated, w.sinks}, deaths(), until());
   if (schedule_ && !shape.evicts) keep_all();
   const auto n_deaths = heads_.n_kv_heads * n_;

@@ -43,6 +43,15 @@ bool has_windows(const Decoder& decoder) {
   return std::ranges::any_of(decoder.layers, [](const auto& layer) { return layer.window.has_value(); });
 }
 
+std::optional<std::int64_t> n_unscaled_queries(const Decoder& decoder) {
+  std::optional<std::int64_t> n;
+  for (const auto& layer : decoder.layers) {
+    const auto& scale = decoder.rope_of(layer).query_scale;
+    if (scale.beta != 0) n = std::min(n.value_or(scale.n_unscaled), scale.n_unscaled);
+  }
+  return n;
+}
+
 std::int64_t n_evicting_before(const Decoder& decoder, std::int64_t n) {
   return std::count_if(decoder.layers.begin(), decoder.layers.begin() + n,
                        [](const auto& layer) { return layer.evicts; });

@@ -168,6 +168,9 @@ std::int64_t most_experts(const Decoder& decoder);
 
 bool has_windows(const Decoder& decoder);
 
+// Of how many first positions no layer scales the queries. Absent: of all.
+std::optional<std::int64_t> n_unscaled_queries(const Decoder& decoder);
+
 // How many layers evict, of the first n. That is the place of layer n among those that do, if it does.
 std::int64_t n_evicting_before(const Decoder& decoder, std::int64_t n);
 inline std::int64_t n_evicting_layers(const Decoder& decoder) {

@@ -94,7 +94,7 @@ LayerView Model::project(LayerIndex index, const PartOfSample& part, const at::T
   view.raw_k = heads_of(linear(view.hidden, w.k, w.k_bias), w.k_norm);
   view.v = split_heads(linear(view.hidden, w.v, w.v_bias), shape.heads.head_dim);
   const auto rotation = view.rule.rope->at(part.first_position, x.size(0));
-  view.q = rotate(view.raw_q, rotation);
+  view.q = rotate(view.raw_q, view.rule.rope->for_queries(rotation, part.first_position));
   view.k = rotate(view.raw_k, rotation);
   return view;
 }

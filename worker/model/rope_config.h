@@ -1,8 +1,11 @@
-// How the frequencies of a rotary embedding are made. worker/model/rope_frequencies.h makes them.
+// How a rotary embedding is made: its frequencies, and what multiplies what it turns.
+// worker/model/rope_frequencies.h makes it.
 #pragma once
 
 #include <cstdint>
 #include <vector>
+
+#include "presses/query_scale.h"
 
 namespace kvcompare {
 
@@ -28,6 +31,7 @@ struct RopeConfig {
   bool truncates = true;                              // yarn: the borders of its ramp are whole numbers
   std::vector<double> short_factor{}, long_factor{};  // longrope: [channels that turn / 2]
   double attention_factor = 1;                        // of cosine and sine of the channels that turn
+  QueryScale query_scale{};                           // of all channels of queries, by position
   std::int64_t n_turning = 0;                         // channels that turn, the first ones; 0: all
   // A checkpoint stores the channels 2 i and 2 i + 1 as a pair, and not i and i + half of those that turn.
   bool is_interleaved = false;

@@ -93,10 +93,10 @@ Rope make_rope(const RopeConfig& rope, std::int64_t head_dim, std::int64_t n_tok
     const double exponent = 2.0 * static_cast<double>(pair) / static_cast<double>(n_channels);
     frequency[pair] = scaled(std::pow(theta, -exponent), pair, rope, n_channels, n_tokens);
   }
-  if (rope.attention_factor == 1) return Rope(frequencies);
+  if (rope.attention_factor == 1) return Rope(frequencies, {}, rope.query_scale);
   auto sizes = at::ones({head_dim / 2}, at::kDouble);
   sizes.narrow(0, 0, n_channels / 2).fill_(rope.attention_factor);
-  return Rope(frequencies, sizes);
+  return Rope(frequencies, sizes, rope.query_scale);
 }
 
 }  // namespace kvcompare

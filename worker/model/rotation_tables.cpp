@@ -11,11 +11,16 @@ void RotationTables::reach(std::int64_t n_tokens) {
   auto& tables = tables_[length_of_ropes(decoder_, n_tokens)];
   if (n_tokens <= tables.n_positions) return;
   if (tables.ropes.empty()) tables.ropes = ropes_of(decoder_, n_tokens);
-  const auto converted = [&](const at::Tensor& x) { return x.to(type_).to(device_); };
+  const auto converted = [&](const Rotation& r) -> Rotation {
+    return {r.cos.to(type_).to(device_), r.sin.to(type_).to(device_)};
+  };
   tables.rotations.resize(tables.ropes.size());
   for (std::size_t r = 0; r < tables.ropes.size(); ++r) {
-    const auto rotation = tables.ropes[r].at(0, n_tokens);
-    tables.rotations[r] = {converted(rotation.cos), converted(rotation.sin)};
+    const auto of_keys = tables.ropes[r].at(0, n_tokens);
+    const auto of_queries = tables.ropes[r].for_queries(of_keys, 0);
+    auto& rotation = tables.rotations[r];
+    rotation.k = converted(of_keys);
+    rotation.q = of_queries.cos.is_same(of_keys.cos) ? rotation.k : converted(of_queries);
   }
   tables.n_positions = n_tokens;
 }

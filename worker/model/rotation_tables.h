@@ -13,6 +13,11 @@
 
 namespace kvcompare {
 
+// Of the queries and of the keys of a layer: the same tensors where queries have no scale of their own.
+struct LayerRotation {
+  Rotation q, k;
+};
+
 class RotationTables {
  public:
   //   type, device : of the tables. Angles are float64 before they are converted.
@@ -27,7 +32,7 @@ class RotationTables {
   void forget_lengths();
 
   // Of a sample whose length was reached: [n, d_head / 2], where n is at least n_tokens.
-  const Rotation& of(const LayerShape& layer, std::int64_t n_tokens) const {
+  const LayerRotation& of(const LayerShape& layer, std::int64_t n_tokens) const {
     return tables(n_tokens).rotations[layer.rope];
   }
 
@@ -42,7 +47,7 @@ class RotationTables {
  private:
   struct Tables {
     std::vector<Rope> ropes{};
-    std::vector<Rotation> rotations{};
+    std::vector<LayerRotation> rotations{};
     std::int64_t n_positions = 0;
   };
   const Tables& tables(std::int64_t n_tokens) const;

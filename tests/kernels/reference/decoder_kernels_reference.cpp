@@ -100,7 +100,8 @@ void decoder_kernel_reference(const RotateHeads<T>& task) {
       auto* out = task.rotated + (i * n_heads + h) * task.d_head;
       for (std::int64_t c = 0; c < half; ++c) {
         const double a = static_cast<double>(x[c]), b = static_cast<double>(x[c + half]);
-        const double cos = task.cos[i * half + c], sin = task.sin[i * half + c];
+        const double cos = (h < task.n_heads ? task.q_cos : task.k_cos)[i * half + c];
+        const double sin = (h < task.n_heads ? task.q_sin : task.k_sin)[i * half + c];
         out[c] = rounded<T>(a * cos - b * sin);
         out[c + half] = rounded<T>(b * cos + a * sin);
       }

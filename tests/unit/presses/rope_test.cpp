@@ -44,6 +44,24 @@ TEST(Rope, MeanIsTheMeanOfTheRotations) {
     }
 }
 
+// By hand: 1 up to position 7, 1 + 0.5 ln 2 from 8 on, 1 + 0.5 ln 3 from 16 on.
+TEST(Rope, ScalesQueriesByTheirPosition) {
+  const Rope scaled(at::tensor(kFrequencies, at::kDouble), {}, {.beta = 0.5, .n_unscaled = 8});
+  const auto keys = scaled.at(/*first_position=*/5, /*n_positions=*/12);
+  const auto queries = scaled.for_queries(keys, 5);
+  for (std::int64_t position = 5; position < 17; ++position) {
+    const double scale = position < 8 ? 1 : position < 16 ? 1.34657359027997 : 1.54930614433405;
+    for (std::int64_t c = 0; c < 4; ++c) {
+      const double angle = static_cast<double>(position) * kFrequencies[static_cast<std::size_t>(c)];
+      EXPECT_NEAR(queries.cos[position - 5][c].item<double>(), scale * std::cos(angle), 1e-13) << position;
+      EXPECT_NEAR(queries.sin[position - 5][c].item<double>(), scale * std::sin(angle), 1e-13) << position;
+      EXPECT_NEAR(keys.cos[position - 5][c].item<double>(), std::cos(angle), 1e-13) << position;
+    }
+  }
+  EXPECT_TRUE(scaled.for_queries(keys, -4).cos.is_same(keys.cos)) << "no position is behind the first 8";
+  EXPECT_TRUE(rope().for_queries(keys, 1000).cos.is_same(keys.cos));
+}
+
 TEST(Rope, KeepsTheTypeOfWhatItTurns) {
   EXPECT_EQ(rotate(at::ones({1, 8}, at::kBFloat16), rope().at(3, 1)).scalar_type(), at::kBFloat16);
 }

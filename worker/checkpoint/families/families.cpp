@@ -29,9 +29,10 @@ constexpr std::array<Family, 25> kFamilies{{
     {"llama", "LlamaForCausalLM", "Llama 1 to 3.3, TinyLlama, SmolLM2, Yi, DeepSeek-R1-Distill-Llama",
      read_llama},
     {"ministral3", "Ministral3ForCausalLM", "Ministral 3", read_ministral3,
-     "samples longer than original_max_position_embeddings where llama_4_scaling_beta is not 0: their "
-     "queries "
-     "are scaled by position"},
+     "expected_attention of samples longer than original_max_position_embeddings where "
+     "llama_4_scaling_beta is not 0: the model scales queries there by their position, and what the method "
+     "expects of them is not defined. Samples longer than a sliding window that is in use, but for the "
+     "baseline alone"},
     {"mistral", "MistralForCausalLM", "Mistral 7B, Mistral Nemo, Mistral Small", read_mistral, kBeyondWindow},
     {"mixtral", "MixtralForCausalLM", "Mixtral", read_mixtral, kBeyondWindow},
     {"olmo2", "Olmo2ForCausalLM", "OLMo 2", read_olmo2},

@@ -95,9 +95,11 @@ KVCOMPARE_KERNEL void rotate_heads(RotateHeads<T> task) {
     gpu::sync_warp();
   }
   auto* out = task.rotated + index * task.d_head;
+  const bool is_query = head < task.n_heads;
+  const auto *cosines = is_query ? task.q_cos : task.k_cos, *sines = is_query ? task.q_sin : task.k_sin;
   for (int c = gpu::lane(); c < half; c += 32) {
     const auto a = static_cast<float>(x[c]), b = static_cast<float>(x[c + half]);
-    const float cos = task.cos[token * half + c], sin = task.sin[token * half + c];
+    const float cos = cosines[token * half + c], sin = sines[token * half + c];
     out[c] = static_cast<T>(a * cos - b * sin);
     out[c + half] = static_cast<T>(b * cos + a * sin);
   }

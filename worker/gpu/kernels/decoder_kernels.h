@@ -30,15 +30,17 @@ struct AddNorm {
 };
 
 // Prepares the heads of queries and keys: applies their norm in place, if the model has one, and then RoPE
-// (arXiv 2104.09864).
+// (arXiv 2104.09864). Queries may have cosines and sines of their own, which scale them too.
 template <class T>
 struct RotateHeads {
   T* heads = nullptr;  // [n_tokens, stride]: n_heads of q, then n_kv_heads of k, d_head each
   std::int64_t stride = 0;
   const T* q_norm = nullptr;  // [d_head], or null
   const T* k_norm = nullptr;
-  const float* cos = nullptr;  // [n_tokens, d_head / 2]
-  const float* sin = nullptr;
+  const float* q_cos = nullptr;  // [n_tokens, d_head / 2]
+  const float* q_sin = nullptr;
+  const float* k_cos = nullptr;  // likewise
+  const float* k_sin = nullptr;
   T* rotated = nullptr;  // [n_tokens, n_heads + n_kv_heads, d_head]
   std::int64_t n_tokens = 0;
   std::int64_t n_heads = 0;

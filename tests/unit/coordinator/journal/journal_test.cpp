@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/run/instance_name.h"
 #include "coordinator/journal/journal_line.h"
+#include "coordinator/json/packed_numbers.h"
 #include "tests/support/error_of.h"
 #include "tests/support/parameters.h"
 #include "tests/support/same_counts.h"
@@ -149,15 +150,15 @@ TEST_F(JournalFile, KeepsNllOfTokensToTheLastBit) {
 
 // The list of changes is not that by which records are written.
 TEST(JournalRecord, HoldsEveryValueOfAResult) {
-  const auto read_back = [](const UnitResult& result) {
-    const auto [line, record] =
-        record_of_json(json_of_record(Attempt{result, "a", 1, Rank(1), "h", "cpu"}, 7));
+  const auto read_back = [](const UnitResult& result, int version) {
+    const auto [line, record, _] =
+        record_of_json(json_of_record(Attempt{result, "a", 1, Rank(1), "h", "cpu"}, 7, version));
     auto read = std::get<UnitResult>(std::get<Attempt>(record).outcome);
     read.unit.method = result.unit.method;  // the journal names the instance instead
     return read;
   };
   const auto original = result_of_distinct_values();
-  EXPECT_EQ(read_back(original), original);
+  for (const int version : {3, 4}) EXPECT_EQ(read_back(original, version), original);
   for (const auto& change : changes_of_a_result()) {
     auto changed = original;
     change.apply(changed);
@@ -165,12 +166,12 @@ TEST(JournalRecord, HoldsEveryValueOfAResult) {
     const bool is_value = change.carried == Carried::kEverywhere;
     EXPECT_EQ(values_text(changed) != values_text(original), is_value) << change.name;
     if (change.name == "kept") changed.numbers.keys.kept = original.numbers.keys.kept;  // per_head tells it
-    EXPECT_EQ(read_back(changed), changed) << change.name;
+    for (const int version : {3, 4}) EXPECT_EQ(read_back(changed, version), changed) << change.name;
   }
 }
 
 TEST(JournalRecord, RefusesHalfAGroupOfNumbersAndABucketThatNoNumberHas) {
-  const auto text = json_of_record(Attempt{result_of_distinct_values(), "a", 1, Rank(1), "h", "cpu"}, 7);
+  const auto text = json_of_record(Attempt{result_of_distinct_values(), "a", 1, Rank(1), "h", "cpu"}, 7, 3);
   const auto with = [&](const std::string& old, const std::string& now) {
     auto other = text;
     other.replace(other.find(old), old.size(), now);
@@ -179,6 +180,27 @@ TEST(JournalRecord, RefusesHalfAGroupOfNumbersAndABucketThatNoNumberHas) {
   ASSERT_NO_THROW(record_of_json(text));
   EXPECT_THROW(record_of_json(with("\"sum_kl\"", "\"sum_of_kl\"")), std::invalid_argument);
   EXPECT_THROW(record_of_json(with("[-9,", "[-900000,")), std::invalid_argument);
+  // A list may be packed, whatever the version. The list of buckets is that of distances.
+  const auto far = packed(std::vector<std::int64_t>{-900000, 3, 4});
+  EXPECT_THROW(record_of_json(with("[-9,12,1]", "\"" + far + "\"")), std::invalid_argument);
+  const auto near = packed(std::vector<std::int64_t>{-9, 3, 4});
+  const auto read = record_of_json(with("[-9,12,1]", "\"" + near + "\"")).record;
+  EXPECT_EQ(values_text(std::get<UnitResult>(std::get<Attempt>(read).outcome)),
+            values_text(result_of_distinct_values()));
+  EXPECT_THROW(record_of_json(with("[-9,12,1]", "\"" + near + "A\"")), std::invalid_argument);
+}
+
+// An older program that continues it has to understand what was added.
+TEST(JournalRecord, OfARunOfVersion3StaysInVersion3) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "journal.jsonl";
+  std::ofstream(file, std::ios::binary) << journal_line(json_of_record(example_header(), 1, 3));
+  const Journal so_far(file);
+  EXPECT_EQ(so_far.version(), 3);
+  JournalWriter(so_far).append(success(0));
+  EXPECT_EQ(file_contents(file), so_far.intact_text() + journal_line(json_of_record(success(0), 2, 3)));
+  EXPECT_THAT(file_contents(file), HasSubstr("\"kept_per_head\":["));
+  EXPECT_EQ(Journal(file).n_settled(), 1);
 }
 
 TEST(JournalRecord, LeavesOutNoDivergenceUnlessItIsGiven) {
@@ -497,7 +519,7 @@ TEST_F(JournalFile, WithValuesThatNestWithoutEndIsRefused) {
 TEST_F(JournalFile, OfAnotherVersionIsRefusedByName) {
   put(journal_line(R"({"line":1,"format":"kvcompare journal","version":1})"));
   EXPECT_THAT(refusal(),
-              HasSubstr("is of version 1 of the journal, expected version 3; finish the run with the "
+              HasSubstr("is of version 1 of the journal, expected version 3 or 4; finish the run with the "
                         "kvcompare that began it"));
 }
 

@@ -268,25 +268,28 @@ TEST(Phi3, TakesOldNamesOfLongrope) {
             "rope_scaling.type");
 }
 
-TEST(Ministral3, RefusesTheLengthWhereQueriesAreScaled) {
-  const auto limit = read(small("ministral3")).limit;
-  ASSERT_TRUE(limit.has_value());
-  EXPECT_EQ(limit->n_tokens, 16384);
-  EXPECT_THAT(limit->why, HasSubstr("llama_4_scaling_beta"));
+TEST(Ministral3, ScalesQueriesByTheirPosition) {
+  const auto scale_of = [](const json& changes) {
+    return read(small("ministral3", changes)).decoder.ropes[0].query_scale;
+  };
+  EXPECT_EQ(scale_of(json::object()), (QueryScale{.beta = 0.1, .n_unscaled = 16384}));
+  EXPECT_EQ(n_unscaled_queries(read(small("ministral3")).decoder), 16384);
+  EXPECT_FALSE(n_unscaled_queries(read(small("mistral")).decoder).has_value());
   json rope{{"rope_type", "yarn"},
             {"rope_theta", 1e6},
             {"factor", 16.0},
             {"original_max_position_embeddings", 64},
             {"llama_4_scaling_beta", 0.1}};
-  EXPECT_EQ(read(small("ministral3", {{"rope_parameters", rope}})).limit->n_tokens, 64);
+  EXPECT_EQ(scale_of({{"rope_parameters", rope}}), (QueryScale{.beta = 0.1, .n_unscaled = 64}));
   rope["llama_4_scaling_beta"] = 0;
-  EXPECT_FALSE(read(small("ministral3", {{"rope_parameters", rope}})).limit.has_value());
+  EXPECT_FALSE(
+      n_unscaled_queries(read(small("ministral3", {{"rope_parameters", rope}})).decoder).has_value());
   rope.erase("llama_4_scaling_beta");
   EXPECT_EQ(refusal(small("ministral3", {{"rope_parameters", rope}})).item,
             "rope_parameters.llama_4_scaling_beta");
   EXPECT_EQ(refusal(small("ministral3", {{"rope_scaling", rope}})).item, "rope_scaling.llama_4_scaling_beta");
-  rope["llama_4_scaling_beta"] = 0.1;
-  EXPECT_EQ(read(small("ministral3", {{"rope_scaling", rope}})).limit->n_tokens, 64);
+  rope["llama_4_scaling_beta"] = 0.2;
+  EXPECT_EQ(scale_of({{"rope_scaling", rope}}), (QueryScale{.beta = 0.2, .n_unscaled = 64}));
 }
 
 // As transformers does, whose configuration classes know which keys may be null.

@@ -153,18 +153,20 @@ TYPED_TEST(DecoderKernels, NormsAndRotatesHeads) {
     const auto stride = (n_heads + shape.n_kv_heads) * d;  // values behind the keys
     const auto heads = random_numbers<T>(shape.n_tokens * stride, 4);
     const auto q_norm = random_numbers<T>(d, 5), k_norm = random_numbers<T>(d, 6);
-    KernelVector<float> cos, sin;
+    KernelVector<float> cos, sin, scaled_cos, scaled_sin;
     for (const auto angle : random_numbers<float>(shape.n_tokens * d / 2, 7, 3)) {
       cos.push_back(std::cos(angle));
       sin.push_back(std::sin(angle));
+      scaled_cos.push_back(1.5F * cos.back());
+      scaled_sin.push_back(1.5F * sin.back());
     }
     const auto run = [&](auto&& call) {
       auto x = heads;
       KernelVector<T> rotated(static_cast<std::size_t>(shape.n_tokens * n_heads * d));
       call(RotateHeads<T>{x.data(), stride, shape.norms ? q_norm.data() : nullptr,
-                          shape.norms ? k_norm.data() : nullptr, cos.data(), sin.data(), rotated.data(),
-                          shape.n_tokens, shape.n_heads, shape.n_kv_heads, d, 1e-6F,
-                          shape.n_heads == 8 ? 1.0F : 0.0F});
+                          shape.norms ? k_norm.data() : nullptr, scaled_cos.data(), scaled_sin.data(),
+                          cos.data(), sin.data(), rotated.data(), shape.n_tokens, shape.n_heads,
+                          shape.n_kv_heads, d, 1e-6F, shape.n_heads == 8 ? 1.0F : 0.0F});
       x.insert(x.end(), rotated.begin(), rotated.end());
       return x;
     };
@@ -325,9 +327,27 @@ TEST(DecoderKernelsByHand, DistanceOfTwoCoins) {
 TEST(DecoderKernelsByHand, AQuarterTurn) {
   KernelVector<float> heads{1, 2, 3, 4}, rotated(4);
   const KernelVector<float> cos{0, 0}, sin{1, 1};
-  kByKernel(RotateHeads<float>{heads.data(), 4, nullptr, nullptr, cos.data(), sin.data(), rotated.data(), 1,
-                               1, 0, 4, 0});
+  kByKernel(RotateHeads<float>{heads.data(), 4, nullptr, nullptr, cos.data(), sin.data(), nullptr, nullptr,
+                               rotated.data(), 1, 1, 0, 4, 0});
   EXPECT_EQ(rotated, (KernelVector<float>{-3, -4, 1, 2}));
+}
+
+// The first head is of queries, the second of keys.
+TEST(DecoderKernelsByHand, QueriesAreScaledAsTheyTurn) {
+  KernelVector<float> heads{1, 2, 3, 4, 1, 2, 3, 4}, rotated(8);
+  const KernelVector<float> q_cos{0, 0}, q_sin{2, 2}, k_cos{0, 0}, k_sin{1, 1};
+  kByKernel(RotateHeads<float>{.heads = heads.data(),
+                               .stride = 8,
+                               .q_cos = q_cos.data(),
+                               .q_sin = q_sin.data(),
+                               .k_cos = k_cos.data(),
+                               .k_sin = k_sin.data(),
+                               .rotated = rotated.data(),
+                               .n_tokens = 1,
+                               .n_heads = 1,
+                               .n_kv_heads = 1,
+                               .d_head = 4});
+  EXPECT_EQ(rotated, (KernelVector<float>{-6, -8, 2, 4, -3, -4, 1, 2}));
 }
 
 }  // namespace
