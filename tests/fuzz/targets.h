@@ -7,10 +7,7 @@
 
 namespace kvcompare::fuzz {
 
-void command_line(std::string_view input);
-void config_file(std::string_view input);
 void data(std::string_view input);
-void earlier_run(std::string_view input);
 void external_scores(std::string_view input);
 void journal(std::string_view input);
 void kvzap_scorer(std::string_view input);
