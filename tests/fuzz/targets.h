@@ -8,12 +8,16 @@
 namespace kvcompare::fuzz {
 
 void data(std::string_view input);
+void external_scores(std::string_view input);
 void journal(std::string_view input);
+void kvzap_scorer(std::string_view input);
 void messages(std::string_view input);
 void model_config(std::string_view input);
 void pattern(std::string_view input);
+void safetensors_file(std::string_view input);
 void safetensors_header(std::string_view input);
 void shard_index(std::string_view input);
+void target_table(std::string_view input);
 void tokenizer(std::string_view input);
 
 }  // namespace kvcompare::fuzz
