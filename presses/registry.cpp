@@ -72,9 +72,8 @@ std::vector<MethodParameter> parameters_from(const MethodDescription& method, co
     const auto* given = find_parameter(flags.of_presses, flag.name);
     parameters.push_back({std::string(flag.name), given ? given->value : flag.standard});
   }
-  std::stable_partition(parameters.begin(), parameters.end(), [](const auto& parameter) {
-    return role_of(parameter.name) == ParameterRole::kSinks;
-  });
+  std::ranges::stable_partition(
+      parameters, [](const auto& parameter) { return role_of(parameter.name) == ParameterRole::kSinks; });
   for (const auto& flag : method.parameters)
     if (role_of(flag.name) == ParameterRole::kPlace)
       parameters.push_back({hash_name(flag.name), parameter_value(std::string())});

@@ -73,12 +73,11 @@ double ThresholdDensity::nearest_score(double density) const {
   // The last key that goes if the density is to be reached or crossed; with it go all of its score.
   const auto crossing = std::ranges::partition_point(keys_, is_above);
   if (crossing == keys_.end()) return std::nextafter(keys_.back().score, HUGE_VAL);
-  const auto first = std::ranges::lower_bound(keys_, crossing->score, {}, &JudgedKey::score);
-  const auto end = std::ranges::upper_bound(keys_, crossing->score, {}, &JudgedKey::score);
-  const auto without = density_of(first == keys_.begin() ? 0 : std::prev(first)->n_saved);
-  const auto with = density_of(std::prev(end)->n_saved);
+  const auto same = std::ranges::equal_range(keys_, crossing->score, {}, &JudgedKey::score);
+  const auto without = density_of(same.begin() == keys_.begin() ? 0 : std::prev(same.begin())->n_saved);
+  const auto with = density_of(std::prev(same.end())->n_saved);
   if (without - density <= density - with) return crossing->score;
-  return end == keys_.end() ? std::nextafter(crossing->score, HUGE_VAL) : end->score;
+  return same.end() == keys_.end() ? std::nextafter(crossing->score, HUGE_VAL) : same.end()->score;
 }
 
 double ThresholdDensity::nearest(double density) {

@@ -110,8 +110,7 @@ class DriftingRounds : public Rounds {
     } while (tasks_.empty() &&
              std::ranges::any_of(heads_, [](const auto& head) { return head.stage != Stage::kEnd; }));
     // The longest first, so that the threads end together.
-    std::stable_partition(tasks_.begin(), tasks_.end(),
-                          [](const auto& task) { return task.work == Work::kEvictions; });
+    std::ranges::stable_partition(tasks_, [](const auto& task) { return task.work == Work::kEvictions; });
   }
 
  private:
