@@ -3,15 +3,15 @@
 
 #include "tests/fuzz/fuzzed_input.h"
 #include "tests/fuzz/refusal.h"
-#include "tests/fuzz/small_decoder.h"
 #include "tests/fuzz/targets.h"
+#include "tests/support/decoder_of_two_layers.h"
 #include "worker/checkpoint/kvzap_checkpoint.h"
 
 namespace kvcompare::fuzz {
 
 void kvzap_scorer(std::string_view input) {
   static const InputFolder folder;
-  static const Decoder decoder = small_decoder();
+  static const Decoder decoder = decoder_of_two_layers();
   const auto [config, weights] = split_at_nul(input);
   folder.write("config.json", config);
   folder.write("model.safetensors", weights);

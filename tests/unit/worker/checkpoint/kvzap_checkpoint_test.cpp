@@ -10,6 +10,7 @@
 
 #include "common/errors.h"
 #include "tests/support/assets.h"
+#include "tests/support/decoder_of_two_layers.h"
 #include "tests/support/error_of.h"
 #include "tests/support/safetensors_writer.h"
 #include "tests/support/temporary_folder.h"
@@ -22,22 +23,13 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using json = nlohmann::json;
 
-Decoder model_of_two_layers() {
-  LayerShape layer;
-  layer.heads = {.n_heads = 4, .n_kv_heads = 2, .head_dim = 2};
-  Decoder model;
-  model.hidden_size = 6;
-  model.layers.assign(2, layer);
-  return model;
-}
-
 TensorToWrite filled(const std::string& name, const std::vector<std::int64_t>& shape, float value) {
   std::size_t n = 1;
   for (const std::int64_t size : shape) n *= static_cast<std::size_t>(size);
   return {name, "F32", shape, bytes_of<float>(std::vector<float>(n, value))};
 }
 
-// A scorer on disk: mlp or linear, for model_of_two_layers().
+// A scorer on disk: mlp or linear, for decoder_of_two_layers().
 class KvzapCheckpoint : public ::testing::Test {
  protected:
   void make_mlp() {
@@ -59,7 +51,7 @@ class KvzapCheckpoint : public ::testing::Test {
   KvzapSurrogate load(const std::optional<std::string>& type = std::nullopt) const {
     folder_.write("config.json", config_.dump());
     write_safetensors(folder_.path() / "model.safetensors", tensors_);
-    return load_kvzap_surrogate(folder_.path(), model_of_two_layers(), type, at::kDouble, at::kCPU);
+    return load_kvzap_surrogate(folder_.path(), decoder_of_two_layers(), type, at::kDouble, at::kCPU);
   }
   CheckpointError error() const {
     return error_of<CheckpointError>([&] { load(); });
